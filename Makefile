@@ -1,0 +1,52 @@
+# The two commands are `make demo` and `make test`; everything they need is set up by them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+# Airflow writes airflow.cfg and looks for DAGs under its home on import: keep that inside the checkout.
+export AIRFLOW_HOME ?= $(CURDIR)/.trueup/airflow
+export AIRFLOW__CORE__LOAD_EXAMPLES = False
+export AIRFLOW__CORE__UNIT_TEST_MODE = False
+export DBT_SEND_ANONYMOUS_USAGE_STATS = false
+export DO_NOT_TRACK = 1
+export GX_ANALYTICS_ENABLED = false
+
+.PHONY: help setup demo test lint unit test-peers bench lock clean
+
+help: ## Show the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Trueup needs Python 3.11 or newer as python3"; exit 1; }
+	@command -v uv >/dev/null || test -x .trueup/uv/bin/uv || { python3 -m venv .trueup/uv && .trueup/uv/bin/pip install --quiet --disable-pip-version-check uv; }
+	@uv=$$(command -v uv || echo .trueup/uv/bin/uv); \
+	test -x $(BIN)/python || $$uv venv --quiet --python "$$(command -v python3)" $(VENV); \
+	VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes requirements.lock && \
+	VIRTUAL_ENV=$(VENV) $$uv pip install --quiet --no-deps --editable . && touch $@
+
+setup: $(VENV)/.installed ## Create the environment from requirements.lock
+
+demo: setup ## Run the whole loop in a real Airflow over the sandbox
+	@$(BIN)/trueup demo
+
+lint: setup ## Lint, types, import rules, SQL
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if ls dbt_project/dbt_project.yml >/dev/null 2>&1; then $(BIN)/sqlfluff lint --disable-progress-bar dbt_project; fi
+
+test: lint ## Every check and every test
+	$(BIN)/pytest -m "not peers"
+
+test-peers: setup ## The loop against a real Tryton and a real Vendure
+	$(BIN)/pytest -m peers tests/peers
+
+bench: setup ## Measure what README and docs claim
+	$(BIN)/trueup bench
+
+lock: ## Pin every dependency again
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --all-extras --group dev pyproject.toml -o requirements.lock
+
+clean: ## Remove the environment and everything the demo left
+	rm -rf $(VENV) .trueup

@@ -1,0 +1,1 @@
+"""Trueup keeps every sales channel true to its system of record."""

@@ -1,0 +1,1 @@
+"""The append-only trail: explain a number, trace a correlation id."""

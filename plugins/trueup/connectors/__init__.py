@@ -1,0 +1,1 @@
+"""One module a system: reads its streams, writes its stock."""

@@ -1,0 +1,1 @@
+"""What each stream and entity must look like, as data, and its loader."""

@@ -1,0 +1,1 @@
+"""The outbox: propose, hold, claim, apply, read back."""

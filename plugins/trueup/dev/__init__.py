@@ -1,0 +1,1 @@
+"""Everything on one machine: the embedded PostgreSQL, a local Airflow, the demo."""

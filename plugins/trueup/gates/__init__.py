@@ -1,0 +1,1 @@
+"""Expectations over the built tables: verdicts, quarantine, stops."""

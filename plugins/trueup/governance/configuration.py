@@ -1,0 +1,137 @@
+"""What a retailer declares under `tenants/<tenant>/`: which systems, owners, rules and limits.
+
+Never *how*: code decides that. Unknown keys are refused, so a misspelt one cannot be ignored.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+LocationId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9-]{0,39}$")]
+Units = Annotated[int, Field(ge=0)]
+Share = Annotated[Decimal, Field(ge=0, le=1, max_digits=5, decimal_places=4)]
+
+
+class QuantityMeaning(StrEnum):
+    """What a system's number stands for."""
+
+    ON_HAND = "on_hand"
+    AVAILABLE = "available"
+
+
+class SystemRole(StrEnum):
+    """What a system is to the retailer."""
+
+    ERP = "erp"
+    WAREHOUSE = "warehouse"
+    TILLS = "tills"
+    SHOP = "shop"
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SystemDeclaration(_Declared):
+    """One system: which connector speaks to it and how often it is asked.
+
+    `connection` is the id of an Airflow connection; credentials never stand in YAML.
+    `clock_uncertainty_seconds`: how much later than `as_of` the system's answer may really have been
+    taken. Stock that came in within it is not added again: understating is safe, overstating is not.
+    """
+
+    connector: Identifier
+    connection: Identifier
+    role: SystemRole
+    quantity_means: QuantityMeaning = QuantityMeaning.ON_HAND
+    reserves_on_order: bool = False
+    poll_every_seconds: Annotated[int, Field(ge=5)] = 60
+    sweep_every_minutes: Annotated[int, Field(ge=1)] = 60
+    clock_uncertainty_seconds: Units = 5
+    streams: tuple[Identifier, ...]
+
+
+class LocationDeclaration(_Declared):
+    """A place with stock, the system whose word counts there, and its id in that system."""
+
+    name: str
+    system_of_record: Identifier
+    source_location_id: str
+
+
+class Rule(_Declared):
+    """Terms of the available-to-sell formula. At most one of `category` and `sku`; None: not said here."""
+
+    category: str | None = None
+    sku: str | None = None
+    safety_stock: Units | None = None
+    buffer: Units | None = None
+    share: Share | None = None
+    cap: Units | None = None
+
+
+class Guards(_Declared):
+    """The most one run may push to a channel without a person.
+
+    `largest_share` of the channel's listings, `largest_jump` in units for one listing,
+    `canary_share` of a run that is sent and read back before the rest.
+    """
+
+    largest_share: Share = Decimal("0.30")
+    largest_share_applies_from: Units = 20
+    largest_jump: Units = 1000
+    canary_share: Share = Decimal("0.02")
+    attempts: Annotated[int, Field(ge=1)] = 5
+
+
+class ChannelDeclaration(_Declared):
+    """Where goods are offered. `listing_location` is the record's location in the channel's own ids."""
+
+    system: Identifier
+    shows: QuantityMeaning = QuantityMeaning.AVAILABLE
+    listing_location: str
+    served_by: tuple[LocationId, ...]
+    is_enabled: bool = True
+    rules: tuple[Rule, ...] = ()
+    guards: Guards = Guards()
+
+
+class Branding(_Declared):
+    """Under whose name operations and alerts appear."""
+
+    display_name: str
+    partner_name: str | None = None
+    support_contact: str | None = None
+
+
+class NonStockCode(_Declared):
+    """Codes on orders that are not goods. `pattern`: a whole-code, case-insensitive regular expression."""
+
+    pattern: str
+    classification: Literal["postage", "fee", "discount", "adjustment", "gift_voucher", "sample", "donation", "other"]
+
+
+class ServiceLevels(_Declared):
+    """What operations are promised, in seconds and shares."""
+
+    stock_freshness_seconds: Units = 900
+    correction_seconds: Units = 900
+
+
+class TenantConfiguration(_Declared):
+    """Everything one retailer declares, from the files of one folder."""
+
+    tenant: Identifier
+    branding: Branding
+    owner: str
+    warehouse_connection: Identifier
+    systems: dict[Identifier, SystemDeclaration]
+    locations: dict[LocationId, LocationDeclaration]
+    channels: dict[Identifier, ChannelDeclaration]
+    default_rule: Rule = Rule(safety_stock=0, buffer=0, share=Decimal(1))
+    non_stock_codes: tuple[NonStockCode, ...] = ()
+    service_levels: ServiceLevels = ServiceLevels()
+    sku_aliases: dict[Identifier, dict[str, str]] = {}

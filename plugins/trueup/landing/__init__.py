@@ -1,0 +1,1 @@
+"""Pages from the connectors into raw, with the cursor in the same transaction."""

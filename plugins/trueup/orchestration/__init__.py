@@ -1,0 +1,1 @@
+"""Airflow's side: the DAG factory, asset names, task bodies, connection types."""

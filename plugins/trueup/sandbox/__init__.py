@@ -1,0 +1,1 @@
+"""The vendors' APIs, simulated over one shared world. Never imports the connectors."""

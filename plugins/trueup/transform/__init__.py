@@ -1,0 +1,1 @@
+"""Runs dbt in process and keeps its results."""

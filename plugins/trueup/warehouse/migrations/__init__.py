@@ -1,0 +1,1 @@
+"""The warehouse's schema, as Alembic revisions over plain SQL files."""

@@ -1,0 +1,91 @@
+"""Puts a tenant's declarations in force: the YAML as tables that dbt and the guards join to."""
+
+import hashlib
+import json
+
+from psycopg.types.json import Jsonb
+
+from trueup.governance.configuration import Rule, TenantConfiguration
+from trueup.warehouse.connection import Warehouse
+
+
+def put_in_force(connection: Warehouse, configuration: TenantConfiguration, actor: str) -> bool:
+    """Replace the registry's tables by `configuration`; True where anything changed.
+
+    One transaction, as the owner (the login's own rights): a reader sees the old declarations or the new.
+    """
+    content = configuration.model_dump(mode="json")
+    content_hash = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    with connection.transaction():
+        connection.execute("lock table governance.declarations in share row exclusive mode")
+        row = connection.execute(
+            "select content_hash from governance.declarations order by declaration_id desc limit 1"
+        ).fetchone()
+        if row is not None and row[0] == content_hash:
+            return False
+        connection.execute(
+            "delete from governance.channel_rules; delete from governance.channel_locations;"
+            " delete from governance.channels; delete from governance.locations;"
+            " delete from governance.sku_aliases; delete from governance.systems;"
+            " delete from governance.non_stock_codes"
+        )
+        _write_rows(connection, configuration)
+        connection.execute(
+            "insert into governance.declarations (content_hash, content, declared_by) values (%s, %s, %s)",
+            (content_hash, Jsonb(content), actor),
+        )
+        connection.execute(
+            "insert into audit.events (actor, action, subject, reason, details)"
+            " values (%s, 'declarations_put_in_force', %s, 'the tenant''s files changed', %s)",
+            (actor, configuration.tenant, Jsonb({"content_hash": content_hash})),
+        )
+    return True
+
+
+def _write_rows(connection: Warehouse, configuration: TenantConfiguration) -> None:
+    rules: list[tuple[str, str | None, Rule]] = [("default", None, configuration.default_rule)]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into governance.systems values (%s, %s, %s, %s, %s, %s)",
+            [
+                (name, s.connector, s.role, s.quantity_means, s.reserves_on_order, s.clock_uncertainty_seconds)
+                for name, s in configuration.systems.items()
+            ],
+        )
+        cursor.executemany(
+            "insert into governance.locations values (%s, %s, %s, %s)",
+            [
+                (name, place.name, place.system_of_record, place.source_location_id)
+                for name, place in configuration.locations.items()
+            ],
+        )
+        for name, channel in configuration.channels.items():
+            cursor.execute(
+                "insert into governance.channels values (%s, %s, %s, %s, %s)",
+                (name, channel.system, channel.shows, channel.listing_location, channel.is_enabled),
+            )
+            cursor.executemany(
+                "insert into governance.channel_locations values (%s, %s)",
+                [(name, location_id) for location_id in channel.served_by],
+            )
+            rules += [(f"{name}.{index}", name, rule) for index, rule in enumerate(channel.rules)]
+        cursor.executemany(
+            "insert into governance.channel_rules values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            [_rule_row(rule_id, channel_name, rule) for rule_id, channel_name, rule in rules],
+        )
+        cursor.executemany(
+            "insert into governance.sku_aliases values (%s, %s, %s)",
+            [
+                (system, source_sku, sku)
+                for system, aliases in configuration.sku_aliases.items()
+                for source_sku, sku in aliases.items()
+            ],
+        )
+        cursor.executemany(
+            "insert into governance.non_stock_codes values (%s, %s)",
+            [(code.pattern, code.classification) for code in configuration.non_stock_codes],
+        )
+
+
+def _rule_row(rule_id: str, channel: str | None, rule: Rule) -> tuple[object, ...]:
+    return (rule_id, channel, rule.category, rule.sku, rule.safety_stock, rule.buffer, rule.share, rule.cap)

@@ -1,0 +1,1 @@
+"""The Airflow plugin: pages for operations and the webhooks' entry."""
