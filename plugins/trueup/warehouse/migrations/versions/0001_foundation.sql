@@ -78,11 +78,15 @@ create table raw.stream_positions (
     polled_as_of timestamptz,
     swept_as_of timestamptz,
     swept_at timestamptz,
+    last_read_started_at timestamptz,
     last_record_id bigint not null default 0,
     primary key (system_id, stream)
 );
 comment on column raw.stream_positions.swept_as_of is
     'The source''s clock at the start of the last complete sweep: every newest record was still true then.';
+
+comment on column raw.stream_positions.last_read_started_at is
+    'Our clock when the last complete read (poll or sweep) began: what was true before it has been seen.';
 
 ---------------------------------------------------------------- audit: append-only
 create table audit.events (
