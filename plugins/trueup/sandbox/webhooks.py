@@ -1,0 +1,86 @@
+"""Delivers webhooks from a thread of its own: in order, but doubled or swapped when a fault says so."""
+
+import logging
+import queue
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from trueup.sandbox.faults import FaultKind, Faults
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One webhook, signed already: a repeated delivery is the same bytes."""
+
+    system_id: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Courier:
+    """`send` never waits. Nothing is delivered before `start`; `stop` ends the thread."""
+
+    def __init__(self, faults: Faults, *, attempts: int = 3, timeout_seconds: float = 5.0) -> None:
+        self._faults = faults
+        self._attempts = attempts
+        self._timeout = timeout_seconds
+        self._queue: queue.Queue[Delivery | None] = queue.Queue()
+        self._held: Delivery | None = None
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._thread = threading.Thread(target=self._deliver_all, name="sandbox-courier", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Deliver what is queued, then end."""
+        self.flush()
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join(timeout=10)
+            self._thread = None
+
+    def send(self, system_id: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Queue one webhook. A reordered one is held until the next has gone before it."""
+        delivery = Delivery(system_id, url, dict(headers), body)
+        with self._lock:
+            if self._held is None and self._faults.strikes(system_id, FaultKind.REORDERED_WEBHOOK):
+                self._held = delivery
+                return
+            self._queue.put(delivery)
+            if self._faults.strikes(system_id, FaultKind.DUPLICATE_WEBHOOK):
+                self._queue.put(delivery)
+            held, self._held = self._held, None
+            if held is not None:
+                self._queue.put(held)
+
+    def flush(self) -> None:
+        """Let go of a webhook that is held back, as nothing comes after it."""
+        with self._lock:
+            held, self._held = self._held, None
+            if held is not None:
+                self._queue.put(held)
+
+    def _deliver_all(self) -> None:
+        with httpx.Client(timeout=self._timeout, follow_redirects=False, trust_env=False) as client:
+            while (delivery := self._queue.get()) is not None:
+                self._deliver(client, delivery)
+
+    def _deliver(self, client: httpx.Client, delivery: Delivery) -> None:
+        for _ in range(self._attempts):
+            try:
+                response = client.post(delivery.url, headers=dict(delivery.headers), content=delivery.body)
+            except httpx.HTTPError as error:
+                log.debug("webhook of %s not delivered: %s", delivery.system_id, type(error).__name__)
+                continue
+            if response.is_success:
+                return
+        log.warning("webhook of %s given up after %d attempts", delivery.system_id, self._attempts)
