@@ -34,9 +34,6 @@ create index results_of_rule on gates.results (suite, rule_id, result_id desc);
 create index results_by_age on gates.results (validated_at);
 create unique index stops_one_open on gates.stops (coalesce(channel, ''), suite, rule_id) where released_at is null;
 create index quarantine_open_of_table on gates.quarantine (schema_name, table_name) where released_at is null;
-alter table gates.quarantine add column location_id text;
-comment on column gates.quarantine.location_id is
-    'Where the row says so: a row without SKU and channel holds back what this location serves.';
 
 grant select, insert, update, delete on gates.runs, gates.baselines to trueup_transformer;
 grant delete on gates.results, gates.quarantine, gates.stops to trueup_transformer;
