@@ -1,0 +1,354 @@
+"""The one way to a vendor: authentication, budgets, retries, timeouts, paging, the source's clock, error translation.
+
+    client = HttpClient("NetSuite", details, authenticator=..., budget=ConcurrencyGate(...))
+    answer = client.request("POST", "/services/rest/query/v1/suiteql", json={"q": "..."}, resend=Resend.SAFE)
+    answer.body, answer.as_of
+
+- Failures come out as `Permanent` or `Transient`, naming system, connection and remedy; `InDoubt` (a `Transient`) where
+  a write was sent and nothing tells what became of it. No secret is in a message, and no cause carries a request.
+- A request whose `resend` is `UNSAFE` is repeated only where it was certainly not carried out: no connection, 429,
+  503 with Retry-After. Any other may be repeated freely.
+- Redirects are not followed: a token would travel to whoever the answer names.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self, TypeVar
+
+import httpx
+import orjson
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, stop_before_delay
+from tenacity.wait import wait_random_exponential
+
+from trueup.connectors.addresses import base_url, is_loopback
+from trueup.connectors.answers import Answer, InDoubt, Resend, TransportFailed, Verdict, date_of, wait_told
+from trueup.connectors.auth import Authenticator
+from trueup.connectors.budget import Budget, Unlimited
+from trueup.connectors.failures import Failure, refused, transport_failure
+from trueup.connectors.redaction import Redaction, secrets_of
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent, Transient
+
+__all__ = ["Answer", "HttpClient", "InDoubt", "Limits", "Resend", "Verdict", "base_url", "pages"]
+
+log = logging.getLogger(__name__)
+_Item = TypeVar("_Item")
+_Token = TypeVar("_Token")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how often: seconds, attempts, bytes of a decoded answer."""
+
+    connect_seconds: float = 10.0
+    read_seconds: float = 30.0
+    answer_seconds: float = 120.0
+    attempts: int = 6
+    patience_seconds: float = 120.0
+    answer_bytes: int = 64 * 1024 * 1024
+
+
+class HttpClient:
+    """Speaks JSON to one system over one connection. Threads may share it; nothing is opened before the first request.
+
+    `judge` reads the vendor's own error form, where errors come in another way than the status tells.
+    """
+
+    def __init__(
+        self,
+        system: str,
+        details: ConnectionDetails,
+        *,
+        authenticator: Authenticator,
+        budget: Budget | None = None,
+        headers: Mapping[str, str] | None = None,
+        judge: Callable[[Answer], Verdict | None] | None = None,
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.system = system
+        self.conn_id = details.conn_id
+        self.redaction = Redaction(secrets_of(details))
+        self.base_url = base_url(system, details)
+        self._authenticator = authenticator
+        self._budget: Budget = budget or Unlimited()
+        self._headers = dict(headers or {})
+        self._judge = judge
+        self._limits = limits or Limits()
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._client: httpx.Client | None = None
+        self._source_clock: tuple[datetime, float] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def source_time(self) -> datetime | None:
+        """Return what the source's clock shows at the least, None before the first answer.
+
+        Its last `Date` and the time that passed here since: a lower bound also where its clock runs faster.
+        """
+        known = self._source_clock
+        if known is None:
+            return None
+        told, at = known
+        return told + timedelta(seconds=max(0.0, self._clock() - at))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+        cost: float = 1.0,
+        operation: str = "",
+        resend: Resend = Resend.SAFE,
+        accept: Collection[int] = (),
+    ) -> Answer:
+        """Send one request, as often as it takes, and return its answer with the JSON read.
+
+        `path` starts with a slash and is appended to the base URL, or is a whole URL on the same server (a link the
+        vendor gave). Statuses in `accept` come back like a success: the caller reads the vendor's error form itself.
+        `cost` and `operation` are the budget's. Raises `Permanent`, `Transient` or `InDoubt`.
+        """
+        call = _Call(
+            method=method,
+            url=self._url(path),
+            params={name: str(value) for name, value in (params or {}).items()},
+            content=None if json is None else orjson.dumps(json),
+            headers={**self._headers, **(headers or {})},
+            cost=cost,
+            operation=operation,
+            resend=resend,
+            accept=frozenset(accept),
+        )
+        backoff = wait_random_exponential(multiplier=0.25, max=8.0)
+
+        def wait(state: RetryCallState) -> float:
+            failure = state.outcome.result() if state.outcome else None
+            drawn = backoff(state)
+            told = failure.wait_seconds if isinstance(failure, Failure) else None
+            return drawn if told is None else told + min(drawn, 0.5)
+
+        retrying = Retrying(
+            retry=retry_if_result(lambda result: isinstance(result, Failure) and result.may_repeat),
+            stop=stop_after_attempt(self._limits.attempts) | stop_before_delay(self._limits.patience_seconds),
+            wait=wait,
+            sleep=self._sleep,
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
+        result = retrying(self._attempt, call)
+        # Raised here, outside any handler: an error of httpx would come along as context, with headers and body.
+        if isinstance(result, Failure):
+            raise result.error from result.cause
+        return result
+
+    def _attempt(self, call: "_Call") -> "Answer | Failure":
+        result = self._send_with_credentials(call)
+        if isinstance(result, Failure) and result.status == 401:
+            # The token may have ended between two calls: once more with a fresh one, and only once.
+            if not self._authenticator.renew(result.sent_credentials):
+                return result
+            result = self._send_with_credentials(call)
+        return result
+
+    def _send_with_credentials(self, call: "_Call") -> "Answer | Failure":
+        credentials = self._authenticator.headers(self._ask, self.redaction)
+        with self._budget.turn(call.cost, call.operation) as turn:
+            earliest = self.source_time()
+            result = self._exchange(call, {**call.headers, **credentials}, earliest)
+            if isinstance(result, Answer):
+                turn.learn(result)
+                result = self._judged(call, result)
+            elif result.answer is not None:
+                turn.learn(result.answer)
+        if isinstance(result, Failure):
+            if result.status == 429 and result.wait_seconds is not None:
+                self._budget.pause(result.wait_seconds)
+            result = result.with_credentials(credentials)
+        return result
+
+    def _judged(self, call: "_Call", answer: Answer) -> "Answer | Failure":
+        verdict = self._judge(answer) if self._judge is not None else None
+        if verdict is None:
+            return answer
+        message = f"{self._where(call)}: {self.redaction.clean(verdict.message)}"
+        error = Transient(message, verdict.wait_seconds) if verdict.is_retryable else Permanent(message)
+        return Failure(error, may_repeat=verdict.is_retryable, wait_seconds=verdict.wait_seconds)
+
+    def _exchange(self, call: "_Call", headers: Mapping[str, str], earliest: datetime | None) -> "Answer | Failure":
+        try:
+            status, told_headers, content = self._transfer(call, headers)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, _TooLarge, _TooSlow) as error:
+            return transport_failure(error, self._where(call), call.resend, self.redaction)
+        told_at = date_of(told_headers)
+        as_of = None if earliest is None or told_at is None else min(earliest, told_at)
+        body, is_json = _decoded(content)
+        answer = Answer(status, told_headers, body, as_of)
+        if 200 <= status < 300:
+            if told_at is not None and not call.is_token_request:
+                self._source_clock = (told_at, self._clock())
+            if is_json:
+                return answer
+            message = f"{self._where(call)}: {status} with {len(content)} bytes that are not JSON"
+            if call.resend is Resend.UNSAFE:
+                return Failure(InDoubt(f"{message}; read back what became of the write"))
+            return Failure(Transient(f"{message}; try again, then check the connection's host"), may_repeat=True)
+        if status in call.accept:
+            return answer
+        return refused(answer, self._where(call), call.resend, wait_told(told_headers, told_at), self.redaction)
+
+    def _transfer(self, call: "_Call", headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        give_up_at = self._clock() + self._limits.answer_seconds
+        content: dict[str, Any] = {}
+        if call.form is not None:
+            content["data"] = call.form
+        elif call.content is not None:
+            content["content"] = call.content
+            headers = {"content-type": "application/json", **headers}
+        with self._opened().stream(
+            call.method,
+            call.url,
+            params=call.params or None,
+            headers={"accept": "application/json", **headers},
+            **content,
+        ) as response:
+            received = bytearray()
+            for piece in response.iter_bytes():
+                received += piece
+                if len(received) > self._limits.answer_bytes:
+                    raise _TooLarge(f"more than {self._limits.answer_bytes} bytes")
+                if self._clock() > give_up_at:
+                    raise _TooSlow(f"not complete after {self._limits.answer_seconds:.0f} s")
+            return (
+                response.status_code,
+                {name.lower(): value for name, value in response.headers.items()},
+                bytes(received),
+            )
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send what gets a token: no credentials, no budget, the same transport and the same care."""
+        call = _Call(
+            method=method,
+            url=self._url(url),
+            params={},
+            content=None if json is None else orjson.dumps(json),
+            headers=dict(headers or {}),
+            form=dict(form) if form is not None else None,
+            accept=frozenset(range(400, 429)) | frozenset(range(430, 500)),
+            is_token_request=True,
+        )
+        result = self._exchange(call, call.headers, None)
+        for attempt in range(2):
+            if isinstance(result, Answer) or not result.may_repeat:
+                break
+            self._sleep(min(result.wait_seconds if result.wait_seconds is not None else 0.5 * 2**attempt, 10.0))
+            result = self._exchange(call, call.headers, None)
+        if isinstance(result, Failure):
+            raise result.error from result.cause
+        return result
+
+    def _url(self, path: str) -> str:
+        if path.startswith("/"):
+            return self.base_url + path
+        # Credentials go to the connection's own server only, whatever link an answer holds.
+        told, own = httpx.URL(path), httpx.URL(self.base_url)
+        if (told.scheme, told.host, told.port) != (own.scheme, own.host, own.port):
+            raise Permanent(
+                f"{self.system} (connection '{self.conn_id}') pointed us to another server, {told.host};"
+                " nothing was sent there; check the connection's host and token URL"
+            )
+        return path
+
+    def _opened(self) -> httpx.Client:
+        with self._lock:
+            if self._client is None:
+                # One line a request, with its whole URL, is neither wanted nor ours to write.
+                logging.getLogger("httpx").setLevel(logging.WARNING)
+                self._client = httpx.Client(
+                    follow_redirects=False,
+                    timeout=httpx.Timeout(self._limits.read_seconds, connect=self._limits.connect_seconds),
+                    # Shorter than servers keep an idle connection, so that a write never meets one just being closed.
+                    limits=httpx.Limits(keepalive_expiry=3.0),
+                    trust_env=not is_loopback(httpx.URL(self.base_url).host),
+                )
+            return self._client
+
+    def _where(self, call: "_Call") -> str:
+        path = httpx.URL(call.url).path
+        return f"{self.system} (connection '{self.conn_id}'), {call.method} {self.redaction.clean(path)}"
+
+
+def pages(
+    fetch: Callable[[_Token], tuple[_Item, _Token | None]], first: _Token, *, where: str
+) -> Iterator[tuple[_Item, bool]]:
+    """Yield every page with whether it is the last; `fetch` takes a token, returns a page and the next token.
+
+    A token that comes again would go round for ever: `Transient`, and what was read so far stays good.
+    """
+    token: _Token | None = first
+    seen: set[_Token] = set()
+    while token is not None:
+        if token in seen:
+            raise Transient(f"{where}: the same page was announced twice; read again from the start")
+        seen.add(token)
+        page, token = fetch(token)
+        yield page, token is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    method: str
+    url: str
+    params: Mapping[str, str]
+    content: bytes | None
+    headers: Mapping[str, str]
+    cost: float = 0.0
+    operation: str = ""
+    resend: Resend = Resend.SAFE
+    accept: frozenset[int] = frozenset()
+    form: Mapping[str, str] | None = None
+    is_token_request: bool = False
+
+
+class _TooLarge(TransportFailed):
+    pass
+
+
+class _TooSlow(TransportFailed):
+    pass
+
+
+def _decoded(content: bytes) -> tuple[Any, bool]:
+    if not content:
+        return None, True
+    try:
+        return orjson.loads(content), True
+    except orjson.JSONDecodeError:
+        return None, False
