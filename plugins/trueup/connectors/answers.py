@@ -39,11 +39,13 @@ class Verdict:
     """What a vendor's own error form says: this request was not carried out, and whether to try again.
 
     `message` names what came back and the remedy. `wait_seconds` None: no time was told.
+    `is_unauthorized`: as a 401 elsewhere, sent once more with fresh credentials before it counts.
     """
 
     message: str
     is_retryable: bool
     wait_seconds: float | None = None
+    is_unauthorized: bool = False
 
 
 class TransportFailed(Exception):

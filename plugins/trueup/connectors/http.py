@@ -192,7 +192,8 @@ class HttpClient:
             return answer
         message = f"{self._where(call)}: {self.redaction.clean(verdict.message)}"
         error = Transient(message, verdict.wait_seconds) if verdict.is_retryable else Permanent(message)
-        return Failure(error, may_repeat=verdict.is_retryable, wait_seconds=verdict.wait_seconds)
+        status = 401 if verdict.is_unauthorized else None
+        return Failure(error, may_repeat=verdict.is_retryable, wait_seconds=verdict.wait_seconds, status=status)
 
     def _exchange(self, call: "_Call", headers: Mapping[str, str], earliest: datetime | None) -> "Answer | Failure":
         try:
