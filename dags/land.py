@@ -1,0 +1,34 @@
+"""Land one system: poll its streams into raw, every record once and in order.
+
+**Red?** The error names the system, the connection and the remedy. What had been read before the
+failure is landed and the cursor stands behind it: clearing the task goes on from there.
+
+1. *refused our token*: renew the connection under Admin > Connections, press Test, clear the task.
+2. *did not answer*, *429*: Airflow tries again by itself; more than three in a row: see the vendor's status page.
+3. *breaks its contract*: the task is not red for that; see `trueup exceptions list`.
+
+Runbook: docs/runbooks/land.md
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import task
+
+from trueup.orchestration import tasks
+from trueup.orchestration.assets import raw_asset
+from trueup.orchestration.factory import line_dag
+from trueup.orchestration.settings import declared_tenants
+
+for tenant in declared_tenants():
+    for system_id, system in tenant.systems.items():
+        with line_dag(
+            tenant,
+            f"land.{system_id}",
+            doc=__doc__,
+            tags=("raw", system.connector),
+            schedule=timedelta(seconds=system.poll_every_seconds),
+        ) as dag:
+            task(task_id="land", outlets=[raw_asset(tenant.tenant, system_id)])(tasks.land)(
+                tenant=tenant.tenant, system=system_id, mode="poll"
+            )
+        globals()[dag.dag_id] = dag

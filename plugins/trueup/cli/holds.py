@@ -1,0 +1,43 @@
+"""Runs that would change too much, and a person's word on them."""
+
+from typing import Annotated
+
+import typer
+
+from trueup.cli.output import console, print_json, print_rows
+from trueup.cli.session import JsonOption, TenantOption, actor, open_tenant, reporting_errors
+
+app = typer.Typer(no_args_is_help=True)
+HoldId = Annotated[int, typer.Argument(help="The hold's id, from `trueup holds list`.")]
+
+
+@app.command("list")
+def list_holds(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
+    """List what waits for a decision."""
+    from trueup.corrections.holds import open_holds
+
+    with reporting_errors(as_json):
+        holds = open_holds(open_tenant(tenant).warehouse)
+        print_json(holds) if as_json else print_rows("Held", holds, "Nothing is held.")
+
+
+@app.command()
+def approve(hold_id: HoldId, tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
+    """Push the held corrections with the next run."""
+    _decide(hold_id, "approved", tenant, as_json=as_json)
+
+
+@app.command()
+def reject(hold_id: HoldId, tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
+    """Drop the held corrections; the differences are decided afresh."""
+    _decide(hold_id, "rejected", tenant, as_json=as_json)
+
+
+def _decide(hold_id: int, decision: str, tenant: str, *, as_json: bool) -> None:
+    from trueup.corrections.holds import decide_hold
+
+    with reporting_errors(as_json):
+        decide_hold(open_tenant(tenant).warehouse, hold_id, decision, actor())
+        print_json({"hold_id": hold_id, "decision": decision}) if as_json else console.print(
+            f"Hold {hold_id} {decision}."
+        )

@@ -1,0 +1,98 @@
+"""The steps of the line, one command each: what the DAGs do, by hand."""
+
+from typing import Annotated
+
+import typer
+
+from trueup.cli.output import print_facts, print_json, print_rows
+from trueup.cli.session import JsonOption, TenantOption, actor, new_run_id, open_tenant, reporting_errors
+
+app = typer.Typer()
+
+
+@app.command()
+def land(
+    system: Annotated[str | None, typer.Argument(help="The system; all of the tenant's where left out.")] = None,
+    tenant: TenantOption = "demo",
+    sweep: Annotated[bool, typer.Option(help="Read everything, not what changed.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Read the systems' streams into raw."""
+    from trueup.domain.records import ReadMode
+    from trueup.line import steps
+
+    with reporting_errors(as_json):
+        retailer = open_tenant(tenant)
+        mode = ReadMode.SWEEP if sweep else ReadMode.POLL
+        run_id = new_run_id()
+        systems = [system] if system else list(retailer.configuration.systems)
+        reports = [report for name in systems for report in steps.land(retailer, name, run_id=run_id, mode=mode)]
+        if as_json:
+            print_json(reports)
+        else:
+            print_rows("Landed", reports, "no streams")
+
+
+@app.command()
+def build(
+    tenant: TenantOption = "demo",
+    full: Annotated[bool, typer.Option(help="Build every table again from raw.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring canonical and marts up to date with raw."""
+    from trueup.line import steps
+
+    with reporting_errors(as_json):
+        report = steps.build(open_tenant(tenant), run_id=new_run_id(), actor=actor(), is_full_refresh=full)
+        print_json(report) if as_json else print_facts("Built", report)
+
+
+@app.command()
+def gate(
+    tenant: TenantOption = "demo",
+    full: Annotated[bool, typer.Option(help="Judge every row, not what the newest build wrote.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge the built tables; exits with 2 where a channel is stopped."""
+    from trueup.line import steps
+
+    with reporting_errors(as_json):
+        report = steps.gate(open_tenant(tenant), run_id=new_run_id(), is_full=full)
+        print_json(report) if as_json else print_facts("Gates", report)
+
+
+@app.command()
+def propose(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
+    """Put what may be pushed into the outbox."""
+    from trueup.line import steps
+
+    with reporting_errors(as_json):
+        report = steps.propose(open_tenant(tenant), run_id=new_run_id(), actor=actor())
+        print_json(report) if as_json else print_facts("Proposed", report)
+
+
+@app.command()
+def correct(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
+    """Push what is due, read it back, settle what was in doubt."""
+    from trueup.line import steps
+
+    with reporting_errors(as_json):
+        report = steps.correct(open_tenant(tenant), run_id=new_run_id(), actor=actor())
+        print_json(report) if as_json else print_facts("Corrected", report)
+
+
+@app.command()
+def reconcile(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
+    """Judge everything and count what the channels show wrong, by cause."""
+    from trueup.line import steps
+
+    with reporting_errors(as_json):
+        report = steps.reconcile(open_tenant(tenant), run_id=new_run_id(), actor=actor())
+        if as_json:
+            print_json(report)
+        else:
+            print_rows(
+                f"Differences among {report.listing_count} listings",
+                report.differences,
+                f"All {report.listing_count} listings show what they should.",
+            )

@@ -1,0 +1,47 @@
+"""Why a number is what it is, and what became of a fact."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from trueup.cli.output import console, print_json
+from trueup.cli.session import JsonOption, TenantOption, open_tenant, reporting_errors
+
+app = typer.Typer()
+
+
+@app.command()
+def explain(
+    sku: Annotated[str, typer.Argument(help="The canonical SKU.")],
+    channel: Annotated[str, typer.Argument(help="The channel.")],
+    tenant: TenantOption = "demo",
+    as_json: JsonOption = False,
+) -> None:
+    """Show every term of what a channel should show for a SKU, and what it does show."""
+    from trueup.audit.explain import explain as explain_position
+
+    with reporting_errors(as_json):
+        retailer = open_tenant(tenant)
+        explanation = explain_position(retailer.warehouse, retailer.configuration, sku, channel)
+        if as_json:
+            print_json(explanation)
+        else:
+            console.print("\n".join(explanation.lines), highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def trace(
+    correlation_id: Annotated[UUID, typer.Argument(help="The id that a fact carries down the line.")],
+    tenant: TenantOption = "demo",
+    as_json: JsonOption = False,
+) -> None:
+    """Show all that came of one fact, in order of time."""
+    from trueup.audit.trace import trace as trace_fact
+
+    with reporting_errors(as_json):
+        found = trace_fact(open_tenant(tenant).warehouse, correlation_id)
+        if as_json:
+            print_json(found)
+        else:
+            console.print("\n".join(found.lines), highlight=False, markup=False, soft_wrap=True)

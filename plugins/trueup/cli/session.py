@@ -1,0 +1,77 @@
+"""What every command needs: where the project is, which tenant, who is asking, and how errors look."""
+
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trueup.cli.output import errors, print_json
+from trueup.domain.errors import TrueupError
+from trueup.governance.connections import connections_from_environment
+from trueup.line.retailer import Retailer, open_retailer
+
+TenantOption = Annotated[str, typer.Option("--tenant", "-t", help="The tenant.", envvar="TRUEUP_TENANT")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things are: the project, its tenants, and what may be deleted."""
+
+    project: Path
+    tenants: Path
+    state: Path
+
+    @property
+    def connections_file(self) -> Path:
+        """The sandbox's connections, written by `trueup up`."""
+        return self.state / "connections.json"
+
+
+def places() -> Places:
+    """The project is the nearest folder upwards with `dags` and `tenants`; the environment may say otherwise."""
+    here = Path.cwd()
+    project = next(
+        (folder for folder in (here, *here.parents) if (folder / "dags").is_dir() and (folder / "tenants").is_dir()),
+        here,
+    )
+    return Places(
+        project=project,
+        tenants=Path(os.environ.get("TRUEUP_TENANTS_FOLDER", project / "tenants")),
+        state=Path(os.environ.get("TRUEUP_STATE_FOLDER", project / ".trueup")),
+    )
+
+
+def open_tenant(tenant: str) -> Retailer:
+    """The tenant's declarations with connections from the environment or `.trueup/connections.json`."""
+    where = places()
+    return open_retailer(where.tenants, tenant, connections_from_environment(where.connections_file), where.state)
+
+
+def new_run_id() -> str:
+    """An id for what this command does, as Airflow's run ids are for a DAG run."""
+    return f"cli__{datetime.now(UTC).isoformat(timespec='milliseconds')}"
+
+
+def actor() -> str:
+    """Who is asking: the audit trail keeps it."""
+    return f"{getpass.getuser()} (command line)"
+
+
+@contextmanager
+def reporting_errors(as_json: bool) -> Iterator[None]:  # noqa: FBT001 - the flag as the user gave it
+    """Print our two failures as one readable message and exit with 1; anything else is a defect and shows whole."""
+    try:
+        yield
+    except TrueupError as error:
+        if as_json:
+            print_json({"error": str(error), "kind": type(error).__name__.lower()})
+        else:
+            errors.print(f"[bold red]{type(error).__name__}:[/] {error}", highlight=False, markup=True)
+        raise typer.Exit(1) from error

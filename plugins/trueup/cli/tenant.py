@@ -1,0 +1,67 @@
+"""What a retailer declares: checked, and put in force."""
+
+from typing import Annotated
+
+import typer
+
+from trueup.cli.output import console, print_json, print_rows
+from trueup.cli.session import JsonOption, actor, open_tenant, places, reporting_errors
+
+app = typer.Typer(no_args_is_help=True)
+Tenant = Annotated[str, typer.Argument(help="The tenant's folder under tenants/.")]
+
+
+@app.command("list")
+def list_tenants(as_json: JsonOption = False) -> None:
+    """List the tenants declared here."""
+    from trueup.governance.tenants import tenant_names
+
+    with reporting_errors(as_json):
+        names = tenant_names(places().tenants)
+        print_json(names) if as_json else console.print("\n".join(names) or "No tenants.")
+
+
+@app.command()
+def check(
+    tenant: Tenant,
+    connect: Annotated[bool, typer.Option(help="Call every system too, with the connections at hand.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the tenant's files, and with --connect its connections; exits with 1 on the first mistake."""
+    with reporting_errors(as_json):
+        retailer = open_tenant(tenant)
+        reached = [
+            {"system": name, "answer": retailer.connector(name).check()}
+            for name in (retailer.configuration.systems if connect else {})
+        ]
+        summary = {
+            "tenant": tenant,
+            "systems": len(retailer.configuration.systems),
+            "locations": len(retailer.configuration.locations),
+            "channels": len(retailer.configuration.channels),
+            "reached": reached,
+        }
+        if as_json:
+            print_json(summary)
+        else:
+            console.print(
+                f"{tenant}: {summary['systems']} systems, {summary['locations']} locations,"
+                f" {summary['channels']} channels: the files hold together."
+            )
+            if connect:
+                print_rows("Reached", reached, "no systems")
+
+
+@app.command()
+def prepare(tenant: Tenant, as_json: JsonOption = False) -> None:
+    """Migrate the tenant's warehouse and put its files in force; safe to repeat."""
+    from trueup.line.steps import prepare as prepare_tenant
+
+    with reporting_errors(as_json):
+        is_changed = prepare_tenant(open_tenant(tenant), actor())
+        if as_json:
+            print_json({"tenant": tenant, "is_changed": is_changed})
+        else:
+            console.print(
+                f"{tenant}: the warehouse is migrated; its files were {'put' if is_changed else 'already'} in force."
+            )

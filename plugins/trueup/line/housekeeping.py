@@ -1,0 +1,48 @@
+"""Keeps the trails that only serve watching from growing without end.
+
+Raw, canonical, the outbox and `audit.events` are never pruned: every number stays explainable.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from psycopg import sql
+
+from trueup.line.retailer import Retailer
+from trueup.warehouse.connection import connect
+
+_PRUNED = (
+    ("gates", "results", "validated_at"),
+    ("audit", "dbt_runs", "started_at"),
+    ("audit", "landings", "finished_at"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedTable:
+    """How many rows older than the retention were removed from one table."""
+
+    table: str
+    removed_count: int
+
+
+def prune(
+    retailer: Retailer, *, run_id: str, actor: str, retention: timedelta = timedelta(days=30)
+) -> list[PrunedTable]:
+    """Remove verdicts, dbt timings and landing counts older than `retention`, and say so in the audit."""
+    removed: list[PrunedTable] = []
+    with connect(retailer.warehouse, None) as connection:
+        for schema, table, column in _PRUNED:
+            cursor = connection.execute(
+                sql.SQL("delete from {} where {} < clock_timestamp() - %s").format(
+                    sql.Identifier(schema, table), sql.Identifier(column)
+                ),
+                (retention,),
+            )
+            removed.append(PrunedTable(f"{schema}.{table}", cursor.rowcount))
+            connection.execute(
+                "insert into audit.events (actor, action, subject, reason, details, run_id) values"
+                " (%s, 'pruned', %s, %s, jsonb_build_object('removed_count', %s::bigint), %s)",
+                (actor, f"{schema}.{table}", f"older than {retention.days} days", cursor.rowcount, run_id),
+            )
+    return removed

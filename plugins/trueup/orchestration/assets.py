@@ -1,0 +1,23 @@
+"""The names of the bells that DAGs ring for one another. The tables are the queue."""
+
+from airflow.sdk import Asset, AssetAlias
+
+
+def raw_asset(tenant: str, system: str) -> Asset:
+    """Rung when something of the system was landed."""
+    return Asset(name=f"raw/{tenant}/{system}", uri=f"trueup://raw/{tenant}/{system}", group="raw")
+
+
+def outbox_asset(tenant: str) -> Asset:
+    """Rung when corrections are due."""
+    return Asset(name=f"outbox/{tenant}", uri=f"trueup://outbox/{tenant}", group="outbox")
+
+
+def holds_asset(tenant: str) -> Asset:
+    """Rung when a person has to decide."""
+    return Asset(name=f"holds/{tenant}", uri=f"trueup://holds/{tenant}", group="outbox")
+
+
+def holds_bell(tenant: str) -> AssetAlias:
+    """What the proposing task rings `holds_asset` through: only when it held something."""
+    return AssetAlias(name=f"holds/{tenant}/bell", group="outbox")

@@ -1,0 +1,9 @@
+"""Everything a task will need, imported once before the workers are forked."""
+
+import dbt.adapters.postgres
+import dbt.cli.main
+
+import trueup.gates.run
+import trueup.line.steps
+
+__all__ = ["dbt", "trueup"]

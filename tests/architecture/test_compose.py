@@ -1,0 +1,75 @@
+"""No docker engine is at hand in the tests, so what the compose file says is checked piece by piece."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.airflow.yml").read_text())
+    return content
+
+
+def test_every_component_of_the_celery_topology_is_there(compose: dict[str, Any]) -> None:
+    commands = {name: service.get("command") for name, service in compose["services"].items()}
+    assert commands["api-server"] == ["airflow", "api-server"]
+    assert commands["scheduler"] == ["airflow", "scheduler"]
+    assert commands["dag-processor"] == ["airflow", "dag-processor"]
+    assert commands["triggerer"] == ["airflow", "triggerer"]
+    assert commands["worker"] == ["airflow", "celery", "worker"]
+    assert {"postgres", "redis", "init"} <= commands.keys()
+
+
+@pytest.mark.parametrize("service", ["api-server", "scheduler", "dag-processor", "triggerer", "worker"])
+def test_every_component_waits_for_the_migrations(compose: dict[str, Any], service: str) -> None:
+    dependencies = compose["services"][service]["depends_on"]
+    assert dependencies["init"] == {"condition": "service_completed_successfully"}
+    assert dependencies["postgres"] == {"condition": "service_healthy"}
+
+
+def test_the_components_share_one_environment(compose: dict[str, Any]) -> None:
+    """A component with a Fernet key or an execution API of its own fails at its first task."""
+    environment = compose["x-airflow"]["environment"]
+    assert environment["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+    assert environment["AIRFLOW__CELERY__BROKER_URL"].startswith("redis://redis:")
+    assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://api-server:8080/execution/"
+    for name in ("api-server", "scheduler", "dag-processor", "triggerer", "worker", "init"):
+        assert compose["services"][name]["environment"] == environment
+
+
+def test_every_variable_is_documented_and_no_secret_has_a_default(compose: dict[str, Any]) -> None:
+    text = (PROJECT / "docker-compose.airflow.yml").read_text()
+    example = (PROJECT / "tenants" / "example" / "compose.env.example").read_text()
+    for name, rest in re.findall(r"(?<!\$)\$\{([A-Z_]+)([^}]*)", text):
+        assert re.search(rf"^#? ?{name}=", example, re.MULTILINE), f"{name} is not in compose.env.example"
+        if any(word in name for word in ("KEY", "SECRET", "PASSWORD")):
+            assert not rest.startswith(":-"), f"{name} has a default"
+
+
+def test_every_setting_is_one_that_airflow_knows(compose: dict[str, Any]) -> None:
+    """A misspelt AIRFLOW__ variable is ignored without a word."""
+    import airflow
+    from airflow.providers.celery import get_provider_info
+
+    known = yaml.safe_load((Path(airflow.__file__).parent / "config_templates" / "config.yml").read_text())
+    sections = {section: set(content["options"]) for section, content in known.items()}
+    for section, content in get_provider_info.get_provider_info()["config"].items():
+        sections.setdefault(section, set()).update(content["options"])
+    # Options of the simple auth manager are read without being listed in the reference.
+    for name in compose["x-airflow"]["environment"]:
+        if name.startswith("AIRFLOW__"):
+            section, option = name.removeprefix("AIRFLOW__").lower().split("__")
+            assert option in sections[section], name
+
+
+def test_the_image_installs_the_lock_with_its_hashes() -> None:
+    dockerfile = (PROJECT / "Dockerfile").read_text()
+    assert "--require-hashes requirements.lock" in dockerfile
+    for folder in ("plugins", "dbt_project", "expectations", "dags", "tenants"):
+        assert re.search(rf"^COPY .*{folder} {folder}$", dockerfile, re.MULTILINE), folder

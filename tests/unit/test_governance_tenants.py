@@ -1,0 +1,126 @@
+"""What a retailer declares is read whole or refused with file, key and remedy."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from trueup.domain.errors import Permanent
+from trueup.governance.connections import DeclaredConnections
+from trueup.governance.tenants import load_tenant, tenant_names
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("tenant", tenant_names(PROJECT / "tenants"))
+def test_the_tenants_that_ship_hold_together(tenant: str) -> None:
+    assert load_tenant(PROJECT / "tenants", tenant).tenant == tenant
+
+
+@pytest.fixture
+def tenants(tmp_path: Path) -> Path:
+    shutil.copytree(PROJECT / "tenants" / "demo", tmp_path / "demo")
+    return tmp_path
+
+
+def _edit(path: Path, change: Callable[[dict], object]) -> None:  # type: ignore[type-arg]
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content))
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "expected"),
+    [
+        (
+            "channels.yml",
+            lambda c: c["channels"]["shopify_main"].update(bufer=3),
+            "channels.shopify_main.bufer: unknown key",
+        ),
+        (
+            "systems.yml",
+            lambda c: c["systems"]["netsuite"].pop("connection"),
+            "systems.netsuite.connection: required and missing",
+        ),
+        ("systems.yml", lambda c: c["locations"]["WH-EAST"].update(system_of_record="sap"), "no system 'sap'"),
+        ("channels.yml", lambda c: c["channels"]["shopify_main"]["served_by"].append("MOON"), "no location 'MOON'"),
+        ("channels.yml", lambda c: c["default_rule"].pop("share"), "default_rule: must say"),
+        ("tenant.yml", lambda c: c.update(systems={}), "key 'systems' belongs in systems.yml"),
+        ("tenant.yml", lambda c: c.update(tenant="other"), "make them the same"),
+        (
+            "channels.yml",
+            lambda c: c["channels"]["shopify_outlet"]["rules"][0].update(share=1.5),
+            "less than or equal to 1",
+        ),
+        (
+            "channels.yml",
+            lambda c: c["channels"]["shopify_outlet"]["rules"][1].update(sku="A"),
+            "both category and sku",
+        ),
+        (
+            "systems.yml",
+            lambda c: c["locations"]["STORE-1"].update(source_location_id="LSTORE2"),
+            "one place, one location",
+        ),
+    ],
+)
+def test_a_mistake_names_file_key_and_remedy(
+    tenants: Path,
+    file: str,
+    change: Callable[[dict], object],
+    expected: str,  # type: ignore[type-arg]
+) -> None:
+    _edit(tenants / "demo" / file, change)
+    with pytest.raises(Permanent) as caught:
+        load_tenant(tenants, "demo")
+    assert expected in str(caught.value)
+    assert file in str(caught.value)
+
+
+def test_a_missing_file_is_named(tenants: Path) -> None:
+    (tenants / "demo" / "channels.yml").unlink()
+    with pytest.raises(Permanent, match=r"channels\.yml: no such file; copy the one of tenants/example"):
+        load_tenant(tenants, "demo")
+
+
+def test_an_alias_that_stands_twice_is_refused(tenants: Path) -> None:
+    (tenants / "demo" / "aliases.csv").write_text("system,source_sku,sku\nshipbob,A,B\nshipbob,A,C\n")
+    with pytest.raises(Permanent, match=r"aliases\.csv:3: 'A' stands twice"):
+        load_tenant(tenants, "demo")
+
+
+def test_the_environment_beats_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "connections.json"
+    file.write_text(json.dumps({"shop": {"conn_type": "shopify", "host": "from-file"}}))
+    inline = json.dumps({"conn_type": "shopify", "host": "from-environment", "extra": {"a": 1}})
+    connections = DeclaredConnections({"AIRFLOW_CONN_SHOP": inline}, file)
+    assert connections.get("shop").host == "from-environment"
+    assert connections.get("shop").extra == {"a": 1}
+    assert DeclaredConnections({}, file).get("shop").host == "from-file"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{'not json", "not JSON"),
+        ('{"passwort": "canary-secret"}', "unknown keys passwort"),
+        ("[]", "must be a JSON object"),
+    ],
+)
+def test_a_broken_connection_is_refused_without_its_content(text: str, expected: str) -> None:
+    with pytest.raises(Permanent) as caught:
+        DeclaredConnections({"AIRFLOW_CONN_SHOP": text}, None).get("shop")
+    assert expected in str(caught.value)
+    assert "canary-secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_details_never_show_their_secrets() -> None:
+    details = DeclaredConnections(
+        {"AIRFLOW_CONN_SHOP": '{"conn_type": "x", "password": "canary-secret", "extra": {"token": "canary-secret"}}'},
+        None,
+    ).get("shop")
+    assert "canary-secret" not in repr(details)
