@@ -23,7 +23,6 @@ _PLAIN_EXTRAS = frozenset(
         "requests_per_minute",
         "scope",
         "time_zone",
-        "token_url",
         "version",
     }
 )
