@@ -1,0 +1,90 @@
+"""OAuth 2.0 client credentials by certificate: an assertion signed with the key whose certificate is registered.
+
+As in Oracle's "OAuth 2.0 Client Credentials Flow" pages. Lives on real time, whatever the world's clock says.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ALGORITHMS: Final = ("PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
+TOKEN_SECONDS: Final = 3600
+_LONGEST_ASSERTION: Final = 3600
+_SKEW_SECONDS: Final = 60
+_SCOPE: Final = "rest_webservices"
+
+
+class Refusal(Exception):
+    """An OAuth error; `code` as RFC 6749 names it."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Authorization:
+    """The account's one integration: its client id, its certificate's id and key, and the tokens given out."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self.client_id = secrets.token_hex(32)
+        self.certificate_id = secrets.token_urlsafe(32)
+        key = ec.generate_private_key(ec.SECP256R1())
+        self.private_key = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        self._public_key = ECKey.import_key(public.decode())
+        self._tokens: dict[str, float] = {}
+
+    def grant(self, form: Mapping[str, str], token_url: str) -> Mapping[str, Any]:
+        """The token endpoint's answer; `Refusal` where the request or its assertion does not hold."""
+        if form.get("grant_type") != "client_credentials":
+            raise Refusal("unsupported_grant_type")
+        if form.get("client_assertion_type") != ASSERTION_TYPE or not form.get("client_assertion"):
+            raise Refusal("invalid_request")
+        self._check(form["client_assertion"], token_url)
+        token = secrets.token_urlsafe(48)
+        now = self._clock()
+        self._tokens = {known: ends for known, ends in self._tokens.items() if ends > now}
+        self._tokens[token] = now + TOKEN_SECONDS
+        return {"access_token": token, "expires_in": str(TOKEN_SECONDS), "token_type": "Bearer"}
+
+    def is_valid(self, header: str | None) -> bool:
+        """Whether an Authorization header carries a token that is still good."""
+        scheme, _, token = (header or "").partition(" ")
+        return scheme.lower() == "bearer" and self._tokens.get(token, 0) > self._clock()
+
+    def forget_tokens(self) -> None:
+        """Every token given out so far is no good any more."""
+        self._tokens.clear()
+
+    def _check(self, assertion: str, token_url: str) -> None:
+        try:
+            token = jwt.decode(assertion, self._public_key, algorithms=list(ALGORITHMS))
+        except (JoseError, ValueError) as error:
+            raise Refusal("invalid_grant") from error
+        claims, now = token.claims, self._clock()
+        issued, ends = claims.get("iat"), claims.get("exp")
+        if not isinstance(issued, int | float) or not isinstance(ends, int | float):
+            raise Refusal("invalid_grant")
+        scope = claims.get("scope", "")
+        scopes = scope if isinstance(scope, list) else [part.strip() for part in str(scope).split(",")]
+        audience = claims.get("aud")
+        audiences = audience if isinstance(audience, list) else [audience]
+        is_good = (
+            token.header.get("kid") == self.certificate_id
+            and claims.get("iss") == self.client_id
+            and token_url in audiences
+            and _SCOPE in scopes
+            and now < ends <= issued + _LONGEST_ASSERTION
+            and issued <= now + _SKEW_SECONDS
+        )
+        if not is_good:
+            raise Refusal("invalid_grant")
