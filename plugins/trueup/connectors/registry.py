@@ -5,7 +5,7 @@ A connector is added here as data; its module is imported only when one is built
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,6 +168,7 @@ def _value(field: FormField, details: ConnectionDetails) -> object:
             return details.extra.get(field.name)
 
 
-def _load(name: str) -> Any:
+def _load(name: str) -> Callable[..., Any]:
     module, _, function = name.partition(":")
-    return getattr(importlib.import_module(f"trueup.connectors.{module}"), function)
+    build: Callable[..., Any] = getattr(importlib.import_module(f"trueup.connectors.{module}"), function)
+    return build

@@ -1,0 +1,189 @@
+"""The SuiteQL that NetSuite is asked, a statement a stream.
+
+Pages are found by key, not by offset: rows move between pages while others write, and beyond 100,000 rows SuiteQL
+answers nothing at all. Every statement tells the source's own clock with its rows, as `read_at`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from trueup.domain.errors import Permanent
+
+PAGE_SIZE = 1000  # the most that SuiteQL returns at once
+READ_AT = "read_at"
+_FORMAT = "YYYY-MM-DD HH24:MI:SS"
+_PYTHON_FORMAT = "%Y-%m-%d %H:%M:%S"
+_NOW = f"TO_CHAR(SYS_EXTRACT_UTC(CURRENT_TIMESTAMP), '{_FORMAT}') AS {READ_AT}"
+_LINES = "transaction t JOIN transactionline tl ON tl.transaction = t.id"
+_FIELD = re.compile(r"^[a-z][a-z0-9_]{0,60}$")
+
+# What changes a location's stock. Assemblies, vendor returns and bin transfers are other types, left out until a
+# retailer has them: their effect still arrives with the level.
+_MOVEMENT_TYPES = ("ItemShip", "ItemRcpt", "InvAdjst", "InvCount", "InvTrnfr", "CustCred")
+
+Key = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One stream's question. `key` names the columns that identify and order its rows; `changed` tests for a change.
+
+    `local_times`: columns that come in the account's time zone and leave here in UTC. `occurred_at`: the column that
+    tells when the fact happened, on the source's clock.
+    """
+
+    columns: tuple[str, ...]
+    source: str
+    key: tuple[tuple[str, str], ...]
+    changed: Callable[[str], str] | None
+    where: tuple[str, ...] = ()
+    local_times: frozenset[str] = frozenset()
+    version: str | None = None
+    occurred_at: str | None = None
+
+    def text(self, since: str | None, after: Key | None) -> str:
+        """Return the SuiteQL for the rows after the key `after`, changed at or after the literal `since`."""
+        conditions = list(self.where)
+        if since is not None and self.changed is not None:
+            conditions.append(self.changed(since))
+        if after is not None:
+            conditions.append(_beyond([column for column, _ in self.key], after))
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        order = ", ".join(column for column, _ in self.key)
+        columns = ", ".join((*self.columns, _NOW))
+        return f"SELECT {columns} FROM {self.source}{where} ORDER BY {order}"  # noqa: S608 - keys, times, our own names
+
+
+def statements(channel_field: str) -> Mapping[str, Statement]:
+    """Return a statement for each stream. `channel_field`: the order's body field that names the channel, or empty."""
+    if channel_field and not _FIELD.match(channel_field):
+        raise Permanent(
+            f"channel_field '{channel_field}' is no NetSuite field id; enter one such as custbody_channel, or leave it"
+            " empty where orders do not name their channel"
+        )
+    channel = (f"t.{channel_field} AS custbody_channel",) if channel_field else ()
+    line = (
+        "tl.uniquekey AS uniquekey",
+        "tl.transaction AS transaction",
+        "t.tranid AS tranid",
+        "t.otherrefnum AS otherrefnum",
+        "tl.item AS item",
+        "tl.location AS location",
+        "tl.quantity AS quantity",
+        _time("t.trandate"),
+        _time("t.createddate"),
+        _time("t.lastmodifieddate"),
+    )
+    types = ", ".join(f"'{name}'" for name in _MOVEMENT_TYPES)
+    return {
+        "locations": Statement(
+            columns=("l.id AS id", "l.name AS name", "l.isinactive AS isinactive"),
+            source="location l",
+            key=(("l.id", "id"),),
+            changed=None,
+        ),
+        "products": Statement(
+            columns=(
+                "i.id AS id",
+                "i.itemid AS itemid",
+                "i.displayname AS displayname",
+                "i.upccode AS upccode",
+                "i.itemtype AS itemtype",
+                "i.isinactive AS isinactive",
+                "BUILTIN.DF(i.class) AS class",
+                _time("i.lastmodifieddate"),
+            ),
+            source="item i",
+            key=(("i.id", "id"),),
+            changed=lambda since: f"i.lastmodifieddate >= {since}",
+            local_times=frozenset({"lastmodifieddate"}),
+            version="lastmodifieddate",
+        ),
+        "stock_levels": Statement(
+            columns=(
+                "a.item AS item",
+                "a.location AS location",
+                "a.quantityonhand AS quantityonhand",
+                "a.quantityavailable AS quantityavailable",
+                "a.quantitycommitted AS quantitycommitted",
+                _time("a.lastquantityavailablechange"),
+            ),
+            source="aggregateitemlocation a",
+            key=(("a.item", "item"), ("a.location", "location")),
+            changed=lambda since: f"a.lastquantityavailablechange >= {since}",
+            local_times=frozenset({"lastquantityavailablechange"}),
+            version="lastquantityavailablechange",
+            occurred_at=READ_AT,
+        ),
+        "stock_movements": Statement(
+            columns=(
+                *line,
+                "t.type AS type",
+                "tl.createdfrom AS createdfrom",
+                "t.memo AS memo",
+            ),
+            source=_LINES,
+            key=(("tl.uniquekey", "uniquekey"),),
+            changed=lambda since: f"t.createddate >= {since}",
+            where=("tl.isinventoryaffecting = 'T'", f"t.type IN ({types})"),
+            local_times=frozenset({"createddate", "lastmodifieddate"}),
+            version="lastmodifieddate",
+            occurred_at="createddate",
+        ),
+        "orders": Statement(
+            columns=(
+                *line,
+                *channel,
+                "t.status AS status",
+                "tl.quantityshiprecv AS quantityshiprecv",
+                "tl.isclosed AS isclosed",
+            ),
+            source=_LINES,
+            key=(("tl.uniquekey", "uniquekey"),),
+            # A shipment or a closed line moves the line's own date, not always the order's.
+            changed=lambda since: f"(t.lastmodifieddate >= {since} OR tl.linelastmodifieddate >= {since})",
+            where=("t.type = 'SalesOrd'", "tl.mainline = 'F'", "tl.taxline = 'F'", "tl.item IS NOT NULL"),
+            local_times=frozenset({"createddate", "lastmodifieddate"}),
+            version="lastmodifieddate",
+        ),
+    }
+
+
+NOW = f"SELECT {_NOW} FROM dual"  # noqa: S608 - our own words
+COUNT_LOCATIONS = "SELECT COUNT(*) AS locations FROM location"
+
+
+def time_literal(moment: datetime, zone: ZoneInfo) -> str:
+    """Return the moment as SuiteQL's own date, in the account's time zone."""
+    return f"TO_DATE('{moment.astimezone(zone).strftime(_PYTHON_FORMAT)}', '{_FORMAT}')"
+
+
+def parse_time(told: object, zone: ZoneInfo) -> datetime | None:
+    """Return what a TO_CHAR of ours tells as UTC, None where it is none: the contract refuses it, not the reader."""
+    if not isinstance(told, str):
+        return None
+    try:
+        return datetime.strptime(told, _PYTHON_FORMAT).replace(tzinfo=zone).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def written(moment: datetime) -> str:
+    """Return the moment as payloads carry it: UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime(_PYTHON_FORMAT)
+
+
+def _time(column: str) -> str:
+    name = column.partition(".")[2]
+    return f"TO_CHAR({column}, '{_FORMAT}') AS {name}"
+
+
+def _beyond(columns: list[str], after: Key) -> str:
+    """Return (a > x) or, where a is equal, (b > y): SuiteQL compares no row values."""
+    head, *rest = columns
+    if not rest:
+        return f"{head} > {after[0]}"
+    return f"({head} > {after[0]} OR ({head} = {after[0]} AND {_beyond(rest, after[1:])}))"
