@@ -192,12 +192,19 @@ def client_secret_grant(*, token_url: str, client_id: str, client_secret: str, c
 
 
 def refresh_grant(
-    *, token_url: str, client_id: str, client_secret: str, refresh_token: str, conn_id: str, folder: Path
+    *,
+    token_url: str,
+    client_id: str,
+    client_secret: str,
+    refresh_token: str,
+    conn_id: str,
+    folder: Path,
+    is_json: bool = False,
 ) -> Grant:
     """A refresh token, replaced at each use where the vendor does so.
 
     One process at a time refreshes; the newest refresh token is kept in `folder`, under a name that changes when
-    the connection gets a new one.
+    the connection gets a new one. `is_json`: for vendors that want a JSON body where the standard has a form.
     """
     kept = PrivateFile(folder, "refresh-token", f"{conn_id}\x1f{refresh_token}")
 
@@ -212,7 +219,8 @@ def refresh_grant(
                 "client_secret": client_secret,
                 "refresh_token": newest,
             }
-            answer = _granted(ask("POST", token_url, form=form), conn_id, redaction)
+            told = ask("POST", token_url, json=form) if is_json else ask("POST", token_url, form=form)
+            answer = _granted(told, conn_id, redaction)
             replacement = answer.get("refresh_token")
             if isinstance(replacement, str) and replacement and replacement != newest:
                 redaction.add(replacement)

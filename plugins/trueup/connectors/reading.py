@@ -1,0 +1,133 @@
+"""What reading is alike for every vendor: the source's clock, the position of a poll, records from JSON."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from trueup.connectors.answers import Answer
+from trueup.connectors.http import HttpClient
+from trueup.domain.errors import Permanent
+from trueup.domain.records import Cursor, Page, Record
+
+Damaged = tuple[str, str]
+"""A piece that could not be read as a record at all, and the reason."""
+
+
+def started_at(client: HttpClient, cheap_call: Callable[[], Answer]) -> datetime:
+    """Return what the source's clock shows at the least, asking it something cheap where it has told none yet."""
+    if client.source_time() is None:
+        cheap_call()
+    moment = client.source_time()
+    if moment is None:
+        raise Permanent(
+            f"{client.system} (connection '{client.conn_id}') answers without a Date header, so nothing tells how old"
+            " its figures are; let the proxy in between pass it on"
+        )
+    return moment
+
+
+def as_of(answer: Answer, at_the_least: datetime) -> datetime:
+    """Return the source's clock when the answer was asked for; the read's own start where it told nothing."""
+    # Not the later of the two: the start counts our time on top of the source's, whose clock may have stood still.
+    return at_the_least if answer.as_of is None else answer.as_of
+
+
+def position(moment: datetime, **rest: object) -> Cursor:
+    """Return the cursor of a stream that is polled by time: `moment` is the source's clock when the read began."""
+    return {"since": moment.astimezone(UTC).isoformat(), **rest}
+
+
+def polled_since(cursor: Cursor | None, overlap: timedelta) -> datetime | None:
+    """Return from when to ask, None for everything.
+
+    `overlap` goes back behind the cursor: vendors stamp a change before it can be seen.
+    """
+    told = None if cursor is None else moment_or_none(cursor.get("since"))
+    return None if told is None else told - overlap
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return the moment in UTC to the millisecond, as vendors take it."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment_or_none(told: object) -> datetime | None:
+    """Return a vendor's timestamp as UTC, None where it is none: the contract, not the reader, refuses it."""
+    if not isinstance(told, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(told)
+    except ValueError:
+        return None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+def text_or_none(value: object) -> str | None:
+    """Return a version or name as text, None where there is none."""
+    return None if value is None else str(value)
+
+
+def key_of(*parts: object) -> str:
+    """Join the parts of a key; `ValueError` where one is missing, for then the record has none."""
+    for part in parts:
+        if not isinstance(part, str | int) or isinstance(part, bool) or part == "":
+            raise ValueError("a part of its key is missing or of another type")
+    return "|".join(str(part) for part in parts)
+
+
+def records(
+    items: Iterable[object], describe: Callable[[Mapping[str, Any]], Record]
+) -> tuple[list[Record], list[Damaged]]:
+    """Turn a page's items into records; what has no key, or is no object, comes back as damaged with the reason."""
+    found: list[Record] = []
+    damaged: list[Damaged] = []
+    for item in items:
+        if not isinstance(item, Mapping):
+            damaged.append((orjson.dumps(item).decode(), "no record can be made of it: it is not an object"))
+            continue
+        try:
+            found.append(describe(item))
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            told = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            damaged.append((orjson.dumps(item).decode(), f"no record can be made of it: {told}"))
+    return found, damaged
+
+
+def page(
+    items: Iterable[object],
+    describe: Callable[[Mapping[str, Any]], Record],
+    moment: datetime,
+    *,
+    is_last: bool,
+    cursor: Cursor | None = None,
+) -> Page:
+    """Make the page; the cursor is kept with the last one only, so that a read cut short is read again whole."""
+    found, damaged = records(items, describe)
+    return Page(
+        records=found, as_of=moment, cursor=cursor if is_last else None, is_last=is_last, damaged=tuple(damaged)
+    )
+
+
+def without(payload: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """Return the payload without the fields of these names, at any depth."""
+    return {name: _without(value, names) for name, value in payload.items() if name not in names}
+
+
+def items_of(answer: Answer, name: str, system: str) -> Sequence[Any]:
+    """Return the list under `name`; none there is an empty one. `Permanent` where something else stands there."""
+    value = answer.body.get(name) if isinstance(answer.body, Mapping) else answer.body
+    if value is None and isinstance(answer.body, Mapping):
+        return []
+    if not isinstance(value, list):
+        raise Permanent(f"{system} answered without a list '{name}'; check the connection's host and version")
+    return value
+
+
+def _without(value: object, names: frozenset[str]) -> object:
+    if isinstance(value, Mapping):
+        return without(value, names)
+    if isinstance(value, list):
+        return [_without(item, names) for item in value]
+    return value

@@ -1,0 +1,242 @@
+"""ShipBob (third-party logistics): what its fulfilment centres hold, every change of it, and the orders they ship.
+
+Nothing is written: stock is ShipBob's own word here. Recipients are cut from orders before they go any further.
+
+Stock levels tell no time at all, so every poll reads them whole (250 items a call). Orders and history are polled by
+time with an overlap: they are stamped before they can be seen.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from trueup.connectors.addresses import base_url
+from trueup.connectors.answers import Answer
+from trueup.connectors.auth import bearer
+from trueup.connectors.budget import WindowBudget
+from trueup.connectors.http import HttpClient
+from trueup.connectors.reading import (
+    as_of,
+    items_of,
+    key_of,
+    moment_or_none,
+    page,
+    polled_since,
+    position,
+    rfc3339,
+    started_at,
+    text_or_none,
+    without,
+)
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent, Transient
+from trueup.domain.records import Cursor, Page, ReadMode, Record
+
+VERSION = "2026-01"
+
+_SYSTEM = "ShipBob"
+_BASE = f"/{VERSION}"
+_OVERLAP = timedelta(minutes=15)
+_PAGE = 250
+_CALLS_A_MINUTE = 150
+# ShipBob answers for at most 90 days of history at once, and for no more where none are named.
+_HISTORY = timedelta(days=90)
+_PEOPLE = frozenset({"recipient", "addresses", "gift_message", "customer_ticket_number"})
+
+_Describe = Callable[[Mapping[str, Any]], Record]
+
+
+def connect(details: ConnectionDetails, folder: Path) -> "ShipBobConnector":
+    """Build the connector; no I/O. `folder` is where processes share the account's budget."""
+    address = base_url(_SYSTEM, details)
+    budget = WindowBudget(
+        f"shipbob:{address}:{details.conn_id}",
+        _calls_a_minute(details),
+        60.0,
+        folder,
+        remaining_header="x-remaining-calls",
+    )
+    return ShipBobConnector(HttpClient(_SYSTEM, details, authenticator=bearer(details.password or ""), budget=budget))
+
+
+class ShipBobConnector:
+    """Reads one merchant's streams."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    def close(self) -> None:
+        """Close the connections to ShipBob."""
+        self._client.close()
+
+    def check(self) -> str:
+        names = [str(centre.get("name")) for centre in self._centres(self._ask_locations())]
+        return f"{_SYSTEM} at {self._client.base_url}: {len(names)} fulfilment centres ({', '.join(names)})"
+
+    def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
+        since = polled_since(cursor, _OVERLAP) if mode is ReadMode.POLL else None
+        match stream:
+            case "locations":
+                return self._read_locations()
+            case "products":
+                asked = {"PageSize": _PAGE, **({"LastUpdatedTimestamp": rfc3339(since)} if since else {})}
+                return self._read_linked(f"{_BASE}/product", asked, _product)
+            case "stock_levels":
+                return self._read_linked(f"{_BASE}/inventory-level/locations", {"PageSize": _PAGE}, _level)
+            case "stock_movements":
+                return self._read_history(since)
+            case "orders":
+                return self._read_orders(since)
+        raise Permanent(
+            f"{_SYSTEM} has no stream '{stream}'; declare some of locations, products, stock_levels, stock_movements,"
+            " orders"
+        )
+
+    def _start(self) -> datetime:
+        return started_at(self._client, self._ask_locations)
+
+    def _ask_locations(self) -> Answer:
+        return self._client.request("GET", f"{_BASE}/location", params={"IncludeInactive": "true"})
+
+    def _centres(self, answer: Answer) -> list[Mapping[str, Any]]:
+        return [place for place in items_of(answer, "locations", _SYSTEM) if isinstance(place, Mapping)]
+
+    def _read_locations(self) -> Iterator[Page]:
+        start = self._start()
+        answer = self._ask_locations()
+        items = items_of(answer, "locations", _SYSTEM)
+        yield page(items, _location, as_of(answer, start), is_last=True, cursor=position(start))
+
+    def _read_linked(self, path: str, asked: Mapping[str, str | int], describe: _Describe) -> Iterator[Page]:
+        """Follow `next` from page to page; it says everything the first request said."""
+        start = self._start()
+        link: str | None = path
+        seen: set[str] = set()
+        while link is not None:
+            if link in seen:
+                raise Transient(f"{_SYSTEM}, {path}: the same page was announced twice; read again from the start")
+            seen.add(link)
+            answer = self._client.request("GET", link, params=asked if link == path else None)
+            link = _next_link(answer)
+            yield page(
+                items_of(answer, "items", _SYSTEM),
+                describe,
+                as_of(answer, start),
+                is_last=link is None,
+                cursor=position(start),
+            )
+
+    def _read_history(self, since: datetime | None) -> Iterator[Page]:
+        start = self._start()
+        centres = [
+            centre["id"] for centre in self._centres(self._ask_locations()) if centre.get("access_granted") is not False
+        ]
+        begin = start - _HISTORY if since is None else max(since, start - _HISTORY)
+        if not centres:
+            yield page([], _movement, start, is_last=True, cursor=position(start))
+        for number, centre in enumerate(centres, start=1):
+            is_last_centre = number == len(centres)
+            after: int | None = None
+            while True:
+                asked = {"facility_id": centre, "start_date": rfc3339(begin)}
+                if after is not None:
+                    asked["cursor"] = after
+                answer = self._client.request("POST", f"{_BASE}/inventory/history:query", json=asked)
+                events = items_of(answer, "data", _SYSTEM)
+                newest = _newest_event(events)
+                has_more = _next_link(answer) is not None and bool(events)
+                if has_more and (newest is None or (after is not None and newest <= after)):
+                    raise Transient(f"{_SYSTEM}, history of centre {centre}: a page leads nowhere; read it again")
+                yield page(
+                    events,
+                    _movement,
+                    as_of(answer, start),
+                    is_last=is_last_centre and not has_more,
+                    cursor=position(start),
+                )
+                if not has_more:
+                    break
+                after = newest
+
+    def _read_orders(self, since: datetime | None) -> Iterator[Page]:
+        start = self._start()
+        # Oldest first: an order that changes or comes in while we page shifts others back, never over the edge.
+        asked: dict[str, str | int] = {"Limit": _PAGE, "SortOrder": "Oldest"}
+        if since is not None:
+            asked["LastUpdateStartDate"] = rfc3339(since)
+        number, full_page = 1, 0
+        while True:
+            answer = self._client.request("GET", f"{_BASE}/order", params={**asked, "Page": number})
+            orders = items_of(answer, "orders", _SYSTEM)
+            # ShipBob may give fewer than asked for: only a page shorter than its first is surely the last.
+            full_page = full_page or len(orders)
+            is_last = len(orders) == 0 or len(orders) < full_page or _is_last_page(answer, number)
+            yield page(orders, _order, as_of(answer, start), is_last=is_last, cursor=position(start))
+            if is_last:
+                return
+            number += 1
+
+
+def _calls_a_minute(details: ConnectionDetails) -> int:
+    told = details.extra.get("requests_per_minute")
+    if told in (None, ""):
+        return _CALLS_A_MINUTE
+    try:
+        limit = int(str(told))
+    except ValueError:
+        limit = 0
+    if limit < 1:
+        raise Permanent(
+            f"connection '{details.conn_id}': requests_per_minute is no whole number above 0; enter what ShipBob grants"
+            " this account, or nothing for 150"
+        )
+    return limit
+
+
+def _next_link(answer: Answer) -> str | None:
+    """Return the path of the next page, None after the last. Only path and query count: the host is the connection's."""
+    told = answer.body.get("next") if isinstance(answer.body, Mapping) else None
+    if not isinstance(told, str) or not told:
+        return None
+    try:
+        path = httpx.URL(told).raw_path.decode()
+    except httpx.InvalidURL as error:
+        raise Transient(f"{_SYSTEM} announced a next page that is no address; read again") from error
+    return path[path.index(_BASE) :] if _BASE in path else f"{_BASE}{path if path.startswith('/') else '/' + path}"
+
+
+def _newest_event(events: Any) -> int | None:  # noqa: ANN401 - whatever the page holds
+    ids = [event.get("inventory_audit_event_id") for event in events if isinstance(event, Mapping)]
+    return max((event_id for event_id in ids if isinstance(event_id, int)), default=None)
+
+
+def _is_last_page(answer: Answer, number: int) -> bool:
+    told = answer.headers.get("total-pages", "")
+    return told.isdigit() and number >= int(told)
+
+
+def _location(item: Mapping[str, Any]) -> Record:
+    return Record(source_key=key_of(item["id"]), payload=item)
+
+
+def _product(item: Mapping[str, Any]) -> Record:
+    return Record(source_key=key_of(item["id"]), payload=item, source_version=text_or_none(item.get("updated_on")))
+
+
+def _level(item: Mapping[str, Any]) -> Record:
+    return Record(source_key=key_of(item["inventory_id"]), payload=item)
+
+
+def _movement(item: Mapping[str, Any]) -> Record:
+    return Record(
+        source_key=key_of(item["inventory_audit_event_id"]),
+        payload=item,
+        occurred_at=moment_or_none(item.get("event_datetime")),
+    )
+
+
+def _order(item: Mapping[str, Any]) -> Record:
+    return Record(source_key=key_of(item["id"]), payload=without(item, _PEOPLE))

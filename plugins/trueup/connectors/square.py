@@ -1,0 +1,218 @@
+"""Square: the stores' counts, changes, orders and catalog. What is written is in square_writer.py.
+
+Who bought is left out deliberately: recipients are cut from orders before they go any further. Cash drawers,
+payments and customers are not read at all: they hold no stock.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from trueup.connectors.addresses import base_url
+from trueup.connectors.answers import Answer
+from trueup.connectors.auth import Authenticator, TokenHeader, bearer, refresh_grant
+from trueup.connectors.http import HttpClient
+from trueup.connectors.reading import (
+    as_of,
+    items_of,
+    key_of,
+    moment_or_none,
+    page,
+    polled_since,
+    position,
+    rfc3339,
+    started_at,
+    text_or_none,
+    without,
+)
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent, Transient
+from trueup.domain.records import Cursor, Page, ReadMode, Record
+
+VERSION = "2025-08-20"
+
+# Square stamps a change when it takes it in; what tills kept while offline is seen minutes after.
+_OVERLAP = timedelta(minutes=15)
+_PAGE = 1000
+_LOCATIONS_A_SEARCH = 10
+_PEOPLE = frozenset({"recipient", "delivery_details", "buyer_email_address", "billing_address", "shipping_address"})
+_INNER = {"PHYSICAL_COUNT": "physical_count", "ADJUSTMENT": "adjustment", "TRANSFER": "transfer"}
+
+
+def connect(details: ConnectionDetails, folder: Path) -> "SquareReader":
+    """Build the reader of one seller; no I/O."""
+    return SquareReader(connect_client(details, folder))
+
+
+def connect_client(details: ConnectionDetails, folder: Path) -> HttpClient:
+    """Build what speaks to Square: with the access token given, else with one got for the refresh token."""
+    return HttpClient(
+        "Square", details, authenticator=_authenticator(details, folder), headers={"Square-Version": VERSION}
+    )
+
+
+def _authenticator(details: ConnectionDetails, folder: Path) -> Authenticator:
+    if details.password:
+        return bearer(details.password)
+    told = {name: str(details.extra.get(name) or "") for name in ("client_secret", "refresh_token")}
+    if not details.login or not all(told.values()):
+        raise Permanent(
+            f"connection '{details.conn_id}' (Square) has neither an access token nor client id, client secret and"
+            " refresh token; fill in the one or the other"
+        )
+    grant = refresh_grant(
+        token_url=f"{base_url('Square', details)}/oauth2/token",
+        client_id=details.login,
+        conn_id=details.conn_id,
+        folder=folder,
+        is_json=True,
+        **told,
+    )
+    return TokenHeader(grant)
+
+
+class SquareReader:
+    """Reads one seller's streams. `client` speaks to connect.squareup.com in the seller's name."""
+
+    streams = ("locations", "products", "stock_levels", "stock_movements", "orders")
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    def close(self) -> None:
+        """Close the connections to Square."""
+        self._client.close()
+
+    def check(self) -> str:
+        names = [str(place.get("name")) for place in self._locations()]
+        return f"Square: {len(names)} locations ({', '.join(names)})"
+
+    def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
+        start = started_at(self._client, self._ask_locations)
+        since = polled_since(cursor, _OVERLAP) if mode is ReadMode.POLL else None
+        match stream:
+            case "locations":
+                return self._read_locations(start)
+            case "products":
+                return self._read_products(start, since)
+            case "stock_levels":
+                body: dict[str, Any] = {"limit": _PAGE}
+                return self._read_batches("/v2/inventory/counts/batch-retrieve", "counts", body, start, since)
+            case "stock_movements":
+                body = {"limit": _PAGE, "types": ["PHYSICAL_COUNT", "ADJUSTMENT"]}
+                return self._read_batches("/v2/inventory/changes/batch-retrieve", "changes", body, start, since)
+            case "orders":
+                return self._read_orders(start, since)
+        raise Permanent(f"Square has no stream '{stream}'; declare some of {', '.join(self.streams)}")
+
+    def _ask_locations(self) -> Answer:
+        return self._client.request("GET", "/v2/locations")
+
+    def _locations(self) -> Sequence[Mapping[str, Any]]:
+        places = items_of(self._ask_locations(), "locations", "Square")
+        return [place for place in places if isinstance(place, Mapping)]
+
+    def _read_locations(self, start: datetime) -> Iterator[Page]:
+        answer = self._ask_locations()
+        items = items_of(answer, "locations", "Square")
+        yield page(items, _location, as_of(answer, start), is_last=True, cursor=position(start))
+
+    def _read_products(self, start: datetime, since: datetime | None) -> Iterator[Page]:
+        if since is None:
+            yield from self._paged(
+                "GET", "/v2/catalog/list", "objects", {"types": "ITEM"}, _product, start, position(start)
+            )
+            return
+        body = {"object_types": ["ITEM"], "include_deleted_objects": True, "begin_time": rfc3339(since), "limit": _PAGE}
+        yield from self._paged("POST", "/v2/catalog/search", "objects", body, _product, start, position(start))
+
+    def _read_batches(
+        self, path: str, name: str, body: dict[str, Any], start: datetime, since: datetime | None
+    ) -> Iterator[Page]:
+        if since is not None:
+            body["updated_after"] = rfc3339(since)
+        describe = _count if name == "counts" else _change
+        yield from self._paged("POST", path, name, body, describe, start, position(start))
+
+    def _read_orders(self, start: datetime, since: datetime | None) -> Iterator[Page]:
+        ids = [str(place["id"]) for place in self._locations() if place.get("id")]
+        groups = [ids[at : at + _LOCATIONS_A_SEARCH] for at in range(0, len(ids), _LOCATIONS_A_SEARCH)]
+        if not groups:
+            yield page([], _order, start, is_last=True, cursor=position(start))
+        for number, group in enumerate(groups, start=1):
+            is_last_group = number == len(groups)
+            body = {"location_ids": group, "limit": 500, "return_entries": False, "query": _order_query(since)}
+            for each in self._paged("POST", "/v2/orders/search", "orders", body, _order, start, position(start)):
+                if is_last_group or not each.is_last:
+                    yield each
+                else:
+                    yield Page(records=each.records, as_of=each.as_of, damaged=each.damaged)
+
+    def _paged(
+        self,
+        method: str,
+        path: str,
+        name: str,
+        asked: Mapping[str, Any],
+        describe: Callable[[Mapping[str, Any]], Record],
+        start: datetime,
+        end: Cursor,
+    ) -> Iterator[Page]:
+        token: str | None = None
+        seen: set[str] = set()
+        while True:
+            content = {**asked, **({"cursor": token} if token else {})}
+            sent: dict[str, Any] = {"params": content} if method == "GET" else {"json": content}
+            answer = self._client.request(method, path, accept=(400,) if token else (), **sent)
+            if answer.status == 400:
+                raise Transient(f"Square, {path}: refused the cursor of its own last page; read again from the start")
+            token = answer.body.get("cursor") if isinstance(answer.body, Mapping) else None
+            if token in seen:
+                raise Transient(f"Square, {path}: the same page was announced twice; read again from the start")
+            if token:
+                seen.add(token)
+            items = items_of(answer, name, "Square")
+            yield page(items, describe, as_of(answer, start), is_last=not token, cursor=end)
+            if not token:
+                return
+
+
+def _order_query(since: datetime | None) -> dict[str, Any]:
+    # Square wants the sort to be by the time that is filtered, and neither order may shift what was read already.
+    if since is None:
+        return {"sort": {"sort_field": "CREATED_AT", "sort_order": "ASC"}}
+    return {
+        "filter": {"date_time_filter": {"updated_at": {"start_at": rfc3339(since)}}},
+        "sort": {"sort_field": "UPDATED_AT", "sort_order": "ASC"},
+    }
+
+
+def _location(item: Mapping[str, Any]) -> Record:
+    return Record(source_key=key_of(item["id"]), payload=item)
+
+
+def _product(item: Mapping[str, Any]) -> Record:
+    return Record(source_key=key_of(item["id"]), payload=item, source_version=text_or_none(item.get("version")))
+
+
+def _count(item: Mapping[str, Any]) -> Record:
+    return Record(
+        source_key=key_of(item["catalog_object_id"], item["location_id"], item["state"]),
+        payload=item,
+        source_version=text_or_none(item.get("calculated_at")),
+        occurred_at=moment_or_none(item.get("calculated_at")),
+    )
+
+
+def _change(item: Mapping[str, Any]) -> Record:
+    inner = item[_INNER.get(str(item.get("type")), "type")]
+    return Record(source_key=key_of(inner["id"]), payload=item, occurred_at=moment_or_none(inner.get("created_at")))
+
+
+def _order(item: Mapping[str, Any]) -> Record:
+    return Record(
+        source_key=key_of(item["id"]),
+        payload=without(item, _PEOPLE),
+        source_version=text_or_none(item.get("version")),
+    )

@@ -1,0 +1,231 @@
+"""Sets the counts of Square's online listing.
+
+Square has no compare-and-set, so one is emulated: the counts are read just before, a correction whose expectation
+they do not meet is a conflict, and what is written is a PHYSICAL_COUNT dated to that reading on Square's own clock.
+Square adds up adjustments by their own timestamps since the newest count, so a sale made after the reading is
+subtracted from what we write, whenever it arrives. The window that remains:
+
+- a second program that writes counts, between our reading and our writing: one round trip, typically 0.1 to 1 s;
+- a till that was offline: its sales carry earlier times than our reading and are taken as counted already.
+
+Both show in the read-back or the next reading, and are a difference again. An answer that is lost is asked for again
+with the same idempotency key, which Square answers as the first time without doing it twice.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from trueup.connectors.answers import Answer
+from trueup.connectors.base import Observation
+from trueup.connectors.fence import Settlement, fenced
+from trueup.connectors.http import HttpClient
+from trueup.connectors.reading import as_of, items_of, moment_or_none, rfc3339, started_at
+from trueup.connectors.square import connect_client
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.corrections import Correction, Outcome, Receipt
+from trueup.domain.errors import Transient
+from trueup.governance.configuration import ChannelDeclaration
+
+_CHANGES_A_CALL = 100
+_IDS_A_QUESTION = 500
+_COUNTS_A_PAGE = 1000
+_ON_HAND = "IN_STOCK"
+# A batch is taken whole or not at all; with these Square says that something in it is wrong, not that we are.
+_REFUSED_BATCH = (400, 404, 409, 422)
+
+_Pair = tuple[str, str]
+
+
+def connect_writer(details: ConnectionDetails, folder: Path, channel: ChannelDeclaration) -> "SquareWriter":
+    """Build the writer of one channel; no I/O."""
+    return SquareWriter(connect_client(details, folder), channel.listing_location)
+
+
+class SquareWriter:
+    """Sets counts at the channel's own listing location and at no other: the stores' stock is not ours to set."""
+
+    def __init__(self, client: HttpClient, listing_location: str) -> None:
+        self._client = client
+        self._listing_location = listing_location
+
+    def close(self) -> None:
+        """Close the connections to Square."""
+        self._client.close()
+
+    @property
+    def batch_size(self) -> int:
+        return _CHANGES_A_CALL
+
+    def apply(self, corrections: Sequence[Correction]) -> Sequence[Receipt]:
+        settlement = Settlement(corrections)
+        for correction in corrections:
+            problem = self._problem(correction)
+            if problem is not None:
+                settlement.settle(correction, Outcome.REJECTED, problem)
+        waiting = settlement.open()
+        if waiting:
+            try:
+                counts, moment = self._counts([_pair(correction.record_id) for correction in waiting])
+            except Transient as error:
+                settlement.settle_open(Outcome.RETRY, f"not sent, the counts could not be read: {error}")
+            else:
+                shown = {correction.key: counts.get(_pair(correction.record_id)) for correction in waiting}
+                to_send = fenced(settlement, {key: _value(count) for key, count in shown.items()})
+                self._send(to_send, shown, moment, settlement)
+        return settlement.receipts()
+
+    def observe(self, record_ids: Sequence[str]) -> Mapping[str, Observation]:
+        pairs = {record_id: _pair(record_id) for record_id in record_ids if all(_pair(record_id))}
+        if not pairs:
+            return {}
+        counts, moment = self._counts(list(pairs.values()))
+        return {
+            record_id: Observation(record_id, _value(counts.get(pair)), moment)
+            for record_id, pair in pairs.items()
+            # A count that is no number was not read, which is not the same as being none.
+            if pair not in counts or _value(counts[pair]) is not None
+        }
+
+    def _problem(self, correction: Correction) -> str | None:
+        item, location = _pair(correction.record_id)
+        if not item or not location:
+            return f"'{correction.record_id}' is no Square record; it wants 'variation id|location id'"
+        if location != self._listing_location:
+            return (
+                f"location {location} is not the channel's own ({self._listing_location}); its stock is not ours to set"
+            )
+        return None if correction.target >= 0 else "a count below zero"
+
+    def _counts(self, pairs: Sequence[_Pair]) -> tuple[dict[_Pair, Mapping[str, Any]], datetime]:
+        start = started_at(self._client, lambda: self._client.request("GET", "/v2/locations"))
+        found: dict[_Pair, Mapping[str, Any]] = {}
+        first: datetime | None = None
+        items = sorted({item for item, _ in pairs})
+        locations = sorted({location for _, location in pairs})
+        for at in range(0, len(items), _IDS_A_QUESTION):
+            token: str | None = None
+            while True:
+                body = {
+                    "catalog_object_ids": items[at : at + _IDS_A_QUESTION],
+                    "location_ids": locations,
+                    "states": [_ON_HAND],
+                    "limit": _COUNTS_A_PAGE,
+                    **({"cursor": token} if token else {}),
+                }
+                answer = self._client.request("POST", "/v2/inventory/counts/batch-retrieve", json=body)
+                first = as_of(answer, start) if first is None else first
+                for count in items_of(answer, "counts", "Square"):
+                    if isinstance(count, Mapping) and count.get("state") == _ON_HAND:
+                        found[str(count.get("catalog_object_id")), str(count.get("location_id"))] = count
+                following = answer.body.get("cursor") if isinstance(answer.body, Mapping) else None
+                if not following:
+                    break
+                if following == token:
+                    raise Transient("Square announced the same page of counts twice; read again")
+                token = following
+        return found, first or start
+
+    def _send(
+        self,
+        batch: Sequence[Correction],
+        shown: Mapping[str, Mapping[str, Any] | None],
+        moment: datetime,
+        settlement: Settlement,
+    ) -> None:
+        """Write the batch; where Square refuses it, halve it until what is wrong stands alone."""
+        if not batch:
+            return
+        changes = [_change(correction, _dated(shown[correction.key], moment)) for correction in batch]
+        body = {"changes": changes, "ignore_unchanged_counts": True}
+        body["idempotency_key"] = _idempotency_key(batch, changes)
+        try:
+            answer = self._client.request(
+                "POST", "/v2/inventory/changes/batch-create", json=body, accept=_REFUSED_BATCH
+            )
+        except Transient as error:
+            for correction in batch:
+                settlement.settle(correction, Outcome.UNKNOWN, f"sent, no answer: {error}")
+            return
+        if answer.status < 300:
+            _take_in(answer, batch, settlement)
+        elif len(batch) > 1:
+            half = len(batch) // 2
+            self._send(batch[:half], shown, moment, settlement)
+            self._send(batch[half:], shown, moment, settlement)
+        else:
+            settlement.settle(batch[0], Outcome.REJECTED, f"Square refused it: {_reason(answer)}", answer.status)
+
+
+def _change(correction: Correction, occurred_at: datetime) -> dict[str, Any]:
+    item, location = _pair(correction.record_id)
+    return {
+        "type": "PHYSICAL_COUNT",
+        "physical_count": {
+            "reference_id": correction.key,
+            "catalog_object_id": item,
+            "state": _ON_HAND,
+            "location_id": location,
+            "quantity": str(correction.target),
+            "occurred_at": rfc3339(occurred_at),
+        },
+    }
+
+
+def _dated(count: Mapping[str, Any] | None, moment: datetime) -> datetime:
+    # `moment` is a lower bound of the reading's time. What the count already holds was taken in by calculated_at, so
+    # that is a bound as well, and the later of the two subtracts no sale twice.
+    calculated_at = moment_or_none(count.get("calculated_at")) if count is not None else None
+    return moment if calculated_at is None else max(moment, calculated_at)
+
+
+def _idempotency_key(batch: Sequence[Correction], changes: Sequence[Mapping[str, Any]]) -> str:
+    # The changes are part of it: Square refuses a known key with another content, and a later attempt at the same
+    # corrections is dated anew.
+    digest = hashlib.sha256(orjson.dumps([sorted(correction.key for correction in batch), changes]))
+    return digest.hexdigest()
+
+
+def _take_in(answer: Answer, batch: Sequence[Correction], settlement: Settlement) -> None:
+    counted = {
+        (str(count.get("catalog_object_id")), str(count.get("location_id")))
+        for count in items_of(answer, "counts", "Square")
+        if isinstance(count, Mapping)
+    }
+    errors = answer.body.get("errors") if isinstance(answer.body, Mapping) else None
+    for correction in batch:
+        if _pair(correction.record_id) in counted:
+            settlement.settle(correction, Outcome.APPLIED, "physical count taken in", answer.status)
+        else:
+            detail = f"Square answered without its count: {_reason(answer) if errors else 'no error told'}"
+            settlement.settle(correction, Outcome.UNKNOWN, detail, answer.status)
+
+
+def _reason(answer: Answer) -> str:
+    errors = answer.body.get("errors") if isinstance(answer.body, Mapping) else None
+    if not isinstance(errors, list):
+        return f"{answer.status}, no reason given"
+    told = [
+        ", ".join(str(error[name]) for name in ("code", "field", "detail") if isinstance(error.get(name), str))
+        for error in errors
+        if isinstance(error, Mapping)
+    ]
+    return f"{answer.status}, {'; '.join(told)}"[:300]
+
+
+def _pair(record_id: str) -> _Pair:
+    item, _, location = record_id.partition("|")
+    return item, location
+
+
+def _value(count: Mapping[str, Any] | None) -> int | None:
+    """Whole units of a count; a fraction is cut off, for it cannot be sold. None: not there, or no number."""
+    try:
+        return None if count is None else int(Decimal(str(count.get("quantity"))))
+    except (InvalidOperation, ValueError, OverflowError):
+        return None
