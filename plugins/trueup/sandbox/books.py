@@ -64,7 +64,7 @@ class StockBook:
 
     def apply(self, entry: Entry) -> list[LevelChange]:
         """Change the figures as the entry says; return what changed, in the entry's order."""
-        return [self._change(entry, *change) for change in _effects(entry)]
+        return [self._change(entry, *change) for change in effects(entry)]
 
     def _change(self, entry: Entry, sku: str, location_id: str, delta: int, counted: int | None) -> LevelChange:
         level = self.levels.get((sku, location_id))
@@ -78,8 +78,8 @@ class StockBook:
         return LevelChange(sku, location_id, level.on_hand - before, counted, level.on_hand)
 
 
-def _effects(entry: Entry) -> Iterator[tuple[str, str, int, int | None]]:
-    """(SKU, location, delta, counted figure) for each figure the entry touches."""
+def effects(entry: Entry) -> Iterator[tuple[str, str, int, int | None]]:
+    """(SKU, location, delta, counted figure or None) for each figure the entry touches."""
     match entry:
         case StockMoved():
             yield entry.sku, entry.location_id, entry.delta, None

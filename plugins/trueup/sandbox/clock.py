@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-DEFAULT_START = datetime(2026, 10, 5, 6, 0, 0, tzinfo=UTC)  # a Monday, two hours before the shops open
+DEFAULT_START = datetime(2026, 10, 5, 9, 0, 0, tzinfo=UTC)  # a Monday, as the stores open
 
 
 class WorldClock:

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 
 from trueup.sandbox.faults import Faults
+from trueup.sandbox.netsuite.simulator import NetSuiteSimulator
 from trueup.sandbox.simulator import Simulator
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world import World
 
-SIMULATORS: Mapping[str, Callable[[str, World, Faults, Courier], Simulator]] = {}
+SIMULATORS: Mapping[str, Callable[[str, World, Faults, Courier], Simulator]] = {
+    "netsuite": NetSuiteSimulator,
+}
 """By system id; the id is also the first part of every path (`/<system_id>/...`)."""
 
 

@@ -11,21 +11,41 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import IntEnum
 from typing import Any, TypedDict
 
-from trueup.sandbox.books import OpeningLevel
+from trueup.sandbox.books import OpeningLevel, StockBook, effects
 from trueup.sandbox.catalogue import Catalogue
 from trueup.sandbox.clock import WorldClock
-from trueup.sandbox.entries import Entry
+from trueup.sandbox.entries import Entry, LevelCopied, StockCounted
 from trueup.sandbox.faults import FaultKind, Faults
 from trueup.sandbox.opening import Opening
+from trueup.sandbox.places import PLACES
 from trueup.sandbox.settings import WorldSettings
 from trueup.sandbox.simulator import Book, Storefront
 from trueup.sandbox.truth import Truth
 
 _LOG_LENGTH = 200_000
+
+
+class Kind(IntEnum):
+    """What a scheduled action is, so that demand or work can be held while the papers still arrive."""
+
+    DEMAND = 0
+    WORK = 1
+    RECORD = 2
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Due:
+    """One action to come, in order of time, then of scheduling."""
+
+    at: int
+    number: int
+    kind: Kind = field(compare=False)
+    action: Callable[[], None] = field(compare=False)
 
 
 class Header(TypedDict):
@@ -59,12 +79,16 @@ class World:
         self.clock = WorldClock(settings.start)
         self._real_clock = real_clock
         self._books: dict[str, Book] = {}
-        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self._due: list[Due] = []
+        self._parked: list[Due] = []
+        self._begin: Callable[[], None] = _nothing
         self._numbers = itertools.count(1)
         self._not_before: dict[tuple[str, str], int] = {}
         self._diary: deque[Happening] = deque(maxlen=_LOG_LENGTH)
         self.truth = Truth()
         self.opening = Opening.of(settings)
+        self.books: dict[str, StockBook] = {}
+        self._unrecorded: dict[tuple[str, str], int] = {}
 
     @property
     def catalogue(self) -> Catalogue:
@@ -86,6 +110,10 @@ class World:
         with self.lock:
             self._books[book.system_id] = book
 
+    def on_reset(self, begin: Callable[[], None]) -> None:
+        """Have the world's life begin with this at each reset."""
+        self._begin = begin
+
     def reset(self, settings: WorldSettings | None = None) -> None:
         """Begin anew, paused, from the settings; every attached book is opened again."""
         with self.lock:
@@ -93,13 +121,18 @@ class World:
                 self.settings = settings
             self.clock = WorldClock(self.settings.start)
             self._due.clear()
+            self._parked.clear()
             self._numbers = itertools.count(1)
             self._not_before.clear()
             self._diary.clear()
             self.opening = Opening.of(self.settings)
             self.truth = Truth(physical=dict(self.opening.physical))
+            keepers = {place.system_id for place in PLACES.values()}
+            self.books = {system_id: StockBook(self.opening_levels(system_id)) for system_id in keepers}
+            self._unrecorded.clear()
             for book in self._books.values():
                 book.reset()
+            self._begin()
 
     def opening_levels(self, system_id: str) -> Sequence[OpeningLevel]:
         """What a system's books say at the start: its own places', and the ERP's stale copies of the others'."""
@@ -111,9 +144,9 @@ class World:
 
     # -- time ----------------------------------------------------------------------------------------------------
 
-    def schedule(self, at_seconds: int, action: Callable[[], None]) -> None:
+    def schedule(self, at_seconds: int, kind: Kind, action: Callable[[], None]) -> None:
         """Do something at a second of the world (in the second shown now, if that is past)."""
-        heapq.heappush(self._due, (max(at_seconds, self.clock.seconds), next(self._numbers), action))
+        heapq.heappush(self._due, Due(max(at_seconds, self.clock.seconds), next(self._numbers), kind, action))
 
     def catch_up(self) -> None:
         """Do what is due and show the time that has come. Called before every request and by the ticker."""
@@ -126,17 +159,38 @@ class World:
             self._advance(max(self.clock.seconds, self.clock.due()) + seconds)
             self.clock.skip()
 
-    def _advance(self, until: int) -> None:
-        while self._due and self._due[0][0] <= until:
-            at, _, action = heapq.heappop(self._due)
-            self.clock.show(at)
-            action()
-        self.clock.show(until)
-
-    def is_idle(self) -> bool:
-        """Whether nothing at all is still to come."""
+    def drain(self, kinds: frozenset[Kind]) -> None:
+        """Let time pass until nothing of these kinds is still to come. Other kinds must be parked before."""
         with self.lock:
-            return not self._due
+            while any(due.kind in kinds for due in self._due):
+                self._advance(self._due[0].at)
+            self.clock.skip()
+
+    def park(self, kinds: frozenset[Kind]) -> None:
+        """Put aside what is still to come of these kinds, until `unpark`."""
+        with self.lock:
+            self._parked += [due for due in self._due if due.kind in kinds]
+            self._due = [due for due in self._due if due.kind not in kinds]
+            heapq.heapify(self._due)
+
+    def unpark(self) -> None:
+        """Take everything up again. What should have been long ago happens now."""
+        with self.lock:
+            for due in self._parked:
+                heapq.heappush(self._due, due)
+            self._parked.clear()
+
+    def pending(self) -> Mapping[Kind, int]:
+        """How many actions of each kind are still to come."""
+        with self.lock:
+            return {kind: sum(due.kind is kind for due in self._due) for kind in Kind}
+
+    def _advance(self, until: int) -> None:
+        while self._due and self._due[0].at <= until:
+            due = heapq.heappop(self._due)
+            self.clock.show(due.at)
+            due.action()
+        self.clock.show(until)
 
     # -- books ---------------------------------------------------------------------------------------------------
 
@@ -160,12 +214,28 @@ class World:
 
     def post(self, entry: Entry) -> None:
         """Have an entry written at its time; at once when that is now."""
+        self._count_unrecorded(entry, 1)
         if entry.recorded_at <= self.clock.now():
             self._write(entry)
         else:
-            self.schedule(self.clock.since_start(entry.recorded_at), lambda: self._write(entry))
+            self.schedule(self.clock.since_start(entry.recorded_at), Kind.RECORD, lambda: self._write(entry))
+
+    def unrecorded(self, sku: str, location_id: str) -> int:
+        """Units that have come (+) or gone (-) at a place and whose papers are still under way."""
+        return self._unrecorded.get((sku, location_id), 0)
+
+    def _count_unrecorded(self, entry: Entry, sign: int) -> None:
+        if isinstance(entry, StockCounted | LevelCopied):
+            return
+        for sku, location_id, delta, _ in effects(entry):
+            if PLACES[location_id].system_id == entry.system_id:
+                key = (sku, location_id)
+                self._unrecorded[key] = self._unrecorded.get(key, 0) + sign * delta
 
     def _write(self, entry: Entry) -> None:
+        self._count_unrecorded(entry, -1)
+        if entry.system_id in self.books:
+            self.books[entry.system_id].apply(entry)
         book = self._books.get(entry.system_id)
         if book is not None:
             book.record(entry)
@@ -192,3 +262,7 @@ class World:
         """What happened, oldest first, from behind a sequence number on."""
         with self.lock:
             return [happening for happening in self._diary if happening.sequence > after]
+
+
+def _nothing() -> None:
+    """A world in which nothing happens by itself."""

@@ -1,0 +1,229 @@
+"""`/world`: drives the world and tells its truth, so that any outside program can check a sync against it.
+
+All bodies and answers are JSON. A mistake in a request is 422 with what was wrong.
+"""
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from trueup.sandbox.faults import PROFILES, FaultRule, Faults
+from trueup.sandbox.report import tell_truth
+from trueup.sandbox.simulator import Simulator
+from trueup.sandbox.trade import Trade
+from trueup.sandbox.world import World
+
+_Handler = Callable[[dict[str, Any]], Any]
+
+
+class Control:
+    """The routes, each a method that takes the request's JSON and returns the answer's."""
+
+    def __init__(
+        self,
+        world: World,
+        trade: Trade,
+        faults: Faults,
+        simulators: Mapping[str, Simulator],
+        describe: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        self._world = world
+        self._trade = trade
+        self._faults = faults
+        self._simulators = simulators
+        self._describe = describe
+        self.app = Starlette(
+            routes=[
+                self._route("/clock", "GET", self.clock),
+                self._route("/step", "POST", self.step),
+                self._route("/run", "POST", self.run),
+                self._route("/pause", "POST", self.pause),
+                self._route("/quiet", "POST", self.quiet),
+                self._route("/resume", "POST", self.resume),
+                self._route("/truth", "GET", self.truth),
+                self._route("/events", "GET", self.events),
+                self._route("/seed", "POST", self.seed),
+                self._route("/edit", "POST", self.edit),
+                self._route("/receive", "POST", self.receive),
+                self._route("/count", "POST", self.count),
+                self._route("/lose", "POST", self.lose),
+                self._route("/tuning", "PUT", self.tuning),
+                self._route("/connections", "GET", self.connections),
+                Route("/faults", self._handler(self.faults), methods=["GET"]),
+                Route("/faults", self._handler(self.put_faults), methods=["PUT"]),
+            ]
+        )
+
+    def clock(self, _: dict[str, Any]) -> dict[str, Any]:
+        """GET: `now`, `seconds` since the start, `speed` (0: paused), `is_quiet`, what is `pending` by kind."""
+        return {
+            "now": self._world.now(),
+            "seconds": self._world.clock.seconds,
+            "speed": self._world.clock.speed,
+            "is_quiet": self._trade.is_quiet,
+            "pending": {kind.name.lower(): count for kind, count in self._world.pending().items()},
+        }
+
+    def step(self, told: dict[str, Any]) -> dict[str, Any]:
+        """POST `{"seconds": n}` or `{"until": "close"}` (the end of the trading day): let that time pass at once."""
+        if told.get("until") == "close":
+            seconds = self._trade.seconds_until_close()
+        else:
+            seconds = int(told["seconds"])
+            if seconds < 0:
+                raise ValueError("seconds cannot be negative: the world does not go back")
+        self._world.step(seconds)
+        return self.clock({})
+
+    def run(self, told: dict[str, Any]) -> dict[str, Any]:
+        """POST `{"speed": 60}`: so many world seconds pass in one of ours."""
+        speed = float(told.get("speed", 60))
+        if speed <= 0:
+            raise ValueError("speed must be above 0; POST /world/pause stops the clock")
+        self._world.clock.run(speed)
+        return self.clock({})
+
+    def pause(self, _: dict[str, Any]) -> dict[str, Any]:
+        """POST: hold the clock."""
+        self._world.clock.pause()
+        return self.clock({})
+
+    def quiet(self, told: dict[str, Any]) -> dict[str, Any]:
+        """POST `{"ship": true, "count": false}`: stop people, let every delay run out.
+
+        `ship` false leaves open orders open; `count` has wrong shelves counted, so books are right.
+        """
+        self._trade.quiet(is_shipping=bool(told.get("ship", True)), is_counting=bool(told.get("count", False)))
+        return self.clock({})
+
+    def resume(self, _: dict[str, Any]) -> dict[str, Any]:
+        """POST: people come again after `quiet`."""
+        self._trade.resume()
+        return self.clock({})
+
+    def truth(self, told: dict[str, Any]) -> dict[str, Any]:
+        """GET `?skus=A,B&detail=0`: shelves, promises, per channel what was sold, oversold and lost. See report.py."""
+        skus = frozenset(told["skus"].split(",")) if told.get("skus") else None
+        return tell_truth(self._world, self._trade, skus=skus, is_detailed=told.get("detail") != "0")
+
+    def events(self, told: dict[str, Any]) -> dict[str, Any]:
+        """GET `?after=0&limit=10000&kind=&sku=`: the diary, with the world's time and ours of each happening."""
+        found = [
+            happening
+            for happening in self._world.diary(int(told.get("after", 0)))
+            if (not told.get("kind") or happening.kind == told["kind"])
+            and (not told.get("sku") or _concerns(happening.facts, told["sku"]))
+        ]
+        return {"events": found[: int(told.get("limit", 10_000))]}
+
+    def seed(self, told: dict[str, Any]) -> dict[str, Any]:
+        """POST settings (`seed`, `skus`, `intensity`, `wrong_share`, ...): begin a new world, paused."""
+        self._world.reset(self._world.settings.changed(told))
+        return self.clock({})
+
+    def edit(self, told: dict[str, Any]) -> dict[str, Any]:
+        """POST `{"channel", "sku", "quantity"}`: staff type a quantity into a channel."""
+        self._trade.operations.edit(told["channel"], told["sku"], int(told["quantity"]))
+        return {"channel": told["channel"], "sku": told["sku"], "quantity": int(told["quantity"])}
+
+    def receive(self, told: dict[str, Any]) -> dict[str, Any]:
+        """POST `{"sku", "location", "quantity"}`: goods arrive now; the vendor books them after its delay."""
+        self._check_shelf(told)
+        quantity = int(told["quantity"])
+        if quantity <= 0:
+            raise ValueError("quantity must be above 0")
+        key = f"manual-{self._world.clock.seconds}"
+        self._trade.operations.receive(told["sku"], told["location"], quantity, key=key)
+        return {"physical": self._world.truth.physical[told["sku"], told["location"]]}
+
+    def count(self, told: dict[str, Any]) -> dict[str, Any]:
+        """POST `{"sku", "location"}`: somebody counts that shelf now; the figure is booked at once."""
+        self._check_shelf(told)
+        return {"counted": self._trade.operations.count(told["sku"], told["location"], reference="manual")}
+
+    def lose(self, told: dict[str, Any]) -> dict[str, Any]:
+        """POST `{"sku", "location", "quantity"}`: units vanish; no book knows until a count."""
+        self._check_shelf(told)
+        return {"vanished": self._trade.operations.lose(told["sku"], told["location"], int(told["quantity"]))}
+
+    def tuning(self, told: dict[str, Any]) -> dict[str, Any]:
+        """PUT `{"system": {...}}`: set a vendor's budgets, such as Shopify's points a second."""
+        for system_id, settings in told.items():
+            self._simulators[system_id].tuning(settings)
+        return told
+
+    def connections(self, _: dict[str, Any]) -> Mapping[str, Any]:
+        """GET: base URLs and credentials, as Airflow connections."""
+        return self._describe()
+
+    def faults(self, _: dict[str, Any]) -> dict[str, Any]:
+        """GET: the profile, the rules in force and how often each struck."""
+        return {"profile": self._faults.profile, "rules": [rule.as_json() for rule in self._faults.rules]}
+
+    def put_faults(self, told: dict[str, Any]) -> dict[str, Any]:
+        """PUT `{"profile": "none|typical|storm"}` or `{"rules": [{system, kind, rate, count, ...}]}`."""
+        if "profile" in told:
+            if told["profile"] not in PROFILES:
+                raise ValueError(f"no profile '{told['profile']}'; there are {sorted(PROFILES)}")
+            self._faults.use_profile(told["profile"])
+        else:
+            self._faults.use_rules([FaultRule.parse(rule) for rule in told["rules"]])
+        return self.faults({})
+
+    def _check_shelf(self, told: Mapping[str, Any]) -> None:
+        if (told["sku"], told["location"]) not in self._world.truth.physical:
+            raise ValueError(f"no shelf for {told['sku']} at {told['location']}")
+
+    def _route(self, path: str, method: str, answer: _Handler) -> Route:
+        return Route(path, self._handler(answer), methods=[method])
+
+    def _handler(self, answer: _Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def handle(request: Request) -> Response:
+            body = await request.body()
+            try:
+                told = dict(request.query_params) if request.method == "GET" else await _json(request, body)
+                with self._world.lock:
+                    self._world.catch_up()
+                    return JSONResponse(plain(answer(told)))
+            except (KeyError, ValueError, TypeError) as error:
+                return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=422)
+
+        return handle
+
+
+async def _json(request: Request, body: bytes) -> dict[str, Any]:
+    if not body:
+        return {}
+    told = await request.json()
+    if not isinstance(told, dict):
+        raise TypeError("the body must be a JSON object")
+    return told
+
+
+def _concerns(facts: Mapping[str, Any], sku: str) -> bool:
+    return facts.get("sku") == sku or any(line.get("sku") == sku for line in facts.get("lines", ()))
+
+
+def plain(told: object) -> object:
+    """JSON's own types: moments as ISO 8601, dataclasses as objects."""
+    if isinstance(told, datetime):
+        return told.isoformat()
+    if isinstance(told, Enum):
+        return told.value
+    if isinstance(told, Path):
+        return str(told)
+    if dataclasses.is_dataclass(told) and not isinstance(told, type):
+        return {item.name: plain(getattr(told, item.name)) for item in dataclasses.fields(told)}
+    if isinstance(told, Mapping):
+        return {str(key): plain(value) for key, value in told.items()}
+    if isinstance(told, list | tuple | frozenset | set):
+        return [plain(item) for item in told]
+    return told
