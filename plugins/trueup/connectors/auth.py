@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from authlib.oauth2.rfc7523 import ASSERTION_TYPE
+from authlib.oauth2.rfc7523.client import ASSERTION_TYPE
 from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
 
 from trueup.connectors.redaction import Redaction
