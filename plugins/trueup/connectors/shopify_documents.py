@@ -1,0 +1,204 @@
+"""The GraphQL that Shopify is asked (Admin API 2026-10), with what each document costs at most.
+
+Cost by Shopify's published rule: an object 1, a connection 2 and its size times what a node costs, a mutation 10. The
+first answer tells the vendor's own figure, which is used from then on.
+"""
+
+from dataclasses import dataclass
+
+VERSION = "2026-10"
+LARGEST_PAGE = 250
+DEAREST_QUERY = 1000.0
+LINES_AT_FIRST = 10
+QUANTITIES = ("available", "on_hand", "committed", "reserved", "damaged", "quality_control", "safety_stock")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One operation. Its cost is `fixed_cost` and `node_cost` for each of the nodes asked for."""
+
+    name: str
+    text: str
+    fixed_cost: float
+    node_cost: float = 0.0
+
+    def cost(self, nodes: int) -> float:
+        """Points that `nodes` nodes cost at most."""
+        return self.fixed_cost + self.node_cost * nodes
+
+    def size(self, points: float) -> int:
+        """How many nodes `points` pay for: at least one, at most a page."""
+        if self.node_cost == 0:
+            return LARGEST_PAGE
+        return max(1, min(LARGEST_PAGE, int((points - self.fixed_cost) // self.node_cost)))
+
+
+_LINE = "id sku name quantity currentQuantity unfulfilledQuantity requiresShipping variant { id }"
+_FULFILLMENT_LINE = "id quantity lineItem { id }"
+_REFUND_LINE = "quantity restockType lineItem { id }"
+_PAGE_INFO = "pageInfo { hasNextPage endCursor }"
+_FULFILLMENT = f"""id status createdAt updatedAt location {{ id }}
+        fulfillmentLineItems(first: $lines) {{ nodes {{ {_FULFILLMENT_LINE} }} {_PAGE_INFO} }}"""
+_REFUND = f"id createdAt refundLineItems(first: $lines) {{ nodes {{ {_REFUND_LINE} }} {_PAGE_INFO} }}"
+
+SHOP = Document("shop", "query Shop { shop { id name } }", 1)
+
+LOCATIONS = Document(
+    "locations",
+    f"""query Locations($first: Int!, $after: String) {{
+  locations(first: $first, after: $after, includeInactive: true, sortKey: ID) {{
+    nodes {{ id name isActive }}
+    {_PAGE_INFO}
+  }}
+}}""",
+    2,
+    1,
+)
+
+PRODUCTS = Document(
+    "products",
+    f"""query Products($first: Int!, $after: String, $query: String) {{
+  productVariants(first: $first, after: $after, query: $query, sortKey: ID) {{
+    nodes {{
+      id sku barcode title updatedAt
+      product {{ id title status productType updatedAt }}
+      inventoryItem {{ id tracked }}
+    }}
+    {_PAGE_INFO}
+  }}
+}}""",
+    2,
+    3,
+)
+
+LISTINGS = Document(
+    "listings",
+    f"""query Listings($location: ID!, $first: Int!, $after: String, $query: String, $names: [String!]!) {{
+  location(id: $location) {{
+    inventoryLevels(first: $first, after: $after, query: $query) {{
+      nodes {{
+        id updatedAt
+        item {{ id sku tracked }}
+        location {{ id }}
+        quantities(names: $names) {{ name quantity updatedAt }}
+      }}
+      {_PAGE_INFO}
+    }}
+  }}
+}}""",
+    3,
+    4,
+)
+
+# Two fulfilments and two refunds of ten lines each are more than most orders have; the others are completed.
+FULFILLMENTS_AT_FIRST = 2
+REFUNDS_AT_FIRST = 2
+ORDERS = Document(
+    "orders",
+    f"""query Orders($first: Int!, $after: String, $query: String, $lines: Int!) {{
+  orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
+    nodes {{
+      id name createdAt updatedAt cancelledAt displayFulfillmentStatus test
+      lineItems(first: $lines) {{ nodes {{ {_LINE} }} {_PAGE_INFO} }}
+      fulfillments(first: {FULFILLMENTS_AT_FIRST}) {{
+        {_FULFILLMENT}
+      }}
+      refunds(first: {REFUNDS_AT_FIRST}) {{
+        {_REFUND}
+      }}
+    }}
+    {_PAGE_INFO}
+  }}
+}}""",
+    2,
+    1
+    + (2 + 2 * LINES_AT_FIRST)
+    + FULFILLMENTS_AT_FIRST * (2 + 2 + 2 * LINES_AT_FIRST)
+    + REFUNDS_AT_FIRST * (1 + 2 + 2 * LINES_AT_FIRST),
+)
+
+# More parcels than a page of an order brings: lists without a cursor, so they are asked for whole. Few lines each.
+ORDER_FULFILLMENTS = Document(
+    "order_fulfillments",
+    f"""query OrderFulfillments($id: ID!, $first: Int!, $lines: Int!) {{
+  order(id: $id) {{
+    fulfillments(first: $first) {{
+        {_FULFILLMENT}
+    }}
+  }}
+}}""",
+    1,
+    8,
+)
+ORDER_REFUNDS = Document(
+    "order_refunds",
+    f"""query OrderRefunds($id: ID!, $first: Int!, $lines: Int!) {{
+  order(id: $id) {{
+    refunds(first: $first) {{
+        {_REFUND}
+    }}
+  }}
+}}""",
+    1,
+    7,
+)
+LINES_OF_MANY = 2  # lines of each parcel in the two above, so that many parcels fit into one query
+
+
+def _further(name: str, owner: str, field: str, node: str) -> Document:
+    text = f"""query Further{owner}Lines($id: ID!, $first: Int!, $after: String) {{
+  node(id: $id) {{
+    ... on {owner} {{
+      {field}(first: $first, after: $after) {{ nodes {{ {node} }} {_PAGE_INFO} }}
+    }}
+  }}
+}}"""
+    return Document(name, text, 3, 2)
+
+
+FURTHER_LINES = _further("order_lines", "Order", "lineItems", _LINE)
+FURTHER_FULFILLMENT_LINES = _further(
+    "fulfillment_lines", "Fulfillment", "fulfillmentLineItems", _FULFILLMENT_LINE
+)
+FURTHER_REFUND_LINES = _further("refund_lines", "Refund", "refundLineItems", _REFUND_LINE)
+
+LEVELS_OF_ITEMS = Document(
+    "levels_of_items",
+    """query LevelsOfItems($ids: [ID!]!, $location: ID!, $names: [String!]!) {
+  nodes(ids: $ids) {
+    ... on InventoryItem {
+      id
+      inventoryLevel(locationId: $location) { quantities(names: $names) { name quantity } }
+    }
+  }
+}""",
+    0,
+    3,
+)
+
+# The directive takes a variable, so that one document serves every call.
+SET_QUANTITIES = Document(
+    "set_quantities",
+    """mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
+  inventorySetQuantities(input: $input) @idempotent(key: $key) {
+    inventoryAdjustmentGroup { id }
+    userErrors { code field message }
+  }
+}""",
+    10,
+)
+
+ALL = (
+    SHOP,
+    LOCATIONS,
+    PRODUCTS,
+    LISTINGS,
+    ORDERS,
+    ORDER_FULFILLMENTS,
+    ORDER_REFUNDS,
+    FURTHER_LINES,
+    FURTHER_FULFILLMENT_LINES,
+    FURTHER_REFUND_LINES,
+    LEVELS_OF_ITEMS,
+    SET_QUANTITIES,
+)
