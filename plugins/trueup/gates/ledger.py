@@ -1,0 +1,230 @@
+"""Writes what a gate run found: verdicts, quarantine, stops, baselines. One transaction for all of it.
+
+A rule that passes and holds nothing back costs no statement of its own: the hot path has dozens of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from trueup.gates import subject
+from trueup.gates.suites import Expectation, Scope, Severity, Suite
+from trueup.gates.verdict import Verdict
+from trueup.warehouse.connection import Warehouse
+
+# More failing rows of one rule than this are not held back one by one: everything stops.
+LARGEST_QUARANTINE = 100_000
+ALL_CHANNELS = "all channels"
+_SAMPLE = 10
+_OWN_RULES = ("suite_runs", "quarantine_share")
+
+
+class Ledger:
+    """The writing side of one run, inside the caller's transaction; counts what it changed."""
+
+    def __init__(self, connection: Warehouse, run_id: str) -> None:
+        self.quarantined_count = 0
+        self.released_count = 0
+        self.stopped: list[str] = []
+        self.resumed: list[str] = []
+        self._connection = connection
+        self._run_id = run_id
+        self._results: list[tuple[object, ...]] = []
+        self._held: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._stops: dict[tuple[str, str], dict[str | None, int]] = defaultdict(dict)
+
+    def open(self) -> None:
+        """Look up what is held back at the start of the transaction."""
+        for schema, table, rule_id in self._connection.execute(
+            "select distinct schema_name, table_name, rule_id from gates.quarantine where released_at is null"
+        ):
+            self._held[schema, table].add(rule_id)
+        for suite_name, rule_id, channel, stop_id in self._connection.execute(
+            "select suite, rule_id, channel, stop_id from gates.stops where released_at is null"
+        ):
+            self._stops[suite_name, rule_id][channel] = stop_id
+        self._connection.execute(
+            "create temporary table failing_rows (row_key text, sku text, channel text) on commit drop"
+        )
+
+    def record_suite_runs(self, suite_name: str, schema: str, table: str, error: str | None) -> None:
+        """Whether a suite could be judged at all is a verdict itself: what was not judged stops everything."""
+        rule_id = f"{table}.suite_runs"
+        note = "What could not be judged did not pass."
+        self._results.append(
+            (
+                *(self._run_id, suite_name, schema, table, rule_id, "trueup", "critical", "table", "suite_runs"),
+                *(None, error is None, None, None, None, note, error),
+            )
+        )
+        self._set_stops(suite_name, rule_id, {} if error is None else {None: error})
+
+    def record(self, suite: Suite, verdict: Verdict, since_build: int | None) -> None:
+        """Keep one verdict and do what its severity asks for."""
+        rule = verdict.expectation
+        is_critical = rule.severity is Severity.CRITICAL
+        failing_count: int | None = None
+        sample: object = None
+        stops: dict[str | None, str] = {}
+        where = f"{suite.schema_name}.{suite.table}"
+        if rule.scope is Scope.ROW:
+            failing_count, keys = self._select_failing(suite, verdict)
+            sample = keys or None
+            if is_critical and failing_count > LARGEST_QUARANTINE:
+                stops[None] = f"{failing_count} rows of {where} fail {rule.rule_id}: {rule.notes}"
+            elif is_critical:
+                self._quarantine(suite, rule, failing_count)
+                self._release(suite, rule, failing_count, since_build)
+        else:
+            sample = None if verdict.observed is None else {"observed": verdict.observed, **verdict.bound}
+            if is_critical and not verdict.is_passed:
+                stops[None] = f"{where}: {rule.notes}{_seen(verdict)}"
+        if is_critical:
+            self._set_stops(suite.name, rule.rule_id, stops)
+        self._results.append(
+            (
+                *(self._run_id, suite.name, suite.schema_name, suite.table, rule.rule_id, rule.owner),
+                *(str(rule.severity), str(rule.scope), rule.type, ", ".join(rule.columns) or None),
+                *(verdict.is_passed, verdict.evaluated_count, failing_count),
+                *(None if sample is None else Jsonb(sample), rule.notes, None),
+            )
+        )
+
+    def keep_baseline(self, suite: Suite, rule: Expectation, value: float) -> None:
+        """The total passed: the next one is held against it. One that did not move is not written again."""
+        self._connection.execute(
+            "insert into gates.baselines as kept (suite, rule_id, value, run_id) values (%s, %s, %s, %s)"
+            " on conflict (suite, rule_id) do update set value = excluded.value, taken_at = clock_timestamp(),"
+            " run_id = excluded.run_id, accepted_by = null where kept.value is distinct from excluded.value",
+            (suite.name, rule.rule_id, value, self._run_id),
+        )
+
+    def judge_quarantine_share(self, suite: Suite) -> None:
+        """Stop the channel of which more than the suite's share of rows is in quarantine."""
+        stops: dict[str | None, str] = {}
+        if self._held[suite.schema_name, suite.table]:
+            where = f"{suite.schema_name}.{suite.table}"
+            counts = self._connection.execute(
+                "select channel, count(distinct row_key) from gates.quarantine"
+                " where schema_name = %s and table_name = %s and released_at is null group by channel",
+                (suite.schema_name, suite.table),
+            ).fetchall()
+            for channel, count in counts:
+                if count < suite.quarantine.applies_from:
+                    continue
+                # A view may hide the rows that are in quarantine; they count all the same.
+                total = max(self._count(suite, channel), count)
+                if count / total > suite.quarantine.largest_share:
+                    share = f"{suite.quarantine.largest_share:.1%}"
+                    stops[channel] = f"{count} of {total} rows of {where} are in quarantine, more than {share}"
+        self._set_stops(suite.name, f"{suite.table}.quarantine_share", stops)
+
+    def release_withdrawn(self, suites: Sequence[Suite]) -> None:
+        """Let go what only a rule held back that stands in no suite any more."""
+        rules = {(suite.schema_name, suite.table): {rule.rule_id for rule in suite.expectations} for suite in suites}
+        for (schema, table), held in self._held.items():
+            for rule_id in held - rules.get((schema, table), set()):
+                self.released_count += self._connection.execute(
+                    "update gates.quarantine set released_at = clock_timestamp() where schema_name = %s"
+                    " and table_name = %s and rule_id = %s and released_at is null",
+                    (schema, table, rule_id),
+                ).rowcount
+        known = {(suite.name, rule.rule_id) for suite in suites for rule in suite.expectations}
+        known |= {(suite.name, f"{suite.table}.{own}") for suite in suites for own in _OWN_RULES}
+        for suite_name, rule_id in self._stops.keys() - known:
+            self._set_stops(suite_name, rule_id, {})
+
+    def close(self) -> None:
+        """Write the verdicts."""
+        with self._connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into gates.results (run_id, suite, schema_name, table_name, rule_id, owner, severity, scope,"
+                " expectation_type, column_name, is_passed, evaluated_count, unexpected_count, unexpected_sample,"
+                " notes, error) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                self._results,
+            )
+
+    def _set_stops(self, suite_name: str, rule_id: str, wanted: Mapping[str | None, str]) -> None:
+        """Make the open stops of one rule those that are wanted; channel None is all channels."""
+        opened = self._stops[suite_name, rule_id]
+        for channel in wanted.keys() - opened.keys():
+            self._connection.execute(
+                "insert into gates.stops (channel, suite, rule_id, reason, run_id) values (%s, %s, %s, %s, %s)",
+                (channel, suite_name, rule_id, wanted[channel], self._run_id),
+            )
+            self.stopped.append(channel or ALL_CHANNELS)
+            self._audit("channel_stopped_by_gate", channel, f"{rule_id}: {wanted[channel]}")
+        for channel in opened.keys() - wanted.keys():
+            self._connection.execute(
+                "update gates.stops set released_at = clock_timestamp() where stop_id = %s", (opened[channel],)
+            )
+            self.resumed.append(channel or ALL_CHANNELS)
+            self._audit("channel_released_by_gate", channel, f"{rule_id} passes or was withdrawn")
+
+    def _audit(self, action: str, channel: str | None, reason: str) -> None:
+        self._connection.execute(
+            "insert into audit.events (actor, action, subject, reason, run_id) values ('gates', %s, %s, %s, %s)",
+            (action, channel or ALL_CHANNELS, reason, self._run_id),
+        )
+
+    def _count(self, suite: Suite, channel: str | None) -> int:
+        statement = sql.SQL("select count(*) from {}").format(subject.table(suite))
+        if suite.channel is not None and channel is not None:
+            statement += sql.SQL(" where {} = {}").format(sql.Identifier(suite.channel), sql.Literal(channel))
+        row = self._connection.execute(statement).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def _select_failing(self, suite: Suite, verdict: Verdict) -> tuple[int, list[str]]:
+        """Put the failing keys into `failing_rows`, for the statements that follow; their count and a sample."""
+        if verdict.failing_rows is None:
+            return 0, []
+        self._connection.execute("truncate failing_rows")
+        count = self._connection.execute(
+            sql.SQL("insert into failing_rows select {}, {}, {} from ({}\n) as failing").format(
+                subject.row_key(suite, "failing"),
+                subject.column_or_null(suite.sku, "failing"),
+                subject.column_or_null(suite.channel, "failing"),
+                subject.verbatim(verdict.failing_rows),
+            )
+        ).rowcount
+        keys = self._connection.execute(
+            "select distinct row_key from failing_rows order by row_key limit %s", (_SAMPLE,)
+        ).fetchall()
+        return count, [key for (key,) in keys]
+
+    def _quarantine(self, suite: Suite, rule: Expectation, failing_count: int) -> None:
+        if not failing_count:
+            return
+        self.quarantined_count += self._connection.execute(
+            "insert into gates.quarantine (schema_name, table_name, row_key, sku, channel, rule_id, reason, run_id)"
+            " select distinct on (row_key) %s, %s, row_key, sku, channel, %s, %s, %s from failing_rows"
+            " on conflict (schema_name, table_name, row_key, rule_id) where released_at is null do nothing",
+            (suite.schema_name, suite.table, rule.rule_id, rule.notes, self._run_id),
+        ).rowcount
+        self._held[suite.schema_name, suite.table].add(rule.rule_id)
+
+    def _release(self, suite: Suite, rule: Expectation, failing_count: int, since_build: int | None) -> None:
+        """Let go what was judged again and passed; after a full run also what is not there any more."""
+        if rule.rule_id not in self._held[suite.schema_name, suite.table]:
+            return
+        statement = sql.SQL(
+            "update gates.quarantine set released_at = clock_timestamp() where schema_name = {} and table_name = {}"
+            " and rule_id = {} and released_at is null"
+        ).format(sql.Literal(suite.schema_name), sql.Literal(suite.table), sql.Literal(rule.rule_id))
+        if failing_count:
+            statement += sql.SQL(" and row_key not in (select row_key from failing_rows)")
+        if since_build is not None and suite.build is not None:
+            statement += sql.SQL(" and row_key in (select {} from {} as judged where judged.{} > {})").format(
+                subject.row_key(suite, "judged"),
+                subject.table(suite),
+                sql.Identifier(suite.build),
+                sql.Literal(since_build),
+            )
+        self.released_count += self._connection.execute(statement).rowcount
+
+
+def _seen(verdict: Verdict) -> str:
+    bound = "".join(f"; {name} {value:g}" for name, value in verdict.bound.items())
+    return "" if verdict.observed is None else f" (seen: {verdict.observed}{bound})"

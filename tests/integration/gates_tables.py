@@ -1,0 +1,160 @@
+"""The built tables in small: their columns, one valid row or two each, and a build that wrote them."""
+
+from pathlib import Path
+
+from trueup.domain.connections import ConnectionDetails
+from trueup.governance.configuration import TenantConfiguration
+from trueup.governance.tenants import load_tenant
+from trueup.warehouse.connection import Role, Warehouse, connect
+from trueup.warehouse.registry import put_in_force
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_TABLES = """
+create table canonical.products (
+    sku text, title text, category text, gtin text, is_active boolean, source_system_id text, build_id bigint
+);
+create table canonical.sku_aliases (
+    system_id text, source_item_id text, source_sku text, sku text, match_rule text, build_id bigint
+);
+create table canonical.locations (
+    location_id text, location_name text, system_id text, source_location_id text, build_id bigint
+);
+create table canonical.stock_movements (
+    movement_id text, sku text, location_id text, kind text, delta_quantity bigint, counted_quantity bigint,
+    occurred_at timestamptz, sequence bigint, source_system_id text, source_reference text, record_id bigint,
+    correlation_id uuid, build_id bigint
+);
+create table canonical.stock_levels (
+    sku text, location_id text, on_hand_quantity bigint, damaged_quantity bigint, quality_control_quantity bigint,
+    base_quantity bigint, movement_quantity bigint, as_of timestamptz, source_system_id text, record_id bigint,
+    correlation_id uuid, build_id bigint
+);
+create table canonical.reservations (
+    reservation_id text, channel text, order_name text, order_line_id text, sku text, location_id text,
+    quantity bigint, ordered_at timestamptz, status text, released_reason text, record_id bigint,
+    correlation_id uuid, build_id bigint
+);
+create table canonical.channel_listings (
+    sku text, channel text, channel_record_id text, shown_quantity bigint, allocated_quantity bigint,
+    is_listed boolean, observed_at timestamptz, received_at timestamptz, record_id bigint, correlation_id uuid,
+    build_id bigint
+);
+create table marts.ats_positions (
+    sku text, channel text, category text, on_hand_quantity bigint, damaged_quantity bigint,
+    quality_control_quantity bigint, sellable_quantity bigint, reserved_quantity bigint,
+    safety_stock_quantity bigint, free_quantity bigint, unassigned_reserved_quantity bigint, pool_quantity bigint,
+    buffer_quantity bigint, share numeric(6, 4), cap_quantity bigint, ats_quantity bigint,
+    channel_allocated_quantity bigint, target_quantity bigint, location_terms jsonb, rule_ids jsonb,
+    facts_as_of timestamptz, newest_received_at timestamptz, facts_version text, correlation_id uuid,
+    build_id bigint
+);
+create table marts.stock_differences (
+    sku text, channel text, channel_record_id text, shown_quantity bigint, target_quantity bigint,
+    difference_quantity bigint, cause text, evidence jsonb, detected_at timestamptz, observed_at timestamptz,
+    age_source_seconds double precision, age_landing_seconds double precision, age_build_seconds double precision,
+    age_queue_seconds double precision, correlation_id uuid, facts_version text, build_id bigint
+);
+create table outbox.correction_candidates (
+    channel text, entity text, record_id text, field text, sku text, expected bigint, target bigint, cause text,
+    priority integer, facts_version text, facts_as_of timestamptz, listing_received_at timestamptz,
+    correlation_id uuid
+);
+"""
+
+_ROWS = """
+insert into canonical.products values
+    ('HV-00001', 'Mug', 'Kitchen', '4006381333931', true, 'netsuite', 1),
+    ('HV-00002', 'Bowl', 'Kitchen', null, true, 'netsuite', 1);
+insert into canonical.sku_aliases
+select 'netsuite', number::text, 'HV-0000' || number, 'HV-0000' || number, 'exact_sku', 1
+from generate_series(1, 2) as number;
+insert into canonical.sku_aliases
+select 'square', number::text, 'HV-0000' || number, 'HV-0000' || number, 'gtin', 1
+from generate_series(1, 2) as number;
+insert into canonical.sku_aliases
+select 'shipbob', number::text, 'HV-0000' || number, 'HV-0000' || number, 'alias_file', 1
+from generate_series(1, 2) as number;
+insert into canonical.sku_aliases values ('square', '9', 'OLD-9', null, 'unmatched', 1);
+insert into canonical.locations
+select place.location_id, place.location_name, place.system_id, place.source_location_id, 1
+from governance.locations as place;
+insert into raw.stream_positions (system_id, stream, last_read_started_at)
+select distinct place.system_id, 'stock_levels', now() from governance.locations as place;
+insert into canonical.stock_movements values
+    ('m1', 'HV-00001', 'WH-EAST', 'receipt', 5, null, now(), 1, 'netsuite', 'r', 1, gen_random_uuid(), 1),
+    ('m2', 'HV-00001', 'STORE-1', 'count', null, 7, now(), 1, 'square', 'c', 1, gen_random_uuid(), 1),
+    ('m3', 'HV-00002', 'STORE-1', 'sale', -1, null, now(), 2, 'square', 's', 2, gen_random_uuid(), 1);
+insert into canonical.stock_levels values
+    ('HV-00001', 'WH-EAST', 25, 1, 2, 20, 5, now(), 'netsuite', 1, gen_random_uuid(), 1),
+    ('HV-00002', 'STORE-1', 6, 0, 0, 7, -1, now(), 'square', 1, gen_random_uuid(), 1);
+insert into canonical.reservations values
+    ('o1', 'shopify_main', '#1001', '1', 'HV-00001', 'WH-EAST', 2, now(), 'open', null, 1, gen_random_uuid(), 1),
+    ('o2', null, 'SO-2', '1', 'HV-00002', null, 1, now(), 'released', 'shipped', 1, gen_random_uuid(), 1);
+insert into canonical.channel_listings values
+    ('HV-00001', 'shopify_main', 'i1|l1', 30, 0, true, now(), now(), 1, gen_random_uuid(), 1),
+    ('HV-00002', 'shopify_main', 'i2|l1', 4, 0, true, now(), now(), 2, gen_random_uuid(), 1),
+    ('HV-00002', 'square_online', null, null, 0, false, now(), now(), 3, gen_random_uuid(), 1);
+insert into marts.ats_positions values
+    ('HV-00001', 'shopify_main', 'Kitchen', 25, 1, 2, 22, 2, 0, 20, 1, 19, 1, 0.5, null, 9, 0, 9, '[]', '[]',
+     now(), now(), 'v1', gen_random_uuid(), 1),
+    ('HV-00002', 'shopify_main', 'Kitchen', 40, 0, 0, 40, 0, 0, 40, 0, 40, 0, 1, 10, 10, 0, 10, '[]', '[]',
+     now(), now(), 'v1', gen_random_uuid(), 1),
+    ('HV-00002', 'square_online', 'Kitchen', 6, 0, 0, 6, 0, 6, 0, 2, -2, 0, 1, null, 0, 3, 0, '[]', '[]',
+     now(), now(), 'v1', gen_random_uuid(), 1);
+insert into marts.stock_differences values
+    ('HV-00001', 'shopify_main', 'i1|l1', 30, 9, 21, 'source_delay', '{}', now(), now(), 1, 2, 3, 4,
+     gen_random_uuid(), 'v1', 1),
+    ('HV-00002', 'shopify_main', 'i2|l1', 4, 10, -6, 'channel_edit', '{}', now(), now(), 1, 2, 3, 4,
+     gen_random_uuid(), 'v1', 1);
+insert into outbox.correction_candidates values
+    ('shopify_main', 'stock', 'i1|l1', 'available', 'HV-00001', 30, 9, 'source_delay', 1, 'v1', now(), now(),
+     gen_random_uuid()),
+    ('shopify_main', 'stock', 'i2|l1', 'available', 'HV-00002', 4, 10, 'channel_edit', 2, 'v1', now(), now(),
+     gen_random_uuid());
+"""
+
+TABLES = (
+    "canonical.products",
+    "canonical.sku_aliases",
+    "canonical.locations",
+    "canonical.stock_movements",
+    "canonical.stock_levels",
+    "canonical.reservations",
+    "canonical.channel_listings",
+    "marts.ats_positions",
+    "marts.stock_differences",
+    "outbox.correction_candidates",
+)
+
+
+def demo_configuration() -> TenantConfiguration:
+    """The demo tenant, as declared."""
+    return load_tenant(ROOT / "tenants", "demo")
+
+
+def create_tables(details: ConnectionDetails) -> None:
+    """Put the demo's declarations in force and make the tables, as the one who builds them."""
+    with connect(details, None) as connection:
+        put_in_force(connection, demo_configuration(), "test")
+    with connect(details, Role.TRANSFORMER) as connection:
+        connection.execute(_TABLES)
+
+
+def fill_tables(details: ConnectionDetails) -> None:
+    """Valid rows only, written by build 1; nothing judged yet."""
+    with connect(details, None) as connection:
+        tables = ", ".join((*TABLES, "raw.stream_positions", "audit.builds"))
+        connection.execute(f"truncate {tables}; truncate gates.results, gates.quarantine, gates.stops, gates.runs")
+        connection.execute("truncate gates.baselines, audit.events")
+        connection.execute(_ROWS)
+        add_build(connection, 1)
+
+
+def add_build(connection: Warehouse, build_id: int, status: str = "succeeded") -> None:
+    """One more build of that number."""
+    connection.execute(
+        "insert into audit.builds (build_id, run_id, is_full_refresh, status) overriding system value"
+        " values (%s, 'build', false, %s)",
+        (build_id, status),
+    )
