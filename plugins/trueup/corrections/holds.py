@@ -1,0 +1,106 @@
+"""What a guard held back, and a person's decision on it.
+
+Approving lets the held corrections go; each still has its fence, so one that has grown old is refused
+by the channel. Rejecting drops them, and the same decision is not put to a person a second time.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from trueup.audit.trail import record_event
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent
+from trueup.warehouse.connection import Role, Warehouse, connect
+
+Decision = Literal["approved", "rejected"]
+
+# Proposing and deciding both move held rows and their hold: one at a time, so neither waits on the other's rows.
+_PROPOSAL_LOCK: Final = 7303015
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One channel's corrections that wait for a person. `reason` is written for that person."""
+
+    hold_id: int
+    channel: str
+    reason: str
+    correction_count: int
+    held_at: datetime
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldDecision:
+    """What a decision did. `correction_count` is how many corrections it moved."""
+
+    hold_id: int
+    channel: str
+    decision: Decision
+    correction_count: int
+
+
+def open_holds(details: ConnectionDetails) -> list[Hold]:
+    """The holds nobody has decided yet, oldest first."""
+    with connect(details, Role.OPERATOR) as connection:
+        rows = connection.execute(
+            "select hold_id, channel, reason, correction_count, held_at, run_id from outbox.holds"
+            " where decision is null order by hold_id"
+        ).fetchall()
+    return [Hold(*row) for row in rows]
+
+
+def decide_hold(
+    details: ConnectionDetails, hold_id: int, decision: Decision, actor: str, reason: str | None = None
+) -> HoldDecision:
+    """Approve or reject one hold.
+
+    Saying the same again changes nothing, so a retried task may. Raises `Permanent` where there is no such
+    hold, or it was decided the other way or withdrawn meanwhile.
+    """
+    if decision not in ("approved", "rejected"):
+        raise Permanent(f"hold {hold_id}: '{decision}' is no decision; say approved or rejected")
+    with connect(details, Role.OPERATOR) as connection, connection.transaction():
+        take_proposal_lock(connection)
+        row = connection.execute(
+            "select channel, decision, decided_by from outbox.holds where hold_id = %s for update", (hold_id,)
+        ).fetchone()
+        if row is None:
+            raise Permanent(f"no hold {hold_id}; `trueup status` lists the open ones")
+        channel, decided, decided_by = row
+        if decided == decision:
+            return HoldDecision(hold_id, channel, decision, 0)
+        if decided is not None:
+            raise Permanent(
+                f"hold {hold_id} of {channel} was {decided} by {decided_by}; nothing was changed."
+                " The next publish proposes what is still wrong"
+            )
+        moved = connection.execute(
+            "update outbox.corrections set status = %s, status_reason = %s, settled_at = case when %s then null"
+            " else clock_timestamp() end where hold_id = %s and status = 'held'",
+            (
+                "proposed" if decision == "approved" else "superseded",
+                f"hold {hold_id} {decision} by {actor}" + (f": {reason}" if reason else ""),
+                decision == "approved",
+                hold_id,
+            ),
+        ).rowcount
+        connection.execute(
+            "update outbox.holds set decision = %s, decided_by = %s, decided_at = clock_timestamp() where hold_id = %s",
+            (decision, actor, hold_id),
+        )
+        record_event(
+            connection,
+            actor=actor,
+            action=f"hold_{decision}",
+            subject=channel,
+            reason=reason,
+            details={"hold_id": hold_id, "correction_count": moved},
+        )
+    return HoldDecision(hold_id, channel, decision, moved)
+
+
+def take_proposal_lock(connection: Warehouse) -> None:
+    """Serialise whoever moves held corrections, until the transaction ends."""
+    connection.execute("select pg_advisory_xact_lock(%s)", (_PROPOSAL_LOCK,))

@@ -1,0 +1,92 @@
+"""The kill switch of a channel: nothing is sent while it is on.
+
+It is read before every batch, so it stops a run that is under way at the end of its current call.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from trueup.audit.trail import record_event
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent
+from trueup.warehouse.connection import Role, Warehouse, connect
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedChannel:
+    """A channel whose kill switch is on."""
+
+    channel: str
+    stopped_at: datetime
+    stopped_by: str
+    reason: str
+
+
+def stop_channel(details: ConnectionDetails, channel: str, actor: str, reason: str) -> StoppedChannel:
+    """Turn the switch on; where it is on already, the first reason stays. A misspelt channel is refused."""
+    if not reason.strip():
+        raise Permanent(f"channel '{channel}' was not stopped: say why; whoever resumes it has to know")
+    with connect(details, Role.OPERATOR) as connection, connection.transaction():
+        _require_declared(connection, channel)
+        row = connection.execute(
+            "insert into outbox.kill_switches (channel, stopped_by, reason) values (%s, %s, %s)"
+            " on conflict (channel) do nothing returning stopped_at",
+            (channel, actor, reason),
+        ).fetchone()
+        if row is not None:
+            record_event(connection, actor=actor, action="channel_stopped", subject=channel, reason=reason)
+        stopped = _stopped(connection, channel)
+    return stopped[0]
+
+
+def resume_channel(details: ConnectionDetails, channel: str, actor: str, reason: str) -> bool:
+    """Turn the switch off; False where it was not on."""
+    with connect(details, Role.OPERATOR) as connection, connection.transaction():
+        _require_declared(connection, channel)
+        row = connection.execute(
+            "delete from outbox.kill_switches where channel = %s returning reason", (channel,)
+        ).fetchone()
+        if row is not None:
+            record_event(
+                connection,
+                actor=actor,
+                action="channel_resumed",
+                subject=channel,
+                reason=reason,
+                details={"was_stopped_because": row[0]},
+            )
+    return row is not None
+
+
+def stopped_channels(details: ConnectionDetails) -> list[StoppedChannel]:
+    """Every channel whose switch is on, by name."""
+    with connect(details, Role.OPERATOR) as connection:
+        return _stopped(connection, None)
+
+
+def stop_reason(connection: Warehouse, channel: str) -> str | None:
+    """Why nothing may be sent to `channel` now: its switch, or a gate that stopped it. None: it may."""
+    row = connection.execute(
+        "select 'stopped by ' || stopped_by || ': ' || reason from outbox.kill_switches where channel = %(channel)s"
+        " union all"
+        " select 'gate ' || suite || ' (' || rule_id || '): ' || reason from gates.stops"
+        " where released_at is null and (channel is null or channel = %(channel)s) limit 1",
+        {"channel": channel},
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _stopped(connection: Warehouse, channel: str | None) -> list[StoppedChannel]:
+    rows = connection.execute(
+        "select channel, stopped_at, stopped_by, reason from outbox.kill_switches"
+        " where %(channel)s::text is null or channel = %(channel)s order by channel",
+        {"channel": channel},
+    ).fetchall()
+    return [StoppedChannel(*row) for row in rows]
+
+
+def _require_declared(connection: Warehouse, channel: str) -> None:
+    known = [row[0] for row in connection.execute("select channel from governance.channels order by channel")]
+    if channel not in known:
+        # A switch thrown for a misspelt name would look thrown and stop nothing.
+        raise Permanent(f"no channel '{channel}' is in force; there is: {', '.join(known) or 'none'}")

@@ -1,0 +1,172 @@
+"""What the corrections tests stand on: the tables that dbt builds, as plain tables, and a tenant."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from trueup.corrections.apply import correct
+from trueup.corrections.propose import ProposalReport, propose
+from trueup.corrections.reports import ChannelCorrections
+from trueup.domain.connections import ConnectionDetails
+from trueup.governance.configuration import TenantConfiguration
+from trueup.warehouse.connection import Role, connect
+from trueup.warehouse.registry import put_in_force
+
+_TABLES = """
+create table outbox.correction_candidates (
+    channel text, entity text default 'stock', record_id text, field text default 'available', sku text,
+    expected integer, target integer, cause text default 'source_delay', priority integer default 100,
+    facts_version text default 'v1', facts_as_of timestamptz default now(), listing_received_at timestamptz,
+    correlation_id uuid default gen_random_uuid()
+);
+create table marts.ats_positions (
+    sku text, channel text, category text, on_hand_quantity integer, damaged_quantity integer,
+    quality_control_quantity integer, sellable_quantity integer, reserved_quantity integer,
+    safety_stock_quantity integer, free_quantity integer, unassigned_reserved_quantity integer,
+    pool_quantity integer, buffer_quantity integer, share numeric, cap_quantity integer, ats_quantity integer,
+    channel_allocated_quantity integer, target_quantity integer, location_terms jsonb, rule_ids jsonb,
+    facts_as_of timestamptz, newest_received_at timestamptz, facts_version text, correlation_id uuid,
+    build_id bigint, primary key (sku, channel)
+);
+create table canonical.channel_listings (
+    sku text, channel text, channel_record_id text, shown_quantity integer, allocated_quantity integer,
+    is_listed boolean, observed_at timestamptz, received_at timestamptz, record_id bigint, correlation_id uuid,
+    build_id bigint, primary key (sku, channel)
+);
+"""
+
+
+def tenant(channels: Mapping[str, Mapping[str, Any]] | None = None) -> TenantConfiguration:
+    """A tenant with one shop system a channel; `channels`: guards by channel."""
+    guards = channels if channels is not None else {"shop": {"largest_share": 1, "canary_share": 0}}
+    return TenantConfiguration.model_validate(
+        {
+            "tenant": "unit",
+            "branding": {"display_name": "Unit"},
+            "owner": "operations",
+            "warehouse_connection": "trueup_unit",
+            "systems": {
+                "erp": {"connector": "netsuite", "connection": "erp", "role": "erp", "streams": ["stock_levels"]},
+                **{
+                    name: {
+                        "connector": "shopify",
+                        "connection": name,
+                        "role": "shop",
+                        "quantity_means": "available",
+                        "streams": ["listings"],
+                    }
+                    for name in guards
+                },
+            },
+            "locations": {"WH": {"name": "Warehouse", "system_of_record": "erp", "source_location_id": "1"}},
+            "channels": {
+                name: {"system": name, "listing_location": "1", "served_by": ["WH"], "guards": dict(each)}
+                for name, each in guards.items()
+            },
+        }
+    )
+
+
+class Line:
+    """One tenant's warehouse with what dbt would have built in it."""
+
+    def __init__(self, details: ConnectionDetails, configuration: TenantConfiguration) -> None:
+        self.details = details
+        self.configuration = configuration
+        with connect(details, None) as connection:
+            put_in_force(connection, configuration, "test")
+        with connect(details, Role.TRANSFORMER) as connection:
+            connection.execute(_TABLES)
+
+    def list_skus(self, count: int, shown: int = 5, channel: str = "shop") -> None:
+        """List `count` SKUs S00000.. on the channel."""
+        with connect(self.details, Role.TRANSFORMER) as connection:
+            connection.execute(
+                "insert into canonical.channel_listings (sku, channel, channel_record_id, shown_quantity, is_listed,"
+                " received_at) select 'S' || lpad(n::text, 5, '0'), %(channel)s, 'r' || n, %(shown)s, true, now()"
+                " from generate_series(0, %(count)s - 1) as n",
+                {"channel": channel, "shown": shown, "count": count},
+            )
+
+    def want(self, number: int, expected: int | None, target: int, channel: str = "shop", **columns: object) -> str:
+        """Make SKU `number` a candidate (in place of an earlier one); its record id."""
+        row: dict[str, object] = {
+            "channel": channel,
+            "record_id": f"r{number}",
+            "sku": f"S{number:05}",
+            "expected": expected,
+            "target": target,
+            "listing_received_at": datetime.now(UTC) - timedelta(seconds=3),
+            "correlation_id": uuid4(),
+            "priority": 0 if expected is not None and target < expected else 100,
+            **columns,
+        }
+        names = ", ".join(row)
+        values = ", ".join(f"%({name})s" for name in row)
+        self.withdraw(number, channel)
+        with connect(self.details, Role.TRANSFORMER) as connection:
+            connection.execute(f"insert into outbox.correction_candidates ({names}) values ({values})", row)
+        return f"r{number}"
+
+    def want_many(self, count: int, expected: int, target: int, channel: str = "shop", version: str = "v1") -> None:
+        """Make SKUs 0.. candidates, all for the same change."""
+        with connect(self.details, Role.TRANSFORMER) as connection:
+            connection.execute(
+                "insert into outbox.correction_candidates (channel, record_id, sku, expected, target, priority,"
+                " facts_version, listing_received_at)"
+                " select %s, 'r' || n, 'S' || lpad(n::text, 5, '0'), %s, %s, n, %s, now()"
+                " from generate_series(0, %s - 1) as n",
+                (channel, expected, target, version, count),
+            )
+
+    def withdraw(self, number: int | None = None, channel: str = "shop") -> None:
+        """Take one candidate away, or all."""
+        with connect(self.details, Role.TRANSFORMER) as connection:
+            connection.execute(
+                "delete from outbox.correction_candidates where channel = %s and (%s::text is null or record_id = %s)",
+                (channel, number, f"r{number}"),
+            )
+
+    def reread(self, channel: str = "shop") -> None:
+        """The channel's listings were read again, completely, just now."""
+        with connect(self.details, Role.LOADER) as connection:
+            connection.execute(
+                "insert into raw.stream_positions (system_id, stream, last_read_started_at)"
+                " values (%s, 'listings', clock_timestamp()) on conflict (system_id, stream)"
+                " do update set last_read_started_at = excluded.last_read_started_at",
+                (channel,),
+            )
+
+    def propose(self, run_id: str = "publish") -> ProposalReport:
+        """Run the proposer."""
+        return propose(self.details, self.configuration, run_id=run_id, actor="test")
+
+    def correct(
+        self, writers: Mapping[str, Any], run_id: str = "correct", **options: object
+    ) -> list[ChannelCorrections]:
+        """Run the corrector; waits take no time."""
+        chosen: dict[str, Any] = {"sleep": _do_not_wait, "patience_seconds": 0.0, **options}
+        report = correct(self.details, self.configuration, writers, run_id=run_id, actor="test", **chosen)
+        return list(report.channels)
+
+    def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
+        """Read the warehouse."""
+        with connect(self.details, Role.OPERATOR) as connection:
+            return connection.execute(query, arguments or None).fetchall()
+
+    def act(self, query: str, *arguments: object) -> None:
+        """Change the warehouse as its owner."""
+        with connect(self.details, None) as connection:
+            connection.execute(query, arguments or None)
+
+    def statuses(self) -> dict[str, list[str]]:
+        """The statuses each record's corrections went to, oldest correction first."""
+        found: dict[str, list[str]] = {}
+        for record, status in self.rows("select record_id, status from outbox.corrections order by correction_id"):
+            found.setdefault(record, []).append(status)
+        return found
+
+
+def _do_not_wait(_seconds: float) -> None:
+    pass

@@ -1,0 +1,310 @@
+"""What becomes a correction, what replaces one, and what is held back for a person."""
+
+import pytest
+from corrections_outbox import Line, tenant
+
+from trueup.corrections.holds import decide_hold, open_holds
+from trueup.corrections.switches import resume_channel, stop_channel, stopped_channels
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.corrections import correction_key
+from trueup.domain.errors import Permanent
+
+CAREFUL = {"shop": {"largest_share": 0.5, "largest_share_applies_from": 4, "largest_jump": 100, "canary_share": 0}}
+
+
+@pytest.fixture
+def line(warehouse: ConnectionDetails) -> Line:
+    """A tenant with one generous channel and ten listings."""
+    line = Line(warehouse, tenant())
+    line.list_skus(10)
+    return line
+
+
+@pytest.fixture
+def careful(warehouse: ConnectionDetails) -> Line:
+    """A tenant whose channel's guards are tight; ten listings."""
+    line = Line(warehouse, tenant(CAREFUL))
+    line.list_skus(10)
+    return line
+
+
+def test_proposing_again_changes_nothing(line: Line) -> None:
+    """Publish runs on every bell, and any run may be repeated."""
+    line.want(1, 5, 3)
+    line.want(2, 5, 9)
+    assert line.propose().proposed_count == 2
+    before = line.rows("select * from outbox.corrections order by 1")
+    again = line.propose("publish again")
+    assert (again.proposed_count, again.channels[0].unchanged_count) == (0, 2)
+    assert line.rows("select * from outbox.corrections order by 1") == before
+
+
+def test_the_key_is_the_documented_hash(line: Line) -> None:
+    """The database computes it for speed; it must be the domain's, with the record's history as a fact."""
+    line.want(1, 5, 3, facts_version="f7")
+    line.propose()
+    assert line.rows("select key from outbox.corrections") == [
+        (correction_key("shop", "r1", "available", 5, 3, "f7#0"),)
+    ]
+
+
+def test_a_newer_decision_replaces_one_that_was_not_sent(line: Line) -> None:
+    """Only the newest facts may be pushed, and one correction a record."""
+    line.want(1, 5, 3)
+    line.propose()
+    line.want(1, 5, 2, facts_version="v2")
+    report = line.propose()
+    assert (report.proposed_count, report.channels[0].superseded_count) == (1, 1)
+    assert line.rows("select target, status, status_reason from outbox.corrections order by correction_id") == [
+        (3, "superseded", "a newer decision: 5 to 2"),
+        (2, "proposed", None),
+    ]
+
+
+def test_a_decision_can_return_to_what_it_was_before(line: Line) -> None:
+    """A to B, then C, then B again from the same version: the key must not stand in the way."""
+    for target, version in ((3, "v1"), (2, "v2"), (3, "v1")):
+        line.want(1, 5, target, facts_version=version)
+        assert line.propose().proposed_count == 1
+    assert line.statuses() == {"r1": ["superseded", "superseded", "proposed"]}
+
+
+def test_a_correction_whose_difference_is_gone_is_taken_back(line: Line) -> None:
+    """Its target is no longer what the channel should show."""
+    line.want(1, 5, 3)
+    line.propose()
+    line.withdraw(1)
+    line.propose()
+    assert line.statuses() == {"r1": ["superseded"]}
+
+
+@pytest.mark.parametrize("status", ["claimed", "sent", "applied"])
+def test_a_correction_on_its_way_is_not_replaced(line: Line, status: str) -> None:
+    """Whether it took effect is not known yet; a second write could undo a sale."""
+    line.want(1, 5, 3)
+    line.propose()
+    line.act("update outbox.corrections set status = %s", status)
+    line.want(1, 5, 2, facts_version="v2")
+    report = line.propose()
+    assert (report.proposed_count, report.channels[0].waiting_count) == (0, 1)
+    assert line.statuses() == {"r1": [status]}
+
+
+@pytest.mark.parametrize("status", ["verified", "conflicted", "exhausted"])
+def test_a_record_is_decided_again_only_after_the_channel_was_read_again(line: Line, status: str) -> None:
+    """The listing we hold is older than what we did to it: a decision from it would be a guess."""
+    line.reread()
+    line.want(1, 5, 3)
+    line.propose()
+    line.act("update outbox.corrections set status = %s, settled_at = clock_timestamp()", status)
+    assert line.propose().channels[0].waiting_count == 1
+    line.reread()
+    assert line.propose().proposed_count == 1
+    assert line.statuses() == {"r1": [status, "proposed"]}
+
+
+def test_a_rejected_decision_is_not_made_again_until_the_facts_change(line: Line) -> None:
+    """The channel said no; asking every minute would only fill the queue."""
+    line.want(1, 5, 3)
+    line.propose()
+    line.act("update outbox.corrections set status = 'rejected', settled_at = clock_timestamp()")
+    line.reread()
+    assert line.propose().channels[0].declined_count == 1
+    line.want(1, 5, 3, facts_version="v2")
+    assert line.propose().proposed_count == 1
+
+
+def test_a_stopped_channel_gets_no_proposals_and_keeps_its_queue(line: Line) -> None:
+    """The kill switch is a person's, and so is turning it off."""
+    line.want(1, 5, 3)
+    line.propose()
+    stop_channel(line.details, "shop", "ada", "prices are wrong too")
+    stop_channel(line.details, "shop", "bob", "another reason")
+    assert [(each.channel, each.stopped_by, each.reason) for each in stopped_channels(line.details)] == [
+        ("shop", "ada", "prices are wrong too")
+    ]
+    line.want(1, 5, 2, facts_version="v2")
+    line.want(2, 5, 2)
+    assert line.propose().channels[0].withheld_count == 2
+    assert line.statuses() == {"r1": ["proposed"]}
+    assert resume_channel(line.details, "shop", "ada", "prices mended")
+    assert not resume_channel(line.details, "shop", "ada", "prices mended")
+    assert line.propose().proposed_count == 2
+    events = line.rows("select action, actor, reason from audit.events where action like 'channel%%' order by event_id")
+    assert events == [
+        ("channel_stopped", "ada", "prices are wrong too"),
+        ("channel_resumed", "ada", "prices mended"),
+    ]
+
+
+def test_a_switch_for_a_misspelt_channel_is_refused(line: Line) -> None:
+    """It would look thrown and stop nothing."""
+    with pytest.raises(Permanent, match=r"no channel 'shpo'.*shop"):
+        stop_channel(line.details, "shpo", "ada", "stop it")
+
+
+@pytest.mark.parametrize(
+    "withheld",
+    [
+        "insert into gates.stops (channel, suite, rule_id, reason, run_id) values ('shop', 's', 'r', 'x', 'g')",
+        "insert into gates.stops (channel, suite, rule_id, reason, run_id) values (null, 's', 'r', 'x', 'g')",
+        (
+            "insert into gates.quarantine (schema_name, table_name, row_key, sku, rule_id, reason, run_id)"
+            " values ('marts', 'ats_positions', 'k', 'S00001', 'r', 'x', 'g')"
+        ),
+    ],
+)
+def test_what_a_gate_withholds_is_refused_even_if_the_view_offers_it(line: Line, withheld: str) -> None:
+    """Defence in depth: no push without a passed gate, whatever the candidates say."""
+    line.want(1, 5, 3)
+    line.propose()
+    line.act(withheld)
+    assert line.propose().channels[0].withheld_count == 1
+    assert line.statuses() == {"r1": ["superseded"]}
+
+
+def test_a_negative_target_is_refused_and_reported_until_it_is_gone(line: Line) -> None:
+    """A channel must never be told to promise less than nothing; the table that says so is wrong."""
+    line.want(1, 5, -2)
+    line.want(2, 5, 3)
+    report = line.propose()
+    assert (report.proposed_count, report.channels[0].refused_count) == (1, 1)
+    assert line.rows("select kind, system_id, subject, status, payload from exceptions.queue") == [
+        ("correction_refused", "shop", "shop", "open", {"samples": ["S00001 to -2"]})
+    ]
+    line.want(1, 5, 0)
+    line.propose()
+    assert line.rows("select status, closed_by from exceptions.queue") == [("resolved", "trueup")]
+
+
+def test_two_claims_on_one_record_are_both_refused(line: Line) -> None:
+    """Which SKU a record belongs to is not ours to guess."""
+    line.want(1, 5, 3)
+    line.want(2, 5, 4)
+    line.act("update outbox.correction_candidates set record_id = 'r1'")
+    assert line.propose().channels[0].refused_count == 2
+    assert line.statuses() == {}
+
+
+class TestHolding:
+    """The largest share and the largest jump: beyond them a person decides."""
+
+    def test_a_run_beyond_the_largest_share_is_held_whole(self, careful: Line) -> None:
+        """An empty import zeroes a shop in one run; this is what stops it."""
+        careful.want_many(6, 5, 0)
+        report = careful.propose()
+        assert (report.proposed_count, report.held_count) == (0, 6)
+        (hold,) = open_holds(careful.details)
+        assert (hold.channel, hold.correction_count) == ("shop", 6)
+        assert hold.reason == "6 of 10 listings would change (60%; a run may change 50%): 0 up, 6 down"
+
+    def test_a_run_at_the_largest_share_goes(self, careful: Line) -> None:
+        """The limit itself is allowed."""
+        careful.want_many(5, 5, 0)
+        assert careful.propose().proposed_count == 5
+
+    def test_a_few_corrections_are_not_held_for_their_share(self, warehouse: ConnectionDetails) -> None:
+        """In a shop of three listings two changes are no mass change."""
+        line = Line(warehouse, tenant(CAREFUL))
+        line.list_skus(3)
+        line.want_many(3, 5, 4)
+        assert line.propose().proposed_count == 3
+
+    def test_a_jump_is_held_alone(self, careful: Line) -> None:
+        """One typing error in the ERP must not hold the other corrections up."""
+        careful.want(1, 5, 900)
+        careful.want(2, 5, 3)
+        report = careful.propose()
+        assert (report.proposed_count, report.held_count) == (1, 1)
+        (hold,) = open_holds(careful.details)
+        assert hold.reason == "1 listing would move by more than 100 units: S00001 5 to 900"
+        assert careful.statuses() == {"r1": ["held"], "r2": ["proposed"]}
+
+    def test_a_jump_from_an_unknown_value_counts_from_nothing(self, careful: Line) -> None:
+        """Without an observed value the whole target is the jump."""
+        careful.want(1, None, 101)
+        careful.want(2, None, 100)
+        assert (careful.propose().held_count, careful.statuses()["r2"]) == (1, ["proposed"])
+
+    def test_a_trickle_cannot_slip_under_the_share(self, careful: Line) -> None:
+        """What waits in the outbox goes with the next run, so it counts with it."""
+        for number in range(6):
+            careful.want(number, 5, 0)
+            careful.propose(f"publish {number}")
+        assert careful.statuses()["r4"] == ["proposed"]
+        assert careful.statuses()["r5"] == ["held"]
+
+    def test_approving_lets_the_held_go_and_says_who(self, careful: Line) -> None:
+        """The audit names the person, not the task that carried the answer."""
+        careful.want_many(6, 5, 0)
+        careful.propose()
+        (hold,) = open_holds(careful.details)
+        decided = decide_hold(careful.details, hold.hold_id, "approved", "ada", "stock was sold off")
+        assert decided.correction_count == 6
+        assert set(map(tuple, careful.statuses().values())) == {("proposed",)}
+        assert careful.propose().held_count == 0
+        assert open_holds(careful.details) == []
+        assert careful.rows("select actor, subject, reason from audit.events where action = 'hold_approved'") == [
+            ("ada", "shop", "stock was sold off")
+        ]
+
+    def test_an_approval_covers_a_smaller_change_that_follows(self, careful: Line) -> None:
+        """Sales go on while a person decides; a busy article would be asked about for ever."""
+        careful.want(1, 5, 900)
+        careful.propose()
+        (hold,) = open_holds(careful.details)
+        decide_hold(careful.details, hold.hold_id, "approved", "ada")
+        careful.want(1, 5, 899, facts_version="v2")
+        assert careful.propose().held_count == 0
+        careful.want(1, 5, 901, facts_version="v3")
+        assert careful.propose().held_count == 1
+
+    def test_rejecting_drops_the_held_and_is_not_asked_again(self, careful: Line) -> None:
+        """The same question every minute would train people to click yes."""
+        careful.want_many(6, 5, 0)
+        careful.propose()
+        (hold,) = open_holds(careful.details)
+        decide_hold(careful.details, hold.hold_id, "rejected", "ada", "the import is broken")
+        report = careful.propose()
+        assert (report.held_count, report.proposed_count, report.channels[0].declined_count) == (0, 0, 6)
+
+    def test_a_rejected_mass_change_does_not_trickle_out(self, careful: Line) -> None:
+        """One of the six changes a little: it is still part of what the person refused."""
+        careful.want_many(6, 5, 0)
+        careful.propose()
+        (hold,) = open_holds(careful.details)
+        decide_hold(careful.details, hold.hold_id, "rejected", "ada")
+        careful.want(3, 5, 1, facts_version="v2")
+        assert (careful.propose().proposed_count, careful.statuses()["r3"]) == (0, ["superseded", "held"])
+
+    def test_deciding_twice_is_harmless_and_the_other_way_is_refused(self, careful: Line) -> None:
+        """A task may be retried; two people may answer."""
+        careful.want(1, 5, 900)
+        careful.propose()
+        (hold,) = open_holds(careful.details)
+        decide_hold(careful.details, hold.hold_id, "approved", "ada")
+        assert decide_hold(careful.details, hold.hold_id, "approved", "ada").correction_count == 0
+        with pytest.raises(Permanent, match="was approved by ada"):
+            decide_hold(careful.details, hold.hold_id, "rejected", "bob")
+        with pytest.raises(Permanent, match="no hold 999"):
+            decide_hold(careful.details, 999, "approved", "ada")
+
+    def test_a_hold_with_nothing_left_is_withdrawn(self, careful: Line) -> None:
+        """Nobody should be asked about corrections that no longer exist."""
+        careful.want(1, 5, 900)
+        careful.propose()
+        careful.want(1, 5, 7, facts_version="v2")
+        careful.propose()
+        assert open_holds(careful.details) == []
+        assert careful.statuses() == {"r1": ["superseded", "proposed"]}
+        assert careful.rows("select decision, decided_by from outbox.holds") == [("withdrawn", "trueup")]
+
+    def test_later_held_corrections_join_the_open_hold(self, careful: Line) -> None:
+        """One question a channel, and its number is what it asks about."""
+        careful.want(1, 5, 900)
+        careful.propose()
+        careful.want(2, 5, 800)
+        careful.propose()
+        (hold,) = open_holds(careful.details)
+        assert hold.correction_count == 2
+        assert hold.reason == "2 listings would move by more than 100 units: S00001 5 to 900, S00002 5 to 800"
