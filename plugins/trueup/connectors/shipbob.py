@@ -82,7 +82,9 @@ class ShipBobConnector:
             case "locations":
                 return self._read_locations()
             case "products":
-                asked = {"PageSize": _PAGE, **({"LastUpdatedTimestamp": rfc3339(since)} if since else {})}
+                asked: dict[str, str | int] = {"PageSize": _PAGE}
+                if since is not None:
+                    asked["LastUpdatedTimestamp"] = rfc3339(since)
                 return self._read_linked(f"{_BASE}/product", asked, _product)
             case "stock_levels":
                 return self._read_linked(f"{_BASE}/inventory-level/locations", {"PageSize": _PAGE}, _level)
@@ -197,7 +199,7 @@ def _calls_a_minute(details: ConnectionDetails) -> int:
 
 
 def _next_link(answer: Answer) -> str | None:
-    """Return the path of the next page, None after the last. Only path and query count: the host is the connection's."""
+    """Return path and query of the next page, None after the last; the host stays the connection's."""
     told = answer.body.get("next") if isinstance(answer.body, Mapping) else None
     if not isinstance(told, str) or not told:
         return None

@@ -1,0 +1,224 @@
+"""Tryton (ERP): products, warehouses, their stock, every done move and the sales, over its REST interface.
+
+Nothing is written: stock is Tryton's own word here. No timestamp of Tryton's can be trusted alone: `write_date` is
+null until a record is first changed, and neither a product's nor a sale's moves when its stock or its shipment does.
+So a poll asks for more than what says it changed (the levels of every product that a move touched, every open sale),
+and the sweep reads everything.
+
+Quantities are those of the warehouse, whole; what has been received but not yet put away is told apart as
+`input_quantity`. Productions, drop shipments and supply requests are left out: they hold nothing that is sold from.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from trueup.connectors import tryton_rest as rest
+from trueup.connectors.answers import Answer
+from trueup.connectors.http import HttpClient
+from trueup.connectors.reading import as_of, key_of, page, polled_since, position, started_at
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent
+from trueup.domain.records import Cursor, Page, ReadMode, Record
+
+_SYSTEM = "Tryton"
+# write_date is when a transaction began; it is seen when that has ended.
+_OVERLAP = timedelta(minutes=15)
+_PAGE = 500
+_ORDERS_A_PAGE = 100
+_IDS_A_QUESTION = 500
+_OPEN_STATES = ("confirmed", "processing")
+_GOODS: rest.Domain = [["template.type", "=", "goods"]]
+
+_LOCATION_FIELDS = (
+    "name", "code", "type", "active", "parent", "input_location", "output_location", "storage_location",
+)  # fmt: skip
+_PRODUCT_FIELDS = (
+    "code", "active", "write_date", "identifiers.type", "identifiers.code", "template.name", "template.type",
+    "template.active", "template.write_date", "template.categories.name",
+)  # fmt: skip
+_MOVE_FIELDS = (
+    "state", "quantity", "internal_quantity", "product.code", "from_location.type", "to_location.type",
+    "effective_date", "planned_date", "create_date", "write_date", "origin", "shipment",
+)  # fmt: skip
+_ORDER_FIELDS = (
+    "number", "reference", "state", "shipment_state", "warehouse", "sale_date", "create_date", "write_date",
+    "shipments.state", "lines.type", "lines.quantity", "lines.warehouse", "lines.moves_ignored", "lines.unit.factor",
+    "lines.product.code", "lines.product.default_uom.factor", "lines.moves.state", "lines.moves.quantity",
+    "lines.moves.unit.factor",
+)  # fmt: skip
+
+_Describe = Callable[[Mapping[str, Any]], Record]
+
+
+def connect(details: ConnectionDetails, folder: Path) -> "TrytonConnector":  # noqa: ARG001 - every connector's shape
+    """Build the connector; no I/O."""
+    company = details.extra.get("company")
+    if company not in (None, "") and not str(company).isdigit():
+        raise Permanent(f"connection '{details.conn_id}': company is no number; enter the company's id, or nothing")
+    client = HttpClient(_SYSTEM, details, authenticator=rest.application_key(details.password or ""))
+    return TrytonConnector(
+        rest.Models(client, str(details.extra.get("database") or "")),
+        company=int(str(company)) if company not in (None, "") else None,
+    )
+
+
+class TrytonConnector:
+    """Reads one company of one database. `company` None: the only one there is."""
+
+    def __init__(self, models: rest.Models, company: int | None = None) -> None:
+        self._models = models
+        self._company = company
+
+    def close(self) -> None:
+        """Close the connections to Tryton."""
+        self._models.client.close()
+
+    def check(self) -> str:
+        companies = {each["id"]: each["party"]["name"] for each in self._companies()}
+        company = self._company_id()
+        places = self._models.all("stock.location", ("name",), [["type", "=", "warehouse"]], {})
+        names = ", ".join(str(place["name"]) for place in places)
+        return f"{_SYSTEM}: company {companies.get(company, company)}, {len(places)} warehouses ({names})"
+
+    def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
+        start = started_at(self._models.client, self._ask_companies)
+        since = polled_since(cursor, _OVERLAP) if mode is ReadMode.POLL else None
+        match stream:
+            case "locations":
+                return self._read_records("stock.location", _LOCATION_FIELDS, [], _state, start)
+            case "products":
+                domain = _GOODS if since is None else [*_GOODS, rest.touched_since(since, "", "template.")]
+                return self._read_records("product.product", _PRODUCT_FIELDS, domain, _state, start)
+            case "stock_levels":
+                return self._read_levels(start, since)
+            case "stock_movements":
+                return self._read_moves(start, since)
+            case "orders":
+                return self._read_orders(start, since, cursor)
+        raise Permanent(
+            f"{_SYSTEM} has no stream '{stream}'; declare some of locations, products, stock_levels, stock_movements,"
+            " orders"
+        )
+
+    def _ask_companies(self) -> Answer:
+        return self._models.ask("company.company", ("party.name",), [], {}, limit=_PAGE)
+
+    def _companies(self) -> Sequence[Mapping[str, Any]]:
+        return self._models.rows(self._ask_companies())
+
+    def _company_id(self) -> int:
+        # Without it in the context Tryton answers 200 with nulls where a company's figures should stand.
+        if self._company is None:
+            found = [int(each["id"]) for each in self._companies()]
+            if len(found) != 1:
+                raise Permanent(
+                    f"{_SYSTEM} (connection '{self._models.client.conn_id}') has {len(found)} companies; enter the"
+                    " id of the one to read in the connection's company"
+                )
+            self._company = found[0]
+        return self._company
+
+    def _context(self, **rest_of_it: object) -> rest.Context:
+        return {"company": self._company_id(), "active_test": False, **rest_of_it}
+
+    def _read_records(
+        self,
+        model: str,
+        fields: Sequence[str],
+        domain: rest.Domain,
+        describe: _Describe,
+        start: datetime,
+        *,
+        size: int = _PAGE,
+    ) -> Iterator[Page]:
+        for answer, rows, is_last in self._models.pages(model, fields, domain, self._context(), size):
+            yield page(rows, describe, as_of(answer, start), is_last=is_last, cursor=position(start))
+
+    def _read_levels(self, start: datetime, since: datetime | None) -> Iterator[Page]:
+        warehouses = self._models.all(
+            "stock.location", ("input_location",), [["type", "=", "warehouse"], ["active", "=", True]], {}
+        )
+        domains = [_GOODS] if since is None else self._touched_products(since)
+        # Each question stands for one warehouse and one group of products, and none of them is the whole.
+        questions = [(warehouse, domain) for warehouse in warehouses for domain in domains]
+        for warehouse, domain in questions:
+            yield from self._read_warehouse(warehouse, domain, start)
+        yield page([], _level, start, is_last=True, cursor=position(start))
+
+    def _read_warehouse(self, warehouse: Mapping[str, Any], domain: rest.Domain, start: datetime) -> Iterator[Page]:
+        model, fields = "product.product", ("code", "quantity")
+        context = self._context(locations=[warehouse["id"]])
+        for answer, rows, _ in self._models.pages(model, fields, domain, context, _PAGE):
+            waiting = self._input_quantities(warehouse.get("input_location"), [row["id"] for row in rows])
+            levels = [
+                {**row, "warehouse": warehouse["id"], "input_quantity": waiting.get(row["id"], 0.0)} for row in rows
+            ]
+            yield page(levels, _level, as_of(answer, start), is_last=False)
+
+    def _input_quantities(self, location: object, products: Sequence[int]) -> Mapping[int, float]:
+        if location is None or not products:
+            return {}
+        context = self._context(locations=[location])
+        rows = self._models.all("product.product", ("quantity",), [["id", "in", list(products)]], context)
+        return {row["id"]: row["quantity"] for row in rows}
+
+    def _touched_products(self, since: datetime) -> list[rest.Domain]:
+        moves = self._models.all("stock.move", ("product",), [rest.touched_since(since, "")], self._context())
+        products = sorted({move["product"] for move in moves})
+        groups = [products[at : at + _IDS_A_QUESTION] for at in range(0, len(products), _IDS_A_QUESTION)]
+        return [[*_GOODS, ["id", "in", group]] for group in groups]
+
+    def _read_moves(self, start: datetime, since: datetime | None) -> Iterator[Page]:
+        domain: rest.Domain = [["state", "=", "done"], ["company", "=", self._company_id()]]
+        if since is not None:
+            domain = [*domain, rest.touched_since(since, "")]
+        fields: tuple[str, ...] = _MOVE_FIELDS
+        if self._models.has("stock.move", "sale"):
+            fields = (*fields, "sale.number", "sale.reference", *self._channel_fields("sale."))
+        yield from self._read_records("stock.move", fields, domain, _move, start)
+
+    def _read_orders(self, start: datetime, since: datetime | None, cursor: Cursor | None) -> Iterator[Page]:
+        if not self._models.has("sale.sale", "shipments"):
+            raise Permanent(f"{_SYSTEM} has no sales; activate its module 'sale', or take orders out of systems.yml")
+        domain: rest.Domain = [["company", "=", self._company_id()]]
+        if since is not None:
+            # What was open when last read may have been closed by its shipment, which leaves the sale's dates alone.
+            known = [int(each) for each in (cursor or {}).get("open", [])]
+            is_open = [["state", "in", list(_OPEN_STATES)], ["id", "in", known]]
+            domain = [*domain, ["OR", *is_open, rest.touched_since(since, "")]]
+        fields = (*_ORDER_FIELDS, *self._channel_fields(""))
+        open_ones: list[int] = []
+        for answer, rows, is_last in self._models.pages("sale.sale", fields, domain, self._context(), _ORDERS_A_PAGE):
+            open_ones += [row["id"] for row in rows if row.get("state") in _OPEN_STATES]
+            end = position(start, open=open_ones)
+            yield page(rows, _state, as_of(answer, start), is_last=is_last, cursor=end)
+
+    def _channel_fields(self, prefix: str) -> tuple[str, ...]:
+        """The fields that say which channel a sale came from; they exist where the module web_shop does."""
+        if not self._models.has("sale.sale", "web_shop"):
+            return ()
+        return (f"{prefix}web_id", f"{prefix}web_shop.name")
+
+
+def _state(row: Mapping[str, Any]) -> Record:
+    written = rest.moment(row.get("write_date")) or rest.moment(row.get("create_date"))
+    return Record(
+        source_key=key_of(row["id"]),
+        payload=rest.with_booleans(row),
+        source_version=None if written is None else written.isoformat(),
+    )
+
+
+def _level(row: Mapping[str, Any]) -> Record:
+    return Record(source_key=key_of(row["id"], row["warehouse"]), payload=row)
+
+
+def _move(row: Mapping[str, Any]) -> Record:
+    done_at = rest.moment(row.get("write_date")) or rest.moment(row.get("create_date"))
+    return Record(
+        source_key=key_of(row["id"]),
+        payload=row,
+        occurred_at=done_at,
+    )

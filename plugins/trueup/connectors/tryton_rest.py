@@ -1,0 +1,132 @@
+"""Tryton's REST interface: questions about models, asked in a context, answered page by page.
+
+Measured on Tryton 8.2: an unknown field or model is a 500 with HTML, so optional fields are looked up first; a `Range`
+behind the end is a 416, so pages go on from the last id instead of a count; booleans are 0 and 1 on sqlite.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from trueup.connectors.answers import Answer
+from trueup.connectors.auth import StaticHeader
+from trueup.connectors.http import HttpClient
+from trueup.domain.errors import Permanent, Transient
+
+Domain = Sequence[Any]
+"""Tryton's own notation of a condition: clauses that all must hold, `["OR", ...]` for any of them."""
+
+Context = Mapping[str, object]
+
+_BOOLEANS = frozenset({"active"})
+
+
+def application_key(key: str) -> StaticHeader:
+    """Send the key of a user application that was allowed to use REST."""
+    return StaticHeader("Authorization", f"bearer {key}")
+
+
+class Models:
+    """One database's models."""
+
+    def __init__(self, client: HttpClient, database: str) -> None:
+        self.client = client
+        self._database = database
+        self._known_fields: dict[tuple[str, str], bool] = {}
+
+    def ask(self, model: str, fields: Sequence[str], domain: Domain, context: Context, *, limit: int) -> Answer:
+        """Ask for the first `limit` records that meet the domain, by id."""
+        query: list[tuple[str, str]] = [("f", field) for field in fields]
+        query += [("d", _encoded(domain)), ("o", _encoded([["id", "ASC"]])), ("s", str(limit))]
+        return self.client.request(
+            "GET",
+            f"/{quote(self._database)}/rest/model/{model}?{urlencode(query)}",
+            headers={"x-tryton-context": _encoded(context)},
+        )
+
+    def rows(self, answer: Answer) -> Sequence[Mapping[str, Any]]:
+        """Return the answer's records; `Permanent` where it is no list of such."""
+        rows = answer.body
+        if not isinstance(rows, list) or not all(isinstance(row, Mapping) and "id" in row for row in rows):
+            raise Permanent(f"Tryton (connection '{self.client.conn_id}') answered without records; check its host")
+        return rows
+
+    def pages(
+        self, model: str, fields: Sequence[str], domain: Domain, context: Context, size: int
+    ) -> Iterator[tuple[Answer, Sequence[Mapping[str, Any]], bool]]:
+        """Yield every page of what meets the domain, with whether it is the last; at least one, if empty."""
+        after: int | None = None
+        while True:
+            asked = domain if after is None else [*domain, ["id", ">", after]]
+            answer = self.ask(model, fields, asked, context, limit=size)
+            rows = self.rows(answer)
+            is_last = len(rows) < size
+            yield answer, rows, is_last
+            if is_last:
+                return
+            newest = max(int(row["id"]) for row in rows)
+            if after is not None and newest <= after:
+                raise Transient(f"Tryton, {model}: a page leads nowhere; read it again from the start")
+            after = newest
+
+    def all(
+        self, model: str, fields: Sequence[str], domain: Domain, context: Context, *, size: int = 500
+    ) -> list[Mapping[str, Any]]:
+        """Return everything that meets the domain: for lists that are small, such as warehouses."""
+        return [row for _, rows, _ in self.pages(model, fields, domain, context, size) for row in rows]
+
+    def has(self, model: str, field: str) -> bool:
+        """Whether this database's model has the field: it depends on the modules that are activated."""
+        known = self._known_fields.get((model, field))
+        if known is None:
+            answer = self.ask("ir.model.field", ("name",), [["model", "=", model], ["name", "=", field]], {}, limit=1)
+            known = self._known_fields[model, field] = len(self.rows(answer)) > 0
+        return known
+
+
+def touched_since(since: datetime, *prefixes: str) -> list[Any]:
+    """Return the clause for records written or made since; `prefixes` lead to the records asked about."""
+    moment = since.astimezone(UTC)
+    told = {
+        "__class__": "datetime",
+        "year": moment.year,
+        "month": moment.month,
+        "day": moment.day,
+        "hour": moment.hour,
+        "minute": moment.minute,
+        "second": moment.second,
+        "microsecond": moment.microsecond,
+    }
+    names = [f"{prefix}{name}" for prefix in prefixes for name in ("write_date", "create_date")]
+    return ["OR", *([name, ">=", told] for name in names)]
+
+
+def moment(told: object) -> datetime | None:
+    """Return Tryton's datetime object as UTC, None where it is none."""
+    if not isinstance(told, Mapping) or told.get("__class__") != "datetime":
+        return None
+    names = ("year", "month", "day", "hour", "minute", "second", "microsecond")
+    try:
+        return datetime(*(int(told[name]) for name in names), tzinfo=UTC)  # type: ignore[misc,arg-type]
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def with_booleans(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record with its flags as booleans, at any depth: whether 1 or true comes depends on the database."""
+    return {
+        name: bool(value)
+        if name in _BOOLEANS and isinstance(value, int)
+        else with_booleans(value)
+        if isinstance(value, Mapping)
+        else value
+        for name, value in row.items()
+    }
+
+
+def _encoded(value: object) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(value)).decode()
