@@ -13,7 +13,8 @@ from trueup.domain.errors import Transient
 class Resend(StrEnum):
     """Whether a request may be sent again when nobody knows what became of it."""
 
-    SAFE = "safe"  # a read, or a write that carries an idempotency key
+    SAFE = "safe"  # a read
+    IDEMPOTENT = "idempotent"  # a write with an idempotency key: sent again, in doubt only where no answer ever comes
     UNSAFE = "unsafe"  # a write: sent again only where it was certainly not carried out
 
 

@@ -33,10 +33,14 @@ _REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One attempt that came to nothing. `may_repeat`: it was not carried out, or doing it again does no harm."""
+    """One attempt that came to nothing. `may_repeat`: it was not carried out, or doing it again does no harm.
+
+    `is_in_doubt`: it may have been carried out.
+    """
 
     error: TrueupError
     may_repeat: bool = False
+    is_in_doubt: bool = False
     wait_seconds: float | None = None
     cause: Exception | None = None
     status: int | None = None
@@ -79,7 +83,9 @@ def transport_failure(error: Exception, where: str, resend: Resend, redaction: R
         return Failure(
             InDoubt(f"{where}: sent, but no answer came ({cause}); read back what became of it"), cause=cause
         )
-    return Failure(Transient(f"{where}: no answer came ({cause}); try again"), may_repeat=True, cause=cause)
+    return Failure(
+        Transient(f"{where}: no answer came ({cause}); try again"), may_repeat=True, is_in_doubt=True, cause=cause
+    )
 
 
 def _answer_out_of_bounds(error: TransportFailed, where: str, resend: Resend) -> Failure:
@@ -87,9 +93,8 @@ def _answer_out_of_bounds(error: TransportFailed, where: str, resend: Resend) ->
         return Failure(InDoubt(f"{where}: the answer was {error}; read back what became of the write"))
     if "bytes" in str(error):
         return Failure(Permanent(f"{where}: the answer was {error}; ask for smaller pages"))
-    return Failure(
-        Transient(f"{where}: the answer was {error}; try again when the system is less busy"), may_repeat=True
-    )
+    message = f"{where}: the answer was {error}; try again when the system is less busy"
+    return Failure(Transient(message), may_repeat=True, is_in_doubt=True)
 
 
 def refused(answer: Answer, where: str, resend: Resend, wait: float | None, redaction: Redaction) -> Failure:
@@ -114,7 +119,12 @@ def refused(answer: Answer, where: str, resend: Resend, wait: float | None, reda
         return Failure(InDoubt(f"{told}; read back what became of the write"), status=status, answer=answer)
     remedy = "asked us to slow down; try again later" if status == 429 else "try again"
     return Failure(
-        Transient(f"{told}; {remedy}", wait), may_repeat=True, wait_seconds=wait, status=status, answer=answer
+        Transient(f"{told}; {remedy}", wait),
+        may_repeat=True,
+        is_in_doubt=not is_certainly_undone,
+        wait_seconds=wait,
+        status=status,
+        answer=answer,
     )
 
 

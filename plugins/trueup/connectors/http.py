@@ -7,7 +7,7 @@
 - Failures come out as `Permanent` or `Transient`, naming system, connection and remedy; `InDoubt` (a `Transient`) where
   a write was sent and nothing tells what became of it. No secret is in a message, and no cause carries a request.
 - A request whose `resend` is `UNSAFE` is repeated only where it was certainly not carried out: no connection, 429,
-  503 with Retry-After. Any other may be repeated freely.
+  503 with Retry-After. An `IDEMPOTENT` one is repeated like a read; if no attempt was answered, it is in doubt.
 - Redirects are not followed: a token would travel to whoever the answer names.
 """
 
@@ -31,7 +31,7 @@ from trueup.connectors.budget import Budget, Unlimited
 from trueup.connectors.failures import Failure, refused, transport_failure
 from trueup.connectors.redaction import Redaction, secrets_of
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.errors import Permanent, Transient
+from trueup.domain.errors import Permanent, Transient, TrueupError
 
 __all__ = ["Answer", "HttpClient", "InDoubt", "Limits", "Resend", "Verdict", "base_url", "pages"]
 
@@ -155,11 +155,26 @@ class HttpClient:
             sleep=self._sleep,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
-        result = retrying(self._attempt, call)
+        doubts: list[bool] = []
+
+        def attempt() -> Answer | Failure:
+            try:
+                result = self._attempt(call)
+            except TrueupError as error:  # no token, no budget: nothing was sent
+                result = Failure(error)
+            doubts.append(isinstance(result, Failure) and result.is_in_doubt)
+            return result
+
+        result = retrying(attempt)
+        if isinstance(result, Answer):
+            return result
         # Raised here, outside any handler: an error of httpx would come along as context, with headers and body.
-        if isinstance(result, Failure):
+        if resend is Resend.IDEMPOTENT and any(doubts):
+            # What an earlier attempt may have done stays done, whatever the last one was answered.
+            raise InDoubt(f"{result.error}; it may have been carried out: read back") from result.cause
+        if result.cause is not None:
             raise result.error from result.cause
-        return result
+        raise result.error
 
     def _attempt(self, call: "_Call") -> "Answer | Failure":
         result = self._send_with_credentials(call)
@@ -212,7 +227,8 @@ class HttpClient:
             message = f"{self._where(call)}: {status} with {len(content)} bytes that are not JSON"
             if call.resend is Resend.UNSAFE:
                 return Failure(InDoubt(f"{message}; read back what became of the write"))
-            return Failure(Transient(f"{message}; try again, then check the connection's host"), may_repeat=True)
+            unread = Transient(f"{message}; try again, then check the connection's host")
+            return Failure(unread, may_repeat=True, is_in_doubt=True)
         if status in call.accept:
             return answer
         return refused(answer, self._where(call), call.resend, wait_told(told_headers, told_at), self.redaction)

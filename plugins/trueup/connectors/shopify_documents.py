@@ -157,9 +157,7 @@ def _further(name: str, owner: str, field: str, node: str) -> Document:
 
 
 FURTHER_LINES = _further("order_lines", "Order", "lineItems", _LINE)
-FURTHER_FULFILLMENT_LINES = _further(
-    "fulfillment_lines", "Fulfillment", "fulfillmentLineItems", _FULFILLMENT_LINE
-)
+FURTHER_FULFILLMENT_LINES = _further("fulfillment_lines", "Fulfillment", "fulfillmentLineItems", _FULFILLMENT_LINE)
 FURTHER_REFUND_LINES = _further("refund_lines", "Refund", "refundLineItems", _REFUND_LINE)
 
 LEVELS_OF_ITEMS = Document(

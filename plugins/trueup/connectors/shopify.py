@@ -1,0 +1,163 @@
+"""Shopify: locations, variants, inventory levels and orders in, available quantities out (shopify_writer.py).
+
+Listings are read before orders in every run (registry.py keeps the order): an order that comes after the observation
+has lowered Shopify's own figure by then, so a correction decided on that observation meets its fence and is refused.
+
+Draft orders are absent on purpose: they hold no stock. Prices are absent too. Beyond 25,000 objects Shopify ends a
+list, so a store with more variants than that needs bulk operations, which this connector does not use.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from trueup.connectors import shopify_documents as documents
+from trueup.connectors.reading import (
+    as_of,
+    key_of,
+    moment_or_none,
+    page,
+    polled_since,
+    position,
+    rfc3339,
+    text_or_none,
+)
+from trueup.connectors.shopify_api import SYSTEM, Connection, ShopifyApi, shopify_api
+from trueup.connectors.shopify_orders import complete_order
+from trueup.connectors.shopify_writer import ShopifyWriter
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent
+from trueup.domain.records import Cursor, Page, ReadMode, Record
+from trueup.governance.configuration import ChannelDeclaration
+
+# Search lags behind what it searches, by seconds on a good day.
+_OVERLAP = timedelta(minutes=5)
+
+
+def connect(details: ConnectionDetails, folder: Path) -> "ShopifyConnector":
+    """Build the connector from the fields of registry.py's form; no I/O."""
+    return ShopifyConnector(shopify_api(details, folder))
+
+
+def connect_writer(details: ConnectionDetails, folder: Path, channel: ChannelDeclaration) -> ShopifyWriter:
+    """Build what sets the quantities at the channel's listing location; no I/O."""
+    return ShopifyWriter(shopify_api(details, folder), channel.listing_location)
+
+
+class ShopifyConnector:
+    """Reads one store."""
+
+    streams = ("locations", "products", "listings", "orders")
+
+    def __init__(self, api: ShopifyApi) -> None:
+        self._api = api
+
+    def close(self) -> None:
+        """Close the connections to the store."""
+        self._api.close()
+
+    def check(self) -> str:
+        data, _ = self._api.ask(documents.SHOP, {})
+        shop = data.get("shop")
+        name = shop.get("name") if isinstance(shop, Mapping) else None
+        return f"{SYSTEM} store '{name}' at {self._api.address}"
+
+    def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
+        since = polled_since(cursor, _OVERLAP) if mode is ReadMode.POLL else None
+        query = None if since is None else f"updated_at:>='{rfc3339(since)}'"
+        match stream:
+            case "locations":
+                return self._read_simple(documents.LOCATIONS, {}, "locations", _location)
+            case "products":
+                return self._read_simple(documents.PRODUCTS, {"query": query}, "productVariants", _variant)
+            case "listings":
+                return self._read_listings(query)
+            case "orders":
+                return self._read_orders(query, cursor if mode is ReadMode.POLL else None)
+        raise Permanent(f"{SYSTEM} has no stream '{stream}'; declare some of {', '.join(self.streams)}")
+
+    def _read_simple(
+        self,
+        document: documents.Document,
+        variables: Mapping[str, Any],
+        field: str,
+        describe: Callable[[Mapping[str, Any]], Record],
+    ) -> Iterator[Page]:
+        start = self._api.started_at()
+        for connection in self._api.pages(document, variables, lambda data: data.get(field)):
+            yield _page_of(connection, describe, start)
+
+    def _read_listings(self, query: str | None) -> Iterator[Page]:
+        start = self._api.started_at()
+        places = [
+            str(place["id"])
+            for connection in self._api.pages(documents.LOCATIONS, {}, lambda data: data.get("locations"))
+            for place in connection.nodes
+            if isinstance(place, Mapping) and place.get("id")
+        ]
+        if not places:
+            yield Page(records=(), as_of=start, cursor=position(start), is_last=True)
+        for number, place in enumerate(places, start=1):
+            asked = {"location": place, "query": query, "names": documents.QUANTITIES}
+            for connection in self._api.pages(documents.LISTINGS, asked, _levels):
+                yield _page_of(connection, _listing, start, is_end=number == len(places))
+
+    def _read_orders(self, query: str | None, cursor: Cursor | None) -> Iterator[Page]:
+        start = self._api.started_at()
+        asked = {"query": query, "lines": documents.LINES_AT_FIRST}
+        reached = None if cursor is None else moment_or_none(cursor.get("since"))
+        for connection in self._api.pages(documents.ORDERS, asked, lambda data: data.get("orders")):
+            whole = [
+                complete_order(self._api, node) if isinstance(node, Mapping) else node for node in connection.nodes
+            ]
+            found = page(
+                whole, _order, as_of(connection.answer, start), is_last=connection.is_last, cursor=position(start)
+            )
+            if query is not None and not connection.is_last:
+                # Orders come oldest change first: what is landed need not be asked for again after a kill.
+                reached = max((moment for moment in (reached, _last_change(whole)) if moment), default=None)
+                found = Page(
+                    records=found.records,
+                    as_of=found.as_of,
+                    cursor=position(min(reached, start)) if reached else None,
+                    damaged=found.damaged,
+                )
+            yield found
+
+
+def _page_of(
+    connection: Connection, describe: Callable[[Mapping[str, Any]], Record], start: datetime, *, is_end: bool = True
+) -> Page:
+    is_last = connection.is_last and is_end
+    return page(connection.nodes, describe, as_of(connection.answer, start), is_last=is_last, cursor=position(start))
+
+
+def _levels(data: Mapping[str, Any]) -> object:
+    location = data.get("location")
+    return location.get("inventoryLevels") if isinstance(location, Mapping) else None
+
+
+def _last_change(orders: list[Any]) -> datetime | None:
+    moments = [moment_or_none(order.get("updatedAt")) for order in orders if isinstance(order, Mapping)]
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def _location(node: Mapping[str, Any]) -> Record:
+    return Record(source_key=key_of(node["id"]), payload=node)
+
+
+def _variant(node: Mapping[str, Any]) -> Record:
+    return Record(source_key=key_of(node["id"]), payload=node, source_version=text_or_none(node.get("updatedAt")))
+
+
+def _listing(node: Mapping[str, Any]) -> Record:
+    return Record(
+        source_key=key_of(node["item"]["id"], node["location"]["id"]),
+        payload=node,
+        source_version=text_or_none(node.get("updatedAt")),
+    )
+
+
+def _order(node: Mapping[str, Any]) -> Record:
+    return Record(source_key=key_of(node["id"]), payload=node, source_version=text_or_none(node.get("updatedAt")))

@@ -1,0 +1,275 @@
+"""Shopify's Admin GraphQL over HTTP: its errors that come as 200, its points, its pages.
+
+The quota belongs to the app at the store. Points are booked before a query is sent (points.py), so THROTTLED does not
+happen; where it does, somebody else spends the same quota, and the wait it tells is kept.
+"""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from trueup.connectors.auth import Authenticator, StaticHeader, TokenHeader, client_secret_grant, refresh_grant
+from trueup.connectors.http import Answer, HttpClient, Resend, Verdict, base_url
+from trueup.connectors.points import PointsBudget, PointsTold
+from trueup.connectors.reading import started_at
+from trueup.connectors.shopify_documents import DEAREST_QUERY, LARGEST_PAGE, SHOP, VERSION, Document
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent, Transient
+
+SYSTEM = "Shopify"
+_PATH = f"/admin/api/{VERSION}/graphql.json"
+_TOKEN_PATH = "/admin/oauth/access_token"  # noqa: S105 - the endpoint, not a token
+_HEADER = "X-Shopify-Access-Token"
+_TOO_DEAR = "MAX_COST_EXCEEDED"
+_RETRYABLE = frozenset({"THROTTLED", "INTERNAL_SERVER_ERROR", "TIMEOUT"})
+_REMEDIES = {
+    "ACCESS_DENIED": "grant the app the missing scope (read_products, read_locations, read_inventory, write_inventory,"
+    " read_orders) and install it again",
+    "SHOP_INACTIVE": "the store is closed or frozen; ask the retailer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One page of a GraphQL connection, with the answer that brought it. `is_last`: there is no further page."""
+
+    nodes: Sequence[Any]
+    is_last: bool
+    answer: Answer
+
+
+class ShopifyApi:
+    """Asks one store. Threads may share it."""
+
+    def __init__(self, client: HttpClient, points: PointsBudget) -> None:
+        self._client = client
+        self._points = points
+
+    @property
+    def address(self) -> str:
+        """The store's address."""
+        return self._client.base_url
+
+    def close(self) -> None:
+        """Close the connections to the store."""
+        self._client.close()
+
+    def clean(self, text: object) -> str:
+        """Mask what must not be written in a text of Shopify's."""
+        return self._client.redaction.clean(text)
+
+    def started_at(self) -> datetime:
+        """Return what Shopify's clock shows at the least."""
+        return started_at(self._client, lambda: self.ask(SHOP, {})[1])
+
+    def ask(
+        self, document: Document, variables: Mapping[str, Any], *, nodes: int = 0, resend: Resend = Resend.SAFE
+    ) -> tuple[Mapping[str, Any], Answer]:
+        """Send one document and return its data; any error in the answer raises, for a half answer is none.
+
+        `nodes`: how many are asked for, to know the cost. Raises `_TooDear` (within `sized`) where Shopify counts more
+        than one query may cost.
+        """
+        answer = self._client.request(
+            "POST",
+            _PATH,
+            json={"query": document.text, "variables": variables},
+            cost=document.cost(nodes),
+            operation=f"{document.name}/{nodes}",
+            resend=resend,
+        )
+        where = f"{SYSTEM} (connection '{self._client.conn_id}'), {document.name}"
+        told = answer.headers.get("x-shopify-api-version")
+        if told is not None and told != VERSION:
+            raise Permanent(
+                f"{where}: answered in version {told}, not {VERSION}, which is supported no more; update Trueup"
+            )
+        errors = _errors(answer)
+        if any(_code(error) == _TOO_DEAR for error in errors):
+            raise _TooDear(f"{where}: costs more than one query may; declare fewer streams or report this")
+        if errors and "cursor" in str(errors[0].get("message", "")).lower() and variables.get("after"):
+            raise Transient(f"{where}: refused the cursor of its own last page; read again from the start")
+        if errors:
+            raise Permanent(f"{where}: {self.clean(_words(errors))}")
+        data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
+        if not isinstance(data, Mapping):
+            raise Transient(f"{where}: answered without data; try again")
+        return data, answer
+
+    def sized(
+        self, document: Document, variables: Callable[[int], Mapping[str, Any]], size: int
+    ) -> tuple[Mapping[str, Any], Answer, int, int]:
+        """Ask for `size` nodes, for fewer as long as Shopify finds it too dear.
+
+        `variables` makes the variables for a size. Returns the data, the answer, the size that went through, and the
+        size for the next query, which follows the cost that Shopify itself counted for this one.
+        """
+        while True:
+            try:
+                data, answer = self.ask(document, variables(size), nodes=size)
+            except _TooDear:
+                if size == 1:
+                    raise
+                size = max(1, size // 2)
+                continue
+            asked = _number(_cost(answer).get("requestedQueryCost"))
+            following = max(1, min(LARGEST_PAGE, int(self._limit() * size / asked))) if asked else size
+            return data, answer, size, following
+
+    def first_size(self, document: Document) -> int:
+        """Return how many nodes a first query of this document may ask for."""
+        return document.size(self._limit())
+
+    def pages(
+        self, document: Document, variables: Mapping[str, Any], find: Callable[[Mapping[str, Any]], Any]
+    ) -> Iterator[Connection]:
+        """Yield every page of the connection that `find` takes from the data.
+
+        A page that is missing or announced twice raises `Transient`: it is unknown, never empty.
+        """
+        size = self.first_size(document)
+        after: str | None = variables.get("after")
+        seen: set[str] = set()
+        while True:
+            asked = functools.partial(_with_size, {**variables, "after": after})
+            data, answer, _, size = self.sized(document, asked, size)
+            connection = find(data)
+            nodes, end = _page(connection)
+            if nodes is None:
+                raise Transient(f"{SYSTEM}, {document.name}: a page came without its list; read again")
+            yield Connection(nodes, end is None, answer)
+            if end is None:
+                return
+            if end in seen:
+                raise Transient(f"{SYSTEM}, {document.name}: the same page was announced twice; read again")
+            seen.add(end)
+            after = end
+
+    def _limit(self) -> float:
+        return min(DEAREST_QUERY, self._points.maximum() or DEAREST_QUERY)
+
+
+def shopify_api(details: ConnectionDetails, folder: Path) -> ShopifyApi:
+    """Build the access to a store from the fields of registry.py's form; no I/O."""
+    address = base_url(SYSTEM, details)
+    # One quota an app and a store: the client id names the app; a token without one is an app of its own.
+    points = PointsBudget(f"shopify:{address}/{details.login or details.conn_id}", folder, _points_told)
+    client = HttpClient(
+        SYSTEM, details, authenticator=_authenticator(details, address, folder), budget=points, judge=_judge
+    )
+    return ShopifyApi(client, points)
+
+
+def _authenticator(details: ConnectionDetails, address: str, folder: Path) -> Authenticator:
+    client_secret = str(details.extra.get("client_secret") or "")
+    refresh_token = str(details.extra.get("refresh_token") or "")
+    if details.login and client_secret and refresh_token:
+        grant = refresh_grant(
+            token_url=address + _TOKEN_PATH,
+            client_id=details.login,
+            client_secret=client_secret,
+            refresh_token=refresh_token,
+            conn_id=details.conn_id,
+            folder=folder,
+        )
+        return TokenHeader(grant, header=_HEADER, prefix="")
+    if details.login and client_secret:
+        grant = client_secret_grant(
+            token_url=address + _TOKEN_PATH,
+            client_id=details.login,
+            client_secret=client_secret,
+            conn_id=details.conn_id,
+        )
+        return TokenHeader(grant, header=_HEADER, prefix="")
+    if details.password:
+        return StaticHeader(_HEADER, details.password)
+    raise Permanent(
+        f"connection '{details.conn_id}' ({SYSTEM}) has neither an access token nor a client ID with its secret; fill"
+        " in one of them"
+    )
+
+
+class _TooDear(Permanent):
+    """The query asks for more than one query may cost: ask for less at once."""
+
+
+def _with_size(variables: Mapping[str, Any], first: int) -> Mapping[str, Any]:
+    return {**variables, "first": first}
+
+
+def _judge(answer: Answer) -> Verdict | None:
+    for error in _errors(answer):
+        code = _code(error)
+        if code in _RETRYABLE:
+            return Verdict(f"{code}; try again later", is_retryable=True, wait_seconds=_refill_seconds(answer))
+        if code in _REMEDIES:
+            return Verdict(f"{code}, {error.get('message', '')}; {_REMEDIES[code]}", is_retryable=False)
+    return None
+
+
+def _points_told(answer: Answer) -> PointsTold | None:
+    cost = _cost(answer)
+    status = cost.get("throttleStatus")
+    if not isinstance(status, Mapping):
+        return None
+    available, maximum, restore = (
+        _number(status.get(name)) for name in ("currentlyAvailable", "maximumAvailable", "restoreRate")
+    )
+    if available is None or maximum is None or restore is None:
+        return None
+    return PointsTold(
+        available, maximum, restore, _number(cost.get("requestedQueryCost")), _number(cost.get("actualQueryCost"))
+    )
+
+
+def _refill_seconds(answer: Answer) -> float | None:
+    told, asked = _points_told(answer), _number(_cost(answer).get("requestedQueryCost"))
+    if told is None or asked is None or told.restore_rate <= 0:
+        return None
+    return max(0.0, (asked - told.available) / told.restore_rate)
+
+
+def _cost(answer: Answer) -> Mapping[str, Any]:
+    body = answer.body if isinstance(answer.body, Mapping) else {}
+    extensions = body.get("extensions")
+    cost = extensions.get("cost") if isinstance(extensions, Mapping) else None
+    return cost if isinstance(cost, Mapping) else {}
+
+
+def _errors(answer: Answer) -> Sequence[Mapping[str, Any]]:
+    errors = answer.body.get("errors") if isinstance(answer.body, Mapping) else None
+    if isinstance(errors, str):
+        return ({"message": errors},)
+    if not isinstance(errors, list):
+        return ()
+    return [error for error in errors if isinstance(error, Mapping)]
+
+
+def _code(error: Mapping[str, Any]) -> str | None:
+    extensions = error.get("extensions")
+    code = extensions.get("code") if isinstance(extensions, Mapping) else None
+    return code if isinstance(code, str) else None
+
+
+def _words(errors: Sequence[Mapping[str, Any]]) -> str:
+    return "; ".join(str(error.get("message", "an error without words")) for error in errors[:3])
+
+
+def _number(told: object) -> float | None:
+    return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else None
+
+
+def _page(connection: object) -> tuple[Sequence[Any] | None, str | None]:
+    """Return the page's nodes and the cursor of the next, None where there is none."""
+    if not isinstance(connection, Mapping):
+        return None, None
+    nodes, info = connection.get("nodes"), connection.get("pageInfo")
+    if not isinstance(nodes, list) or not isinstance(info, Mapping) or not isinstance(info.get("hasNextPage"), bool):
+        return None, None
+    end = info.get("endCursor")
+    if not info["hasNextPage"]:
+        return nodes, None
+    return (nodes, end) if isinstance(end, str) else (None, None)
