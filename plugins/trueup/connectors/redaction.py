@@ -19,6 +19,7 @@ _PLAIN_EXTRAS = frozenset(
         "certificate_id",
         "channel_field",
         "company",
+        "database",
         "points_per_second",
         "requests_per_minute",
         "scope",

@@ -109,6 +109,66 @@ CONNECTORS: Mapping[str, ConnectorSpec] = {
                 ),
             ),
         ),
+        ConnectorSpec(
+            name="shipbob",
+            title="ShipBob",
+            streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
+            connector="shipbob:connect",
+            form=(
+                host_field("https://api.shipbob.com"),
+                secret_field("Access token", "A personal access token with the read scopes"),
+                extra_field(
+                    "requests_per_minute", "Requests a minute", "What ShipBob grants this account", placeholder="150"
+                ),
+            ),
+        ),
+        ConnectorSpec(
+            name="square",
+            title="Square",
+            # Counts before orders, for the reason that listings come before them at Shopify.
+            streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
+            connector="square:connect",
+            writer="square_writer:connect_writer",
+            writes=frozenset({QuantityMeaning.AVAILABLE}),
+            form=(
+                host_field("https://connect.squareup.com"),
+                secret_field(
+                    "Access token",
+                    "A personal access token; empty where client ID, secret and refresh token are given",
+                    is_required=False,
+                ),
+                login_field("Client ID", "The application ID, for OAuth", is_required=False),
+                extra_field("client_secret", "Client secret", "Of the same application", is_secret=True),
+                extra_field("refresh_token", "Refresh token", "Of the seller's consent", is_secret=True),
+            ),
+        ),
+        ConnectorSpec(
+            name="tryton",
+            title="Tryton",
+            streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
+            connector="tryton:connect",
+            form=(
+                host_field("https://erp.example.com"),
+                secret_field("Application key", "Of a user application that was allowed to use REST"),
+                extra_field("database", "Database", "The name that stands in Tryton's addresses", is_required=True),
+                extra_field("company", "Company", "Id of the company to read; empty where there is only one"),
+            ),
+        ),
+        ConnectorSpec(
+            name="vendure",
+            title="Vendure",
+            # Listings before orders, as at Shopify.
+            streams=("locations", "products", "listings", "orders"),
+            connector="vendure:connect",
+            writer="vendure_writer:connect_writer",
+            writes=frozenset({QuantityMeaning.ON_HAND}),
+            form=(
+                host_field("https://shop.example.com/admin-api", "Of the Admin API; /admin-api where no path is given"),
+                login_field("User", "An administrator with ReadCatalog, ReadOrder and UpdateCatalog"),
+                secret_field("Password", "Of the same administrator"),
+                extra_field("channel_token", "Channel token", "Of the sales channel; empty for the default one"),
+            ),
+        ),
     )
 }
 

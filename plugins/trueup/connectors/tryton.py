@@ -206,7 +206,7 @@ def _state(row: Mapping[str, Any]) -> Record:
     written = rest.moment(row.get("write_date")) or rest.moment(row.get("create_date"))
     return Record(
         source_key=key_of(row["id"]),
-        payload=rest.with_booleans(row),
+        payload=rest.settled(row),
         source_version=None if written is None else written.isoformat(),
     )
 

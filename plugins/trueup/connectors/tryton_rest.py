@@ -116,16 +116,24 @@ def moment(told: object) -> datetime | None:
         return None
 
 
-def with_booleans(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the record with its flags as booleans, at any depth: whether 1 or true comes depends on the database."""
-    return {
-        name: bool(value)
-        if name in _BOOLEANS and isinstance(value, int)
-        else with_booleans(value)
-        if isinstance(value, Mapping)
-        else value
-        for name, value in row.items()
-    }
+def settled(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return the JSON in the one form that equal records share.
+
+    Flags come as 1 or true, depending on the database; lists of related records come in any order.
+    """
+    if isinstance(value, Mapping):
+        return {
+            name: bool(each) if name in _BOOLEANS and isinstance(each, int) else settled(each)
+            for name, each in value.items()
+        }
+    if isinstance(value, list):
+        return sorted((settled(each) for each in value), key=_order)
+    return value
+
+
+def _order(value: Any) -> tuple[int, str]:  # noqa: ANN401 - JSON
+    told = value.get("id") if isinstance(value, Mapping) else value
+    return (told, "") if isinstance(told, int) else (0, str(told))
 
 
 def _encoded(value: object) -> str:

@@ -1,0 +1,153 @@
+"""Vendure's Admin API: logging in, asking, and its errors, which come with status 200.
+
+Measured on Vendure 3.7: a list gives at most 1,000 and can only be paged by offset; a session that has ended, and a
+missing permission, are both `FORBIDDEN`; an internal error may carry SQL, so no message of it is quoted.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from trueup.connectors.addresses import base_url
+from trueup.connectors.answers import Answer, Resend, Verdict
+from trueup.connectors.auth import Ask, Grant, TokenHeader
+from trueup.connectors.http import HttpClient
+from trueup.connectors.redaction import Redaction
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent, Transient
+
+_SYSTEM = "Vendure"
+_TOKEN_HEADER = "vendure-auth-token"  # noqa: S105 - the header's name, no token
+_LOGIN = """
+mutation LogIn($login: String!, $password: String!) {
+    login(username: $login, password: $password) {
+        __typename
+        ... on ErrorResult { errorCode }
+    }
+}
+"""
+
+
+class AdminApi:
+    """One shop's Admin API, seen through one sales channel."""
+
+    def __init__(self, client: HttpClient, url: str) -> None:
+        self.client = client
+        self._url = url
+
+    def ask(self, document: str, variables: Mapping[str, Any] | None = None, *, resend: Resend = Resend.SAFE) -> Answer:
+        """Send one document; its answer may still hold `errors` (see `failed`)."""
+        body = {"query": document, "variables": dict(variables or {})}
+        return self.client.request("POST", self._url, json=body, resend=resend)
+
+    def data(self, answer: Answer, name: str) -> Any:  # noqa: ANN401 - whatever the field holds
+        """Return the field of the answer's data; raises what its errors mean."""
+        code = failed(answer)
+        if code is not None:
+            told = f"{_SYSTEM} (connection '{self.client.conn_id}') answered {code}"
+            if code == "INTERNAL_SERVER_ERROR":
+                raise Transient(f"{told}; try again, then see the server's log")
+            raise Permanent(f"{told}; the request does not fit this version, see the system's page in docs")
+        data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
+        if not isinstance(data, Mapping) or data.get(name) is None:
+            raise Transient(f"{_SYSTEM} answered without '{name}'; try again, then check the connection's host")
+        return data[name]
+
+    def pages(
+        self, document: str, name: str, options: Mapping[str, Any], size: int
+    ) -> Iterator[tuple[Answer, Sequence[Mapping[str, Any]], bool]]:
+        """Yield every page of a list by id, with whether it is the last; at least one, if empty.
+
+        Each page begins with the last record of the one before: where another stands there, a record was deleted
+        meanwhile and one has slipped past unseen, so the read is given up (`Transient`).
+        """
+        seen, last = 0, None
+        while True:
+            skip = max(0, seen - 1)
+            asked = {**options, "sort": {"id": "ASC"}, "take": size, "skip": skip}
+            answer = self.ask(document, {"options": asked})
+            found = self.data(answer, name)
+            items = found.get("items") if isinstance(found, Mapping) else None
+            if not isinstance(items, list) or not all(isinstance(item, Mapping) and "id" in item for item in items):
+                raise Transient(f"{_SYSTEM} answered '{name}' without its items; try again")
+            is_last = len(items) < size
+            if last is not None:
+                if not items or items[0]["id"] != last:
+                    raise Transient(
+                        f"{_SYSTEM}: the list '{name}' changed while it was read; read again from the start"
+                    )
+                items = items[1:]
+            yield answer, items, is_last
+            if is_last:
+                return
+            seen += len(items)
+            last = items[-1]["id"] if items else last
+
+    def all(self, document: str, name: str, options: Mapping[str, Any], size: int = 500) -> list[Mapping[str, Any]]:
+        """Return everything of a list."""
+        return [item for _, items, _ in self.pages(document, name, options, size) for item in items]
+
+
+def connect_api(details: ConnectionDetails, folder: Path) -> AdminApi:  # noqa: ARG001 - every connector's shape
+    """Build what speaks to the shop; no I/O."""
+    address = base_url(_SYSTEM, details)
+    url = address if httpx.URL(address).path.strip("/") else f"{address}/admin-api"
+    channel_token = details.extra.get("channel_token")
+    client = HttpClient(
+        _SYSTEM,
+        details,
+        authenticator=TokenHeader(_login_grant(url, details)),
+        headers={"vendure-token": str(channel_token)} if channel_token else {},
+        judge=_judge,
+    )
+    return AdminApi(client, url)
+
+
+def failed(answer: Answer) -> str | None:
+    """Return the code of the answer's first error, None where it has none."""
+    errors = answer.body.get("errors") if isinstance(answer.body, Mapping) else None
+    if not errors:
+        return None
+    first = errors[0] if isinstance(errors, list) and isinstance(errors[0], Mapping) else {}
+    extensions = first.get("extensions")
+    code = extensions.get("code") if isinstance(extensions, Mapping) else None
+    return str(code) if code else "an error without a code"
+
+
+def _judge(answer: Answer) -> Verdict | None:
+    if failed(answer) not in ("FORBIDDEN", "UNAUTHORIZED"):
+        return None
+    return Verdict(
+        "FORBIDDEN; give the connection's user the permissions ReadCatalog, ReadOrder and, to write, UpdateCatalog",
+        is_retryable=False,
+        is_unauthorized=True,
+    )
+
+
+def _login_grant(url: str, details: ConnectionDetails) -> Grant:
+    def grant(ask: Ask, redaction: Redaction) -> Mapping[str, Any]:
+        variables = {"login": details.login or "", "password": details.password or ""}
+        answer = ask("POST", url, json={"query": _LOGIN, "variables": variables})
+        told = answer.body.get("data") if isinstance(answer.body, Mapping) else None
+        result = told.get("login") if isinstance(told, Mapping) else None
+        if not isinstance(result, Mapping):
+            raise Transient(
+                f"{_SYSTEM} (connection '{details.conn_id}') answered the login without a result; try again"
+            )
+        if result.get("errorCode"):
+            raise Permanent(
+                f"{_SYSTEM} refused the login of connection '{details.conn_id}' ({result['errorCode']}); renew its"
+                " login and password"
+            )
+        token = answer.headers.get(_TOKEN_HEADER)
+        if not token:
+            raise Permanent(
+                f"{_SYSTEM} (connection '{details.conn_id}') gave no token for the login; allow 'bearer' in its"
+                " authOptions.tokenMethod"
+            )
+        redaction.add(token)
+        return {"access_token": token}
+
+    return grant
