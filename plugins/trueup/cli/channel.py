@@ -6,7 +6,6 @@ import typer
 
 from trueup.cli.output import console, print_json, print_rows
 from trueup.cli.session import JsonOption, TenantOption, actor, open_tenant, reporting_errors
-from trueup.domain.errors import Permanent
 
 app = typer.Typer(no_args_is_help=True)
 Channel = Annotated[str, typer.Argument(help="The channel.")]
@@ -33,19 +32,20 @@ def stop(
     from trueup.corrections.switches import stop_channel
 
     with reporting_errors(as_json):
-        retailer = open_tenant(tenant)
-        if channel not in retailer.configuration.channels:
-            known = ", ".join(sorted(retailer.configuration.channels))
-            raise Permanent(f"tenant '{tenant}' has no channel '{channel}'; it has {known}")
-        stop_channel(retailer.warehouse, channel, actor(), reason)
+        stop_channel(open_tenant(tenant).warehouse, channel, actor(), reason)
         print_json({"channel": channel, "is_stopped": True}) if as_json else console.print(f"{channel} is stopped.")
 
 
 @app.command()
-def resume(channel: Channel, tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
+def resume(
+    channel: Channel,
+    reason: Annotated[str, typer.Option(help="Why; the audit trail keeps it.")],
+    tenant: TenantOption = "demo",
+    as_json: JsonOption = False,
+) -> None:
     """Push to the channel again."""
     from trueup.corrections.switches import resume_channel
 
     with reporting_errors(as_json):
-        resume_channel(open_tenant(tenant).warehouse, channel, actor())
+        resume_channel(open_tenant(tenant).warehouse, channel, actor(), reason)
         print_json({"channel": channel, "is_stopped": False}) if as_json else console.print(f"{channel} goes on.")

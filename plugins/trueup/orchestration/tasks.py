@@ -83,14 +83,16 @@ def gate(tenant: str) -> None:
 @in_airflow_terms
 def propose(tenant: str, outlet_events: Any = None) -> None:  # noqa: ANN401 - Airflow fills it in
     """Fill the outbox; skipped, so that no bell rings, where nothing is due and nothing new is held."""
+    from trueup.corrections.outbox import due_count
     from trueup.line import steps
     from trueup.orchestration.assets import holds_asset, holds_bell
 
-    report = steps.propose(_open(tenant), run_id=_run_id(), actor=ACTOR)
+    retailer = _open(tenant)
+    report = steps.propose(retailer, run_id=_run_id(), actor=ACTOR)
     log.info("%s proposed: %s", tenant, report)
-    if report.held_count:
+    if any(channel.hold_id is not None for channel in report.channels):
         outlet_events[holds_bell(tenant)].add(holds_asset(tenant))
-    elif not report.due_count:
+    elif not due_count(retailer.warehouse):
         raise AirflowSkipException("nothing is due")
 
 

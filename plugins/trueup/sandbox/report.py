@@ -18,6 +18,7 @@ def tell_truth(
     `shelves`: one row a (SKU, location): physical, promised, the books' figure and what is still unrecorded.
     `channels`: per channel sold, oversold and lost units, customers refused; `listings` what it shows by SKU.
     `open_orders`: every order not fully shipped or cancelled, by place.
+    `articles`: what the rules of a channel may ask of a SKU.
     `oversold`, `lost`: each case, the oversold with the facts behind it.
     """
     truth = world.truth
@@ -38,6 +39,11 @@ def tell_truth(
         "counts": dict(trade.counts),
     }
     if is_detailed:
+        told["articles"] = {
+            sku: {"category": article.category}
+            for sku, article in world.catalogue.articles.items()
+            if skus is None or sku in skus
+        }
         told["shelves"] = _shelves(world, skus)
         told["listings"] = _listings(world, skus)
         told["orders_open"] = [

@@ -44,6 +44,7 @@ class Sandbox:
         recording: Path | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        public_host: str | None = None,
         tenant: str = "demo",
     ) -> None:
         self.faults = Faults(settings.seed)
@@ -55,6 +56,7 @@ class Sandbox:
         self._recording = None if recording is None else Recording(recording)
         self._tenant = tenant
         self._host = host
+        self._public_host = public_host or host
         self._port = port
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -64,7 +66,7 @@ class Sandbox:
     @property
     def base_url(self) -> str:
         """Where everything is; known once started."""
-        return f"http://{self._host}:{self._port}"
+        return f"http://{self._public_host}:{self._port}"
 
     def describe(self) -> dict[str, Any]:
         """Base URLs and credentials: Airflow connections as JSON, by connection id."""
@@ -171,16 +173,22 @@ def run_sandbox(
     announce: Callable[[dict[str, Any]], None],
     host: str = "127.0.0.1",
     port: int = 0,
+    public_host: str | None = None,
     faults: str = "none",
     speed: float = 0.0,
     recording: Path | None = None,
     tenant: str = "demo",
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `announce` gets `describe()` once requests are answered; `speed` 0 is paused."""
+    """Serve until SIGTERM or SIGINT. `public_host` stands in the base URLs where others reach it by another name.
+
+    `announce` gets `describe()` once requests are answered; `speed` 0 is paused.
+    """
     ending = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: ending.set())
-    sandbox = Sandbox(settings, faults=faults, recording=recording, host=host, port=port, tenant=tenant)
+    sandbox = Sandbox(
+        settings, faults=faults, recording=recording, host=host, port=port, public_host=public_host, tenant=tenant
+    )
     sandbox.start()
     try:
         announce(sandbox.describe())

@@ -1,0 +1,52 @@
+"""The local machinery: an embedded PostgreSQL and the sandbox, in the background."""
+
+from typing import Annotated
+
+import typer
+
+from trueup.cli.output import console, print_json, print_rows
+from trueup.cli.session import JsonOption, actor, open_tenant, places, reporting_errors
+
+app = typer.Typer()
+
+
+@app.command()
+def up(
+    seed: Annotated[int, typer.Option(help="The world's seed.")] = 1,
+    skus: Annotated[int, typer.Option(help="How many articles.")] = 500,
+    speed: Annotated[float, typer.Option(help="World seconds a second; 0 stands still until told.")] = 0.0,
+    faults: Annotated[str, typer.Option(help="none, typical or storm.")] = "none",
+    as_json: JsonOption = False,
+) -> None:
+    """Start PostgreSQL and the sandbox, and prepare the demo tenant's warehouse."""
+    from trueup.dev.local import bring_up
+    from trueup.line.steps import prepare
+
+    with reporting_errors(as_json):
+        parts = bring_up(places().state, seed=seed, skus=skus, speed=speed, faults=faults)
+        prepare(open_tenant("demo"), actor())
+        if as_json:
+            print_json(parts)
+        else:
+            print_rows("Running", parts, "nothing")
+            console.print("Next: trueup land, trueup build, trueup gate, trueup propose, trueup correct")
+
+
+@app.command()
+def down(as_json: JsonOption = False) -> None:
+    """Stop what `trueup up` started; the warehouse's data stays."""
+    from trueup.dev.local import take_down
+
+    with reporting_errors(as_json):
+        parts = take_down(places().state)
+        print_json(parts) if as_json else print_rows("Local machinery", parts, "nothing")
+
+
+@app.command()
+def status(as_json: JsonOption = False) -> None:
+    """Show what of the local machinery runs."""
+    from trueup.dev.local import local_status
+
+    with reporting_errors(as_json):
+        parts = local_status(places().state)
+        print_json(parts) if as_json else print_rows("Local machinery", parts, "nothing")

@@ -1,0 +1,49 @@
+"""Runs a file of `benchmarks/` and keeps its figures with the machine they were seen on."""
+
+import importlib.util
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from trueup.domain.errors import Permanent
+
+
+def machine() -> dict[str, Any]:
+    """What a figure depends on: processor, cores, memory, Python."""
+    model = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        models = [
+            line.split(":", 1)[1].strip()
+            for line in information.read_text().splitlines()
+            if line.startswith("model name")
+        ]
+        model = models[0] if models else model
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "python": platform.python_version(),
+    }
+
+
+def run_benchmark(project: Path, name: str) -> dict[str, Any]:
+    """Run `benchmarks/<name>.py`'s `run()` and write `benchmarks/results/<name>.json`."""
+    file = project / "benchmarks" / f"{name}.py"
+    if not file.exists():
+        raise Permanent(f"no benchmark {file}; run this inside a checkout of the project")
+    specification = importlib.util.spec_from_file_location(f"benchmarks_{name}", file)
+    if specification is None or specification.loader is None:
+        raise Permanent(f"{file} cannot be loaded")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    report = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), **module.run()}
+    results = project / "benchmarks" / "results"
+    results.mkdir(exist_ok=True)
+    (results / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return report

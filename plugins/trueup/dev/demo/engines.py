@@ -1,0 +1,149 @@
+"""Who runs the line over the world: this process cycle by cycle, or a real Airflow over a running clock."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from trueup.dev.airflow import LocalAirflow
+from trueup.dev.rig import Rig
+from trueup.domain.errors import Permanent, Transient
+from trueup.domain.records import ReadMode
+from trueup.line import steps
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[float, str], None]
+"""Told the share done and what is happening."""
+
+
+class Engine(Protocol):
+    """Runs the line while the world lives, then until it is still."""
+
+    def live(self, world_seconds: int, progress: Progress) -> None:
+        """Keep the line running until the world's clock shows `world_seconds`."""
+        ...
+
+    def settle(self, is_true: Callable[[], bool], progress: Progress) -> bool:
+        """Keep it running over the quiet world until `is_true`, or give up; return whether it is."""
+        ...
+
+
+class DirectEngine:
+    """The same steps as the DAGs, one after another in this process, over a stepped clock."""
+
+    def __init__(self, rig: Rig, step_seconds: int, sweep_every_cycles: int = 8) -> None:
+        self._rig = rig
+        self._step_seconds = step_seconds
+        self._sweep_every_cycles = sweep_every_cycles
+        self._cycles = 0
+
+    def live(self, world_seconds: int, progress: Progress) -> None:
+        """Step the world, then run one cycle, again and again."""
+        done = int(self._rig.sandbox.world.ask("/clock")["seconds"])
+        self.cycle(is_sweep=True)
+        while done < world_seconds:
+            step = min(self._step_seconds, world_seconds - done)
+            clock = self._rig.sandbox.world.tell("/step", {"seconds": step})
+            done = int(clock["seconds"])
+            self.cycle()
+            progress(done / world_seconds, f"the world's clock: {str(clock['now'])[:16]}")
+
+    def settle(self, is_true: Callable[[], bool], progress: Progress) -> bool:
+        """Sweep and correct until true; a system that answers with faults is asked again."""
+        for attempt in range(12):
+            progress(attempt / 12, "letting the line come to rest")
+            self.cycle(is_sweep=True)
+            if is_true():
+                return True
+            self._rig.sandbox.world.tell("/step", {"seconds": 60})
+        return False
+
+    def cycle(self, *, is_sweep: bool = False) -> None:
+        """Land every system, build, judge, propose, correct. What fails for now is tried by the next cycle."""
+        self._cycles += 1
+        run_id = f"direct__{self._cycles}"
+        retailer = self._rig.retailer
+        mode = ReadMode.SWEEP if is_sweep or self._cycles % self._sweep_every_cycles == 0 else ReadMode.POLL
+        for system_id in retailer.configuration.systems:
+            try:
+                steps.land(retailer, system_id, run_id=run_id, mode=mode)
+            except Transient as error:
+                log.warning("cycle %d: %s", self._cycles, error)
+        steps.build(retailer, run_id=run_id, actor="demo")
+        steps.gate(retailer, run_id=run_id)
+        steps.propose(retailer, run_id=run_id, actor="demo")
+        try:
+            steps.correct(retailer, run_id=run_id, actor="demo")
+        except Transient as error:
+            log.warning("cycle %d: %s", self._cycles, error)
+
+
+class AirflowEngine:
+    """The DAGs, on their schedules, while the world's clock runs."""
+
+    def __init__(self, rig: Rig, airflow: LocalAirflow, speed: float, *, settle_seconds: float = 300) -> None:
+        self._rig = rig
+        self._airflow = airflow
+        self._speed = speed
+        self._settle_seconds = settle_seconds
+
+    def live(self, world_seconds: int, progress: Progress) -> None:
+        """Let the clock run and watch it."""
+        self.wait_for_first_correction(progress)
+        world = self._rig.sandbox.world
+        world.tell("/run", {"speed": self._speed})
+        while (clock := world.ask("/clock"))["seconds"] < world_seconds:
+            self._require_running()
+            progress(clock["seconds"] / world_seconds, f"the world's clock: {str(clock['now'])[:16]}")
+            time.sleep(0.5)
+        world.tell("/pause")
+
+    def settle(self, is_true: Callable[[], bool], progress: Progress) -> bool:
+        """Ask for a sweep, as an operator would, and wait for the DAGs to do the rest."""
+        world = self._rig.sandbox.world
+        world.tell("/run", {"speed": 1})
+        started = time.monotonic()
+        next_sweep_at = started
+        while (passed := time.monotonic() - started) < self._settle_seconds:
+            self._require_running()
+            progress(passed / self._settle_seconds, "letting the line come to rest")
+            if is_true():
+                return True
+            if time.monotonic() >= next_sweep_at:
+                self.trigger("sweep")
+                next_sweep_at = time.monotonic() + 60
+            time.sleep(1)
+        return False
+
+    def trigger(self, name: str) -> None:
+        """Start one of the tenant's DAGs now, as its button does."""
+        with self._airflow.client() as client:
+            answer = client.post(
+                f"/dags/{self._rig.retailer.configuration.tenant}.{name}/dagRuns", json={"logical_date": None}
+            )
+            if answer.is_error:
+                raise Permanent(f"Airflow did not start {name}: {answer.status_code} {answer.text[:300]}")
+
+    def wait_for_first_correction(self, progress: Progress, seconds: float = 180) -> None:
+        """The first whole pass takes longest: wait for it before the customers come."""
+        from trueup.warehouse.connection import Role, connect
+
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._require_running()
+            progress(0.0, "the first pass through the line")
+            with connect(self._rig.retailer.warehouse, Role.OPERATOR) as connection:
+                row = connection.execute(
+                    "select count(*) filter (where status = 'verified'),"
+                    " count(*) filter (where status in ('proposed', 'claimed', 'sent', 'applied'))"
+                    " from outbox.corrections"
+                ).fetchone()
+            if row is not None and row[0] and not row[1]:
+                return
+            time.sleep(0.5)
+        raise Permanent(f"no correction was verified within {seconds:.0f} s; see the DAGs at {self._airflow.url}")
+
+    def _require_running(self) -> None:
+        for child in (*self._airflow.children, self._rig.sandbox.child):
+            child.require_running()

@@ -1,0 +1,109 @@
+"""What happened, as facts: counted from the warehouse, the world and the baseline, and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trueup.audit.freshness import freshness
+from trueup.dev.demo.verification import Verification
+from trueup.line.retailer import Retailer
+from trueup.warehouse.connection import Role, connect
+
+
+@dataclass(frozen=True, slots=True)
+class Oversale:
+    """One order's units that nobody had, and the hop whose lag allowed it."""
+
+    channel: str
+    order: str
+    sku: str
+    units: int
+    sold_at: str
+    hop: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """`is_converged`: every listing shows what the tenant's rules say, by the world's own books.
+
+    Units unless a name says otherwise; freshness in seconds, from landing to the verified read-back.
+    """
+
+    is_converged: bool
+    engine: str
+    seed: int
+    faults: str
+    world_seconds: int
+    sku_count: int
+    location_count: int
+    channel_count: int
+    listing_count: int
+    wrong_at_start: int
+    overstated_at_start: int
+    wrong_at_end: int
+    oversold_units: int
+    lost_units: int
+    naive_oversold_units: int
+    naive_lost_units: int
+    oversales: tuple[Oversale, ...]
+    pushed: Mapping[str, Mapping[str, int]]
+    causes: Mapping[str, int]
+    held: int
+    quarantined: Mapping[str, int]
+    exceptions: Mapping[str, int]
+    records_landed: Mapping[str, int]
+    leaks: Mapping[str, int]
+    freshness_p50_seconds: float | None
+    freshness_p95_seconds: float | None
+    peak_memory_mib: int
+    seconds: float
+    look_at: Mapping[str, str] = field(default_factory=dict)
+
+
+def count_facts(retailer: Retailer) -> dict[str, Any]:
+    """The counts that the warehouse keeps, under the report's names."""
+    with connect(retailer.warehouse, Role.OPERATOR) as connection:
+
+        def counts(query: str) -> dict[str, int]:
+            return {str(name): int(number) for name, number in connection.execute(query.encode()).fetchall()}
+
+        pushed: dict[str, dict[str, int]] = {}
+        for channel, status, number in connection.execute(
+            "select channel, status, count(*) from outbox.corrections group by channel, status order by channel, status"
+        ).fetchall():
+            pushed.setdefault(channel, {})[status] = int(number)
+        held = connection.execute("select coalesce(sum(correction_count), 0) from outbox.holds").fetchone()
+        facts = {
+            "pushed": pushed,
+            "causes": counts("select cause, count(*) from outbox.corrections group by cause order by 2 desc"),
+            "held": int(held[0]) if held else 0,
+            "quarantined": counts(
+                "select rule_id, count(*) from gates.quarantine where released_at is null"
+                " group by rule_id order by 2 desc"
+            ),
+            "exceptions": counts(
+                "select kind, count(*) from exceptions.queue where status = 'open' group by kind order by 2 desc"
+            ),
+            "records_landed": counts(
+                "select system_id || '.' || stream, sum(landed_count) from audit.landings group by 1 order by 1"
+            ),
+            "leaks": counts(
+                "select system_id || '.' || stream, sum(leaked_count) from audit.landings"
+                " group by 1 having sum(leaked_count) > 0 order by 1"
+            ),
+            "sku_count": counts("select 'skus', count(*) from canonical.products")["skus"],
+        }
+    fresh = freshness(retailer.warehouse)
+    facts["freshness_p50_seconds"] = fresh.p50_seconds
+    facts["freshness_p95_seconds"] = fresh.p95_seconds
+    return facts
+
+
+def start_facts(verification: Verification) -> dict[str, int]:
+    """How wrong the channels were before anything was done."""
+    return {
+        "listing_count": verification.listing_count,
+        "wrong_at_start": len(verification.wrong),
+        "overstated_at_start": verification.overstated_count,
+    }

@@ -1,0 +1,160 @@
+"""Runs the demo from nothing to its report, and leaves no process behind."""
+
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from trueup.audit.explain import explain_lag
+from trueup.dev.airflow import LocalAirflow, run_airflow
+from trueup.dev.demo.engines import AirflowEngine, DirectEngine, Engine, Progress
+from trueup.dev.demo.options import DemoOptions, EngineName
+from trueup.dev.demo.report import DemoReport, Oversale, count_facts, start_facts
+from trueup.dev.demo.verification import Verification, verify
+from trueup.dev.processes import proportional_memory
+from trueup.dev.rig import Rig, run_rig
+from trueup.line.reports import plain
+from trueup.sandbox.naive import BaselineReport, run_baseline
+from trueup.sandbox.settings import WorldSettings
+
+DAY_SECONDS = 24 * 3600
+TRADING_SECONDS = 11 * 3600  # the world begins at 9 as the stores open; they close at 20
+
+
+def baseline(options: DemoOptions, world_seconds: int) -> BaselineReport:
+    """The same world and seed with the naive sync."""
+    settings = WorldSettings(seed=options.seed, skus=options.skus, transactions=options.world_file, days=options.days)
+    return run_baseline(settings, seconds=world_seconds, poll_minutes=options.naive_poll_minutes)
+
+
+class MemoryWatch:
+    """The highest sum of PSS over this process and all it started, looked at every two seconds."""
+
+    def __init__(self) -> None:
+        self.peak_bytes = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "MemoryWatch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join(timeout=10)
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(2):
+            self.peak_bytes = max(self.peak_bytes, proportional_memory(os.getpid()))
+
+
+@contextmanager
+def run_demo(
+    project: Path, state: Path, options: DemoOptions, progress: Progress
+) -> Iterator[tuple[DemoReport, LocalAirflow | None]]:
+    """Run it all; while the block runs everything stays up to be looked at."""
+    started = time.monotonic()
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True)
+    sandbox_options = {
+        "seed": options.seed,
+        "skus": options.skus,
+        "faults": options.faults,
+        "world": options.world_file,
+        "days": options.days if options.world_file else None,
+    }
+    with ExitStack() as stack:
+        memory = stack.enter_context(MemoryWatch())
+        progress(0.0, "starting PostgreSQL and the sandbox")
+        rig = stack.enter_context(run_rig(project, state, sandbox_options))
+        world = rig.sandbox.world
+        first = verify(world.ask("/truth"), rig.retailer.configuration)
+        airflow: LocalAirflow | None = None
+        engine: Engine
+        if options.engine is EngineName.AIRFLOW:
+            progress(0.0, "starting Airflow: scheduler, DAG processor, triggerer, API server")
+            airflow = stack.enter_context(run_airflow(rig.paths, rig.metadata_url, ("demo",)))
+            engine = AirflowEngine(rig, airflow, options.speed)
+        else:
+            engine = DirectEngine(rig, options.step_seconds)
+        world_seconds = (options.days - 1) * DAY_SECONDS + TRADING_SECONDS
+        engine.live(world_seconds, progress)
+        lived = int(world.ask("/clock")["seconds"])
+        world.tell("/quiet", {"ship": True, "count": True})
+        is_converged = engine.settle(lambda: not check(rig).wrong, progress)
+        progress(1.0, "the same world and seed with a naive sync")
+        with ProcessPoolExecutor(max_workers=1) as pool:
+            naive = pool.submit(baseline, options, lived).result()
+        truth = world.ask("/truth")
+        last = verify(truth, rig.retailer.configuration)
+        configuration = rig.retailer.configuration
+        report = DemoReport(
+            is_converged=is_converged and not last.wrong,
+            engine=options.engine,
+            seed=options.seed,
+            faults=options.faults,
+            world_seconds=lived,
+            location_count=len(configuration.locations),
+            channel_count=len(configuration.channels),
+            **start_facts(first),
+            wrong_at_end=len(last.wrong),
+            oversold_units=int(truth["oversold_units"]),
+            lost_units=int(truth["lost_units"]),
+            naive_oversold_units=naive.oversold_units,
+            naive_lost_units=naive.lost_units,
+            oversales=_explained(rig, truth["oversold"]),
+            **count_facts(rig.retailer),
+            peak_memory_mib=memory.peak_bytes // 2**20,
+            seconds=round(time.monotonic() - started, 1),
+            look_at=_look_at(state, airflow),
+        )
+        (state / "report.json").write_text(json.dumps(plain(report), indent=2) + "\n", encoding="utf-8")
+        yield report, airflow
+
+
+def check(rig: Rig) -> Verification:
+    """All listings now, compared with the world's own books."""
+    return verify(rig.sandbox.world.ask("/truth"), rig.retailer.configuration)
+
+
+def _explained(rig: Rig, cases: Sequence[Mapping[str, Any]]) -> tuple[Oversale, ...]:
+    """For each oversale the hop that still held what would have kept the channel from selling it.
+
+    The world's diary tells when, on our clock, the order came.
+    """
+    diary = rig.sandbox.world.ask("/events", kind="oversold")["events"]
+    sold_at = {(entry["facts"]["order"], entry["facts"]["sku"]): float(entry["real_at"]) for entry in diary}
+    explained = []
+    for case in cases:
+        moment = datetime.fromtimestamp(sold_at[case["order_name"], case["sku"]], UTC)
+        lag = explain_lag(rig.retailer.warehouse, case["sku"], case["channel_id"], moment)
+        explained.append(
+            Oversale(
+                channel=case["channel_id"],
+                order=case["order_name"],
+                sku=case["sku"],
+                units=int(case["units"]),
+                sold_at=case["sold_at"],
+                hop=lag.hop,
+                why=lag.why,
+            )
+        )
+    return tuple(explained)
+
+
+def _look_at(state: Path, airflow: LocalAirflow | None) -> dict[str, str]:
+    places = {"report": str(state / "report.json")}
+    if airflow is not None:
+        places |= {
+            "Airflow": airflow.url,
+            "login": f"{airflow.user} / {airflow.password}",
+            "data quality": f"{airflow.url}/trueup/quality",
+        }
+    return places

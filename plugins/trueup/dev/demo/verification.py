@@ -1,0 +1,109 @@
+"""What every channel should show, worked out from the world's own books and not from our tables.
+
+The rules of the tenant's files, the books of each place's system of record, the open orders: section by section
+the formula of `trueup.domain.quantities`. It shares no SQL with the line, so an error there shows here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from trueup.domain.quantities import LocationStock, available_to_sell
+from trueup.governance.configuration import Rule, TenantConfiguration
+
+
+@dataclass(frozen=True, slots=True)
+class WrongListing:
+    """A listing that shows something else than it should; `shown` None: not listed though it should be."""
+
+    channel: str
+    sku: str
+    shown: int
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """All listings of all channels, compared."""
+
+    listing_count: int
+    wrong: tuple[WrongListing, ...]
+
+    @property
+    def overstated_count(self) -> int:
+        """Listings that promise more than there is."""
+        return sum(listing.shown > listing.expected for listing in self.wrong)
+
+
+def verify(truth: Mapping[str, Any], configuration: TenantConfiguration) -> Verification:
+    """Compare every listing in `/world/truth` with what the tenant's rules say."""
+    books = {(shelf["sku"], shelf["location_id"]): int(shelf["book"] or 0) for shelf in truth["shelves"]}
+    reserved: dict[tuple[str, str], int] = defaultdict(int)
+    unassigned: dict[tuple[str, str], int] = defaultdict(int)
+    for order in truth["orders_open"]:
+        for part in order["parts"]:
+            if part["location_id"] is None:
+                unassigned[part["sku"], order["channel_id"]] += int(part["open"])
+            else:
+                reserved[part["sku"], part["location_id"]] += int(part["open"])
+    wrong: list[WrongListing] = []
+    listing_count = 0
+    for channel, listings in truth["listings"].items():
+        for sku, shown in listings.items():
+            listing_count += 1
+            category = truth["articles"].get(sku, {}).get("category")
+            expected = expected_quantity(configuration, channel, sku, category, books, reserved, unassigned)
+            if int(shown) != expected:
+                wrong.append(WrongListing(channel, sku, int(shown), expected))
+    return Verification(listing_count, tuple(wrong))
+
+
+def expected_quantity(
+    configuration: TenantConfiguration,
+    channel: str,
+    sku: str,
+    category: str | None,
+    books: Mapping[tuple[str, str], int],
+    reserved: Mapping[tuple[str, str], int],
+    unassigned: Mapping[tuple[str, str], int],
+) -> int:
+    """What the channel should show for one SKU: design section 6, in whole units."""
+    declaration = configuration.channels[channel]
+    rules = list(_most_specific_first(declaration.rules, sku, category, configuration.default_rule))
+    safety_stock = int(_term(rules, "safety_stock") or 0)
+    stocks = [
+        LocationStock(
+            on_hand=books.get((sku, location), 0),
+            damaged=0,
+            quality_control=0,
+            reserved=reserved.get((sku, location), 0),
+            safety_stock=safety_stock,
+        )
+        for location in declaration.served_by
+    ]
+    pending = sum(
+        units
+        for (ordered, from_channel), units in unassigned.items()
+        if ordered == sku and set(configuration.channels[from_channel].served_by) & set(declaration.served_by)
+    )
+    return available_to_sell(
+        stocks,
+        unassigned_reserved=pending,
+        buffer=int(_term(rules, "buffer") or 0),
+        share=Decimal(_term(rules, "share") or 0),
+        cap=_term(rules, "cap"),
+    )
+
+
+def _most_specific_first(rules: Iterable[Rule], sku: str, category: str | None, default: Rule) -> Iterable[Rule]:
+    declared = list(rules)
+    yield from (rule for rule in declared if rule.sku == sku)
+    yield from (rule for rule in declared if rule.category is not None and rule.category == category)
+    yield from (rule for rule in declared if rule.sku is None and rule.category is None)
+    yield default
+
+
+def _term(rules: Iterable[Rule], name: str) -> Any:  # noqa: ANN401 - a quantity or a share
+    return next((value for rule in rules if (value := getattr(rule, name)) is not None), None)

@@ -1,0 +1,80 @@
+"""A real Airflow over the sandbox: scheduler, DAG processor, triggerer, API server, LocalExecutor; one for all tests."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from trueup.dev.airflow import LocalAirflow, run_airflow
+from trueup.dev.demo.verification import Verification, verify
+from trueup.dev.rig import Rig, run_rig
+from trueup.warehouse.connection import Role, connect
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def traversable(folder: Path) -> Path:
+    """PostgreSQL runs as a user of its own, who must be able to reach its folder."""
+    for each in (folder, *folder.parents):
+        if each == Path("/tmp"):
+            break
+        each.chmod(each.stat().st_mode | 0o755)
+    return folder
+
+
+def eventually(condition: Callable[[], Any], seconds: float, what: str) -> Any:  # noqa: ANN401
+    """Wait for `condition` to be true and return what it gave; fail with `what` at the deadline."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
+        time.sleep(0.3)
+    raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The rig with a healthy Airflow on top."""
+
+    rig: Rig
+    airflow: LocalAirflow
+
+    def check(self) -> Verification:
+        """Every listing now, compared with the world's own books."""
+        return verify(self.rig.sandbox.world.ask("/truth"), self.rig.retailer.configuration)
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Ask the warehouse as an operator."""
+        with connect(self.rig.retailer.warehouse, Role.OPERATOR) as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+    def client(self) -> httpx.Client:
+        """A logged-in client of Airflow's public API."""
+        return self.airflow.client()
+
+    def trigger(self, name: str, **configuration: object) -> str:
+        """Start a DAG of the demo tenant; return the run's id."""
+        with self.client() as client:
+            answer = client.post(f"/dags/demo.{name}/dagRuns", json={"logical_date": None, "conf": configuration})
+            assert answer.status_code == httpx.codes.OK, answer.text
+            return str(answer.json()["dag_run_id"])
+
+    def run_state(self, name: str, run_id: str) -> str:
+        """The state of one DAG run."""
+        with self.client() as client:
+            return str(client.get(f"/dags/demo.{name}/dagRuns/{run_id}").json()["state"])
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The demo tenant with 60 SKUs under a real Airflow."""
+    state = traversable(tmp_path_factory.mktemp("line"))
+    with (
+        run_rig(PROJECT, state, {"seed": 7, "skus": 60}) as rig,
+        run_airflow(rig.paths, rig.metadata_url, ("demo",)) as airflow,
+    ):
+        yield Running(rig, airflow)

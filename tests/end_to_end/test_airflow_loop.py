@@ -1,0 +1,97 @@
+"""The line in a real Airflow over real HTTP: stock that changes anywhere is right on every channel shortly after."""
+
+import httpx
+import pytest
+
+from tests.end_to_end.conftest import Running, eventually
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
+
+
+def test_the_channels_become_true(running: Running) -> None:
+    """The world begins with more than a tenth of its listings wrong; nobody presses anything."""
+    eventually(lambda: not running.check().wrong, 240, "every listing showing what section 6 says")
+    verified = running.rows("select count(*) from outbox.corrections where status = 'verified'")[0][0]
+    assert verified > 0
+    doubled = running.rows("select key, attempt from outbox.receipts group by 1, 2 having count(*) > 1")
+    assert doubled == []
+
+
+def test_a_delivery_reaches_the_channels(running: Running) -> None:
+    """Goods arrive in the main warehouse; the ERP books them; every channel served from there follows."""
+    eventually(lambda: not running.check().wrong, 240, "the channels being true before")
+    world = running.rig.sandbox.world
+    truth = world.ask("/truth")
+    sku = next(iter(sorted(truth["listings"]["shopify_main"])))
+    before = truth["listings"]["shopify_main"][sku]
+    world.tell("/receive", {"sku": sku, "location": "WH-EAST", "quantity": 40})
+    world.tell("/step", {"seconds": 3600})
+    eventually(
+        lambda: world.ask("/truth", skus=sku)["listings"]["shopify_main"][sku] > before, 90, "the delivery being sold"
+    )
+    eventually(lambda: not running.check().wrong, 90, "every channel being true again")
+
+
+def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> None:
+    """Somebody typed 5,000: putting that right is beyond the guard, so Airflow asks."""
+    eventually(lambda: not running.check().wrong, 240, "the channels being true before")
+    world = running.rig.sandbox.world
+    sku = next(iter(sorted(world.ask("/truth")["listings"]["shopify_outlet"])))
+    world.tell("/edit", {"channel": "shopify_outlet", "sku": sku, "quantity": 5000})
+    hold = eventually(
+        lambda: running.rows(
+            "select hold_id, reason from outbox.holds where channel = 'shopify_outlet' and decision is null"
+        ),
+        90,
+        "the run being held",
+    )[0]
+
+    def question() -> dict[str, object] | None:
+        with running.client() as client:
+            answer = client.get("/dags/demo.approve/dagRuns/~/hitlDetails", params={"response_received": False})
+            assert answer.status_code == httpx.codes.OK, answer.text
+            found = answer.json()["hitl_details"]
+        return found[0] if found else None
+
+    asked = eventually(question, 90, "Airflow asking")
+    assert hold[1] in str(asked["body"])
+    instance = asked["task_instance"]
+    assert isinstance(instance, dict)
+    with running.client() as client:
+        path = f"/dags/demo.approve/dagRuns/{instance['dag_run_id']}/taskInstances/{instance['task_id']}"
+        answer = client.patch(f"{path}/{instance['map_index']}/hitlDetails", json={"chosen_options": ["Approve"]})
+        assert answer.status_code == httpx.codes.OK, answer.text
+    eventually(lambda: not running.check().wrong, 120, "the approved correction being pushed")
+    decision, decided_by = running.rows("select decision, decided_by from outbox.holds where hold_id = %s", hold[0])[0]
+    assert decision == "approved"
+    assert decided_by == "operator"
+
+
+def test_the_connection_form_s_test_button_works(running: Running) -> None:
+    """With the right token it names what was reached; with a wrong one, the remedy and no secret."""
+    declared = running.rig.sandbox.connections["trueup_demo_shopify_main"]
+    body = {
+        "connection_id": "try_me",
+        "conn_type": "shopify",
+        "host": declared["host"],
+        "password": declared["password"],
+    }
+    with running.client() as client:
+        good = client.post("/connections/test", json=body).json()
+        bad = client.post("/connections/test", json={**body, "password": "canary-wrong-token"}).json()
+    assert good["status"] is True, good
+    assert bad["status"] is False
+    assert "canary-wrong-token" not in bad["message"]
+
+
+def test_the_quality_page_is_for_those_who_are_logged_in(running: Running) -> None:
+    """A plugin's app is a bare mount: it must ask for itself."""
+    page = f"{running.airflow.url}/trueup/quality"
+    anonymous = httpx.get(page, headers={"Accept": "text/html"}, follow_redirects=False)
+    assert anonymous.status_code in {302, 303, 307, 401, 403}
+    assert "stock_levels" not in anonymous.text
+    with running.client() as client:
+        token = client.headers["Authorization"].removeprefix("Bearer ")
+    known = httpx.get(page, headers={"Accept": "text/html"}, cookies={"_token": token}, timeout=60)
+    assert known.status_code == httpx.codes.OK, known.text[:500]
+    assert "Harbour" in known.text
