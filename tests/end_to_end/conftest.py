@@ -1,4 +1,4 @@
-"""A real Airflow over the sandbox: scheduler, DAG processor, triggerer, API server, LocalExecutor; one for all tests."""
+"""A real Airflow over the sandbox, one for all tests: every component, LocalExecutor."""
 
 import time
 from collections.abc import Callable, Iterator

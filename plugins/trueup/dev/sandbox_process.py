@@ -50,8 +50,8 @@ class SandboxProcess:
 
 
 def sandbox_command(options: Mapping[str, str | int | float | Path | None]) -> list[str]:
-    """The command line of `trueup sandbox serve --json` with the options that are set."""
-    command = [sys.executable, "-m", "trueup.cli.main", "sandbox", "serve", "--json"]
+    """The command line of `trueup sandbox serve` with the options that are set."""
+    command = [sys.executable, "-m", "trueup.cli.main", "sandbox", "serve"]
     for name, value in options.items():
         if value is not None:
             command += [f"--{name.replace('_', '-')}", str(value)]
@@ -61,23 +61,23 @@ def sandbox_command(options: Mapping[str, str | int | float | Path | None]) -> l
 def start_sandbox(
     logs: Path, options: Mapping[str, str | int | float | Path | None], *, outlives_parent: bool = False
 ) -> SandboxProcess:
-    """Start the sandbox and wait until it has said where it is. Its log, with credentials, is its owner's alone."""
+    """Start the sandbox and wait until it has written where it is. No credential reaches its log."""
     logs.mkdir(parents=True, exist_ok=True)
-    log_file = logs / "sandbox.log"
-    log_file.touch(mode=0o600)
-    child = start("sandbox", sandbox_command(options), own_environment(), logs, outlives_parent=outlives_parent)
-    described: dict[str, Any] = {}
+    described = logs / "sandbox.json"
+    described.unlink(missing_ok=True)
+    command = sandbox_command({**options, "describe_to": described})
+    child = start("sandbox", command, own_environment(), logs, outlives_parent=outlives_parent)
 
     def is_described() -> bool:
         child.require_running()
-        try:
-            described.update(json.loads(log_file.read_text(encoding="utf-8")))
-        except json.JSONDecodeError:
-            return False
-        return True
+        return described.exists()
 
     wait_until(is_described, 180, "the sandbox answering")
-    return SandboxProcess(described["base_url"], described["connections"], WorldControl(described["base_url"]), child)
+    connections: dict[str, Any] = json.loads(described.read_text(encoding="utf-8"))
+    described.unlink()
+    # Every system is at <base URL>/<system>.
+    base_url = next(iter(connections.values()))["host"].rsplit("/", 1)[0]
+    return SandboxProcess(base_url, connections, WorldControl(base_url), child)
 
 
 @contextmanager
