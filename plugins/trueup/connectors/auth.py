@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from authlib.oauth2.rfc7523.client import ASSERTION_TYPE
 from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
+from authlib.oauth2.rfc7523.client import ASSERTION_TYPE
+from joserfc.jwk import ECKey, RSAKey
 
 from trueup.connectors.redaction import Redaction
 from trueup.connectors.state import PrivateFile
@@ -157,7 +158,7 @@ def certificate_grant(
         # Whatever goes wrong: a key library's error can quote the key, ours below does not.
         with contextlib.suppress(Exception):
             assertion = sign_jwt_bearer_assertion(
-                key=private_key,
+                key=(RSAKey if algorithm.startswith("PS") else ECKey).import_key(private_key),
                 issuer=client_id,
                 audience=token_url,
                 claims={"scope": [scope]},

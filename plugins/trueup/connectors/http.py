@@ -1,4 +1,4 @@
-"""The one way to a vendor: authentication, budgets, retries, timeouts, paging, the source's clock, error translation.
+"""The one way to a vendor: authentication, budgets, retries, timeouts, the source's clock, error translation.
 
     client = HttpClient("NetSuite", details, authenticator=..., budget=ConcurrencyGate(...))
     answer = client.request("POST", "/services/rest/query/v1/suiteql", json={"q": "..."}, resend=Resend.SAFE)
@@ -14,10 +14,10 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import httpx
 import orjson
@@ -33,11 +33,9 @@ from trueup.connectors.redaction import Redaction, secrets_of
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 
-__all__ = ["Answer", "HttpClient", "InDoubt", "Limits", "Resend", "Verdict", "base_url", "pages"]
+__all__ = ["Answer", "HttpClient", "InDoubt", "Limits", "Resend", "Verdict", "base_url"]
 
 log = logging.getLogger(__name__)
-_Item = TypeVar("_Item")
-_Token = TypeVar("_Token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,23 +318,6 @@ class HttpClient:
     def _where(self, call: "_Call") -> str:
         path = httpx.URL(call.url).path
         return f"{self.system} (connection '{self.conn_id}'), {call.method} {self.redaction.clean(path)}"
-
-
-def pages(
-    fetch: Callable[[_Token], tuple[_Item, _Token | None]], first: _Token, *, where: str
-) -> Iterator[tuple[_Item, bool]]:
-    """Yield every page with whether it is the last; `fetch` takes a token, returns a page and the next token.
-
-    A token that comes again would go round for ever: `Transient`, and what was read so far stays good.
-    """
-    token: _Token | None = first
-    seen: set[_Token] = set()
-    while token is not None:
-        if token in seen:
-            raise Transient(f"{where}: the same page was announced twice; read again from the start")
-        seen.add(token)
-        page, token = fetch(token)
-        yield page, token is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ _LONGEST_TEXT = 300
 _PLAIN_EXTRAS = frozenset(
     {
         "account_concurrency",
+        "account_id",
         "algorithm",
         "allow_plain_http",
         "certificate_id",
