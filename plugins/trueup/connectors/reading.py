@@ -29,9 +29,34 @@ def started_at(client: HttpClient, cheap_call: Callable[[], Answer]) -> datetime
 
 
 def as_of(answer: Answer, at_the_least: datetime) -> datetime:
-    """Return the source's clock when the answer was asked for; the read's own start where it told nothing."""
-    # Not the later of the two: the start counts our time on top of the source's, whose clock may have stood still.
+    """Return the source's clock when the answer was asked for; `at_the_least` where the answer tells none.
+
+    Not the later of the two: the read's start is reckoned with our seconds, and a source may have been paused.
+    """
     return at_the_least if answer.as_of is None else answer.as_of
+
+
+class ReadClock:
+    """The source's clock over one read: when it began, and what each answer shows.
+
+    The first answer's clock is the start, so that nothing is reckoned where the source can be heard.
+    """
+
+    def __init__(self, client: HttpClient, cheap_call: Callable[[], Answer]) -> None:
+        self._reckoned = started_at(client, cheap_call)
+        self._start: datetime | None = None
+
+    def at(self, answer: Answer) -> datetime:
+        """Return the clock at which everything in the answer was true, never later than the truth."""
+        moment = as_of(answer, self._reckoned)
+        if self._start is None:
+            self._start = moment
+        return moment
+
+    @property
+    def start(self) -> datetime:
+        """When the read began."""
+        return self._reckoned if self._start is None else self._start
 
 
 def position(moment: datetime, **rest: object) -> Cursor:

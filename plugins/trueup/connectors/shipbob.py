@@ -19,7 +19,7 @@ from trueup.connectors.auth import bearer
 from trueup.connectors.budget import WindowBudget
 from trueup.connectors.http import HttpClient
 from trueup.connectors.reading import (
-    as_of,
+    ReadClock,
     items_of,
     key_of,
     moment_or_none,
@@ -27,7 +27,6 @@ from trueup.connectors.reading import (
     polled_since,
     position,
     rfc3339,
-    started_at,
     text_or_none,
     without,
 )
@@ -97,8 +96,8 @@ class ShipBobConnector:
             " orders"
         )
 
-    def _start(self) -> datetime:
-        return started_at(self._client, self._ask_locations)
+    def _clock(self) -> ReadClock:
+        return ReadClock(self._client, self._ask_locations)
 
     def _ask_locations(self) -> Answer:
         return self._client.request("GET", f"{_BASE}/location", params={"IncludeInactive": "true"})
@@ -107,14 +106,14 @@ class ShipBobConnector:
         return [place for place in items_of(answer, "locations", _SYSTEM) if isinstance(place, Mapping)]
 
     def _read_locations(self) -> Iterator[Page]:
-        start = self._start()
+        clock = self._clock()
         answer = self._ask_locations()
         items = items_of(answer, "locations", _SYSTEM)
-        yield page(items, _location, as_of(answer, start), is_last=True, cursor=position(start))
+        yield page(items, _location, clock.at(answer), is_last=True, cursor=position(clock.start))
 
     def _read_linked(self, path: str, asked: Mapping[str, str | int], describe: _Describe) -> Iterator[Page]:
         """Follow `next` from page to page; it says everything the first request said."""
-        start = self._start()
+        clock = self._clock()
         link: str | None = path
         seen: set[str] = set()
         while link is not None:
@@ -126,19 +125,20 @@ class ShipBobConnector:
             yield page(
                 items_of(answer, "items", _SYSTEM),
                 describe,
-                as_of(answer, start),
+                clock.at(answer),
                 is_last=link is None,
-                cursor=position(start),
+                cursor=position(clock.start),
             )
 
     def _read_history(self, since: datetime | None) -> Iterator[Page]:
-        start = self._start()
+        clock = self._clock()
         centres = [
             centre["id"] for centre in self._centres(self._ask_locations()) if centre.get("access_granted") is not False
         ]
-        begin = start - _HISTORY if since is None else max(since, start - _HISTORY)
+        earliest = clock.start - _HISTORY
+        begin = earliest if since is None else max(since, earliest)
         if not centres:
-            yield page([], _movement, start, is_last=True, cursor=position(start))
+            yield page([], _movement, clock.start, is_last=True, cursor=position(clock.start))
         for number, centre in enumerate(centres, start=1):
             is_last_centre = number == len(centres)
             after: int | None = None
@@ -155,16 +155,16 @@ class ShipBobConnector:
                 yield page(
                     events,
                     _movement,
-                    as_of(answer, start),
+                    clock.at(answer),
                     is_last=is_last_centre and not has_more,
-                    cursor=position(start),
+                    cursor=position(clock.start),
                 )
                 if not has_more:
                     break
                 after = newest
 
     def _read_orders(self, since: datetime | None) -> Iterator[Page]:
-        start = self._start()
+        clock = self._clock()
         # Oldest first: an order that changes or comes in while we page shifts others back, never over the edge.
         asked: dict[str, str | int] = {"Limit": _PAGE, "SortOrder": "Oldest"}
         if since is not None:
@@ -176,7 +176,7 @@ class ShipBobConnector:
             # ShipBob may give fewer than asked for: only a page shorter than its first is surely the last.
             full_page = full_page or len(orders)
             is_last = len(orders) == 0 or len(orders) < full_page or _is_last_page(answer, number)
-            yield page(orders, _order, as_of(answer, start), is_last=is_last, cursor=position(start))
+            yield page(orders, _order, clock.at(answer), is_last=is_last, cursor=position(clock.start))
             if is_last:
                 return
             number += 1

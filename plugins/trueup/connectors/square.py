@@ -14,7 +14,7 @@ from trueup.connectors.answers import Answer
 from trueup.connectors.auth import Authenticator, TokenHeader, bearer, refresh_grant
 from trueup.connectors.http import HttpClient
 from trueup.connectors.reading import (
-    as_of,
+    ReadClock,
     items_of,
     key_of,
     moment_or_none,
@@ -22,7 +22,6 @@ from trueup.connectors.reading import (
     polled_since,
     position,
     rfc3339,
-    started_at,
     text_or_none,
     without,
 )
@@ -89,21 +88,21 @@ class SquareReader:
         return f"Square: {len(names)} locations ({', '.join(names)})"
 
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
-        start = started_at(self._client, self._ask_locations)
+        clock = ReadClock(self._client, self._ask_locations)
         since = polled_since(cursor, _OVERLAP) if mode is ReadMode.POLL else None
         match stream:
             case "locations":
-                return self._read_locations(start)
+                return self._read_locations(clock)
             case "products":
-                return self._read_products(start, since)
+                return self._read_products(clock, since)
             case "stock_levels":
                 body: dict[str, Any] = {"limit": _PAGE}
-                return self._read_batches("/v2/inventory/counts/batch-retrieve", "counts", body, start, since)
+                return self._read_batches("/v2/inventory/counts/batch-retrieve", "counts", body, clock, since)
             case "stock_movements":
                 body = {"limit": _PAGE, "types": ["PHYSICAL_COUNT", "ADJUSTMENT"]}
-                return self._read_batches("/v2/inventory/changes/batch-retrieve", "changes", body, start, since)
+                return self._read_batches("/v2/inventory/changes/batch-retrieve", "changes", body, clock, since)
             case "orders":
-                return self._read_orders(start, since)
+                return self._read_orders(clock, since)
         raise Permanent(f"Square has no stream '{stream}'; declare some of {', '.join(self.streams)}")
 
     def _ask_locations(self) -> Answer:
@@ -113,37 +112,35 @@ class SquareReader:
         places = items_of(self._ask_locations(), "locations", "Square")
         return [place for place in places if isinstance(place, Mapping)]
 
-    def _read_locations(self, start: datetime) -> Iterator[Page]:
+    def _read_locations(self, clock: ReadClock) -> Iterator[Page]:
         answer = self._ask_locations()
         items = items_of(answer, "locations", "Square")
-        yield page(items, _location, as_of(answer, start), is_last=True, cursor=position(start))
+        yield page(items, _location, clock.at(answer), is_last=True, cursor=position(clock.start))
 
-    def _read_products(self, start: datetime, since: datetime | None) -> Iterator[Page]:
+    def _read_products(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
         if since is None:
-            yield from self._paged(
-                "GET", "/v2/catalog/list", "objects", {"types": "ITEM"}, _product, start, position(start)
-            )
+            yield from self._paged("GET", "/v2/catalog/list", "objects", {"types": "ITEM"}, _product, clock)
             return
         body = {"object_types": ["ITEM"], "include_deleted_objects": True, "begin_time": rfc3339(since), "limit": _PAGE}
-        yield from self._paged("POST", "/v2/catalog/search", "objects", body, _product, start, position(start))
+        yield from self._paged("POST", "/v2/catalog/search", "objects", body, _product, clock)
 
     def _read_batches(
-        self, path: str, name: str, body: dict[str, Any], start: datetime, since: datetime | None
+        self, path: str, name: str, body: dict[str, Any], clock: ReadClock, since: datetime | None
     ) -> Iterator[Page]:
         if since is not None:
             body["updated_after"] = rfc3339(since)
         describe = _count if name == "counts" else _change
-        yield from self._paged("POST", path, name, body, describe, start, position(start))
+        yield from self._paged("POST", path, name, body, describe, clock)
 
-    def _read_orders(self, start: datetime, since: datetime | None) -> Iterator[Page]:
+    def _read_orders(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
         ids = [str(place["id"]) for place in self._locations() if place.get("id")]
         groups = [ids[at : at + _LOCATIONS_A_SEARCH] for at in range(0, len(ids), _LOCATIONS_A_SEARCH)]
         if not groups:
-            yield page([], _order, start, is_last=True, cursor=position(start))
+            yield page([], _order, clock.start, is_last=True, cursor=position(clock.start))
         for number, group in enumerate(groups, start=1):
             is_last_group = number == len(groups)
             body = {"location_ids": group, "limit": 500, "return_entries": False, "query": _order_query(since)}
-            for each in self._paged("POST", "/v2/orders/search", "orders", body, _order, start, position(start)):
+            for each in self._paged("POST", "/v2/orders/search", "orders", body, _order, clock):
                 if is_last_group or not each.is_last:
                     yield each
                 else:
@@ -156,8 +153,7 @@ class SquareReader:
         name: str,
         asked: Mapping[str, Any],
         describe: Callable[[Mapping[str, Any]], Record],
-        start: datetime,
-        end: Cursor,
+        clock: ReadClock,
     ) -> Iterator[Page]:
         token: str | None = None
         seen: set[str] = set()
@@ -173,7 +169,7 @@ class SquareReader:
             if token:
                 seen.add(token)
             items = items_of(answer, name, "Square")
-            yield page(items, describe, as_of(answer, start), is_last=not token, cursor=end)
+            yield page(items, describe, clock.at(answer), is_last=not token, cursor=position(clock.start))
             if not token:
                 return
 

@@ -17,7 +17,7 @@ from typing import Any
 from trueup.connectors import tryton_rest as rest
 from trueup.connectors.answers import Answer
 from trueup.connectors.http import HttpClient
-from trueup.connectors.reading import as_of, key_of, page, polled_since, position, started_at
+from trueup.connectors.reading import ReadClock, key_of, page, polled_since, position
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -83,20 +83,20 @@ class TrytonConnector:
         return f"{_SYSTEM}: company {companies.get(company, company)}, {len(places)} warehouses ({names})"
 
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
-        start = started_at(self._models.client, self._ask_companies)
+        clock = ReadClock(self._models.client, self._ask_companies)
         since = polled_since(cursor, _OVERLAP) if mode is ReadMode.POLL else None
         match stream:
             case "locations":
-                return self._read_records("stock.location", _LOCATION_FIELDS, [], _state, start)
+                return self._read_records("stock.location", _LOCATION_FIELDS, [], _state, clock)
             case "products":
                 domain = _GOODS if since is None else [*_GOODS, rest.touched_since(since, "", "template.")]
-                return self._read_records("product.product", _PRODUCT_FIELDS, domain, _state, start)
+                return self._read_records("product.product", _PRODUCT_FIELDS, domain, _state, clock)
             case "stock_levels":
-                return self._read_levels(start, since)
+                return self._read_levels(clock, since)
             case "stock_movements":
-                return self._read_moves(start, since)
+                return self._read_moves(clock, since)
             case "orders":
-                return self._read_orders(start, since, cursor)
+                return self._read_orders(clock, since, cursor)
         raise Permanent(
             f"{_SYSTEM} has no stream '{stream}'; declare some of locations, products, stock_levels, stock_movements,"
             " orders"
@@ -129,14 +129,14 @@ class TrytonConnector:
         fields: Sequence[str],
         domain: rest.Domain,
         describe: _Describe,
-        start: datetime,
+        clock: ReadClock,
         *,
         size: int = _PAGE,
     ) -> Iterator[Page]:
         for answer, rows, is_last in self._models.pages(model, fields, domain, self._context(), size):
-            yield page(rows, describe, as_of(answer, start), is_last=is_last, cursor=position(start))
+            yield page(rows, describe, clock.at(answer), is_last=is_last, cursor=position(clock.start))
 
-    def _read_levels(self, start: datetime, since: datetime | None) -> Iterator[Page]:
+    def _read_levels(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
         warehouses = self._models.all(
             "stock.location", ("input_location",), [["type", "=", "warehouse"], ["active", "=", True]], {}
         )
@@ -144,10 +144,10 @@ class TrytonConnector:
         # Each question stands for one warehouse and one group of products, and none of them is the whole.
         questions = [(warehouse, domain) for warehouse in warehouses for domain in domains]
         for warehouse, domain in questions:
-            yield from self._read_warehouse(warehouse, domain, start)
-        yield page([], _level, start, is_last=True, cursor=position(start))
+            yield from self._read_warehouse(warehouse, domain, clock)
+        yield page([], _level, clock.start, is_last=True, cursor=position(clock.start))
 
-    def _read_warehouse(self, warehouse: Mapping[str, Any], domain: rest.Domain, start: datetime) -> Iterator[Page]:
+    def _read_warehouse(self, warehouse: Mapping[str, Any], domain: rest.Domain, clock: ReadClock) -> Iterator[Page]:
         model, fields = "product.product", ("code", "quantity")
         context = self._context(locations=[warehouse["id"]])
         for answer, rows, _ in self._models.pages(model, fields, domain, context, _PAGE):
@@ -155,7 +155,7 @@ class TrytonConnector:
             levels = [
                 {**row, "warehouse": warehouse["id"], "input_quantity": waiting.get(row["id"], 0.0)} for row in rows
             ]
-            yield page(levels, _level, as_of(answer, start), is_last=False)
+            yield page(levels, _level, clock.at(answer), is_last=False)
 
     def _input_quantities(self, location: object, products: Sequence[int]) -> Mapping[int, float]:
         if location is None or not products:
@@ -170,16 +170,17 @@ class TrytonConnector:
         groups = [products[at : at + _IDS_A_QUESTION] for at in range(0, len(products), _IDS_A_QUESTION)]
         return [[*_GOODS, ["id", "in", group]] for group in groups]
 
-    def _read_moves(self, start: datetime, since: datetime | None) -> Iterator[Page]:
+    def _read_moves(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
         domain: rest.Domain = [["state", "=", "done"], ["company", "=", self._company_id()]]
         if since is not None:
             domain = [*domain, rest.touched_since(since, "")]
         fields: tuple[str, ...] = _MOVE_FIELDS
         if self._models.has("stock.move", "sale"):
             fields = (*fields, "sale.number", "sale.reference", *self._channel_fields("sale."))
-        yield from self._read_records("stock.move", fields, domain, _move, start)
+        tree = Tree(self._models.all("stock.location", ("parent", "type"), [], {"active_test": False}))
+        yield from self._read_records("stock.move", fields, domain, lambda row: _move(row, tree), clock)
 
-    def _read_orders(self, start: datetime, since: datetime | None, cursor: Cursor | None) -> Iterator[Page]:
+    def _read_orders(self, clock: ReadClock, since: datetime | None, cursor: Cursor | None) -> Iterator[Page]:
         if not self._models.has("sale.sale", "shipments"):
             raise Permanent(f"{_SYSTEM} has no sales; activate its module 'sale', or take orders out of systems.yml")
         domain: rest.Domain = [["company", "=", self._company_id()]]
@@ -192,8 +193,8 @@ class TrytonConnector:
         open_ones: list[int] = []
         for answer, rows, is_last in self._models.pages("sale.sale", fields, domain, self._context(), _ORDERS_A_PAGE):
             open_ones += [row["id"] for row in rows if row.get("state") in _OPEN_STATES]
-            end = position(start, open=open_ones)
-            yield page(rows, _state, as_of(answer, start), is_last=is_last, cursor=end)
+            end = position(clock.start, open=open_ones)
+            yield page(rows, _state, clock.at(answer), is_last=is_last, cursor=end)
 
     def _channel_fields(self, prefix: str) -> tuple[str, ...]:
         """The fields that say which channel a sale came from; they exist where the module web_shop does."""
@@ -215,10 +216,33 @@ def _level(row: Mapping[str, Any]) -> Record:
     return Record(source_key=key_of(row["id"], row["warehouse"]), payload=row)
 
 
-def _move(row: Mapping[str, Any]) -> Record:
+def _move(row: Mapping[str, Any], tree: "Tree") -> Record:
     done_at = rest.moment(row.get("write_date")) or rest.moment(row.get("create_date"))
+    places = {name: tree.placed(row[name]) for name in ("from_location", "to_location")}
     return Record(
         source_key=key_of(row["id"]),
-        payload=row,
+        payload={**row, **places},
         occurred_at=done_at,
     )
+
+
+class Tree:
+    """Which warehouse each location lies in. A move tells locations only, and stock is kept by warehouse."""
+
+    def __init__(self, locations: Sequence[Mapping[str, Any]]) -> None:
+        self._parents = {location["id"]: location.get("parent") for location in locations}
+        self._warehouses = frozenset(location["id"] for location in locations if location.get("type") == "warehouse")
+
+    def warehouse_of(self, location: object) -> int | None:
+        """Return the id of the nearest warehouse, None for a location outside of any."""
+        passed: set[object] = set()
+        while isinstance(location, int) and location not in passed:
+            if location in self._warehouses:
+                return location
+            passed.add(location)
+            location = self._parents.get(location)
+        return None
+
+    def placed(self, place: object) -> object:
+        """Return a move's location with its warehouse added."""
+        return {**place, "warehouse": self.warehouse_of(place.get("id"))} if isinstance(place, Mapping) else place

@@ -1,7 +1,8 @@
 """Vendure (shop): what its sales channel lists, shows and has sold. What is written is in vendure_writer.py.
 
-Vendure shows gross on-hand and subtracts its own allocations, over all stock locations of the sales channel, so a
-listing is a variant with the sum of them. Who bought is not asked for. Carts are no orders and are left out.
+Vendure shows gross on-hand and subtracts its own allocations, over all stock locations of the sales channel: every
+listing of a variant tells them all, and is keyed by the location at which a correction would be written. Who bought
+is not asked for. Carts are no orders and are left out.
 
 `updatedAt` is not to be trusted: an order allocates without moving its variants', and neither being placed nor being
 fulfilled moves an order's own. So a poll asks, besides what says it changed, for every open order, for those that were
@@ -15,13 +16,12 @@ from typing import Any
 
 from trueup.connectors.answers import Answer
 from trueup.connectors.reading import (
-    as_of,
+    ReadClock,
     key_of,
     page,
     polled_since,
     position,
     rfc3339,
-    started_at,
     text_or_none,
 )
 from trueup.connectors.vendure_graphql import AdminApi, connect_api
@@ -103,32 +103,34 @@ class VendureConnector:
         return f"{_SYSTEM}: sales channel {channel.get('code')}, {len(places)} stock locations ({names})"
 
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
-        start = started_at(self._api.client, self._ask_clock)
+        clock = ReadClock(self._api.client, self._ask_clock)
         since = polled_since(cursor, _OVERLAP) if mode is ReadMode.POLL else None
         match stream:
             case "locations":
-                return self._read_list(_LOCATIONS, "stockLocations", {}, start)
+                return self._read_list(_LOCATIONS, "stockLocations", {}, clock)
             case "products":
                 options = {} if since is None else {"filter": _after("updatedAt", since)}
-                return self._read_list(_PRODUCTS, "productVariants", options, start)
+                return self._read_list(_PRODUCTS, "productVariants", options, clock)
             case "listings":
-                return self._read_listings(start, since, _open_before(cursor))
+                return self._read_listings(clock, since, _open_before(cursor))
             case "orders":
-                return self._read_orders(start, since, _open_before(cursor))
+                return self._read_orders(clock, since, _open_before(cursor))
         raise Permanent(f"{_SYSTEM} has no stream '{stream}'; declare some of locations, products, listings, orders")
 
     def _ask_clock(self) -> Answer:
         return self._api.ask(_CLOCK)
 
-    def _read_list(self, document: str, name: str, options: Mapping[str, Any], start: datetime) -> Iterator[Page]:
+    def _read_list(self, document: str, name: str, options: Mapping[str, Any], clock: ReadClock) -> Iterator[Page]:
         for answer, items, is_last in self._api.pages(document, name, options, _PAGE):
-            yield page(items, _state, as_of(answer, start), is_last=is_last, cursor=position(start))
+            yield page(items, _state, clock.at(answer), is_last=is_last, cursor=position(clock.start))
 
-    def _read_listings(self, start: datetime, since: datetime | None, known: Sequence[str]) -> Iterator[Page]:
+    def _read_listings(self, clock: ReadClock, since: datetime | None, known: Sequence[str]) -> Iterator[Page]:
+        places = [str(place["id"]) for place in self._api.all(_LOCATIONS, "stockLocations", {})]
         # The orders first: one placed after this is in the next poll's.
         asked = {"filter": _open_orders() if since is None else _touched_orders(since, known)}
         orders = self._api.all(_ORDERED, "orders", asked, _ORDERS_A_PAGE)
-        end = position(start, open=[str(order["id"]) for order in orders if order.get("state") not in _CLOSED_STATES])
+        still_open = [str(order["id"]) for order in orders if order.get("state") not in _CLOSED_STATES]
+        end = position(clock.start, open=still_open)
         if since is None:
             questions: list[Mapping[str, Any]] = [{}]
         else:
@@ -137,25 +139,35 @@ class VendureConnector:
             questions = [{"filter": _after("updatedAt", since)}, *({"filter": {"id": {"in": each}}} for each in groups)]
         for options in questions:
             for answer, items, _ in self._api.pages(LISTINGS, "productVariants", options, _PAGE):
-                yield page(items, _state, as_of(answer, start), is_last=False)
-        yield page([], _state, start, is_last=True, cursor=end)
+                listed = [{**item, "listedAt": place} for item in items for place in places]
+                yield page(listed, _listing, clock.at(answer), is_last=False)
+        yield page([], _listing, clock.start, is_last=True, cursor=end)
 
-    def _read_orders(self, start: datetime, since: datetime | None, known: Sequence[str]) -> Iterator[Page]:
+    def _read_orders(self, clock: ReadClock, since: datetime | None, known: Sequence[str]) -> Iterator[Page]:
         options = {"filter": {"orderPlacedAt": {"isNull": False}} if since is None else _touched_orders(since, known)}
         open_ones: list[str] = []
         for answer, items, is_last in self._api.pages(_ORDERS, "orders", options, _ORDERS_A_PAGE):
             open_ones += [str(item["id"]) for item in items if item.get("state") not in _CLOSED_STATES]
-            end = position(start, open=open_ones)
-            yield page(items, _state, as_of(answer, start), is_last=is_last, cursor=end)
+            end = position(clock.start, open=open_ones)
+            yield page(items, _state, clock.at(answer), is_last=is_last, cursor=end)
+
+
+def _listing(item: Mapping[str, Any]) -> Record:
+    place = item["listedAt"]
+    payload = {name: value for name, value in item.items() if name != "listedAt"}
+    payload["stockLevels"] = _by_id(item.get("stockLevels"))
+    return Record(
+        source_key=key_of(item["id"], place), payload=payload, source_version=text_or_none(item.get("updatedAt"))
+    )
 
 
 def _state(item: Mapping[str, Any]) -> Record:
-    # The database gives these lists in any order, and a record that only changed its order has not changed.
-    payload = {**item, **{name: _by_id(item[name]) for name in ("stockLevels", "lines") if name in item}}
+    payload = {**item, "lines": _by_id(item["lines"])} if "lines" in item else item
     return Record(source_key=key_of(item["id"]), payload=payload, source_version=text_or_none(item.get("updatedAt")))
 
 
 def _by_id(items: Any) -> Any:  # noqa: ANN401 - a list of objects, or what the contract will refuse
+    # The database gives lists in any order, and a record that only changed its order has not changed.
     return sorted(items, key=lambda item: str(item["id"])) if isinstance(items, list) else items
 
 

@@ -1,0 +1,145 @@
+with records as (
+    {{ raw_records("tryton", "orders") }}
+),
+
+-- Left join, so that a deleted sale and one without lines still leave a row of their key.
+lines as (
+    select
+        {{ record_columns() }},
+        records.payload ->> 'id' as order_id,
+        coalesce(nullif(records.payload ->> 'number', ''), 'sale.sale,' || (records.payload ->> 'id')) as own_order_name,
+        nullif(records.payload ->> 'reference', '') as origin_order_name,
+        records.payload #>> '{web_shop,name}' as origin_system_id,
+        records.payload ->> 'warehouse' as sale_warehouse,
+        records.payload ->> 'state' as state,
+        make_timestamptz(
+            (records.payload #>> '{create_date,year}')::integer,
+            (records.payload #>> '{create_date,month}')::integer,
+            (records.payload #>> '{create_date,day}')::integer,
+            (records.payload #>> '{create_date,hour}')::integer,
+            (records.payload #>> '{create_date,minute}')::integer,
+            (records.payload #>> '{create_date,second}')::double precision,
+            'UTC'
+        ) as ordered_at,
+        line.content as line,
+        -- From the unit that was sold to the product's own, in which stock is kept.
+        coalesce((line.content #>> '{unit,factor}')::numeric, 1)
+        / coalesce(nullif((line.content #>> '{product,default_uom,factor}')::numeric, 0), 1) as units_each
+    from records
+    left join lateral jsonb_array_elements(records.payload -> 'lines') as line (content)
+        on line.content ->> 'type' = 'line' and line.content #>> '{product,id}' is not null
+),
+
+-- Done moves have left; an ignored one is a shipment that somebody decided never to make.
+moved as (
+    select
+        lines.*,
+        coalesce(
+            (
+                select
+                    sum(
+                        (move.content ->> 'quantity')::numeric
+                        * coalesce((move.content #>> '{unit,factor}')::numeric, 1)
+                        / coalesce(nullif((lines.line #>> '{product,default_uom,factor}')::numeric, 0), 1)
+                    )
+                from jsonb_array_elements(lines.line -> 'moves') as move (content)
+                where move.content ->> 'state' = 'done'
+            ),
+            0
+        ) as done_quantity,
+        coalesce(
+            (
+                select
+                    sum(
+                        (move.content ->> 'quantity')::numeric
+                        * coalesce((move.content #>> '{unit,factor}')::numeric, 1)
+                        / coalesce(nullif((lines.line #>> '{product,default_uom,factor}')::numeric, 0), 1)
+                    )
+                from jsonb_array_elements(lines.line -> 'moves') as move (content)
+                where lines.line -> 'moves_ignored' @> (move.content -> 'id')
+            ),
+            0
+        ) as ignored_quantity
+    from lines
+),
+
+typed as (
+    select
+        moved.system_id,
+        moved.record_id,
+        moved.source_key,
+        moved.occurred_at,
+        moved.received_at,
+        moved.correlation_id,
+        moved.payload_hash,
+        moved.is_deleted,
+
+        ---------- ids
+        moved.order_id,
+        moved.own_order_name,
+        moved.origin_order_name,
+        moved.origin_system_id,
+        coalesce(moved.line ->> 'id', '') as line_id,
+        moved.line #>> '{product,id}' as source_item_id,
+        moved.line #>> '{product,code}' as source_code,
+        coalesce(moved.line ->> 'warehouse', moved.sale_warehouse) as source_location_id,
+
+        ---------- numerics
+        -- A line below zero is a return: it holds nothing.
+        greatest(coalesce(ceil((moved.line ->> 'quantity')::numeric * moved.units_each), 0), 0)::integer
+            as ordered_quantity,
+        floor(moved.done_quantity)::integer as shipped_quantity,
+        ceil(moved.ignored_quantity)::integer as ignored_quantity,
+
+        ---------- booleans
+        coalesce(moved.state = 'cancelled', false) as is_cancelled,
+        coalesce(moved.state in ('confirmed', 'processing'), false) as is_holding,
+        coalesce(moved.state = 'done', false) as is_done,
+
+        ---------- timestamps
+        moved.ordered_at
+    from moved
+),
+
+committed as (
+    select
+        typed.*,
+        -- A draft or a quotation holds nothing yet; what a finished sale did not ship it never will.
+        case
+            when typed.is_holding then greatest(typed.ordered_quantity - typed.ignored_quantity, 0)
+            when typed.is_done then least(typed.ordered_quantity, typed.shipped_quantity)
+            else 0
+        end as committed_quantity
+    from typed
+),
+
+final as (
+    select
+        committed.system_id,
+        committed.record_id,
+        committed.source_key,
+        committed.occurred_at,
+        committed.received_at,
+        committed.correlation_id,
+        committed.payload_hash,
+        committed.is_deleted,
+        committed.order_id,
+        committed.own_order_name,
+        committed.origin_order_name,
+        committed.origin_system_id,
+        committed.line_id,
+        committed.source_item_id,
+        committed.source_code,
+        committed.source_location_id,
+        committed.ordered_quantity,
+        committed.committed_quantity,
+        committed.shipped_quantity,
+        committed.is_cancelled,
+        committed.ordered_at,
+        -- An order only goes on: of two answers of one second the one with less to ship is the later.
+        sum(case when committed.is_cancelled then 0 else committed.shipped_quantity - committed.ordered_quantity end)
+            over (partition by committed.system_id, committed.record_id)::bigint as tie_rank
+    from committed
+)
+
+select * from final

@@ -1,0 +1,73 @@
+with records as (
+    {{ raw_records("tryton", "stock_movements") }}
+),
+
+moves as (
+    select
+        {{ record_columns() }},
+        records.payload #>> '{product,id}' as source_item_id,
+        nullif(records.payload #>> '{sale,reference}', '') as source_reference,
+        records.payload #>> '{sale,id}' as source_order_id,
+        records.payload #>> '{from_location,type}' as from_type,
+        records.payload #>> '{to_location,type}' as to_type,
+        records.payload #>> '{from_location,warehouse}' as from_warehouse,
+        records.payload #>> '{to_location,warehouse}' as to_warehouse,
+        (records.payload ->> 'internal_quantity')::numeric as quantity,
+        (records.payload ->> 'id')::bigint as sequence
+    from records
+    where records.payload is not null
+),
+
+-- A move within one warehouse leaves what that holds as it is.
+ends as (
+    select
+        moves.*,
+        moves.from_warehouse as source_location_id,
+        -1 as direction
+    from moves
+    where moves.from_warehouse is not null and moves.from_warehouse is distinct from moves.to_warehouse
+    union all
+    select
+        moves.*,
+        moves.to_warehouse as source_location_id,
+        1 as direction
+    from moves
+    where moves.to_warehouse is not null and moves.to_warehouse is distinct from moves.from_warehouse
+),
+
+final as (
+    select
+        ends.system_id,
+        ends.record_id,
+        ends.source_key,
+        ends.occurred_at,
+        ends.received_at,
+        ends.correlation_id,
+        ends.payload_hash,
+        ends.is_deleted,
+
+        ---------- ids
+        ends.source_item_id,
+        ends.source_location_id,
+        ends.source_reference,
+        ends.source_order_id,
+
+        ---------- texts
+        -- A stock count moves the difference to or from lost and found: how far the books were off, no absolute figure.
+        case
+            when ends.to_type = 'customer' then 'ship'
+            when ends.from_type = 'customer' then 'return'
+            when ends.from_type = 'supplier' then 'receipt'
+            when ends.from_warehouse is not null and ends.to_warehouse is not null then 'transfer'
+            else 'adjust'
+        end as kind,
+
+        ---------- numerics
+        -- Part of a unit is rounded down, whichever way it went.
+        floor(ends.direction * ends.quantity)::integer as delta_quantity,
+        null::integer as counted_quantity,
+        ends.sequence
+    from ends
+)
+
+select * from final

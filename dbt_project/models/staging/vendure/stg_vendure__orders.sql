@@ -1,0 +1,47 @@
+with records as (
+    {{ raw_records("vendure", "orders") }}
+),
+
+-- Left join, so that a deleted order and one without lines still leave a row of their key.
+typed as (
+    select
+        {{ record_columns() }},
+
+        ---------- ids
+        records.payload ->> 'id' as order_id,
+        records.payload ->> 'code' as own_order_name,
+        null::text as origin_order_name,
+        null::text as origin_system_id,
+        coalesce(line.content ->> 'id', '') as line_id,
+        line.content #>> '{productVariant,id}' as source_item_id,
+        line.content #>> '{productVariant,sku}' as source_code,
+        null::text as source_location_id,
+
+        ---------- numerics
+        greatest(
+            coalesce((line.content ->> 'orderPlacedQuantity')::integer, 0), coalesce((line.content ->> 'quantity')::integer, 0)
+        ) as ordered_quantity,
+        -- Units cancelled on a line are gone from its quantity, those that were fulfilled are still in it.
+        coalesce((line.content ->> 'quantity')::integer, 0) as committed_quantity,
+        0 as shipped_quantity,
+
+        ---------- booleans
+        coalesce(records.payload ->> 'state' = 'Cancelled', false) as is_cancelled,
+
+        ---------- timestamps
+        coalesce((records.payload ->> 'orderPlacedAt')::timestamptz, (records.payload ->> 'createdAt')::timestamptz)
+            as ordered_at
+    from records
+    left join lateral jsonb_array_elements(records.payload -> 'lines') as line (content) on true
+),
+
+final as (
+    select
+        typed.*,
+        -- An order only goes on: of two answers of one second the one that still holds less is the later.
+        -sum(case when typed.is_cancelled then 0 else typed.committed_quantity end)
+            over (partition by typed.system_id, typed.record_id)::bigint as tie_rank
+    from typed
+)
+
+select * from final
