@@ -108,6 +108,14 @@ class HttpWriter:
     def __init__(self, url: str, batch_size: int = 10) -> None:
         self.url = url
         self._batch_size = batch_size
+        # No connection is kept: a test that forks must not share one with its child.
+        self._client = httpx.Client(
+            timeout=5, verify=False, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+
+    def post(self, path: str, body: object) -> httpx.Response:
+        """One call; tests that kill take it as a step."""
+        return self._client.post(f"{self.url}{path}", json=body)
 
     @property
     def batch_size(self) -> int:
@@ -120,7 +128,7 @@ class HttpWriter:
             for each in corrections
         ]
         try:
-            response = httpx.post(f"{self.url}/apply", json=body, timeout=5)
+            response = self.post("/apply", body)
         except httpx.TransportError as error:
             return [Receipt(each.key, Outcome.UNKNOWN, None, type(error).__name__, at) for each in corrections]
         if response.status_code == 401:
@@ -135,7 +143,7 @@ class HttpWriter:
         ]
 
     def observe(self, record_ids: Sequence[str]) -> Mapping[str, Observation]:
-        values = httpx.post(f"{self.url}/observe", json=list(record_ids), timeout=5).json()
+        values = self.post("/observe", list(record_ids)).json()
         at = datetime.now(UTC)
         return {record: Observation(record, value, at) for record, value in values.items()}
 

@@ -32,6 +32,8 @@ Handler = Callable[[ConnectionDetails, TenantConfiguration, QueuedException, str
 
 HANDLERS: dict[str, str] = {
     "contract_violation": "trueup.landing.replay:replay_violation",
+    "correction_exhausted": "trueup.corrections.replay:replay_correction",
+    "correction_rejected": "trueup.corrections.replay:replay_correction",
 }
 """Kind of exception to `module:function`. A kind that is not here closes by mending its cause, not by replay."""
 
