@@ -108,6 +108,11 @@ class HttpClient:
         told, at = known
         return told + timedelta(seconds=max(0.0, self._clock() - at))
 
+    def seconds_since_told(self) -> float | None:
+        """Return how long ago the source last told its time, None where it never has."""
+        known = self._source_clock
+        return None if known is None else max(0.0, self._clock() - known[1])
+
     def request(
         self,
         method: str,

@@ -11,13 +11,19 @@ from trueup.connectors.http import HttpClient
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, Record
 
+_SILENCE_SECONDS = 1.0
+
 Damaged = tuple[str, str]
 """A piece that could not be read as a record at all, and the reason."""
 
 
 def started_at(client: HttpClient, cheap_call: Callable[[], Answer]) -> datetime:
-    """Return what the source's clock shows at the least, asking it something cheap where it has told none yet."""
-    if client.source_time() is None:
+    """Return what the source's clock shows at the least, asking it something cheap where it has not told it just now.
+
+    Reckoned over a longer silence it would still be true, but older than need be where the source's clock runs faster.
+    """
+    silence = client.seconds_since_told()
+    if silence is None or silence > _SILENCE_SECONDS:
         cheap_call()
     moment = client.source_time()
     if moment is None:

@@ -34,6 +34,10 @@ VERSION = "2025-08-20"
 # Square stamps a change when it takes it in; what tills kept while offline is seen minutes after.
 _OVERLAP = timedelta(minutes=15)
 _PAGE = 1000
+_COUNTS = "/v2/inventory/counts/batch-retrieve"
+_CHANGES = "/v2/inventory/changes/batch-retrieve"
+_CLOSING_PASSES = 5
+_CLOSING_OVERLAP = timedelta(minutes=1)
 _LOCATIONS_A_SEARCH = 10
 _PEOPLE = frozenset({"recipient", "delivery_details", "buyer_email_address", "billing_address", "shipping_address"})
 _INNER = {"PHYSICAL_COUNT": "physical_count", "ADJUSTMENT": "adjustment", "TRANSFER": "transfer"}
@@ -96,11 +100,10 @@ class SquareReader:
             case "products":
                 return self._read_products(clock, since)
             case "stock_levels":
-                body: dict[str, Any] = {"limit": _PAGE}
-                return self._read_batches("/v2/inventory/counts/batch-retrieve", "counts", body, clock, since)
+                return self._read_counts(clock, since)
             case "stock_movements":
-                body = {"limit": _PAGE, "types": ["PHYSICAL_COUNT", "ADJUSTMENT"]}
-                return self._read_batches("/v2/inventory/changes/batch-retrieve", "changes", body, clock, since)
+                asked = {**_after(since), "types": ["PHYSICAL_COUNT", "ADJUSTMENT"]}
+                return self._paged("POST", _CHANGES, "changes", asked, _change, clock)
             case "orders":
                 return self._read_orders(clock, since)
         raise Permanent(f"Square has no stream '{stream}'; declare some of {', '.join(self.streams)}")
@@ -124,13 +127,25 @@ class SquareReader:
         body = {"object_types": ["ITEM"], "include_deleted_objects": True, "begin_time": rfc3339(since), "limit": _PAGE}
         yield from self._paged("POST", "/v2/catalog/search", "objects", body, _product, clock)
 
-    def _read_batches(
-        self, path: str, name: str, body: dict[str, Any], clock: ReadClock, since: datetime | None
-    ) -> Iterator[Page]:
+    def _read_counts(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
         if since is not None:
-            body["updated_after"] = rfc3339(since)
-        describe = _count if name == "counts" else _change
-        yield from self._paged("POST", path, name, body, describe, clock)
+            yield from self._paged("POST", _COUNTS, "counts", _after(since), _count, clock)
+            return
+        for each in self._paged("POST", _COUNTS, "counts", _after(None), _count, clock):
+            yield _not_last(each)
+        # Counts come newest first: one that changes while they are paged jumps to a page already read, and would seem
+        # to be gone. What changed since the read began is asked for until it fits on one page.
+        for _ in range(_CLOSING_PASSES):
+            asked = _after(clock.start - _CLOSING_OVERLAP)
+            closing = list(self._paged("POST", _COUNTS, "counts", asked, _count, clock))
+            yield from map(_not_last, closing[:-1])
+            if len(closing) == 1:
+                yield closing[0]
+                return
+            yield _not_last(closing[-1])
+        raise Transient(
+            "Square's counts change faster than they can be read whole; sweep again when the shops are calm"
+        )
 
     def _read_orders(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
         ids = [str(place["id"]) for place in self._locations() if place.get("id")]
@@ -141,10 +156,7 @@ class SquareReader:
             is_last_group = number == len(groups)
             body = {"location_ids": group, "limit": 500, "return_entries": False, "query": _order_query(since)}
             for each in self._paged("POST", "/v2/orders/search", "orders", body, _order, clock):
-                if is_last_group or not each.is_last:
-                    yield each
-                else:
-                    yield Page(records=each.records, as_of=each.as_of, damaged=each.damaged)
+                yield each if is_last_group else _not_last(each)
 
     def _paged(
         self,
@@ -172,6 +184,14 @@ class SquareReader:
             yield page(items, describe, clock.at(answer), is_last=not token, cursor=position(clock.start))
             if not token:
                 return
+
+
+def _not_last(page_read: Page) -> Page:
+    return Page(records=page_read.records, as_of=page_read.as_of, damaged=page_read.damaged)
+
+
+def _after(since: datetime | None) -> dict[str, Any]:
+    return {"limit": _PAGE, **({} if since is None else {"updated_after": rfc3339(since)})}
 
 
 def _order_query(since: datetime | None) -> dict[str, Any]:
