@@ -4,12 +4,19 @@ from collections.abc import Callable, Mapping
 
 from trueup.sandbox.faults import Faults
 from trueup.sandbox.netsuite.simulator import NetSuiteSimulator
+from trueup.sandbox.shipbob.simulator import ShipBobSimulator
+from trueup.sandbox.shopify.simulator import ShopifySimulator
 from trueup.sandbox.simulator import Simulator
+from trueup.sandbox.square.simulator import SquareSimulator
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world import World
 
 SIMULATORS: Mapping[str, Callable[[str, World, Faults, Courier], Simulator]] = {
     "netsuite": NetSuiteSimulator,
+    "shipbob": ShipBobSimulator,
+    "square": SquareSimulator,
+    "shopify_main": ShopifySimulator,
+    "shopify_outlet": ShopifySimulator,
 }
 """By system id; the id is also the first part of every path (`/<system_id>/...`)."""
 

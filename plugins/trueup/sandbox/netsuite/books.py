@@ -282,8 +282,8 @@ class NetSuiteBooks:
             quantity = line.ordered if is_closed else line.ordered - line.cancelled
             self.connection.execute(
                 'UPDATE "transactionline" SET "quantity" = ?, "quantityshiprecv" = ?, "quantitycommitted" = ?, '
-                '"isclosed" = ?, "linelastmodifieddate" = ? WHERE "uniquekey" = ?',
-                (-quantity, line.shipped, line.open or None, "T" if is_closed else "F", at, line.uniquekey),
+                '"isclosed" = ? WHERE "uniquekey" = ?',
+                (-quantity, line.shipped, line.open or None, "T" if is_closed else "F", line.uniquekey),
             )
         articles = [line for line in order.lines.values() if line.sku is not None]
         is_shipped = any(line.shipped for line in articles)
@@ -293,6 +293,10 @@ class NetSuiteBooks:
         if entry.moves_timestamp:
             self.connection.execute(
                 'UPDATE "transaction" SET "lastmodifieddate" = ? WHERE "id" = ?', (at, order.transaction_id)
+            )
+            self.connection.execute(
+                'UPDATE "transactionline" SET "linelastmodifieddate" = ? WHERE "transaction" = ?',
+                (at, order.transaction_id),
             )
 
     # -- rows ----------------------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ class NetSuiteSimulator(Simulator):
                 "account_id": _ACCOUNT,
                 "certificate_id": self._authorization.certificate_id,
                 "algorithm": "ES256",
-                "concurrency": self._concurrency,
+                "account_concurrency": self._concurrency,
             },
         )
 

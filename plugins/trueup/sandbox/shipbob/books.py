@@ -1,0 +1,191 @@
+"""ShipBob's books: on hand and committed per item, the history of on hand, and the orders."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from trueup.sandbox.books import LevelChange, StockBook
+from trueup.sandbox.entries import (
+    Entry,
+    MovementKind,
+    OrderCancelled,
+    OrderEntered,
+    OrderReturned,
+    OrderShipped,
+    StockCounted,
+    StockMoved,
+)
+from trueup.sandbox.shipbob.catalog import ShipBobCatalog, Stocked
+from trueup.sandbox.shipbob.identifiers import FACILITY, WAREHOUSE, timestamp
+from trueup.sandbox.shipbob.orders import Kept, ShipBobOrders, Shipment
+from trueup.sandbox.world import World
+
+_FIRST_EVENT: Final = 32_001
+_CATEGORIES: Final = {
+    MovementKind.RECEIPT: ("ReceivingStow", "WroAndBox"),
+    MovementKind.ADJUST: ("InventoryAdjusted", "Reason"),
+    MovementKind.DAMAGE: ("InventoryAdjusted", "Damaged"),
+    MovementKind.TRANSFER: ("InventoryFacilityUpdated", "Transfer"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the history. `at` is when ShipBob wrote it down."""
+
+    number: int
+    at: datetime
+    category: str
+    inventory_id: int
+    told: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a webhook should tell of an entry."""
+
+    topic: str
+    kept: Kept
+    shipment: Shipment
+
+
+class ShipBobBooks:
+    """Every call is under the world's lock."""
+
+    def __init__(self, world: World, system_id: str) -> None:
+        self.catalog = ShipBobCatalog(world.catalogue, world.now())
+        self.orders = ShipBobOrders(self.catalog)
+        self.stock = StockBook(world.opening_levels(system_id))
+        self.history: list[Event] = []
+        self._committed: Counter[str] = Counter()
+
+    def record(self, entry: Entry) -> Notice | None:
+        """Write one entry."""
+        match entry:
+            case StockMoved():
+                category, reference = _CATEGORIES[entry.kind]
+                self._write(entry, category, reference, entry.reference)
+            case StockCounted():
+                self._write(entry, "InventoryAdjusted", "SpotCheck", entry.reference)
+            case OrderEntered():
+                is_new = self.orders.find(entry.order.channel_id, entry.order.name) is None
+                kept = self.orders.enter(entry, entry.order)
+                if is_new:
+                    self._commit(kept, kept.shipments[0], 1)
+            case OrderShipped():
+                return self._ship(entry)
+            case OrderCancelled():
+                return self._cancel(entry)
+            case OrderReturned():
+                self._write(entry, "InventoryReceived", "ReturnId", entry.reference)
+        return None
+
+    def on_hand(self, one: Stocked) -> int:
+        """Units on the shelves by the books."""
+        return one.stranger_units if one.sku is None else self.stock.on_hand(one.sku, WAREHOUSE.location_id)
+
+    def committed(self, one: Stocked) -> int:
+        """Units that open orders hold."""
+        return 0 if one.sku is None else self._committed[one.sku]
+
+    def _ship(self, entry: OrderShipped) -> Notice | None:
+        kept = self.orders.find(entry.channel_id, entry.order_name)
+        self._write(entry, "OrderPicked", "OrderId", entry.reference if kept is None else str(kept.number), kept)
+        if kept is None:
+            return None
+        shipment = self.orders.ship(entry, kept, entry.lines)
+        if shipment is None:
+            return None
+        self._commit(kept, shipment, -1)
+        return Notice("order.shipped", kept, shipment)
+
+    def _cancel(self, entry: OrderCancelled) -> Notice | None:
+        kept = self.orders.find(entry.channel_id, entry.order_name)
+        shipment = None if kept is None else self.orders.cancel(entry, kept, entry.lines)
+        if kept is None or shipment is None:
+            return None
+        self._commit(kept, shipment, -1)
+        return Notice("order.shipment.cancelled", kept, shipment)
+
+    def _commit(self, kept: Kept, shipment: Shipment, sign: int) -> None:
+        for line_id, units in shipment.units.items():
+            self._committed[kept.lines[line_id].sku or ""] += sign * units
+
+    def _write(self, entry: Entry, category: str, reference: str, value: str, kept: Kept | None = None) -> None:
+        for change in self.stock.apply(entry):
+            if change.delta:
+                self._keep(entry, category, {"key": reference, "value": value}, change, kept)
+
+    def _keep(
+        self, entry: Entry, category: str, reference: dict[str, str], change: LevelChange, kept: Kept | None
+    ) -> None:
+        one = self.catalog.by_sku[change.sku]
+        number = _FIRST_EVENT + len(self.history)
+        details = {
+            "facility_id": FACILITY,
+            "location_id": 10_010_000 + one.number,
+            "quantity_change": change.delta,
+            "committed_quantity_change": change.delta if kept is not None else 0,
+            "sku": one.code,
+            "inventory_status": "Damaged" if reference["key"] == "Damaged" else "",
+            "lot_number": None,
+            "expiration_date": None,
+        }
+        told: dict[str, Any] = {
+            "inventory_audit_event_id": number,
+            "event_category": category,
+            "event_datetime": timestamp(entry.recorded_at),
+            "inventory_id": one.inventory_id,
+            "shipbob_order_id": None if kept is None else kept.number,
+            "additional_reference": [reference],
+            "increment" if change.delta > 0 else "decrement": details,
+        }
+        self.history.append(Event(number, entry.recorded_at, category, one.inventory_id, told))
+
+
+def quantities(books: ShipBobBooks, items: Sequence[Stocked]) -> list[dict[str, Any]]:
+    """Levels grouped by fulfilment centre, as the API shows them."""
+    return [
+        {
+            "inventory_id": one.inventory_id,
+            "sku": one.code,
+            "name": one.title,
+            "locations": [
+                {
+                    "location_id": FACILITY,
+                    "name": WAREHOUSE.name,
+                    "on_hand_quantity": books.on_hand(one),
+                    "committed_quantity": books.committed(one),
+                    "fulfillable_quantity": max(0, books.on_hand(one) - books.committed(one)),
+                    "awaiting_quantity": 0,
+                    "internal_transfer_quantity": 0,
+                }
+            ],
+        }
+        for one in items
+    ]
+
+
+def totals(books: ShipBobBooks, items: Sequence[Stocked]) -> list[dict[str, Any]]:
+    """Levels over all centres, as the API shows them."""
+    told = []
+    for one in items:
+        on_hand, committed = books.on_hand(one), books.committed(one)
+        told.append(
+            {
+                "inventory_id": one.inventory_id,
+                "sku": one.code,
+                "name": one.title,
+                "total_on_hand_quantity": on_hand,
+                "total_committed_quantity": committed,
+                "total_fulfillable_quantity": max(0, on_hand - committed),
+                "total_sellable_quantity": max(0, on_hand - committed),
+                "total_backordered_quantity": max(0, committed - on_hand),
+                "total_awaiting_quantity": 0,
+                "total_exception_quantity": 0,
+                "total_internal_transfer_quantity": 0,
+            }
+        )
+    return told
