@@ -226,5 +226,8 @@ class Ledger:
 
 
 def _seen(verdict: Verdict) -> str:
-    bound = "".join(f"; {name} {value:g}" for name, value in verdict.bound.items())
-    return "" if verdict.observed is None else f" (seen: {verdict.observed}{bound})"
+    if verdict.observed is None:
+        return ""
+    held_against = verdict.bound
+    last = f"; {held_against['last_passed']:g} passed last" if "last_passed" in held_against else ""
+    return f" Now: {verdict.observed}{last}."

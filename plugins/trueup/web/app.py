@@ -1,0 +1,91 @@
+"""The pages for operations, as one FastAPI application under `/trueup`. Reads only."""
+
+from collections.abc import Callable
+
+import jinja2
+from fastapi import APIRouter, FastAPI, HTTPException, Request, status
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+
+from trueup.domain.connections import Connections
+from trueup.gates.docs import site_index
+from trueup.web import settings
+from trueup.web.quality import list_tenants, report
+from trueup.web.security import HEADERS, LOGGED_IN, send_to_login
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def create_app(connections: Callable[[], Connections]) -> FastAPI:
+    """Build the application; nothing is opened before a page is asked for."""
+    # No generated documentation: those routes would stand outside the login.
+    app = FastAPI(title="Trueup", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_exception_handler(HTTPException, send_to_login)
+    pages = APIRouter(dependencies=[LOGGED_IN])
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("trueup.web"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters["age"] = age
+
+    # Plain functions on purpose: they wait for a database, so they belong in a thread, not in the event loop.
+    @pages.get("/", response_class=HTMLResponse)
+    def overview(request: Request) -> Response:
+        """All tenants; with one, its report at once."""
+        names = list_tenants(settings.tenants_folder(), settings.chosen_tenants())
+        if len(names) == 1:
+            return RedirectResponse(f"{_root(request)}/{names[0]}/quality", status_code=status.HTTP_303_SEE_OTHER)
+        reports = [report(settings.tenants_folder(), name, connections()) for name in names]
+        return _page(templates, "overview", root=_root(request), reports=reports)
+
+    @pages.get("/{tenant}/quality", response_class=HTMLResponse)
+    def quality(request: Request, tenant: str) -> Response:
+        """The newest verdicts, open quarantine and open stops of one tenant."""
+        names = _known(tenant)
+        found = report(settings.tenants_folder(), tenant, connections())
+        has_docs = site_index(settings.docs_folder(tenant)).exists()
+        return _page(
+            templates, "quality", root=_root(request), report=found, has_docs=has_docs, has_others=len(names) > 1
+        )
+
+    @pages.get("/{tenant}/docs/{path:path}")
+    def docs(tenant: str, path: str) -> Response:
+        """A file of the tenant's Data Docs."""
+        _known(tenant)
+        site = site_index(settings.docs_folder(tenant)).parent.resolve()
+        file = (site / (path or "index.html")).resolve()
+        if not file.is_relative_to(site) or not file.is_file():
+            raise HTTPException(
+                status.HTTP_404_NOT_FOUND,
+                f"no such page; the DAG {tenant}.docs builds the Data Docs, and replaces old ones",
+            )
+        return FileResponse(file, headers=HEADERS)
+
+    app.include_router(pages)
+    return app
+
+
+def age(seconds: float) -> str:
+    """`42 s`, `7 min`, `3 h`, `2 d`: as long ago as matters."""
+    for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def _known(tenant: str) -> list[str]:
+    """The tenants there are, this one among them. Nothing else may become part of a path."""
+    names = list_tenants(settings.tenants_folder(), settings.chosen_tenants())
+    if tenant not in names:
+        raise HTTPException(status.HTTP_404_NOT_FOUND, "no such tenant; the overview lists them")
+    return names
+
+
+def _root(request: Request) -> str:
+    return str(request.scope.get("root_path", "")).rstrip("/")
+
+
+def _page(templates: jinja2.Environment, name: str, **values: object) -> HTMLResponse:
+    return HTMLResponse(templates.get_template(f"{name}.html.jinja").render(**values), headers=HEADERS)

@@ -1,0 +1,26 @@
+"""What Airflow loads: our pages, and where its menu shows them."""
+
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+from trueup.web.app import create_app
+from trueup.web.connections import ServerConnections
+
+
+class TrueupPlugin(AirflowPlugin):
+    """Puts *Data quality* into Airflow's menu."""
+
+    name = "trueup"
+    fastapi_apps: list[Any] = [  # noqa: RUF012 - Airflow's base class declares it so
+        {"app": create_app(ServerConnections), "url_prefix": "/trueup", "name": "Trueup"}
+    ]
+    external_views: list[Any] = [  # noqa: RUF012
+        {
+            "name": "Data quality",
+            # Relative to Airflow's base address, whatever path it is served under.
+            "href": "trueup/",
+            "destination": "nav",
+            "url_route": "data-quality",
+        }
+    ]

@@ -1,0 +1,100 @@
+"""The data-quality report as the page shows it: one tenant's standing, grouped and in order of urgency."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from trueup.domain.connections import Connections
+from trueup.domain.errors import Permanent, TrueupError
+from trueup.gates.standing import Standing, StandingVerdict, standing
+from trueup.governance.tenants import load_tenant, tenant_names
+
+_SCHEMAS = ("staging", "canonical", "marts", "outbox")
+_SEVERITIES = ("critical", "warning", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteReport:
+    """One suite: its newest verdicts, what failed first."""
+
+    name: str
+    table: str
+    verdicts: Sequence[StandingVerdict]
+    failed_count: int
+    worst_severity: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TenantReport:
+    """One tenant on the page. `problem`: why nothing can be shown of it; then `standing` is None."""
+
+    tenant: str
+    display_name: str
+    partner_name: str | None
+    support_contact: str | None
+    standing: Standing | None
+    suites: Sequence[SuiteReport]
+    problem: str | None
+
+    @property
+    def failed_count(self) -> int:
+        """Rules whose newest verdict is a failure."""
+        return sum(suite.failed_count for suite in self.suites)
+
+    @property
+    def expectation_count(self) -> int:
+        """Rules that were ever judged."""
+        return sum(len(suite.verdicts) for suite in self.suites)
+
+    @property
+    def tone(self) -> str:
+        """`bad` where a channel is stopped, `warn` where something is held, failing or ungated, else `good`."""
+        if self.standing is None or self.standing.stops:
+            return "bad"
+        run = self.standing.last_run
+        is_behind = run is None or run.newest_build_id != run.build_id
+        return "warn" if self.standing.held_count or self.failed_count or is_behind else "good"
+
+
+def list_tenants(folder: Path, chosen: Sequence[str]) -> list[str]:
+    """The tenants to show, sorted."""
+    return [name for name in tenant_names(folder) if not chosen or name in chosen]
+
+
+def report(folder: Path, tenant: str, connections: Connections) -> TenantReport:
+    """Everything the page shows of one tenant; what hinders is shown too, not raised."""
+    try:
+        configuration = load_tenant(folder, tenant)
+    except Permanent as error:
+        return TenantReport(tenant, tenant, None, None, None, (), str(error))
+    branding = configuration.branding
+    heading = (tenant, branding.display_name, branding.partner_name, branding.support_contact)
+    try:
+        found = standing(connections.get(configuration.warehouse_connection))
+    except TrueupError as error:
+        return TenantReport(*heading, None, (), str(error))
+    return TenantReport(*heading, found, _by_suite(found.verdicts), None)
+
+
+def _by_suite(verdicts: Sequence[StandingVerdict]) -> list[SuiteReport]:
+    suites = [
+        _suite(name, sorted(group, key=_urgency))
+        for name, group in groupby(sorted(verdicts, key=lambda verdict: verdict.suite), lambda verdict: verdict.suite)
+    ]
+    return sorted(suites, key=_place_in_line)
+
+
+def _suite(name: str, verdicts: Sequence[StandingVerdict]) -> SuiteReport:
+    failed = [verdict for verdict in verdicts if not verdict.is_passed]
+    return SuiteReport(name, verdicts[0].table, verdicts, len(failed), failed[0].severity if failed else None)
+
+
+def _urgency(verdict: StandingVerdict) -> tuple[bool, int, int, str]:
+    return (verdict.is_passed, _SEVERITIES.index(verdict.severity), -verdict.held_count, verdict.rule_id)
+
+
+def _place_in_line(suite: SuiteReport) -> tuple[int, int, str]:
+    worst = _SEVERITIES.index(suite.worst_severity) if suite.worst_severity else len(_SEVERITIES)
+    schema = suite.table.partition(".")[0]
+    return (worst, _SCHEMAS.index(schema) if schema in _SCHEMAS else len(_SCHEMAS), suite.table)
