@@ -169,19 +169,11 @@ class PointsBudget:
                     (self._owner, booking.operation, told.requested_cost),
                 )
 
-    def known_cost(self, operation: str) -> float | None:
-        """Return what the vendor asked for such a request last, None where none was sent."""
-        with self._ledger() as ledger:
-            row = ledger.execute(
-                "select cost from costs where owner = ? and operation = ?", (self._owner, operation)
-            ).fetchone()
-        return float(row[0]) if row else None
-
-    def maximum(self) -> float | None:
-        """Return what the bucket holds when full, None where no answer has told it."""
+    def room(self) -> tuple[float, float] | None:
+        """Return the points there are now and those a full bucket holds, None where no answer has told them."""
         with self._ledger() as ledger:
             level = self._level(ledger)
-        return level.maximum if level else None
+        return (level.now(self._clock()), level.maximum) if level else None
 
     def _release(self, booking: "_Booking") -> None:
         with self._ledger() as ledger:

@@ -23,6 +23,7 @@ SYSTEM = "Shopify"
 _PATH = f"/admin/api/{VERSION}/graphql.json"
 _TOKEN_PATH = "/admin/oauth/access_token"  # noqa: S105 - the endpoint, not a token
 _HEADER = "X-Shopify-Access-Token"
+_LEAST_SHARE = 0.1  # of a full bucket: a page that small is worth waiting for
 _TOO_DEAR = "MAX_COST_EXCEEDED"
 _RETRYABLE = frozenset({"THROTTLED", "INTERNAL_SERVER_ERROR", "TIMEOUT"})
 _REMEDIES = {
@@ -47,6 +48,7 @@ class ShopifyApi:
     def __init__(self, client: HttpClient, points: PointsBudget) -> None:
         self._client = client
         self._points = points
+        self._asked: dict[str, tuple[int, float]] = {}
 
     @property
     def address(self) -> str:
@@ -77,7 +79,7 @@ class ShopifyApi:
             "POST",
             _PATH,
             json={"query": document.text, "variables": variables},
-            cost=document.cost(nodes),
+            cost=self._cost(document, nodes),
             operation=f"{document.name}/{nodes}",
             resend=resend,
         )
@@ -116,12 +118,17 @@ class ShopifyApi:
                 size = max(1, size // 2)
                 continue
             asked = _number(_cost(answer).get("requestedQueryCost"))
-            following = max(1, min(LARGEST_PAGE, int(self._limit() * size / asked))) if asked else size
-            return data, answer, size, following
+            if asked:
+                self._asked[document.name] = (size, asked)
+            return data, answer, size, self.next_size(document)
 
-    def first_size(self, document: Document) -> int:
-        """Return how many nodes a first query of this document may ask for."""
-        return document.size(self._limit())
+    def next_size(self, document: Document) -> int:
+        """Return how many nodes the next query of this document may ask for."""
+        known = self._asked.get(document.name)
+        if known is None:
+            return document.size(self._limit())
+        size, asked = known
+        return max(1, min(LARGEST_PAGE, int(self._limit() * size / asked)))
 
     def pages(
         self, document: Document, variables: Mapping[str, Any], find: Callable[[Mapping[str, Any]], Any]
@@ -130,7 +137,7 @@ class ShopifyApi:
 
         A page that is missing or announced twice raises `Transient`: it is unknown, never empty.
         """
-        size = self.first_size(document)
+        size = self.next_size(document)
         after: str | None = variables.get("after")
         seen: set[str] = set()
         while True:
@@ -148,8 +155,21 @@ class ShopifyApi:
             seen.add(end)
             after = end
 
+    def _cost(self, document: Document, nodes: int) -> float:
+        """Return what a query may cost at most: by Shopify's own figure for another size, where there is one."""
+        known = self._asked.get(document.name)
+        if known is None:
+            return min(DEAREST_QUERY, document.cost(nodes))
+        size, asked = known
+        return min(DEAREST_QUERY, asked * max(1.0, nodes / size))
+
     def _limit(self) -> float:
-        return min(DEAREST_QUERY, self._points.maximum() or DEAREST_QUERY)
+        """Return what the next query may ask for: a page takes less than it asks for, so asking for all would wait."""
+        room = self._points.room()
+        if room is None:
+            return DEAREST_QUERY
+        available, maximum = room
+        return min(DEAREST_QUERY, maximum, max(available, maximum * _LEAST_SHARE))
 
 
 def shopify_api(details: ConnectionDetails, folder: Path) -> ShopifyApi:

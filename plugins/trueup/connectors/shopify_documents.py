@@ -90,8 +90,8 @@ LISTINGS = Document(
     4,
 )
 
-# Two fulfilments and two refunds of ten lines each are more than most orders have; the others are completed.
-FULFILLMENTS_AT_FIRST = 2
+# Three fulfilments and two refunds of ten lines each are more than most orders have; the others are completed.
+FULFILLMENTS_AT_FIRST = 3
 REFUNDS_AT_FIRST = 2
 ORDERS = Document(
     "orders",

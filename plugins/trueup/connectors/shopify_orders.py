@@ -29,7 +29,7 @@ def complete_order(api: ShopifyApi, order: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _all(api: ShopifyApi, document: documents.Document, field: str, order: Mapping[str, Any]) -> Sequence[Any]:
-    size = min(_MOST_PARCELS, api.first_size(document))
+    size = min(_MOST_PARCELS, api.next_size(document))
 
     def variables(first: int) -> Mapping[str, Any]:
         return {"id": order["id"], "first": first, "lines": documents.LINES_OF_MANY}

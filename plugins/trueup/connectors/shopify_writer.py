@@ -58,7 +58,7 @@ class ShopifyWriter:
         start = self._api.started_at()
         found: dict[str, Observation] = {}
         items = list(wanted)
-        size = self._api.first_size(documents.LEVELS_OF_ITEMS)
+        size = self._api.next_size(documents.LEVELS_OF_ITEMS)
         while items:
             variables = functools.partial(self._levels_of, tuple(items))
             data, answer, taken, size = self._api.sized(documents.LEVELS_OF_ITEMS, variables, size)
