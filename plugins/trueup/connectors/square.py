@@ -134,15 +134,18 @@ class SquareReader:
         for each in self._paged("POST", _COUNTS, "counts", _after(None), _count, clock):
             yield _not_last(each)
         # Counts come newest first: one that changes while they are paged jumps to a page already read, and would seem
-        # to be gone. What changed since the read began is asked for until it fits on one page.
+        # to be gone. So what changed since the read began is asked for until it fits one page, or stands still.
+        before: set[tuple[str, str | None]] | None = None
         for _ in range(_CLOSING_PASSES):
             asked = _after(clock.start - _CLOSING_OVERLAP)
             closing = list(self._paged("POST", _COUNTS, "counts", asked, _count, clock))
+            seen = {(record.source_key, record.source_version) for each in closing for record in each.records}
+            is_whole = len(closing) == 1 or seen == before
             yield from map(_not_last, closing[:-1])
-            if len(closing) == 1:
-                yield closing[0]
+            yield closing[-1] if is_whole else _not_last(closing[-1])
+            if is_whole:
                 return
-            yield _not_last(closing[-1])
+            before = seen
         raise Transient(
             "Square's counts change faster than they can be read whole; sweep again when the shops are calm"
         )

@@ -1,0 +1,62 @@
+"""The emulated compare-and-set: what may be sent, and that every correction gets exactly one receipt."""
+
+from uuid import UUID
+
+import pytest
+
+from trueup.connectors.fence import Settlement, fenced
+from trueup.domain.corrections import Cause, Correction, Outcome
+
+
+def correction(key: str, expected: int | None, target: int) -> Correction:
+    return Correction(key, "shop", "stock", "record", "available", expected, target, Cause.SOURCE_DELAY, 1, UUID(int=1))
+
+
+@pytest.mark.parametrize(
+    ("expected", "shown", "outcome"),
+    [
+        (5, 5, None),
+        (5, 4, Outcome.CONFLICT),
+        (5, None, Outcome.CONFLICT),
+        (None, None, None),
+        (None, 4, Outcome.CONFLICT),
+        (5, 9, Outcome.ALREADY_APPLIED),
+        (9, 9, Outcome.ALREADY_APPLIED),
+    ],
+)
+def test_only_what_shows_the_expected_value_is_sent(
+    expected: int | None, shown: int | None, outcome: Outcome | None
+) -> None:
+    """An order taken since the decision changed what is shown: writing over it would sell those units again."""
+    settlement = Settlement([correction("one", expected, 9)])
+
+    to_send = fenced(settlement, {"one": shown})
+
+    if outcome is None:
+        assert [each.key for each in to_send] == ["one"]
+    else:
+        assert to_send == []
+        assert settlement.receipts()[0].outcome is outcome
+
+
+def test_receipts_come_in_the_order_asked_whatever_order_they_were_written_in() -> None:
+    """The corrector pairs them with its corrections one by one."""
+    asked = [correction(key, 1, 2) for key in ("a", "b", "c")]
+    settlement = Settlement(asked)
+    settlement.settle(asked[2], Outcome.APPLIED, "third", 200)
+    settlement.settle(asked[0], Outcome.REJECTED, "first")
+
+    receipts = settlement.receipts()
+
+    assert [receipt.key for receipt in receipts] == ["a", "b", "c"]
+    assert [receipt.outcome for receipt in receipts] == [Outcome.REJECTED, Outcome.RETRY, Outcome.APPLIED]
+
+
+def test_the_first_word_about_a_correction_stands() -> None:
+    """What was refused before sending must not read as applied because its batch was."""
+    asked = correction("a", 1, 2)
+    settlement = Settlement([asked])
+    settlement.settle(asked, Outcome.REJECTED, "another location's")
+    settlement.settle(asked, Outcome.APPLIED, "in the batch")
+
+    assert settlement.receipts()[0].outcome is Outcome.REJECTED
