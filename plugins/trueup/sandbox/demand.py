@@ -27,9 +27,9 @@ DAY = 86_400
 HOUR = 3_600
 
 # Orders a day for 500 articles at intensity 1.
-_ORDERS: Mapping[str, int] = {"shopify_main": 420, "shopify_outlet": 260, "square_online": 150}
-_TILL_SALES = 140
-_WHOLESALE_CALLS = 14
+_ORDERS: Mapping[str, int] = {"shopify_main": 1_800, "shopify_outlet": 1_000, "square_online": 500}
+_TILL_SALES = 250
+_WHOLESALE_CALLS = 12
 _ONLINE_HOURS = (1, 1, 1, 1, 1, 2, 4, 8, 10, 12, 13, 13, 14, 13, 12, 12, 13, 14, 14, 13, 12, 10, 6, 3)
 _STORE_HOURS = (*(0,) * 9, 6, 9, 12, 14, 12, 10, 10, 9, 7, *(0,) * 6)
 _QUANTITIES = ((1, 2, 3, 4, 6), (66, 19, 8, 4, 3))
@@ -106,6 +106,8 @@ class Demand:
             yield WholesaleCall(9 * HOUR + dice.randrange(8 * HOUR), f"w-{number}-{index}", lines)
 
     def _deliveries(self, number: int, dice: random.Random) -> Iterator[Intent]:
+        if number == 0:
+            yield from self._first_lorries(dice)
         for location_id, (skus, _) in self._stocked():
             for lorry in range(3):
                 arrives = 7 * HOUR + lorry * 3 * HOUR + dice.randrange(2 * HOUR)
@@ -117,10 +119,26 @@ class Demand:
                 if lines:
                     yield Delivery(arrives, f"d-{location_id}-{number}-{lorry}", location_id, tuple(lines))
 
+    def _first_lorries(self, dice: random.Random) -> Iterator[Intent]:
+        """What everybody waits for goes to the second warehouse and the stores, whose books the ERP only copies."""
+        for location_id, (skus, _) in self._stocked():
+            if location_id == "WH-EAST":
+                continue
+            lines = [
+                (sku, max(4, round(self.expected_a_day(sku, location_id) * dice.uniform(0.8, 2.0))))
+                for sku in skus
+                if sku in self._opening.arriving
+            ]
+            if lines:
+                yield Delivery(
+                    9 * HOUR + dice.randrange(5 * 60, 40 * 60), f"d-{location_id}-first", location_id, tuple(lines)
+                )
+
     def expected_a_day(self, sku: str, location_id: str) -> float:
         """Units of an article that customers will want from a place in a day, roughly."""
         total = sum(self._opening.popularity.values())
-        orders = {"WH-EAST": 0.5 * 420 + 260, "WH-WEST": 0.5 * 420}.get(location_id, 50 + _TILL_SALES)
+        main, outlet, online = _ORDERS.values()
+        orders = {"WH-EAST": main / 2 + outlet, "WH-WEST": main / 2}.get(location_id, online / 3 + _TILL_SALES)
         return orders * 1.5 * 1.6 * self._scale * self._opening.popularity[sku] / total
 
     def _stocked(self) -> Iterator[tuple[str, tuple[Sequence[str], list[float]]]]:

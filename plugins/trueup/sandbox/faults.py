@@ -15,7 +15,7 @@ from typing import Any
 class FaultKind(StrEnum):
     """What can go wrong. The last column of the design's list, word by word."""
 
-    RATE_LIMITED = "rate_limited"  # 429 with Retry-After (Shopify: THROTTLED)
+    RATE_LIMITED = "rate_limited"  # 429 with Retry-After
     SERVER_ERROR = "server_error"  # 5xx before anything was done
     SLOW_ANSWER = "slow_answer"
     LOST_ANSWER = "lost_answer"  # the write was made, then the connection closed without an answer

@@ -4,8 +4,9 @@ All delays are drawn from the order's own key, so the same order meets the same 
 shows to others.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from trueup.sandbox.entries import LineQuantity, Order, OrderCancelled, OrderEntered, OrderReturned, OrderShipped
 from trueup.sandbox.places import CHANNELS, ERP, PLACES
@@ -17,13 +18,13 @@ DAY = 86_400
 
 # (shortest, longest) seconds from what happens to the vendor's books, by system.
 RECORDING_DELAYS: Mapping[str, tuple[int, int]] = {
-    "netsuite": (10 * MINUTE, 90 * MINUTE),
-    "shipbob": (2 * MINUTE, 30 * MINUTE),
+    "netsuite": (5 * MINUTE, 60 * MINUTE),
+    "shipbob": (2 * MINUTE, 20 * MINUTE),
     "square": (0, 3 * MINUTE),
 }
 _EXPORT_DELAY = (2 * MINUTE, 15 * MINUTE)
-_WAREHOUSE_PICK = (2 * HOUR, 8 * HOUR)
-_STORE_PICK = (1 * HOUR, 4 * HOUR)
+_WAREHOUSE_PICK = (20 * MINUTE, 3 * HOUR)
+_STORE_PICK = (20 * MINUTE, 3 * HOUR)
 _FULFILMENT_DELAY = (2 * MINUTE, 30 * MINUTE)
 _CANCEL_AFTER = (10 * MINUTE, 2 * HOUR)
 _RETURN_AFTER = (1 * DAY, 5 * DAY)
@@ -108,9 +109,14 @@ class Fulfilment:
         for location_id in accepted.places():
             self._export(accepted, location_id, channel_system)
             picks = _STORE_PICK if PLACES[location_id].is_store else _WAREHOUSE_PICK
-            self._after(picks, (key, "pick", location_id), lambda place=location_id: self._ship(accepted, place, 0))
+            self._after(picks, (key, "pick", location_id), Kind.WORK, partial(self._ship, accepted, location_id, 0))
         if order.channel_id is not None and dice.random() < _CANCEL_CHANCE:
-            self._after(_CANCEL_AFTER, (key, "cancel"), lambda: self.cancel(accepted, "customer", is_restocked=True))
+            self._after(
+                _CANCEL_AFTER,
+                (key, "cancel"),
+                Kind.DEMAND,
+                lambda: self.cancel(accepted, "customer", is_restocked=True),
+            )
         return accepted
 
     def _export(self, accepted: OpenOrder, location_id: str, channel_system: str) -> None:
@@ -184,7 +190,8 @@ class Fulfilment:
                 self._after(
                     _RETURN_AFTER,
                     (accepted.key, "returned", location_id, line.line_id),
-                    lambda line=line: self.take_back(accepted, location_id, (line,)),
+                    Kind.DEMAND,
+                    partial(self.take_back, accepted, location_id, (line,)),
                 )
 
     def cancel(
@@ -291,11 +298,9 @@ class Fulfilment:
     def _draw(self, bounds: tuple[int, int], key: Sequence[object]) -> int:
         return self._world.dice(*key).randint(*bounds)
 
-    def _after(self, bounds: tuple[int, int], key: Sequence[object], action: object) -> None:
-        if not callable(action):
-            raise TypeError("an action is something to call")
+    def _after(self, bounds: tuple[int, int], key: Sequence[object], kind: Kind, action: Callable[[], object]) -> None:
         at = self._world.clock.seconds + self._draw(bounds, key)
-        self._world.schedule(at, Kind.WORK, action)
+        self._world.schedule(at, kind, action)
 
 
 def _taker(order: Order) -> str:

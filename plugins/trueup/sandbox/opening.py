@@ -14,6 +14,9 @@ from trueup.sandbox.places import CHANNELS, ERP, PLACES
 from trueup.sandbox.settings import WorldSettings
 
 _LOST_UNCOUNTED = 0.01  # share of the figures in the books that are above what lies on the shelf
+_ON_OFFER = 0.08  # share of the articles that are on offer: half of all demand, and little stock
+_ARRIVING = 0.06  # share that is sold out everywhere and comes with the first lorries of the morning
+_SCARCE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,12 @@ def policy_of(channel_id: str, article: Article) -> ListingPolicy:
 
 @dataclass(slots=True)
 class Opening:
-    """`popularity`: how often each article is wanted, relative to the others."""
+    """`popularity`: how often each article is wanted, relative to the others. `arriving`: sold out, on its way."""
 
     catalogue: Catalogue
     popularity: Mapping[str, float]
+    on_offer: frozenset[str]
+    arriving: frozenset[str]
     physical: dict[tuple[str, str], int] = field(default_factory=dict)
     _levels: dict[str, list[OpeningLevel]] = field(default_factory=dict)
     _listings: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -54,7 +59,13 @@ class Opening:
         ranks = list(catalogue.articles)
         dice.shuffle(ranks)
         popularity = {sku: 1.0 / (rank + 8) ** 0.9 for rank, sku in enumerate(ranks)}
-        opening = cls(catalogue, popularity)
+        dice.shuffle(ranks)
+        offers, arrivals = round(len(ranks) * _ON_OFFER), round(len(ranks) * _ARRIVING)
+        on_offer, arriving = frozenset(ranks[:offers]), frozenset(ranks[offers : offers + arrivals])
+        everything = sum(popularity.values())
+        popularity |= dict.fromkeys(on_offer, everything / max(1, offers))
+        popularity |= dict.fromkeys(arriving, everything * 0.35 / max(1, arrivals))
+        opening = cls(catalogue, popularity, on_offer, arriving)
         opening._fill_shelves(settings, dice)
         opening._write_books(settings, dice)
         opening._write_listings(settings, dice)
@@ -69,14 +80,20 @@ class Opening:
     def _fill_shelves(self, settings: WorldSettings, dice: random.Random) -> None:
         total = sum(self.popularity.values())
         for sku, weight in self.popularity.items():
-            demand_a_day = 900 * settings.intensity * weight / total
-            is_scarce = dice.random() < 0.3
+            demand_a_day = 6_000 * settings.intensity * (settings.skus / 500) * weight / total
+            is_scarce = dice.random() < _SCARCE
             for place in PLACES.values():
                 if place.system_id != ERP and not self._is_carried(place.system_id, sku, place.location_id, dice):
                     continue
-                share = {"WH-EAST": 2.0, "WH-WEST": 1.5}.get(place.location_id, 0.8)
-                plenty = 6 + int(demand_a_day * share * dice.uniform(1.5, 4.0))
-                self.physical[sku, place.location_id] = dice.randint(0, 5) if is_scarce else plenty
+                share = {"WH-EAST": 0.5, "WH-WEST": 0.3}.get(place.location_id, 0.1)
+                units = 6 + int(demand_a_day * share * dice.uniform(1.5, 4.0))
+                if sku in self.arriving:
+                    units = 0
+                elif sku in self.on_offer:
+                    units = int(demand_a_day * share * dice.uniform(0.1, 0.5))
+                elif is_scarce:
+                    units = dice.randint(0, 5)
+                self.physical[sku, place.location_id] = units
 
     def _is_carried(self, system_id: str, sku: str, location_id: str, dice: random.Random) -> bool:
         if all(article.sku != sku for article in self.catalogue.carried(system_id)):

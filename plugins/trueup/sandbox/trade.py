@@ -89,8 +89,8 @@ class Trade:
                 shown = front.shown(line.sku)
                 if shown is None:
                     continue
-                shown -= sold_here[line.sku]
-                free = max(0, truth.free(line.sku, channel.served_by) - sold_here[line.sku])
+                shown -= sold_here.get(line.sku, 0)
+                free = max(0, truth.free(line.sku, channel.served_by) - sold_here.get(line.sku, 0))
                 if shown < line.quantity:
                     self._refuse(visit.channel_id, line.sku, line.quantity, shown, free)
                     continue
@@ -134,7 +134,7 @@ class Trade:
         self._world.note("till_sale", receipt=reference, location_id=visit.location_id, lines=_told(taken))
         if dice.random() < _TILL_RETURN_CHANCE and visit.invoice is None:
             back = self._world.clock.seconds + dice.randint(1, 48) * HOUR
-            self._world.schedule(back, Kind.WORK, lambda: self.return_to_till(sale))
+            self._world.schedule(back, Kind.DEMAND, lambda: self.return_to_till(sale))
 
     def return_to_till(self, sale: TillSold) -> None:
         """A customer brings everything of a receipt back."""

@@ -45,7 +45,7 @@ class Due:
     at: int
     number: int
     kind: Kind = field(compare=False)
-    action: Callable[[], None] = field(compare=False)
+    action: Callable[[], object] = field(compare=False)
 
 
 class Header(TypedDict):
@@ -144,7 +144,7 @@ class World:
 
     # -- time ----------------------------------------------------------------------------------------------------
 
-    def schedule(self, at_seconds: int, kind: Kind, action: Callable[[], None]) -> None:
+    def schedule(self, at_seconds: int, kind: Kind, action: Callable[[], object]) -> None:
         """Do something at a second of the world (in the second shown now, if that is past)."""
         heapq.heappush(self._due, Due(max(at_seconds, self.clock.seconds), next(self._numbers), kind, action))
 
