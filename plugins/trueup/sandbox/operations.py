@@ -69,6 +69,7 @@ class Operations:
         units = min(quantity, max(0, self._world.truth.free_at(sku, location_id)))
         if units:
             self._world.truth.move(sku, location_id, -units)
+            self._world.remember(sku, "vanished", None, location_id=location_id, units=units)
             self._world.note("vanished", sku=sku, location_id=location_id, units=units)
         return units
 
@@ -148,3 +149,4 @@ class Operations:
             **header, kind=kind, sku=sku, location_id=location_id, delta=delta, reference=reference, memo=memo
         )
         self._world.post(moved)
+        self._world.remember(sku, kind.value, moved.recorded_at, location_id=location_id, units=delta)

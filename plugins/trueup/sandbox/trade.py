@@ -1,6 +1,6 @@
 """Carries out what people set out to do, against what the channels show and what is really there."""
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,6 @@ from trueup.sandbox.truth import LostSale, Oversold
 from trueup.sandbox.world import Kind, World
 
 CLOSING_HOUR = 20
-_FACTS_KEPT = 24
 _TILL_RETURN_CHANCE = 0.02
 _OFFLINE_TILL_CHANCE = 0.05
 _ORDER_NAMES: Mapping[str | None, tuple[str, int]] = {
@@ -40,7 +39,6 @@ class Trade:
         self._next_order = {channel_id: first for channel_id, (_, first) in _ORDER_NAMES.items()}
         self._next_receipt = 1
         self._missed: dict[str, int] = {}
-        self._facts: dict[str, deque[dict[str, object]]] = defaultdict(lambda: deque(maxlen=_FACTS_KEPT))
         self.sold_units: dict[str, int] = defaultdict(int)
         self.refused_visits: dict[str, int] = defaultdict(int)
         self.counts: dict[str, int] = defaultdict(int)
@@ -106,7 +104,9 @@ class Trade:
         self.fulfilment.accept(visit.key, order, channel.served_by)
         for sku, units in sold_here.items():
             self.sold_units[visit.channel_id] += units
-            self._note_fact(sku, "order", channel_id=visit.channel_id, order=order.name, units=units)
+            self._world.remember(
+                sku, "order", order.placed_at, channel_id=visit.channel_id, order=order.name, units=units
+            )
         self._world.note("order", order=order.name, channel_id=visit.channel_id, lines=_told(bought))
 
     def buy_at_till(self, visit: TillVisit) -> None:
@@ -119,7 +119,6 @@ class Trade:
                 if units == 0:
                     continue
                 self._world.truth.move(line.sku, visit.location_id, -units)
-                self._note_fact(line.sku, "till_sale", location_id=visit.location_id, units=units)
             taken.append(_order_line(f"{visit.key}-{index}", line, units))
         if not taken:
             return
@@ -130,6 +129,11 @@ class Trade:
         header = self._world.header("square", delay)
         sale = TillSold(**header, reference=reference, location_id=visit.location_id, lines=tuple(taken))
         self._world.post(sale)
+        for sold in taken:
+            if sold.sku is not None:
+                self._world.remember(
+                    sold.sku, "till_sale", sale.recorded_at, location_id=visit.location_id, units=sold.quantity
+                )
         self.sold_units[visit.location_id] += sum(line.quantity for line in taken if line.sku is not None)
         self._world.note("till_sale", receipt=reference, location_id=visit.location_id, lines=_told(taken))
         if dice.random() < _TILL_RETURN_CHANCE and visit.invoice is None:
@@ -171,7 +175,9 @@ class Trade:
         self.fulfilment.accept(call.key, order, ("WH-EAST",))
         for ordered in lines:
             if ordered.sku is not None:
-                self._note_fact(ordered.sku, "wholesale_order", order=order.name, units=ordered.quantity)
+                self._world.remember(
+                    ordered.sku, "wholesale_order", order.placed_at, order=order.name, units=ordered.quantity
+                )
         self._world.note("order", order=order.name, channel_id=None, lines=_told(lines))
 
     def _order(self, channel_id: str | None, lines: Iterable[OrderLine], country: str) -> Order:
@@ -201,19 +207,25 @@ class Trade:
     def _oversell(self, channel_id: str, order_name: str, line: OrderLine, shown: int, free: int) -> None:
         if line.sku is None:
             return
-        units = line.quantity - free
-        facts = tuple(dict(fact) for fact in self._facts[line.sku])
-        now = self._world.now()
-        self._world.truth.oversold.append(
-            Oversold(channel_id, order_name, line.line_id, line.sku, units, line.quantity, shown, free, now, facts)
+        world, units = self._world, line.quantity - free
+        world.truth.oversold.append(
+            Oversold(
+                channel_id,
+                order_name,
+                line.line_id,
+                line.sku,
+                units,
+                line.quantity,
+                shown,
+                free,
+                world.now(),
+                world.real_time(),
+                world.facts_about(line.sku),
+            )
         )
-        self._world.note(
+        world.note(
             "oversold", channel_id=channel_id, order=order_name, sku=line.sku, units=units, shown=shown, free=free
         )
-
-    def _note_fact(self, sku: str, kind: str, **facts: object) -> None:
-        now = self._world.now()
-        self._facts[sku].append({"kind": kind, "happened_at": now.isoformat(), **facts})
 
     # -- time ----------------------------------------------------------------------------------------------------
 

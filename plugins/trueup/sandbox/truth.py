@@ -1,13 +1,17 @@
 """What is really on the shelves and really promised. No vendor sees this; tests and reports do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Oversold:
-    """Units a channel sold that nobody had. `facts`: what had taken the stock and when each vendor wrote it down."""
+    """Units a channel sold that nobody had.
+
+    `facts`: what had changed the stock and the figure shown before, and when each vendor wrote it down.
+    `sold_at` is the world's time, `real_at` ours (epoch seconds), to set beside what a sync knew then.
+    """
 
     channel_id: str
     order_name: str
@@ -18,12 +22,16 @@ class Oversold:
     shown: int
     free: int
     sold_at: datetime
-    facts: tuple[dict[str, object], ...]
+    real_at: float
+    facts: tuple[Mapping[str, object], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LostSale:
-    """Units a customer wanted, that were there, and that the channel did not offer."""
+    """Units a customer wanted, that were there, and that the channel did not offer.
+
+    Each unit on a shelf counts once, however many customers are turned away over it: it could be sold once.
+    """
 
     channel_id: str
     sku: str

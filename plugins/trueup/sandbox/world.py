@@ -9,7 +9,7 @@ import heapq
 import itertools
 import random
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,7 +27,8 @@ from trueup.sandbox.settings import WorldSettings
 from trueup.sandbox.simulator import Book, Storefront
 from trueup.sandbox.truth import Truth
 
-_LOG_LENGTH = 200_000
+_DIARY_LENGTH = 200_000
+_FACTS_KEPT = 24
 
 
 class Kind(IntEnum):
@@ -84,7 +85,8 @@ class World:
         self._begin: Callable[[], None] = _nothing
         self._numbers = itertools.count(1)
         self._not_before: dict[tuple[str, str], int] = {}
-        self._diary: deque[Happening] = deque(maxlen=_LOG_LENGTH)
+        self._diary: deque[Happening] = deque(maxlen=_DIARY_LENGTH)
+        self._facts: dict[str, deque[Mapping[str, Any]]] = defaultdict(lambda: deque(maxlen=_FACTS_KEPT))
         self.truth = Truth()
         self.opening = Opening.of(settings)
         self.books: dict[str, StockBook] = {}
@@ -125,6 +127,7 @@ class World:
             self._numbers = itertools.count(1)
             self._not_before.clear()
             self._diary.clear()
+            self._facts.clear()
             self.opening = Opening.of(self.settings)
             self.truth = Truth(physical=dict(self.opening.physical))
             keepers = {place.system_id for place in PLACES.values()}
@@ -257,6 +260,23 @@ class World:
     def note_channel_write(self, channel_id: str, sku: str, before: int | None, after: int, by: str) -> None:
         """A channel's quantity was set: `by` "api" (whoever writes over its API) or "staff"."""
         self.note("channel_set", channel_id=channel_id, sku=sku, before=before, after=after, by=by)
+        self.remember(sku, "channel_set", channel_id=channel_id, before=before, after=after, by=by)
+
+    def remember(self, sku: str, kind: str, recorded_at: datetime | None = None, **more: object) -> None:
+        """Keep what has changed an article's free stock, or a figure shown: the facts behind an oversell.
+
+        `recorded_at`: when a vendor's books have it (world's time), None where they never will by themselves.
+        """
+        told = {"kind": kind, "happened_at": self.now(), "real_at": self._real_clock(), "recorded_at": recorded_at}
+        self._facts[sku].append(told | more)
+
+    def facts_about(self, sku: str) -> tuple[Mapping[str, Any], ...]:
+        """The last facts remembered, oldest first."""
+        return tuple(self._facts[sku])
+
+    def real_time(self) -> float:
+        """Our clock, epoch seconds."""
+        return self._real_clock()
 
     def diary(self, after: int = 0) -> list[Happening]:
         """What happened, oldest first, from behind a sequence number on."""
