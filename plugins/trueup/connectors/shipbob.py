@@ -120,7 +120,12 @@ class ShipBobConnector:
             if link in seen:
                 raise Transient(f"{_SYSTEM}, {path}: the same page was announced twice; read again from the start")
             seen.add(link)
-            answer = self._client.request("GET", link, params=asked if link == path else None)
+            is_first = link == path
+            answer = self._client.request(
+                "GET", link, params=asked if is_first else None, accept=() if is_first else (400,)
+            )
+            if answer.status == 400:
+                raise Transient(f"{_SYSTEM}, {path}: refused the link to its own next page; read again from the start")
             link = _next_link(answer)
             yield page(
                 items_of(answer, "items", _SYSTEM),
