@@ -128,7 +128,6 @@ class ShipBobOrders:
             "shipping_terms": {"carrier_type": "Parcel", "payment_term": "Prepaid"},
             "tags": [],
             "gift_message": None,
-            "retailer_program_data": None,
         }
 
     def shipment(self, kept: Kept, shipment: Shipment) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from trueup.sandbox.square.identifiers import timestamp
 
 _TILL: Final = {"name": "Square Point of Sale"}
 _SHOP: Final = {"name": "Square Online"}
+_MAX_REFERENCE: Final = 40
 LineKey = tuple[str, str]
 """(ship-from location or empty, line uid)."""
 
@@ -90,7 +91,7 @@ class SquareOrders:
             {
                 "id": f"SQORDR{number:018d}",
                 "location_id": location,
-                "reference_id": reference,
+                "reference_id": reference[:_MAX_REFERENCE],
                 "source": _TILL,
                 "returns": [returned],
                 "created_at": moment,
@@ -121,7 +122,7 @@ class SquareOrders:
             {
                 "id": f"SQORDR{number:018d}",
                 "location_id": location,
-                "reference_id": reference,
+                "reference_id": reference[:_MAX_REFERENCE],
                 "source": dict(source),
                 "line_items": items,
                 "created_at": timestamp(entry.happened_at),

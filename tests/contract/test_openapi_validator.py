@@ -1,0 +1,124 @@
+"""The validator itself: what it must see. A check that cannot fail would let every simulator pass."""
+
+import copy
+from typing import Any
+
+import pytest
+from tests.contract.openapi import read_spec, validate_exchange
+
+_THING: dict[str, Any] = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {
+        "id": {"type": "string"},
+        "note": {"type": "string", "nullable": True},
+        "kind": {"oneOf": [{"$ref": "#/components/schemas/Round"}, {"$ref": "#/components/schemas/Square"}]},
+        "made_at": {"type": "string", "format": "date-time"},
+    },
+}
+_DOCUMENT: dict[str, Any] = {
+    "openapi": "3.0.0",
+    "servers": [{"url": "https://{account}.example.com/rest"}],
+    "paths": {
+        "/thing/{id}": {
+            "get": {
+                "parameters": [
+                    {"in": "query", "name": "limit", "schema": {"type": "integer"}},
+                    {"in": "header", "name": "Prefer", "required": True, "schema": {"enum": ["transient"]}},
+                ],
+                "responses": {
+                    "200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}}
+                },
+            }
+        },
+        "/thing": {
+            "post": {
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}},
+                },
+                "responses": {"204": {"description": "made"}},
+            }
+        },
+    },
+    "components": {
+        "schemas": {
+            "Thing": _THING,
+            "Round": {"type": "object", "properties": {"radius": {"type": "number"}}},
+            "Square": {"type": "object", "properties": {"side": {"type": "number"}, "radius": {"type": "number"}}},
+        }
+    },
+}
+
+
+def problems(method: str, path: str, request: object, status: int, response: object, **more: Any) -> list[str]:  # noqa: ANN401
+    return validate_exchange(
+        read_spec("test", copy.deepcopy(_DOCUMENT)), method, path, request, status, response, **more
+    )
+
+
+def test_an_exchange_that_keeps_the_contract_has_no_problems() -> None:
+    """`nullable` of OAS 3.0, a variant that fits two, and the server's path are all right."""
+    thing = {"id": "1", "note": None, "kind": {"radius": 2.5}, "made_at": "2026-10-05T09:00:00Z"}
+    assert problems("GET", "/rest/thing/1", None, 200, thing, query="limit=5", headers={"prefer": "transient"}) == []
+    assert problems("POST", "/rest/thing", thing, 204, None) == []
+
+
+@pytest.mark.parametrize(
+    ("response", "told"),
+    [
+        ({"note": "x"}, "'id' is a required property"),
+        ({"id": 1}, "is not of type 'string'"),
+        ({"id": None}, "is not of type 'string'"),
+        ({"id": "1", "renamed": "x"}, "'renamed' was unexpected"),
+        ({"id": "1", "kind": {"depth": 1}}, "is not valid under any"),
+        ({"id": "1", "made_at": "yesterday"}, "is not a 'date-time'"),
+        ({"id": "1", "made_at": "2026-10-05T09:00:00"}, "is not a 'date-time'"),
+    ],
+)
+def test_an_answer_that_breaks_the_contract_is_named(response: object, told: str) -> None:
+    """Missing, mistyped and renamed fields are what a changed contract looks like."""
+    found = problems("GET", "/rest/thing/1", None, 200, response)
+    assert len(found) == 1
+    assert told in found[0]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"query": "limit=many"}, "'limit' is no integer"),
+        ({"query": "page=2"}, "'page' is not in the contract"),
+        ({"headers": {}}, "header 'Prefer' is required"),
+        ({"headers": {"prefer": "respond-async"}}, "header 'Prefer' is none of"),
+    ],
+)
+def test_a_request_that_breaks_the_contract_is_named(more: dict[str, Any], told: str) -> None:
+    """A connector may send only what the vendor lists."""
+    found = problems("GET", "/rest/thing/1", None, 200, {"id": "1"}, **more)
+    assert len(found) == 1
+    assert told in found[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/rest/other", 200), ("DELETE", "/rest/thing/1", 200), ("GET", "/thing/1", 200)],
+)
+def test_an_operation_that_is_not_in_the_contract_is_named(method: str, path: str, status: int) -> None:
+    """A path that the vendor does not have would only ever work against the sandbox."""
+    assert problems(method, path, None, status, None) != []
+
+
+def test_a_success_that_the_contract_does_not_know_is_named() -> None:
+    """An undocumented 2xx is made up; an undocumented error says nothing either way."""
+    assert problems("GET", "/rest/thing/1", None, 202, None) != []
+    assert problems("GET", "/rest/thing/1", None, 503, None) == []
+
+
+def test_a_field_renamed_in_the_contract_is_seen_in_both_directions() -> None:
+    """The old name becomes unknown, and the new one is missing where it is required."""
+    changed = copy.deepcopy(_DOCUMENT)
+    schema = changed["components"]["schemas"]["Thing"]
+    schema["properties"]["number"] = schema["properties"].pop("id")
+    schema["required"] = ["number"]
+    found = validate_exchange(read_spec("test", changed), "GET", "/rest/thing/1", None, 200, {"id": "1"})
+    assert len(found) == 2
