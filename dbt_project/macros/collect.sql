@@ -1,0 +1,226 @@
+{#-
+What else a change reaches: written to staging.touched_keys just before the model that recomputes it.
+
+Each runs in the transaction of its model. A build that recomputes everything needs none of it.
+-#}
+
+{#- Items whose code or barcode is that of a changed item, and those that claim the same product. -#}
+{% macro collect_items_to_resolve() %}
+    {%- set build = build_state() -%}
+    {%- if is_incremental() and not build.is_full -%}
+    analyze staging.touched_keys;
+    insert into staging.touched_keys (build_id, kind, key)
+    with codes as (
+        {{ touched("code", build.since) }}
+    ),
+
+    gtins as (
+        {{ touched("gtin", build.since) }}
+    ),
+
+    reached as (
+        select items.key
+        from ({{ touched("item", build.since) }}) as items
+        union
+        select source_items.system_id || '|' || source_items.source_item_id
+        from codes
+        inner join {{ ref("int_source_items") }} as source_items on codes.key = source_items.code_key
+        union
+        select source_items.system_id || '|' || source_items.source_item_id
+        from gtins
+        inner join {{ ref("int_source_items") }} as source_items on gtins.key = source_items.gtin_key
+        union
+        select source_items.system_id || '|' || source_items.source_item_id
+        from codes
+        inner join {{ source("governance", "sku_aliases") }} as aliases on codes.key = lower(trim(aliases.sku))
+        inner join {{ ref("int_source_items") }} as source_items
+            on aliases.system_id = source_items.system_id and lower(trim(aliases.source_sku)) = source_items.code_key
+    ),
+
+    claims as (
+        select
+            item_skus.system_id,
+            item_skus.candidate_sku
+        from reached
+        inner join {{ this }} as item_skus
+            on
+                item_skus.system_id = split_part(reached.key, '|', 1)
+                and item_skus.source_item_id = substr(reached.key, length(split_part(reached.key, '|', 1)) + 2)
+        where item_skus.candidate_sku is not null
+        union
+        select
+            item_skus.system_id,
+            products.sku
+        from codes
+        inner join {{ ref("products") }} as products on codes.key = lower(products.sku)
+        inner join {{ this }} as item_skus on products.sku = item_skus.candidate_sku
+        union
+        select
+            item_skus.system_id,
+            products.sku
+        from gtins
+        inner join {{ ref("products") }} as products on gtins.key = ltrim(products.gtin, '0')
+        inner join {{ this }} as item_skus on products.sku = item_skus.candidate_sku
+    )
+
+    select distinct
+        {{ build.build_id }},
+        'resolve',
+        found.key
+    from (
+        select reached.key
+        from reached
+        union
+        select item_skus.system_id || '|' || item_skus.source_item_id
+        from claims
+        inner join {{ this }} as item_skus
+            on claims.system_id = item_skus.system_id and claims.candidate_sku = item_skus.candidate_sku
+    ) as found
+    {%- endif -%}
+{% endmacro %}
+
+{#- SKUs whose stock level a changed level, movement, identity or sweep can have changed. -#}
+{% macro collect_stock_skus() %}
+    {%- set build = build_state() -%}
+    {%- set newly_swept = build_scopes("stock_levels") | selectattr("is_newly_swept") | map(attribute="system_id") | list -%}
+    {%- if is_incremental() and not build.is_full -%}
+    analyze staging.touched_keys;
+    insert into staging.touched_keys (build_id, kind, key)
+    select distinct
+        {{ build.build_id }},
+        'stock_sku',
+        found.key
+    from (
+        select skus.key
+        from ({{ touched("sku", build.since) }}) as skus
+        union all
+        select item_skus.sku as key
+        from ({{ touched("stock_item", build.since) }}) as stock_items
+        inner join {{ ref("int_item_skus") }} as item_skus
+            on
+                item_skus.system_id = split_part(stock_items.key, '|', 1)
+                and item_skus.source_stock_item_id
+                = substr(stock_items.key, length(split_part(stock_items.key, '|', 1)) + 2)
+        where item_skus.sku is not null
+        {%- if newly_swept %}
+        union all
+        -- A sweep says nothing new but where something moved since the record was made.
+        select item_skus.sku as key
+        from {{ ref("int_source_stock") }} as source_stock
+        inner join {{ ref("int_movements") }} as movements
+            on
+                source_stock.system_id = movements.system_id
+                and source_stock.source_item_id = movements.source_item_id
+                and source_stock.source_location_id = movements.source_location_id
+                and source_stock.occurred_at < movements.occurred_at
+        inner join {{ ref("int_item_skus") }} as item_skus
+            on
+                source_stock.system_id = item_skus.system_id
+                and source_stock.source_item_id = item_skus.source_stock_item_id
+        where
+            source_stock.is_current
+            and item_skus.sku is not null
+            and source_stock.system_id in ('{{ newly_swept | join("', '") }}')
+        {%- endif %}
+    ) as found
+    {%- endif -%}
+{% endmacro %}
+
+{#- Orders, by the name everybody calls them, whose reservations may have changed. -#}
+{% macro collect_order_names() %}
+    {%- set build = build_state() -%}
+    {%- set newly_swept = build_scopes("stock_levels") | selectattr("is_newly_swept") | list -%}
+    {%- if is_incremental() and not build.is_full -%}
+    analyze staging.touched_keys;
+    insert into staging.touched_keys (build_id, kind, key)
+    select distinct
+        {{ build.build_id }},
+        'order_name',
+        found.key
+    from (
+        -- A shipment names the order that it was made from.
+        select order_lines.order_name as key
+        from ({{ touched("order_id", build.since) }}) as orders
+        inner join {{ ref("int_order_lines") }} as order_lines
+            on
+                order_lines.system_id = split_part(orders.key, '|', 1)
+                and order_lines.order_id = substr(orders.key, length(split_part(orders.key, '|', 1)) + 2)
+        union all
+        -- An item that is another product now.
+        select order_lines.order_name as key
+        from ({{ touched("item_sku", build.since) }}) as items
+        inner join {{ ref("int_order_lines") }} as order_lines
+            on
+                order_lines.system_id = split_part(items.key, '|', 1)
+                and order_lines.source_item_id = substr(items.key, length(split_part(items.key, '|', 1)) + 2)
+        union all
+        -- A line that names a code, not an item.
+        select order_lines.order_name as key
+        from ({{ touched("code", build.since) }}) as codes
+        inner join {{ ref("int_order_lines") }} as order_lines on codes.key = order_lines.code_key
+        union all
+        -- A shipment that an order tells of counts once the stock level is at least as new.
+        select reservations.order_name as key
+        from {{ this }} as reservations
+        where
+            reservations.status = 'open'
+            {%- if not newly_swept %}
+            and reservations.sku in ({{ touched("stock_sku", build.since) }})
+            {%- endif %}
+    ) as found
+    where found.key is not null
+    {%- endif -%}
+{% endmacro %}
+
+{#- SKUs whose available-to-sell may have changed beyond those of changed stock, reservations and products. -#}
+{% macro collect_position_skus() %}
+    {%- set build = build_state() -%}
+    {%- if is_incremental() and not build.is_full and not build.is_marts_full -%}
+    insert into staging.touched_keys (build_id, kind, key)
+    select distinct
+        {{ build.build_id }},
+        'position',
+        item_skus.sku
+    from ({{ touched("stock_item", build.since) }}) as stock_items
+    inner join {{ ref("int_item_skus") }} as item_skus
+        on
+            item_skus.system_id = split_part(stock_items.key, '|', 1)
+            and item_skus.source_stock_item_id
+            = substr(stock_items.key, length(split_part(stock_items.key, '|', 1)) + 2)
+    -- A channel that shows gross stock is written its own allocations on top.
+    inner join {{ source("governance", "channels") }} as channels
+        on item_skus.system_id = channels.system_id and channels.shows = 'on_hand'
+    where item_skus.sku is not null;
+    analyze staging.touched_keys
+    {%- endif -%}
+{% endmacro %}
+
+{#- SKUs to compare with what the channels show: changed positions and listings, and every difference that is open. -#}
+{% macro collect_difference_skus() %}
+    {%- set build = build_state() -%}
+    {%- if is_incremental() and not build.is_full and not build.is_marts_full -%}
+    insert into staging.touched_keys (build_id, kind, key)
+    select distinct
+        {{ build.build_id }},
+        'difference',
+        found.key
+    from (
+        select item_skus.sku as key
+        from ({{ touched("stock_item", build.since) }}) as stock_items
+        inner join {{ ref("int_item_skus") }} as item_skus
+            on
+                item_skus.system_id = split_part(stock_items.key, '|', 1)
+                and item_skus.source_stock_item_id
+                = substr(stock_items.key, length(split_part(stock_items.key, '|', 1)) + 2)
+        inner join {{ source("governance", "channels") }} as channels on item_skus.system_id = channels.system_id
+        union all
+        select skus.key
+        from ({{ touched("sku", build.since) }}) as skus
+        union all
+        select differences.sku as key
+        from {{ this }} as differences
+    ) as found
+    where found.key is not null;
+    analyze staging.touched_keys
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,104 @@
+{#-
+CTEs that leave in `newest` the rows of each touched key's current version and, where it is another one, of the version
+that was landed last.
+
+Current is the version observed last on the source's clock, never the one that arrived last. A sweep confirms the
+version that was landed last when it ended: that one was still true when the sweep began. Of versions observed in the
+same second the greater tie_rank counts (staging says which error would be the safer one), then the content's hash.
+
+`columns`: what the staging models give beyond record_columns(), tie_rank included.
+-#}
+{% macro newest_versions(stream, staging_models, columns) %}
+{%- set build = build_state() -%}
+{%- set scopes = build_scopes(stream) -%}
+{%- set is_part = is_incremental() and not build.is_full -%}
+{%- set names = [
+    "system_id", "record_id", "source_key", "occurred_at", "received_at", "correlation_id", "payload_hash",
+    "is_deleted", "tie_rank",
+] + columns -%}
+sweeps as (
+    {{ sweeps(scopes) }}
+),
+
+fresh as (
+    {%- for model in staging_models %}
+    select {{ names | join(", ") }}
+    from {{ ref(model) }}
+    where {{ in_scope(scopes, not is_part) }}
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
+),
+
+{%- if is_part %}
+
+touched_source_keys as (
+    select distinct system_id, source_key
+    from fresh
+    {%- if scopes | selectattr("is_newly_swept") | list %}
+    union
+    select system_id, source_key
+    from {{ this }}
+    where is_current <> is_newest
+    {%- endif %}
+),
+
+versions as (
+    select {{ names | join(", ") }}
+    from fresh
+    union all
+    select {% for name in names %}held.{{ name }}{{ ", " if not loop.last }}{% endfor %}
+    from touched_source_keys
+    inner join {{ this }} as held
+        on touched_source_keys.system_id = held.system_id and touched_source_keys.source_key = held.source_key
+    where not exists (
+        select 1
+        from fresh
+        where fresh.system_id = held.system_id and fresh.record_id = held.record_id
+    )
+),
+{%- else %}
+
+versions as (
+    select {{ names | join(", ") }}
+    from fresh
+),
+{%- endif %}
+
+confirmed as (
+    select
+        versions.*,
+        sweeps.swept_as_of,
+        max(versions.record_id) over (partition by versions.system_id, versions.source_key) as newest_record_id,
+        max(versions.record_id) filter (where versions.received_at <= sweeps.swept_at)
+            over (partition by versions.system_id, versions.source_key) as confirmed_record_id
+    from versions
+    left join sweeps on versions.system_id = sweeps.system_id
+),
+
+judged as (
+    select
+        confirmed.*,
+        first_value(confirmed.record_id) over (
+            partition by confirmed.system_id, confirmed.source_key
+            order by
+                case
+                    when confirmed.record_id = confirmed.confirmed_record_id
+                        then greatest(confirmed.occurred_at, confirmed.swept_as_of)
+                    else confirmed.occurred_at
+                end desc,
+                confirmed.tie_rank desc,
+                confirmed.payload_hash desc nulls last,
+                confirmed.record_id desc
+        ) as current_record_id
+    from confirmed
+),
+
+newest as (
+    select
+        {{ names | join(",\n        ") }},
+        record_id = current_record_id as is_current,
+        record_id = newest_record_id as is_newest
+    from judged
+    where record_id in (current_record_id, newest_record_id)
+)
+{%- endmacro %}

@@ -1,0 +1,65 @@
+{{ config(
+    materialized="incremental",
+    incremental_strategy="ledger",
+    on_schema_change="fail",
+    unique_key=["sku"],
+    replaces={"touched": "code", "by": "lower(held.sku)"},
+    touches={"position": "row.sku"},
+    indexes=[
+        {"columns": ["sku"], "unique": true},
+        {"columns": ["lower(sku)"]},
+        {"columns": ["ltrim(gtin, '0')"]},
+        {"columns": ["build_id"]},
+    ],
+) }}
+
+{%- set build = build_state() %}
+
+with source_items as (
+    select * from {{ ref("int_source_items") }}
+),
+
+systems as (
+    select * from {{ source("governance", "systems") }}
+),
+
+-- The ERP is the master: what it does not know is not a product, and what it does not stock is not one of ours to sell.
+mastered as (
+    select
+        source_items.source_sku as sku,
+        source_items.title,
+        source_items.category,
+        source_items.gtin,
+        source_items.is_active,
+        source_items.system_id as source_system_id,
+        row_number() over (
+            partition by source_items.source_sku
+            order by source_items.is_active desc, source_items.system_id asc, source_items.source_item_id asc
+        ) as preference
+    from source_items
+    inner join systems on source_items.system_id = systems.system_id
+    where
+        systems.role = 'erp'
+        and source_items.is_current
+        and not source_items.is_deleted
+        and source_items.is_stocked
+        and source_items.source_sku is not null
+        {%- if is_incremental() and not build.is_full %}
+        and source_items.code_key in ({{ touched("code", build.since) }})
+        {%- endif %}
+),
+
+final as (
+    select
+        sku,
+        title,
+        category,
+        gtin,
+        is_active,
+        source_system_id,
+        {{ build.build_id }}::bigint as build_id
+    from mastered
+    where preference = 1
+)
+
+select * from final

@@ -1,0 +1,22 @@
+{{ config(materialized="view") }}
+
+with item_skus as (
+    select * from {{ ref("int_item_skus") }}
+),
+
+final as (
+    select
+        system_id,
+        source_item_id,
+        source_sku,
+        sku,
+        match_rule,
+        classification,
+        is_active,
+        record_id,
+        correlation_id,
+        build_id
+    from item_skus
+)
+
+select * from final

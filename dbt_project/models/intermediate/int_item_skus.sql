@@ -1,0 +1,198 @@
+{{ config(
+    unique_key=["system_id", "source_item_id"],
+    replaces={"touched": "resolve", "by": "held.system_id || '|' || held.source_item_id"},
+    touches={
+        "item_sku": "row.system_id || '|' || row.source_item_id",
+        "sku": "row.sku",
+    },
+    indexes=[
+        {"columns": ["system_id", "source_item_id"], "unique": true},
+        {"columns": ["system_id", "source_stock_item_id"]},
+        {"columns": ["sku"]},
+        {"columns": ["system_id", "candidate_sku"]},
+        {"columns": ["build_id"]},
+    ],
+    pre_hook="{{ collect_items_to_resolve() }}",
+) }}
+
+{%- set build = build_state() %}
+
+with source_items as (
+    select * from {{ ref("int_source_items") }}
+),
+
+products as (
+    select * from {{ ref("products") }}
+),
+
+aliases as (
+    select * from {{ source("governance", "sku_aliases") }}
+),
+
+non_stock_codes as (
+    select * from {{ source("governance", "non_stock_codes") }}
+),
+
+items as (
+    select distinct on (source_items.system_id, source_items.source_item_id)
+        source_items.system_id,
+        source_items.source_item_id,
+        source_items.source_stock_item_id,
+        source_items.source_sku,
+        source_items.code_key,
+        source_items.gtin,
+        source_items.gtin_key,
+        source_items.is_active,
+        source_items.is_stocked,
+        source_items.record_id,
+        source_items.received_at,
+        source_items.correlation_id
+    from source_items
+    where
+        source_items.is_current
+        and not source_items.is_deleted
+        and source_items.source_item_id <> ''
+        {%- if is_incremental() and not build.is_full %}
+        and source_items.system_id || '|' || source_items.source_item_id in ({{ touched("resolve", build.since) }})
+        {%- endif %}
+    order by source_items.system_id asc, source_items.source_item_id asc, source_items.record_id desc
+),
+
+-- Every product that a rule would take, by rule; the first rule with any decides.
+matches as (
+    select
+        items.system_id,
+        items.source_item_id,
+        1 as rule_order,
+        'exact_sku' as match_rule,
+        products.sku
+    from items
+    inner join products on items.source_sku = products.sku
+    union all
+    select
+        items.system_id,
+        items.source_item_id,
+        2 as rule_order,
+        'exact_sku' as match_rule,
+        products.sku
+    from items
+    inner join products on items.code_key = lower(products.sku) and items.source_sku <> products.sku
+    union all
+    select
+        items.system_id,
+        items.source_item_id,
+        3 as rule_order,
+        'gtin' as match_rule,
+        products.sku
+    from items
+    inner join products on items.gtin_key = ltrim(products.gtin, '0')
+    union all
+    select
+        items.system_id,
+        items.source_item_id,
+        4 as rule_order,
+        'alias_file' as match_rule,
+        products.sku
+    from items
+    inner join aliases on items.system_id = aliases.system_id and items.code_key = lower(trim(aliases.source_sku))
+    inner join products on aliases.sku = products.sku
+),
+
+counted as (
+    select
+        system_id,
+        source_item_id,
+        rule_order,
+        match_rule,
+        min(sku) as sku,
+        count(distinct sku) as match_count
+    from matches
+    group by system_id, source_item_id, rule_order, match_rule
+),
+
+first_found as (
+    select distinct on (system_id, source_item_id)
+        system_id,
+        source_item_id,
+        rule_order,
+        match_rule,
+        sku,
+        match_count
+    from counted
+    order by system_id asc, source_item_id asc, rule_order asc
+),
+
+-- The first rule that finds any product decides. Where it finds two, only the tenant's own word (the alias file) can.
+candidates as (
+    select
+        items.*,
+        first_found.rule_order is not null as has_match,
+        case when first_found.match_count = 1 then first_found.sku else declared.sku end as candidate_sku,
+        case when first_found.match_count = 1 then first_found.match_rule else declared.match_rule end as candidate_rule,
+        case when first_found.match_count = 1 then first_found.rule_order else declared.rule_order end as rule_order
+    from items
+    left join first_found
+        on items.system_id = first_found.system_id and items.source_item_id = first_found.source_item_id
+    left join counted as declared
+        on
+            items.system_id = declared.system_id
+            and items.source_item_id = declared.source_item_id
+            and declared.rule_order = 4
+),
+
+-- Two live items of one system that claim one product: the better evidence has it; equal evidence is nobody's.
+ranked as (
+    select
+        candidates.*,
+        min(case when candidates.is_active then candidates.rule_order else candidates.rule_order + 10 end) over (
+            partition by candidates.system_id, candidates.candidate_sku
+        ) as best_order,
+        case when candidates.is_active then candidates.rule_order else candidates.rule_order + 10 end as own_order
+    from candidates
+),
+
+claimed as (
+    select
+        ranked.*,
+        count(*) filter (where ranked.own_order = ranked.best_order) over (
+            partition by ranked.system_id, ranked.candidate_sku
+        ) as claim_count
+    from ranked
+),
+
+final as (
+    select
+        claimed.system_id,
+        claimed.source_item_id,
+        claimed.source_stock_item_id,
+        claimed.source_sku,
+        claimed.gtin,
+        claimed.candidate_sku,
+        case
+            when claimed.candidate_sku is not null and claimed.own_order = claimed.best_order and claimed.claim_count = 1
+                then claimed.candidate_sku
+        end as sku,
+        case
+            when claimed.candidate_sku is null and claimed.has_match then 'ambiguous'
+            when claimed.candidate_sku is null then 'unmatched'
+            when claimed.own_order = claimed.best_order and claimed.claim_count = 1 then claimed.candidate_rule
+            else 'ambiguous'
+        end as match_rule,
+        -- What is no article needs no product: the tenant's list says so, or the system that keeps it does.
+        coalesce(
+            (
+                select min(non_stock_codes.classification)
+                from non_stock_codes
+                where claimed.source_sku ~* ('^(' || non_stock_codes.pattern || ')$')
+            ),
+            case when not claimed.is_stocked then 'not_stocked' end
+        ) as classification,
+        claimed.is_active,
+        claimed.record_id,
+        claimed.received_at,
+        claimed.correlation_id,
+        {{ build.build_id }}::bigint as build_id
+    from claimed
+)
+
+select * from final

@@ -1,0 +1,347 @@
+{{ config(
+    materialized="incremental",
+    incremental_strategy="ledger",
+    on_schema_change="fail",
+    unique_key=["sku", "channel"],
+    replaces={"touched": "position", "by": "held.sku"},
+    touches={"difference": "row.sku"},
+    indexes=[
+        {"columns": ["sku", "channel"], "unique": true},
+        {"columns": ["build_id"]},
+    ],
+    pre_hook="{{ collect_position_skus() }}",
+) }}
+
+-- depends_on: {{ ref("int_item_skus") }}
+{%- set build = build_state() %}
+{%- set is_part = is_incremental() and not build.is_full and not build.is_marts_full %}
+
+with products as (
+    select
+        sku,
+        category
+    from {{ ref("products") }}
+    {%- if is_part %}
+    where sku in ({{ touched("position", build.since) }})
+    {%- endif %}
+),
+
+stock_levels as (
+    select * from {{ ref("stock_levels") }}
+    {%- if is_part %}
+    where sku in ({{ touched("position", build.since) }})
+    {%- endif %}
+),
+
+reservations as (
+    select * from {{ ref("reservations") }}
+    where
+        status = 'open'
+        {%- if is_part %}
+        and sku in ({{ touched("position", build.since) }})
+        {%- endif %}
+),
+
+listings as (
+    select * from {{ ref("channel_listings") }}
+),
+
+channels as (
+    select * from {{ source("governance", "channels") }}
+),
+
+channel_locations as (
+    select * from {{ source("governance", "channel_locations") }}
+),
+
+channel_rules as (
+    select * from {{ source("governance", "channel_rules") }}
+),
+
+---------------------------------------------------------------- rules: the most specific one that says a term gives it
+-- Within one channel the rule declared first wins among equals.
+ordered_rules as (
+    select
+        rule_id,
+        channel,
+        category,
+        sku,
+        safety_stock_quantity,
+        buffer_quantity,
+        share,
+        cap_quantity,
+        case when rule_id ~ '\.[0-9]+$' then substring(rule_id from '[0-9]+$')::integer else 0 end as position
+    from channel_rules
+),
+
+{%- set terms = {
+    "safety_stock": "safety_stock_quantity", "buffer": "buffer_quantity", "share": "share", "cap": "cap_quantity",
+} %}
+scoped_rules as (
+    select
+        channel,
+        category,
+        sku
+        {%- for term, column in terms.items() %},
+        (array_agg({{ column }} order by position asc) filter (where {{ column }} is not null))[1] as {{ column }},
+        (array_agg(rule_id order by position asc) filter (where {{ column }} is not null))[1] as {{ term }}_rule_id
+        {%- endfor %}
+    from ordered_rules
+    group by channel, category, sku
+),
+
+channel_terms as (
+    select
+        channels.channel,
+        channels.shows
+        {%- for term, column in terms.items() %},
+        coalesce(of_channel.{{ column }}, of_all.{{ column }}) as {{ column }},
+        coalesce(of_channel.{{ term }}_rule_id, of_all.{{ term }}_rule_id) as {{ term }}_rule_id
+        {%- endfor %}
+    from channels
+    left join scoped_rules as of_channel
+        on channels.channel = of_channel.channel and of_channel.category is null and of_channel.sku is null
+    left join scoped_rules as of_all
+        on of_all.channel is null and of_all.category is null and of_all.sku is null
+),
+
+ruled as (
+    select
+        products.sku,
+        products.category,
+        channel_terms.channel,
+        channel_terms.shows
+        {%- for term, column in terms.items() %},
+        coalesce(of_sku.{{ column }}, of_category.{{ column }}, channel_terms.{{ column }}) as {{ column }},
+        coalesce(of_sku.{{ term }}_rule_id, of_category.{{ term }}_rule_id, channel_terms.{{ term }}_rule_id)
+            as {{ term }}_rule_id
+        {%- endfor %}
+    from products
+    cross join channel_terms
+    left join scoped_rules as of_sku on channel_terms.channel = of_sku.channel and products.sku = of_sku.sku
+    left join scoped_rules as of_category
+        on channel_terms.channel = of_category.channel and products.category = of_category.category
+),
+
+---------------------------------------------------------------- stock and what holds it
+assigned as (
+    select
+        sku,
+        location_id,
+        sum(quantity)::integer as reserved_quantity,
+        max(received_at) as received_at,
+        (array_agg(correlation_id order by received_at desc, reservation_id desc))[1] as correlation_id
+    from reservations
+    where location_id is not null
+    group by sku, location_id
+),
+
+-- An order that nobody routed yet may take from any place that serves its channel, the ERP's own from any at all.
+unassigned as (
+    select
+        reservations.sku,
+        channels.channel,
+        sum(reservations.quantity)::integer as quantity,
+        max(reservations.received_at) as received_at,
+        (array_agg(reservations.correlation_id order by reservations.received_at desc, reservations.reservation_id desc))[1]
+            as correlation_id
+    from reservations
+    cross join channels
+    where
+        reservations.location_id is null
+        and (
+            reservations.channel is null
+            or reservations.channel = channels.channel
+            or exists (
+                select 1
+                from channel_locations as theirs
+                inner join channel_locations as ours on theirs.location_id = ours.location_id
+                where theirs.channel = reservations.channel and ours.channel = channels.channel
+            )
+        )
+    group by reservations.sku, channels.channel
+),
+
+-- A reservation at a place holds something even where no level is known.
+placed as (
+    select
+        coalesce(stock_levels.sku, assigned.sku) as sku,
+        coalesce(stock_levels.location_id, assigned.location_id) as location_id,
+        coalesce(stock_levels.on_hand_quantity, 0) as on_hand_quantity,
+        coalesce(stock_levels.damaged_quantity, 0) as damaged_quantity,
+        coalesce(stock_levels.quality_control_quantity, 0) as quality_control_quantity,
+        coalesce(assigned.reserved_quantity, 0) as reserved_quantity,
+        stock_levels.source_system_id,
+        stock_levels.as_of,
+        stock_levels.record_id,
+        greatest(stock_levels.received_at, assigned.received_at) as received_at,
+        case
+            when stock_levels.received_at is null or assigned.received_at > stock_levels.received_at
+                then assigned.correlation_id
+            else stock_levels.correlation_id
+        end as correlation_id
+    from stock_levels
+    full outer join assigned
+        on stock_levels.sku = assigned.sku and stock_levels.location_id = assigned.location_id
+),
+
+served as (
+    select
+        ruled.sku,
+        ruled.channel,
+        placed.location_id,
+        placed.on_hand_quantity,
+        placed.damaged_quantity,
+        placed.quality_control_quantity,
+        placed.on_hand_quantity - placed.damaged_quantity - placed.quality_control_quantity as sellable_quantity,
+        placed.reserved_quantity,
+        ruled.safety_stock_quantity,
+        greatest(
+            placed.on_hand_quantity - placed.damaged_quantity - placed.quality_control_quantity
+            - placed.reserved_quantity - ruled.safety_stock_quantity,
+            0
+        ) as free_quantity,
+        placed.source_system_id,
+        placed.as_of,
+        placed.record_id,
+        placed.received_at,
+        placed.correlation_id
+    from ruled
+    inner join channel_locations on ruled.channel = channel_locations.channel
+    inner join placed on ruled.sku = placed.sku and channel_locations.location_id = placed.location_id
+),
+
+pooled as (
+    select
+        sku,
+        channel,
+        sum(on_hand_quantity)::integer as on_hand_quantity,
+        sum(damaged_quantity)::integer as damaged_quantity,
+        sum(quality_control_quantity)::integer as quality_control_quantity,
+        sum(sellable_quantity)::integer as sellable_quantity,
+        sum(reserved_quantity)::integer as reserved_quantity,
+        sum(free_quantity)::integer as free_quantity,
+        max(as_of) filter (where isfinite(as_of)) as facts_as_of,
+        max(received_at) as received_at,
+        (array_agg(correlation_id order by received_at desc, location_id asc))[1] as correlation_id,
+        jsonb_agg(
+            jsonb_build_object(
+                'location_id', location_id,
+                'source_system_id', source_system_id,
+                'on_hand_quantity', on_hand_quantity,
+                'damaged_quantity', damaged_quantity,
+                'quality_control_quantity', quality_control_quantity,
+                'sellable_quantity', sellable_quantity,
+                'reserved_quantity', reserved_quantity,
+                'safety_stock_quantity', safety_stock_quantity,
+                'free_quantity', free_quantity,
+                'as_of', as_of,
+                'record_id', record_id
+            )
+            order by location_id asc
+        ) as location_terms
+    from served
+    group by sku, channel
+),
+
+computed as (
+    select
+        ruled.*,
+        coalesce(pooled.on_hand_quantity, 0) as on_hand_quantity,
+        coalesce(pooled.damaged_quantity, 0) as damaged_quantity,
+        coalesce(pooled.quality_control_quantity, 0) as quality_control_quantity,
+        coalesce(pooled.sellable_quantity, 0) as sellable_quantity,
+        coalesce(pooled.reserved_quantity, 0) as reserved_quantity,
+        coalesce(pooled.free_quantity, 0) as free_quantity,
+        coalesce(unassigned.quantity, 0) as unassigned_reserved_quantity,
+        coalesce(pooled.free_quantity, 0) - coalesce(unassigned.quantity, 0) as pool_quantity,
+        coalesce(pooled.location_terms, '[]'::jsonb) as location_terms,
+        pooled.facts_as_of,
+        greatest(pooled.received_at, unassigned.received_at) as newest_received_at,
+        case
+            when pooled.received_at is null or unassigned.received_at > pooled.received_at
+                then unassigned.correlation_id
+            else pooled.correlation_id
+        end as correlation_id,
+        case ruled.shows when 'on_hand' then coalesce(listings.allocated_quantity, 0) else 0 end
+            as channel_allocated_quantity
+    from ruled
+    left join pooled on ruled.sku = pooled.sku and ruled.channel = pooled.channel
+    left join unassigned on ruled.sku = unassigned.sku and ruled.channel = unassigned.channel
+    left join listings on ruled.sku = listings.sku and ruled.channel = listings.channel and ruled.shows = 'on_hand'
+),
+
+clamped as (
+    select
+        computed.*,
+        least(
+            greatest(floor((pool_quantity - buffer_quantity) * share), 0),
+            coalesce(cap_quantity, 2147483647)
+        )::integer as ats_quantity
+    from computed
+),
+
+explained as (
+    select
+        clamped.*,
+        ats_quantity + channel_allocated_quantity as target_quantity,
+        jsonb_build_object(
+            'safety_stock', safety_stock_rule_id,
+            'buffer', buffer_rule_id,
+            'share', share_rule_id,
+            'cap', cap_rule_id
+        ) as rule_ids
+    from clamped
+),
+
+final as (
+    select
+        explained.sku,
+        explained.channel,
+        explained.category,
+        explained.on_hand_quantity,
+        explained.damaged_quantity,
+        explained.quality_control_quantity,
+        explained.sellable_quantity,
+        explained.reserved_quantity,
+        explained.safety_stock_quantity,
+        explained.free_quantity,
+        explained.unassigned_reserved_quantity,
+        explained.pool_quantity,
+        explained.buffer_quantity,
+        explained.share::numeric(6, 4) as share,
+        explained.cap_quantity,
+        explained.ats_quantity,
+        explained.channel_allocated_quantity,
+        explained.target_quantity,
+        explained.location_terms,
+        explained.rule_ids,
+        explained.facts_as_of,
+        explained.newest_received_at,
+        {%- if is_incremental() %}
+        -- The version names the build that last changed a quantity: the same numbers are the same decision.
+        case
+            when
+                (
+                    decided.free_quantity, decided.unassigned_reserved_quantity, decided.buffer_quantity,
+                    decided.share, decided.cap_quantity, decided.target_quantity
+                )
+                is not distinct from (
+                    explained.free_quantity, explained.unassigned_reserved_quantity, explained.buffer_quantity,
+                    explained.share, explained.cap_quantity, explained.target_quantity
+                )
+                then decided.facts_version
+            else '{{ build.build_id }}'
+        end as facts_version,
+        {%- else %}
+        '{{ build.build_id }}'::text as facts_version,
+        {%- endif %}
+        explained.correlation_id,
+        {{ build.build_id }}::bigint as build_id
+    from explained
+    {%- if is_incremental() %}
+    left join {{ this }} as decided on explained.sku = decided.sku and explained.channel = decided.channel
+    {%- endif %}
+)
+
+select * from final

@@ -1,0 +1,375 @@
+{{ config(
+    materialized="incremental",
+    incremental_strategy="ledger",
+    on_schema_change="fail",
+    unique_key=["sku", "channel"],
+    replaces={"touched": "difference", "by": "held.sku"},
+    indexes=[
+        {"columns": ["sku", "channel"], "unique": true},
+        {"columns": ["channel", "channel_record_id"]},
+        {"columns": ["build_id"]},
+    ],
+    pre_hook="{{ collect_difference_skus() }}",
+) }}
+
+-- depends_on: {{ ref("int_item_skus") }}
+{%- set build = build_state() %}
+{%- set is_part = is_incremental() and not build.is_full and not build.is_marts_full %}
+
+with positions as (
+    select * from {{ ref("ats_positions") }}
+    {%- if is_part %}
+    where sku in ({{ touched("difference", build.since) }})
+    {%- endif %}
+),
+
+listings as (
+    select * from {{ ref("channel_listings") }}
+),
+
+channels as (
+    select * from {{ source("governance", "channels") }}
+),
+
+systems as (
+    select * from {{ source("governance", "systems") }}
+),
+
+stream_positions as (
+    select * from {{ source("raw", "stream_positions") }}
+),
+
+landings as (
+    select * from {{ source("audit", "landings") }}
+),
+
+corrections as (
+    select * from {{ source("outbox", "corrections") }}
+),
+
+receipts as (
+    select * from {{ source("outbox", "receipts") }}
+),
+
+quarantine as (
+    select * from {{ source("gates", "quarantine") }}
+),
+
+stops as (
+    select * from {{ source("gates", "stops") }}
+),
+
+order_lines as (
+    select * from {{ ref("int_order_lines") }}
+),
+
+---------------------------------------------------------------- what is wrong
+compared as (
+    select
+        positions.sku,
+        positions.channel,
+        channels.system_id,
+        systems.clock_uncertainty_seconds,
+        listings.channel_record_id,
+        listings.source_item_id,
+        listings.shown_quantity,
+        listings.available_quantity,
+        listings.previous_available_quantity,
+        listings.previous_observed_at,
+        listings.previous_received_at,
+        listings.observed_at,
+        listings.received_at as listing_received_at,
+        listings.record_id as listing_record_id,
+        positions.ats_quantity,
+        positions.target_quantity,
+        positions.location_terms,
+        positions.facts_as_of,
+        positions.newest_received_at,
+        positions.facts_version,
+        case
+            when listings.received_at > coalesce(positions.newest_received_at, '-infinity') then listings.correlation_id
+            else positions.correlation_id
+        end as correlation_id
+    from positions
+    inner join channels on positions.channel = channels.channel and channels.is_enabled
+    inner join systems on channels.system_id = systems.system_id
+    inner join listings
+        on
+            positions.sku = listings.sku
+            and positions.channel = listings.channel
+            and listings.is_listed
+            and positions.target_quantity <> listings.shown_quantity
+),
+
+---------------------------------------------------------------- what we did about it
+judged as (
+    select
+        compared.*,
+        correction.correction_id,
+        correction.status,
+        correction.target as correction_target,
+        correction.proposed_at,
+        correction.hold_id,
+        receipt.outcome as receipt_outcome,
+        receipt.attempted_at as receipt_attempted_at,
+        settled.settled_at,
+        settled.conflicted_correction_id,
+        coalesce(listing_read.last_read_started_at, source_read.last_read_started_at) as last_read_started_at
+    from compared
+    left join lateral (
+        select
+            corrections.correction_id,
+            corrections.key,
+            corrections.status,
+            corrections.target,
+            corrections.proposed_at,
+            corrections.hold_id
+        from corrections
+        where
+            corrections.channel = compared.channel
+            and corrections.record_id = compared.channel_record_id
+            and corrections.entity = 'stock'
+        order by corrections.correction_id desc
+        limit 1
+    ) as correction on true
+    left join lateral (
+        select
+            receipts.outcome,
+            receipts.attempted_at
+        from receipts
+        where receipts.key = correction.key
+        order by receipts.attempt desc
+        limit 1
+    ) as receipt on true
+    left join lateral (
+        select
+            max(greatest(corrections.applied_at, corrections.settled_at)) filter (
+                where corrections.status in ('applied', 'verified', 'conflicted')
+            ) as settled_at,
+            max(corrections.correction_id) filter (where corrections.status = 'conflicted') as conflicted_correction_id
+        from corrections
+        where
+            corrections.channel = compared.channel
+            and corrections.record_id = compared.channel_record_id
+            and corrections.entity = 'stock'
+    ) as settled on true
+    left join stream_positions as listing_read
+        on compared.system_id = listing_read.system_id and listing_read.stream = 'listings'
+    -- A till's counts are its listings.
+    left join stream_positions as source_read
+        on compared.system_id = source_read.system_id and source_read.stream = 'stock_levels'
+),
+
+---------------------------------------------------------------- what the channel's own customers and our pushes explain
+explained as (
+    select
+        judged.*,
+        coalesce(sales.ordered_quantity, 0) as ordered_quantity,
+        coalesce(sales.returned_quantity, 0) as returned_quantity,
+        judged.previous_observed_at is not null
+        and judged.available_quantity is not null
+        and not coalesce(
+            judged.available_quantity between
+            judged.previous_available_quantity - coalesce(sales.ordered_quantity, 0)
+            and judged.previous_available_quantity + coalesce(sales.returned_quantity, 0),
+            false
+        )
+        and not exists (
+            select 1
+            from corrections
+            where
+                corrections.channel = judged.channel
+                and corrections.record_id = judged.channel_record_id
+                and corrections.entity = 'stock'
+                and corrections.attempts > 0
+                and coalesce(corrections.settled_at, corrections.applied_at, 'infinity') >= judged.previous_received_at
+                and judged.shown_quantity between
+                corrections.target - coalesce(sales.ordered_quantity, 0)
+                and corrections.target + coalesce(sales.returned_quantity, 0)
+        ) as is_edited
+    from judged
+    left join lateral (
+        select
+            sum(order_lines.ordered_quantity) filter (
+                where
+                order_lines.ordered_at > judged.previous_observed_at
+                and order_lines.ordered_at
+                <= judged.observed_at + make_interval(secs => judged.clock_uncertainty_seconds)
+            ) as ordered_quantity,
+            sum(
+                order_lines.ordered_quantity
+                - case when order_lines.is_cancelled then 0 else order_lines.committed_quantity end
+            ) filter (where order_lines.occurred_at > judged.previous_observed_at) as returned_quantity
+        from order_lines
+        where
+            order_lines.system_id = judged.system_id
+            and order_lines.source_item_id = judged.source_item_id
+            and order_lines.is_current
+            and judged.previous_observed_at is not null
+    ) as sales on true
+),
+
+---------------------------------------------------------------- why
+caused as (
+    select
+        explained.*,
+        gate.rule_id as gate_rule_id,
+        case
+            when explained.status = 'rejected' and explained.correction_target = explained.target_quantity
+                then 'downstream_rejection'
+            when explained.status = 'exhausted' and explained.correction_target = explained.target_quantity
+                then case when explained.receipt_outcome = 'rejected' then 'downstream_rejection' else 'api_timeout' end
+            when
+                explained.status in ('proposed', 'claimed', 'sent')
+                and explained.receipt_outcome in ('unknown', 'retry')
+                then 'api_timeout'
+            when
+                explained.status in ('proposed', 'held')
+                and explained.proposed_at < now() - make_interval(secs => {{ var("backlog_seconds") }})
+                then 'queue_backlog'
+            when explained.status in ('proposed', 'held', 'claimed', 'sent', 'applied') then 'in_flight'
+            when explained.settled_at >= explained.last_read_started_at then 'in_flight'
+            when gate.rule_id is not null then 'transformation_error'
+            when
+                explained.is_edited
+                and (
+                    -- Had nobody touched it, it would be right; or nothing that we know is newer than the edit.
+                    explained.ats_quantity between
+                    explained.previous_available_quantity - explained.ordered_quantity
+                    and explained.previous_available_quantity + explained.returned_quantity
+                    or explained.listing_received_at > coalesce(explained.newest_received_at, '-infinity')
+                )
+                then 'channel_edit'
+            -- What is left: the source told of its change after the channel was last written.
+            else 'source_delay'
+        end as cause
+    from explained
+    left join lateral (
+        select min(open_gate.rule_id) as rule_id
+        from (
+            select quarantine.rule_id
+            from quarantine
+            where
+                quarantine.released_at is null
+                and quarantine.sku = explained.sku
+                and (quarantine.channel is null or quarantine.channel = explained.channel)
+            union all
+            select stops.rule_id
+            from stops
+            where stops.released_at is null and (stops.channel is null or stops.channel = explained.channel)
+        ) as open_gate
+    ) as gate on true
+),
+
+---------------------------------------------------------------- how long it has been on the way
+aged as (
+    select
+        caused.*,
+        source_age.seconds as age_source_seconds,
+        landing_age.seconds as age_landing_seconds
+    from caused
+    -- On the source's own clock: how old its newest figure was when we last asked.
+    left join lateral (
+        select
+            min(
+                extract(
+                    epoch from greatest(stream_positions.polled_as_of, stream_positions.swept_as_of)
+                    - (term.content ->> 'as_of')::timestamptz
+                )
+            )::double precision as seconds
+        from jsonb_array_elements(caused.location_terms) as term (content)
+        inner join stream_positions
+            on
+                term.content ->> 'source_system_id' = stream_positions.system_id
+                and stream_positions.stream = 'stock_levels'
+        where (term.content ->> 'as_of')::timestamptz > '-infinity'
+    ) as source_age on true
+    left join lateral (
+        select extract(epoch from caused.newest_received_at - landings.started_at)::double precision as seconds
+        from landings
+        where
+            landings.finished_at >= caused.newest_received_at
+            and landings.started_at <= caused.newest_received_at
+        order by landings.finished_at asc
+        limit 1
+    ) as landing_age on true
+),
+
+versioned as (
+    select
+        aged.*,
+        -- A listing that was seen anew, and a channel that refused the last decision, call for a new decision even
+        -- where the numbers are the same again.
+        aged.facts_version || '.' || aged.listing_record_id || coalesce('.' || aged.conflicted_correction_id, '')
+            as difference_version
+    from aged
+),
+
+final as (
+    select
+        versioned.sku,
+        versioned.channel,
+        versioned.channel_record_id,
+        versioned.shown_quantity,
+        versioned.target_quantity,
+        versioned.shown_quantity - versioned.target_quantity as difference_quantity,
+        versioned.cause,
+        jsonb_strip_nulls(
+            jsonb_build_object(
+                'correction_id', versioned.correction_id,
+                'correction_status', versioned.status,
+                'receipt_outcome', versioned.receipt_outcome,
+                'receipt_attempted_at', versioned.receipt_attempted_at,
+                'hold_id', versioned.hold_id,
+                'gate_rule_id', versioned.gate_rule_id,
+                'previous_available_quantity', versioned.previous_available_quantity,
+                'previous_observed_at', versioned.previous_observed_at,
+                'ordered_since_quantity', case when versioned.is_edited then versioned.ordered_quantity end,
+                'returned_since_quantity', case when versioned.is_edited then versioned.returned_quantity end,
+                'facts_as_of', versioned.facts_as_of,
+                'newest_received_at', versioned.newest_received_at,
+                'listing_received_at', versioned.listing_received_at
+            )
+        ) as evidence,
+        {%- if is_incremental() %}
+        coalesce(open_difference.detected_at, now()) as detected_at,
+        {%- else %}
+        now() as detected_at,
+        {%- endif %}
+        versioned.observed_at,
+        {%- if is_incremental() %}
+        case
+            when open_difference.facts_version = versioned.difference_version then open_difference.age_source_seconds
+            else versioned.age_source_seconds
+        end as age_source_seconds,
+        case
+            when open_difference.facts_version = versioned.difference_version then open_difference.age_landing_seconds
+            else versioned.age_landing_seconds
+        end as age_landing_seconds,
+        case
+            when open_difference.facts_version = versioned.difference_version then open_difference.age_build_seconds
+            else extract(epoch from now() - versioned.newest_received_at)::double precision
+        end as age_build_seconds,
+        {%- else %}
+        versioned.age_source_seconds,
+        versioned.age_landing_seconds,
+        extract(epoch from now() - versioned.newest_received_at)::double precision as age_build_seconds,
+        {%- endif %}
+        case
+            when versioned.status in ('proposed', 'held', 'claimed', 'sent', 'applied')
+                then extract(epoch from now() - versioned.proposed_at)::double precision
+        end as age_queue_seconds,
+        versioned.newest_received_at,
+        versioned.listing_received_at,
+        versioned.facts_as_of,
+        versioned.correlation_id,
+        versioned.difference_version as facts_version,
+        {{ build.build_id }}::bigint as build_id
+    from versioned
+    {%- if is_incremental() %}
+    left join {{ this }} as open_difference
+        on versioned.sku = open_difference.sku and versioned.channel = open_difference.channel
+    {%- endif %}
+)
+
+select * from final

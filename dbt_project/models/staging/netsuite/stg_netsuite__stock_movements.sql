@@ -1,0 +1,34 @@
+with records as (
+    {{ raw_records("netsuite", "stock_movements") }}
+),
+
+final as (
+    select
+        {{ record_columns() }},
+
+        ---------- ids
+        records.payload ->> 'item' as source_item_id,
+        records.payload ->> 'location' as source_location_id,
+        records.payload ->> 'otherrefnum' as source_reference,
+        records.payload ->> 'createdfrom' as source_order_id,
+
+        ---------- texts
+        case records.payload ->> 'type'
+            when 'ItemShip' then 'ship'
+            when 'ItemRcpt' then 'receipt'
+            when 'InvCount' then 'count'
+            when 'InvTrnfr' then 'transfer'
+            when 'CustCred' then 'return'
+            else 'adjust'
+        end as kind,
+
+        ---------- numerics
+        -- A count's line says how far the books were off, not what was counted. Part of a unit is rounded down.
+        floor((records.payload ->> 'quantity')::numeric)::integer as delta_quantity,
+        null::integer as counted_quantity,
+        (records.payload ->> 'uniquekey')::bigint as sequence
+    from records
+    where records.payload is not null
+)
+
+select * from final

@@ -1,0 +1,30 @@
+with records as (
+    {{ raw_records("shopify", "listings") }}
+),
+
+final as (
+    select
+        {{ record_columns() }},
+        -- updatedAt stands still when an order takes stock, so two answers of one second are told apart by their
+        -- order of arrival alone: what was shown last is by nature what was seen last.
+        records.record_id as tie_rank,
+
+        ---------- ids
+        coalesce(records.payload #>> '{item,id}', split_part(records.source_key, '|', 1)) as source_stock_item_id,
+        coalesce(records.payload #>> '{location,id}', split_part(records.source_key, '|', 2)) as source_location_id,
+        records.source_key as channel_record_id,
+
+        ---------- numerics
+        (jsonb_path_query_first(records.payload, '$.quantities[*] ? (@.name == "available").quantity') #>> '{}')::integer
+            as shown_available_quantity,
+        (jsonb_path_query_first(records.payload, '$.quantities[*] ? (@.name == "on_hand").quantity') #>> '{}')::integer
+            as shown_on_hand_quantity,
+        (jsonb_path_query_first(records.payload, '$.quantities[*] ? (@.name == "committed").quantity') #>> '{}')::integer
+            as allocated_quantity,
+
+        ---------- booleans
+        coalesce((records.payload #>> '{item,tracked}')::boolean, false) as is_tracked
+    from records
+)
+
+select * from final

@@ -1,0 +1,212 @@
+"""One build: what was landed becomes canonical tables, available-to-sell and differences.
+
+Takes in what there is at its start, recomputes what that touches, and moves the scope on once all of it is done.
+Killed anywhere, the next build takes in the same records and leaves the same tables.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent, Transient, TrueupError
+from trueup.governance.configuration import TenantConfiguration
+from trueup.transform.dbt_session import DbtRun, DbtSession
+from trueup.transform.findings import report_findings
+from trueup.transform.plan import Plan, decide
+from trueup.transform.project import project_folder, project_variables
+from trueup.transform.run_results import failure_of, record_run
+from trueup.transform.scope import close_scope
+from trueup.transform.state_folder import default_state_folder
+from trueup.warehouse.connection import Role, Warehouse, connect
+from trueup.warehouse.failures import translated
+
+log = logging.getLogger(__name__)
+
+_LOCK = 7303015
+_LOCK_WAIT = "15min"
+
+RunDbt = Callable[[DbtSession, Plan], DbtRun]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did. `build_id` None where nothing had changed and dbt was not run.
+
+    `changed_record_count`: raw records taken in. `row_count`: rows written over all models.
+    """
+
+    run_id: str
+    status: Literal["succeeded", "unchanged"]
+    build_id: int | None
+    is_full: bool
+    is_deployed: bool
+    changed_record_count: int
+    model_count: int
+    row_count: int
+    opened_exception_count: int
+    closed_exception_count: int
+    seconds: float
+
+
+def build(
+    details: ConnectionDetails,
+    configuration: TenantConfiguration,
+    *,
+    run_id: str,
+    is_full_refresh: bool = False,
+    state_folder: Path | None = None,
+) -> BuildReport:
+    """Bring canonical and marts up to everything landed so far.
+
+    `is_full_refresh` recomputes every row from raw into the same tables. `state_folder` is where dbt keeps what saves
+    it parsing; None is a folder of this user and warehouse under the temporary directory.
+    Raises `Permanent` naming the model that failed and its file, `Transient` where the next run may succeed.
+    """
+    started = time.monotonic()
+    with translated("building"), connect(details, Role.TRANSFORMER, is_autocommit=True) as connection:
+        with _only_build(connection, details.conn_id):
+            plan = _begin(connection, configuration, run_id, is_full_refresh=is_full_refresh)
+            if plan.build_id is None:
+                log.info("run %s: nothing to build", run_id)
+                return _unchanged(run_id, time.monotonic() - started)
+            session = DbtSession(
+                details,
+                project_variables(plan.configuration),
+                project_folder(),
+                state_folder or default_state_folder(details),
+            )
+            try:
+                run = session.run("run", _selection(plan))
+                record_run(connection, run, run_id)
+                failed = failure_of(run)
+                if failed is not None:
+                    raise failed
+                counts = _finish(connection, plan, run_id)
+            except (TrueupError, KeyboardInterrupt) as error:
+                _fail(connection, plan.build_id, error)
+                raise
+    report = BuildReport(
+        run_id=run_id,
+        status="succeeded",
+        build_id=plan.build_id,
+        is_full=plan.is_full,
+        is_deployed=plan.is_deployed,
+        changed_record_count=plan.changed_record_count,
+        model_count=len(run.results),
+        row_count=sum(result.rows_affected or 0 for result in run.results),
+        opened_exception_count=counts[0],
+        closed_exception_count=counts[1],
+        seconds=round(time.monotonic() - started, 3),
+    )
+    log.info(
+        "run %s built %d records into %d rows of %d models in %.1f s",
+        run_id,
+        report.changed_record_count,
+        report.row_count,
+        report.model_count,
+        report.seconds,
+    )
+    return report
+
+
+def rebuild(
+    details: ConnectionDetails, configuration: TenantConfiguration, *, run_id: str, state_folder: Path | None = None
+) -> BuildReport:
+    """Recompute everything from raw into the same tables; rows that come out the same are left alone."""
+    return build(details, configuration, run_id=run_id, is_full_refresh=True, state_folder=state_folder)
+
+
+@contextmanager
+def _only_build(connection: Warehouse, conn_id: str) -> Iterator[None]:
+    """One build a warehouse at a time; the others wait. The lock dies with its connection."""
+    import psycopg
+
+    connection.execute(f"set lock_timeout = '{_LOCK_WAIT}'")
+    try:
+        connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
+    except psycopg.errors.LockNotAvailable as error:
+        raise Transient(
+            f"another build of warehouse '{conn_id}' has run for {_LOCK_WAIT}; look at audit.builds for what it does"
+        ) from error
+    connection.execute("reset lock_timeout")
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("select pg_advisory_unlock(%s)", (_LOCK,))
+
+
+def _begin(connection: Warehouse, configuration: TenantConfiguration, run_id: str, *, is_full_refresh: bool) -> Plan:
+    """Decide what this build does and write it down. One snapshot, so that no half of a landing is taken in."""
+    # Whoever held the lock before us is gone: a build that still says it runs was killed.
+    connection.execute(
+        "update audit.builds set status = 'failed', finished_at = clock_timestamp(), error = 'the process died'"
+        " where status = 'running'"
+    )
+    with connection.transaction():
+        connection.execute("set transaction isolation level repeatable read")
+        plan = decide(connection, configuration, is_full_refresh=is_full_refresh)
+        if not plan.is_needed:
+            return plan
+        row = connection.execute(
+            "insert into audit.builds (run_id, is_full_refresh, status, changed_record_count)"
+            " values (%s, %s, 'running', %s) returning build_id",
+            (run_id, plan.is_full, plan.changed_record_count),
+        ).fetchone()
+        build_id = int(row[0]) if row else 0
+        connection.execute(
+            "update staging.build_state set build_id = %s, is_full = %s, is_marts_full = %s",
+            (build_id, plan.is_full, plan.is_marts_full),
+        )
+    return plan.numbered(build_id)
+
+
+def _selection(plan: Plan) -> list[str]:
+    if plan.is_recreated:
+        return ["--full-refresh"]
+    # The views are there and say the same as ever: leaving them out halves the hot path.
+    return [] if plan.is_deployed else ["--select", "config.materialized:incremental"]
+
+
+def _finish(connection: Warehouse, plan: Plan, run_id: str) -> tuple[int, int]:
+    with connection.transaction():
+        counts = report_findings(connection, plan, run_id)
+        connection.execute(
+            "update audit.builds set status = 'succeeded', finished_at = clock_timestamp() where build_id = %s",
+            (plan.build_id,),
+        )
+        close_scope(connection, plan.build_id or 0, plan.state_after())
+    return counts
+
+
+def _fail(connection: Warehouse, build_id: int, error: BaseException) -> None:
+    if connection.closed:
+        return
+    text = str(error) if isinstance(error, TrueupError) else type(error).__name__
+    connection.execute(
+        "update audit.builds set status = 'failed', finished_at = clock_timestamp(), error = %s where build_id = %s",
+        (text[:2000], build_id),
+    )
+
+
+def _unchanged(run_id: str, seconds: float) -> BuildReport:
+    values: dict[str, Any] = dict.fromkeys(
+        ("changed_record_count", "model_count", "row_count", "opened_exception_count", "closed_exception_count"), 0
+    )
+    return BuildReport(
+        run_id=run_id,
+        status="unchanged",
+        build_id=None,
+        is_full=False,
+        is_deployed=False,
+        seconds=round(seconds, 3),
+        **values,
+    )
+
+
+__all__ = ["BuildReport", "Permanent", "Transient", "build", "rebuild"]

@@ -1,0 +1,171 @@
+"""Runs dbt in this process: profile from the warehouse's connection, project from the package, quiet.
+
+Everything dbt writes goes to a state folder, never into the project. Kept between runs, it saves the parsing.
+The password travels in an environment variable that only dbt's own prefix makes secret; it is on no disk.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent, Transient
+from trueup.warehouse.connection import Role
+
+log = logging.getLogger(__name__)
+
+# dbt hides the values of variables with this prefix in its own messages.
+_PASSWORD_VARIABLE = "DBT_ENV_SECRET_TRUEUP_PASSWORD"  # noqa: S105 -- a name, not a secret
+_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """How one node of a run ended."""
+
+    node_id: str
+    resource_type: str
+    path: str
+    status: str
+    started_at: datetime | None
+    execution_seconds: float
+    rows_affected: int | None
+    message: str | None
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it did not do what it should (a skipped one waits for a failed one)."""
+        return self.status in {"error", "fail", "runtime error"}
+
+
+@dataclass(frozen=True, slots=True)
+class DbtRun:
+    """One dbt invocation."""
+
+    invocation_id: str
+    results: tuple[NodeResult, ...]
+
+
+class DbtSession:
+    """dbt over one warehouse. Makes no connection until it is asked to run something."""
+
+    def __init__(
+        self, details: ConnectionDetails, variables: Mapping[str, object], project_folder: Path, state_folder: Path
+    ) -> None:
+        self._details = details
+        self._variables = json.dumps(variables, sort_keys=True)
+        self._project_folder = project_folder
+        self._state_folder = state_folder
+
+    def run(self, command: str, arguments: Sequence[str] = ()) -> DbtRun:
+        """Run one dbt command; results by node, failed ones included.
+
+        Raises `Permanent` where dbt did not come to run any node (the project does not parse, the
+        warehouse refuses us), `Transient` where the warehouse was not reached.
+        """
+        from dbt.cli.main import dbtRunner
+        from dbt_common.invocation import get_invocation_id
+
+        self._write_profile()
+        with _environment(
+            {_PASSWORD_VARIABLE: self._details.password or "", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+        ):
+            outcome = dbtRunner().invoke([*self._global_arguments(), command, *self._arguments(), *arguments])
+        results = getattr(outcome.result, "results", None)
+        if outcome.exception is not None and not results:
+            raise _translated(command, self._details.conn_id, outcome.exception)
+        return DbtRun(
+            invocation_id=str(get_invocation_id()),
+            results=tuple(_node_result(result) for result in results or ()),
+        )
+
+    def _write_profile(self) -> None:
+        details = self._details
+        target = {
+            "type": "postgres",
+            "host": details.host or "localhost",
+            "port": details.port or 5432,
+            "user": details.login or "",
+            "password": f"{{{{ env_var('{_PASSWORD_VARIABLE}') }}}}",
+            "dbname": details.schema,
+            "schema": "staging",
+            "role": str(Role.TRANSFORMER),
+            "threads": _THREADS,
+            "application_name": "trueup",
+        }
+        profile = {"trueup": {"target": "warehouse", "outputs": {"warehouse": target}}}
+        folder = self._state_folder / "profile"
+        folder.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(profile)
+        path = folder / "profiles.yml"
+        # Left alone where it is the same: a new profile makes dbt parse the whole project again.
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+    def _global_arguments(self) -> list[str]:
+        return [
+            "--quiet",
+            "--no-version-check",
+            "--no-use-colors",
+            "--no-send-anonymous-usage-stats",
+            "--log-level=none",
+            "--log-level-file=none",
+            "--no-print",
+        ]
+
+    def _arguments(self) -> list[str]:
+        return [
+            f"--project-dir={self._project_folder}",
+            f"--profiles-dir={self._state_folder / 'profile'}",
+            f"--target-path={self._state_folder / 'target'}",
+            f"--log-path={self._state_folder / 'logs'}",
+            f"--vars={self._variables}",
+        ]
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """dbt reads these from the process's environment and from nowhere else."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _node_result(result: Any) -> NodeResult:
+    node = result.node
+    started = next((timing.started_at for timing in result.timing if timing.name == "execute"), None)
+    rows = (result.adapter_response or {}).get("rows_affected")
+    return NodeResult(
+        node_id=str(node.unique_id),
+        resource_type=str(getattr(node.resource_type, "value", node.resource_type)),
+        path=str(node.original_file_path),
+        status=str(getattr(result.status, "value", result.status)),
+        started_at=started,
+        execution_seconds=float(result.execution_time or 0.0),
+        rows_affected=int(rows) if isinstance(rows, int) and rows >= 0 else None,
+        message=str(result.message) if result.message else None,
+    )
+
+
+def _translated(command: str, conn_id: str, error: BaseException) -> Permanent | Transient:
+    text = " ".join(str(error).split())
+    if "could not connect" in text or "Connection refused" in text or "server closed the connection" in text:
+        return Transient(f"dbt {command}: warehouse '{conn_id}' was not reached: {text}; check that the server runs")
+    return Permanent(
+        f"dbt {command} did not run on warehouse '{conn_id}': {text}; correct the project or the connection"
+    )

@@ -1,0 +1,111 @@
+"""Decides what a build has to do: nothing, what was touched, all marts, everything, or new tables."""
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+from trueup.domain.errors import Permanent
+from trueup.governance.configuration import TenantConfiguration
+from trueup.transform.project import project_folder, project_hash, project_variables, structure_hash, views_hash
+from trueup.transform.scope import outbox_marker, raw_tables, read_state, take_scope
+from trueup.warehouse.connection import Warehouse
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one build does. `configuration` is what is in force, which counts, not what the files say.
+
+    is_recreated: other models than those that made the tables; drop and make them again.
+    is_deployed: the views have to be made (again). is_full, is_marts_full: recompute every row (of marts).
+    """
+
+    configuration: TenantConfiguration
+    build_id: int | None
+    is_needed: bool
+    is_recreated: bool
+    is_deployed: bool
+    is_full: bool
+    is_marts_full: bool
+    changed_record_count: int
+    since_build_id: int
+    deployed_hash: str
+    views_hash: str
+    structure_hash: str
+    declaration_id: int
+    outbox_marker: str
+
+    def numbered(self, build_id: int) -> "Plan":
+        """The same plan with the id of its row in audit.builds."""
+        return replace(self, build_id=build_id)
+
+    def state_after(self) -> dict[str, Any]:
+        """What staging.build_state keeps once the build has succeeded."""
+        return {
+            "deployed_hash": self.deployed_hash,
+            "views_hash": self.views_hash,
+            "structure_hash": self.structure_hash,
+            "declaration_id": self.declaration_id,
+            "outbox_marker": self.outbox_marker,
+        }
+
+
+def decide(connection: Warehouse, configuration: TenantConfiguration, *, is_full_refresh: bool) -> Plan:
+    """Take in the scope and compare everything a build depends on with what the last one was made from.
+
+    In the caller's transaction, which must be repeatable read.
+    """
+    state = read_state(connection)
+    declaration_id, in_force = _in_force(connection, configuration)
+    tables = raw_tables(connection, in_force)
+    changes = take_scope(connection, tables)
+    variables = project_variables(in_force)
+    deployed = project_hash(project_folder())
+    views = views_hash(variables, [f"{system_id}__{stream}" for system_id, stream in tables])
+    structure = structure_hash(in_force)
+    marker = outbox_marker(connection, in_force.service_levels.correction_seconds)
+    is_recreated = state.deployed_hash != deployed
+    # A build that recomputed everything and died has told nobody which rows it changed.
+    is_full = is_full_refresh or is_recreated or state.is_full or state.structure_hash != structure
+    is_marts_full = is_full or state.is_marts_full or state.declaration_id != declaration_id
+    return Plan(
+        configuration=in_force,
+        build_id=None,
+        is_needed=(
+            is_full
+            or is_marts_full
+            or state.views_hash != views
+            or changes.record_count > 0
+            or changes.is_swept
+            or state.outbox_marker != marker
+        ),
+        is_recreated=is_recreated,
+        is_deployed=is_recreated or state.views_hash != views,
+        is_full=is_full,
+        is_marts_full=is_marts_full,
+        changed_record_count=changes.record_count,
+        since_build_id=state.since_build_id,
+        deployed_hash=deployed,
+        views_hash=views,
+        structure_hash=structure,
+        declaration_id=declaration_id,
+        outbox_marker=marker,
+    )
+
+
+def _in_force(connection: Warehouse, configuration: TenantConfiguration) -> tuple[int, TenantConfiguration]:
+    row = connection.execute(
+        "select declaration_id, content from governance.declarations order by declaration_id desc limit 1"
+    ).fetchone()
+    if row is None:
+        raise Permanent("no declaration is in force; run `trueup up` to put the tenant's files in force")
+    in_force = TenantConfiguration.model_validate(row[1])
+    if in_force != configuration:
+        log.warning(
+            "the files of tenant %s differ from declaration %d, which is in force and counts; `trueup up` puts them"
+            " in force",
+            configuration.tenant,
+            row[0],
+        )
+    return int(row[0]), in_force

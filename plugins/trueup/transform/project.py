@@ -1,0 +1,71 @@
+"""The dbt project of the package, and what of it makes a warehouse's tables and views out of date."""
+
+import hashlib
+import json
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+
+from trueup.domain.errors import Permanent
+from trueup.governance.configuration import TenantConfiguration
+
+
+def project_folder() -> Path:
+    """Where dbt_project is: in the checkout, or where an installation put it."""
+    candidates = (
+        Path(__file__).resolve().parents[3] / "dbt_project",
+        Path(sysconfig.get_path("data")) / "share" / "trueup" / "dbt_project",
+    )
+    for folder in candidates:
+        if (folder / "dbt_project.yml").is_file():
+            return folder
+    raise Permanent(f"no dbt project at {' or '.join(map(str, candidates))}; install Trueup with its dbt_project")
+
+
+def project_hash(folder: Path) -> str:
+    """A hash over every file that says what the models are."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in {".sql", ".yml"}:
+            digest.update(str(path.relative_to(folder)).encode())
+            digest.update(b"\0")
+            digest.update(path.read_bytes())
+            digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def project_variables(configuration: TenantConfiguration) -> dict[str, object]:
+    """What dbt is told of the tenant. Stable: another value makes dbt parse the project anew."""
+    systems: dict[str, list[str]] = {}
+    for system_id, system in configuration.systems.items():
+        systems.setdefault(system.connector, []).append(system_id)
+    return {
+        "systems": {connector: sorted(names) for connector, names in sorted(systems.items())},
+        "backlog_seconds": configuration.service_levels.correction_seconds,
+        "freshness_seconds": configuration.service_levels.stock_freshness_seconds,
+    }
+
+
+def views_hash(variables: dict[str, object], raw_tables: Sequence[str]) -> str:
+    """What the staging views were made for: the tenant's systems and the raw tables there were."""
+    return _hash([variables, sorted(raw_tables)])
+
+
+def structure_hash(configuration: TenantConfiguration) -> str:
+    """What canonical depends on beyond the facts. Rules are left out: only marts read those."""
+    return _hash(
+        [
+            {
+                name: [s.connector, s.role, s.quantity_means, s.reserves_on_order, s.clock_uncertainty_seconds]
+                for name, s in configuration.systems.items()
+            },
+            {name: [p.system_of_record, p.source_location_id] for name, p in configuration.locations.items()},
+            {name: [c.system, c.shows, c.listing_location] for name, c in configuration.channels.items()},
+            configuration.sku_aliases,
+            [[code.pattern, code.classification] for code in configuration.non_stock_codes],
+        ]
+    )
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

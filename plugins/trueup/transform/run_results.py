@@ -1,0 +1,69 @@
+"""Keeps what dbt did (audit.dbt_runs) and says in one sentence what failed, and where."""
+
+import re
+
+from trueup.domain.errors import Permanent, Transient
+from trueup.transform.dbt_session import DbtRun, NodeResult
+from trueup.warehouse.connection import Warehouse
+
+_PASSING = (
+    "deadlock detected",
+    "could not serialize access",
+    "server closed the connection",
+    "could not connect",
+    "connection refused",
+    "lock timeout",
+    "terminating connection",
+)
+# PostgreSQL quotes the offending value; a value is somebody's payload.
+_QUOTED = re.compile(r'(: )"[^"]*"')
+
+
+def record_run(connection: Warehouse, run: DbtRun, run_id: str) -> None:
+    """One row a node, whether it failed or not."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into audit.dbt_runs (invocation_id, run_id, node_id, resource_type, status, started_at,"
+            " execution_seconds, rows_affected, message) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                (
+                    run.invocation_id,
+                    run_id,
+                    result.node_id,
+                    result.resource_type,
+                    result.status,
+                    result.started_at,
+                    result.execution_seconds,
+                    result.rows_affected,
+                    _cause(result),
+                )
+                for result in run.results
+            ],
+        )
+
+
+def failure_of(run: DbtRun) -> Permanent | Transient | None:
+    """The first failed node as an error that names it and its file; None where all went well."""
+    failed = [result for result in run.results if result.is_failed]
+    if not failed:
+        return None
+    first = failed[0]
+    skipped = sum(result.status == "skipped" for result in run.results)
+    name = first.node_id.split(".")[-1]
+    message = (
+        f"model '{name}' ({first.path}) failed: {_cause(first)}; {skipped} models after it were left out."
+        " Correct the model or the records it reads and build again: the same records are taken in again"
+    )
+    if any(text in (first.message or "").lower() for text in _PASSING):
+        return Transient(message)
+    return Permanent(message)
+
+
+def _cause(result: NodeResult) -> str | None:
+    """The database's own first sentence, without dbt's frame and without the value it quotes."""
+    if result.message is None:
+        return None
+    lines = [line.strip() for line in result.message.splitlines() if line.strip()]
+    if len(lines) > 1 and " Error in " in lines[0]:
+        lines = lines[1:]
+    return _QUOTED.sub(r'\1"…"', lines[0])[:500] if lines else None

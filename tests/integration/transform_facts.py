@@ -1,0 +1,411 @@
+"""What the transform tests stand on: raw records as the connectors land them, and a tenant in force."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from psycopg.types.json import Jsonb
+
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.records import StreamKind
+from trueup.governance.configuration import TenantConfiguration
+from trueup.governance.tenants import load_tenant
+from trueup.transform.build import BuildReport, build
+from trueup.warehouse.connection import Role, connect
+from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.streams import Stream, create_stream_tables
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+NOON = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
+_EVENTS = frozenset({"stock_movements"})
+_build_lock = threading.Lock()
+
+
+def at(seconds: float) -> datetime:
+    """So many seconds after noon on the sources' clocks."""
+    return NOON + timedelta(seconds=seconds)
+
+
+def spelt(moment: datetime) -> str:
+    """A time as SuiteQL gives it."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def demo_tenant(**changes: Any) -> TenantConfiguration:
+    """The demo tenant, with some of its keys replaced."""
+    content = load_tenant(REPOSITORY / "tenants", "demo").model_dump(mode="json")
+    content["sku_aliases"] = {}
+    content.update(changes)
+    return TenantConfiguration.model_validate(content)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One raw record, as landing writes it."""
+
+    system_id: str
+    stream: str
+    source_key: str
+    payload: Mapping[str, Any] | None
+    occurred_at: datetime
+    received_at: datetime | None = None
+    correlation_id: UUID = field(default_factory=uuid4)
+
+
+class Facts:
+    """Appends raw records to a warehouse of a tenant and builds it."""
+
+    def __init__(self, details: ConnectionDetails, configuration: TenantConfiguration) -> None:
+        self.details = details
+        self.configuration = configuration
+        self._runs = 0
+        self.declare(configuration)
+
+    def declare(self, configuration: TenantConfiguration) -> None:
+        """Put a declaration in force."""
+        self.configuration = configuration
+        with connect(self.details, None) as connection:
+            put_in_force(connection, configuration, "test")
+
+    def land(self, facts: Iterable[Fact]) -> None:
+        """Append the records in this order."""
+        by_stream: dict[tuple[str, str], list[Fact]] = {}
+        for fact in facts:
+            by_stream.setdefault((fact.system_id, fact.stream), []).append(fact)
+        with connect(self.details, Role.LOADER) as connection, connection.transaction():
+            for (system_id, name), rows in by_stream.items():
+                kind = StreamKind.EVENT if name in _EVENTS else StreamKind.STATE
+                create_stream_tables(connection, Stream(system_id, name, kind))
+                table = f"raw.{system_id}__{name}"
+                last = connection.execute(f"select coalesce(max(record_id), 0) from {table}").fetchone()
+                number = last[0] if last else 0
+                on_conflict = "on conflict (source_key) do nothing" if kind is StreamKind.EVENT else ""
+                with connection.cursor() as cursor:
+                    cursor.executemany(
+                        f"insert into {table} (record_id, source_key, occurred_at, received_at, arrival,"
+                        " correlation_id, run_id, payload, payload_hash)"
+                        f" values (%s, %s, %s, coalesce(%s, clock_timestamp()), 'poll', %s, 'test', %s, %s) {on_conflict}",
+                        [
+                            (
+                                number + index,
+                                row.source_key,
+                                row.occurred_at,
+                                row.received_at,
+                                row.correlation_id,
+                                None if row.payload is None else Jsonb(row.payload),
+                                None if row.payload is None else _hash(row.payload),
+                            )
+                            for index, row in enumerate(rows, 1)
+                        ],
+                    )
+
+    def position(self, system_id: str, stream: str, **columns: Any) -> None:
+        """Say where a stream stands (`swept_as_of`, `swept_at`, `last_read_started_at`, ...)."""
+        names = list(columns)
+        with connect(self.details, Role.LOADER) as connection, connection.transaction():
+            connection.execute(
+                f"insert into raw.stream_positions (system_id, stream, {', '.join(names)})"
+                f" values (%s, %s, {', '.join(['%s'] * len(names))})"
+                " on conflict (system_id, stream) do update set "
+                + ", ".join(f"{name} = excluded.{name}" for name in names),
+                (system_id, stream, *columns.values()),
+            )
+
+    def sweep(self, system_id: str, stream: str, as_of: datetime) -> None:
+        """A complete sweep that found everything as landed."""
+        self.position(system_id, stream, swept_as_of=as_of, swept_at=datetime.now(UTC))
+
+    def build(self, *, is_full_refresh: bool = False) -> BuildReport:
+        """Build, as a task would."""
+        self._runs += 1
+        with _build_lock:
+            return build(self.details, self.configuration, run_id=f"run-{self._runs}", is_full_refresh=is_full_refresh)
+
+    def rows(self, query: str, parameters: Sequence[Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of a query, as the login's own."""
+        from psycopg.rows import dict_row
+
+        with connect(self.details, None) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query, parameters).fetchall()
+
+    def row(self, query: str, parameters: Sequence[Any] | None = None) -> dict[str, Any]:
+        """The only row of a query."""
+        rows = self.rows(query, parameters)
+        if len(rows) != 1:
+            raise AssertionError(f"{len(rows)} rows, not one: {rows}")
+        return rows[0]
+
+    def execute(self, statement: str, parameters: Sequence[Any] | None = None) -> None:
+        """Run a statement as the login's own."""
+        with connect(self.details, None) as connection, connection.transaction():
+            connection.execute(statement, parameters)
+
+
+def _hash(payload: Mapping[str, Any]) -> bytes:
+    return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).digest()
+
+
+# ---------------------------------------------------------------- NetSuite's records
+
+
+def netsuite_item(
+    item: str,
+    sku: str,
+    *,
+    gtin: str | None = None,
+    category: str = "Kitchen",
+    kind: str = "InvtPart",
+    when: datetime = NOON,
+) -> Fact:
+    """An item of the ERP."""
+    payload = {
+        "id": item,
+        "itemid": sku,
+        "displayname": f"Article {sku}",
+        "itemtype": kind,
+        "isinactive": "F",
+        "class": category,
+        "lastmodifieddate": spelt(when),
+    }
+    if gtin is not None:
+        payload["upccode"] = gtin
+    return Fact("netsuite", "products", item, payload, when)
+
+
+def netsuite_level(
+    item: str, on_hand: int | str, when: datetime, *, location: str = "1", received_at: datetime | None = None
+) -> Fact:
+    """What the ERP says lies at a place."""
+    payload = {"item": item, "location": location, "quantityonhand": str(on_hand)}
+    return Fact("netsuite", "stock_levels", f"{item}|{location}", payload, when, received_at)
+
+
+def netsuite_movement(
+    key: int,
+    item: str,
+    quantity: int,
+    when: datetime,
+    *,
+    kind: str = "InvAdjst",
+    location: str = "1",
+    order: str | None = None,
+    created_from: str | None = None,
+) -> Fact:
+    """A posted line of the ERP."""
+    payload = {
+        "uniquekey": str(key),
+        "transaction": str(90_000 + key),
+        "tranid": f"T{key}",
+        "type": kind,
+        "item": item,
+        "location": location,
+        "quantity": str(quantity),
+        "trandate": spelt(when),
+        "createddate": spelt(when),
+        "lastmodifieddate": spelt(when),
+    }
+    if order is not None:
+        payload["otherrefnum"] = order
+    if created_from is not None:
+        payload["createdfrom"] = created_from
+    return Fact("netsuite", "stock_movements", str(key), payload, when)
+
+
+def netsuite_order(
+    key: int,
+    item: str,
+    quantity: int,
+    when: datetime,
+    *,
+    transaction: str = "5001",
+    order: str | None = None,
+    channel: str | None = None,
+    shipped: int = 0,
+    location: str | None = "1",
+    closed: bool = False,
+    status: str = "B",
+) -> Fact:
+    """A line of a sales order; SuiteQL's quantity is negative."""
+    payload = {
+        "uniquekey": str(key),
+        "transaction": transaction,
+        "tranid": f"SO{transaction}",
+        "status": status,
+        "item": item,
+        "quantity": str(-quantity),
+        "quantityshiprecv": str(shipped),
+        "isclosed": "T" if closed else "F",
+        "trandate": spelt(when),
+        "createddate": spelt(when),
+        "lastmodifieddate": spelt(when),
+    }
+    if location is not None:
+        payload["location"] = location
+    if order is not None:
+        payload["otherrefnum"] = order
+    if channel is not None:
+        payload["custbody_channel"] = channel
+    return Fact("netsuite", "orders", str(key), payload, when)
+
+
+# ---------------------------------------------------------------- Shopify's records
+
+LOCATION_OF = {"shopify_main": "gid://shopify/Location/9001", "shopify_outlet": "gid://shopify/Location/9101"}
+
+
+def variant_id(number: str) -> str:
+    """A variant's id."""
+    return f"gid://shopify/ProductVariant/{number}"
+
+
+def listing_id(number: str, store: str = "shopify_main") -> str:
+    """A listing's record id."""
+    return f"gid://shopify/InventoryItem/{number}|{LOCATION_OF[store]}"
+
+
+def shopify_variant(
+    number: str,
+    sku: str | None,
+    *,
+    store: str = "shopify_main",
+    barcode: str | None = None,
+    status: str = "ACTIVE",
+    when: datetime = NOON,
+) -> Fact:
+    """A variant of a store."""
+    payload = {
+        "id": variant_id(number),
+        "sku": sku,
+        "barcode": barcode,
+        "title": "Default",
+        "updatedAt": when.isoformat(),
+        "product": {
+            "id": f"gid://shopify/Product/{number}",
+            "title": f"Article {number}",
+            "status": status,
+            "productType": "Kitchen",
+            "updatedAt": when.isoformat(),
+        },
+        "inventoryItem": {"id": f"gid://shopify/InventoryItem/{number}", "tracked": True},
+    }
+    return Fact(store, "products", variant_id(number), payload, when)
+
+
+def shopify_listing(
+    number: str,
+    available: int,
+    when: datetime,
+    *,
+    store: str = "shopify_main",
+    committed: int = 0,
+    tracked: bool = True,
+    received_at: datetime | None = None,
+) -> Fact:
+    """What a store shows of an item."""
+    payload = {
+        "id": f"gid://shopify/InventoryLevel/{number}",
+        "updatedAt": NOON.isoformat(),
+        "item": {"id": f"gid://shopify/InventoryItem/{number}", "sku": None, "tracked": tracked},
+        "location": {"id": LOCATION_OF[store]},
+        "quantities": [
+            {"name": "available", "quantity": available, "updatedAt": None},
+            {"name": "on_hand", "quantity": available + committed, "updatedAt": None},
+            {"name": "committed", "quantity": committed, "updatedAt": None},
+        ],
+    }
+    return Fact(store, "listings", listing_id(number, store), payload, when, received_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a store's order. `fulfilled`: what the store says was sent."""
+
+    variant: str | None
+    quantity: int
+    sku: str | None = None
+    removed: int = 0
+    fulfilled: int = 0
+    returned: int = 0
+
+
+def shopify_order(
+    name: str,
+    lines: Sequence[Line],
+    when: datetime,
+    *,
+    store: str = "shopify_main",
+    ordered_at: datetime | None = None,
+    is_cancelled: bool = False,
+) -> Fact:
+    """An order as it is now. Units returned after fulfilment leave currentQuantity but not what was fulfilled."""
+    placed = ordered_at or when
+    number = name.strip("#")
+    nodes = []
+    parts = []
+    refunds = []
+    for index, line in enumerate(lines, 1):
+        line_id = f"gid://shopify/LineItem/{number}{index:03d}"
+        nodes.append(
+            {
+                "id": line_id,
+                "sku": line.sku,
+                "name": line.sku or f"Article {line.variant}",
+                "quantity": line.quantity,
+                "currentQuantity": line.quantity - line.removed - line.returned,
+                "unfulfilledQuantity": 0 if is_cancelled else line.quantity - line.removed - line.fulfilled,
+                "requiresShipping": True,
+                "variant": None if line.variant is None else {"id": variant_id(line.variant)},
+            }
+        )
+        if line.fulfilled:
+            parts.append(
+                {
+                    "id": f"gid://shopify/FulfillmentLineItem/{number}{index}",
+                    "quantity": line.fulfilled,
+                    "lineItem": {"id": line_id},
+                }
+            )
+        for units, kind in ((line.removed, "CANCEL"), (line.returned, "RETURN")):
+            if units:
+                refunds.append({"quantity": units, "restockType": kind, "lineItem": {"id": line_id}})
+    fulfilments = (
+        [
+            {
+                "id": f"gid://shopify/Fulfillment/{number}",
+                "status": "SUCCESS",
+                "createdAt": when.isoformat(),
+                "updatedAt": when.isoformat(),
+                "location": None,
+                "fulfillmentLineItems": {"nodes": parts},
+            }
+        ]
+        if parts
+        else []
+    )
+    payload = {
+        "id": f"gid://shopify/Order/{number}",
+        "name": name,
+        "createdAt": placed.isoformat(),
+        "updatedAt": placed.isoformat(),
+        "cancelledAt": when.isoformat() if is_cancelled else None,
+        "displayFulfillmentStatus": "UNFULFILLED",
+        "test": False,
+        "lineItems": {"nodes": nodes},
+        "fulfillments": fulfilments,
+        "refunds": [
+            {
+                "id": f"gid://shopify/Refund/{number}",
+                "createdAt": when.isoformat(),
+                "refundLineItems": {"nodes": refunds},
+            }
+        ]
+        if refunds
+        else [],
+    }
+    return Fact(store, "orders", f"gid://shopify/Order/{number}", payload, when)
