@@ -7,7 +7,6 @@ is UNKNOWN and must be read back. No window remains: Shopify compares and sets i
 """
 
 import functools
-import hashlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -180,7 +179,7 @@ class ShopifyWriter:
 def _batch_key(sending: Sequence[Correction], salt: int) -> str:
     """Return the same UUID for the same corrections; `salt` where Shopify has burnt the key by a failure."""
     text = "\n".join([str(salt), *(correction.key for correction in sending)])
-    return str(uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=8))
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, text))
 
 
 def _refused(
