@@ -42,7 +42,7 @@ class Checker:
     def __init__(self, fields: Mapping[str, FieldDeclaration]) -> None:
         self._fields = fields
         self._unknown: dict[Path, None] = {}
-        self._type = _struct(fields, (), (), is_closed=True)
+        self._use(_struct(fields, (), (), is_closed=True))
 
     @property
     def unknown_fields(self) -> list[str]:
@@ -51,23 +51,29 @@ class Checker:
 
     def violations(self, payloads: Sequence[Mapping[str, Any]]) -> dict[int, str]:
         """Position to reason of the payloads that break the contract; empty where all keep it."""
-        try:
-            msgspec.convert(payloads, list[self._type])  # type: ignore[name-defined]
-        except msgspec.ValidationError:
-            return self._one_by_one(payloads)
-        return {}
-
-    def _one_by_one(self, payloads: Sequence[Mapping[str, Any]]) -> dict[int, str]:
         broken: dict[int, str] = {}
         for position, payload in enumerate(payloads):
             try:
                 msgspec.convert(payload, self._type)
             except msgspec.ValidationError:
-                findings = examine(self._fields, payload)
-                if findings.problems:
-                    broken[position] = "; ".join(findings.problems[:_MOST_PROBLEMS])
-                self._learn(findings.unknown_paths)
+                self._look_closely(position, payload, broken)
         return broken
+
+    def violations_in_texts(self, texts: Sequence[bytes]) -> dict[int, str]:
+        """The same for payloads as JSON texts, without making Python objects of them."""
+        broken: dict[int, str] = {}
+        for position, text in enumerate(texts):
+            try:
+                self._decoder.decode(text)
+            except msgspec.ValidationError:
+                self._look_closely(position, msgspec.json.decode(text), broken)
+        return broken
+
+    def _look_closely(self, position: int, payload: object, broken: dict[int, str]) -> None:
+        findings = examine(self._fields, payload)
+        if findings.problems:
+            broken[position] = "; ".join(findings.problems[:_MOST_PROBLEMS])
+        self._learn(findings.unknown_paths)
 
     def _learn(self, paths: Sequence[Path]) -> None:
         """Take unknown fields into the fast type: a vendor's new field then costs one slow look, not one a record."""
@@ -77,7 +83,11 @@ class Checker:
         self._unknown.update(dict.fromkeys(fresh[: _MOST_UNKNOWN_PATHS - len(self._unknown)]))
         # That many are somebody's ids used as field names: unknown fields are no longer looked for in this read.
         is_closed = len(self._unknown) < _MOST_UNKNOWN_PATHS
-        self._type = _struct(self._fields, (), self._unknown, is_closed=is_closed)
+        self._use(_struct(self._fields, (), self._unknown, is_closed=is_closed))
+
+    def _use(self, fast_type: type[msgspec.Struct]) -> None:
+        self._type = fast_type
+        self._decoder = msgspec.json.Decoder(fast_type)
 
 
 def examine(fields: Mapping[str, FieldDeclaration], payload: object) -> Findings:

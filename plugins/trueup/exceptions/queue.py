@@ -51,7 +51,7 @@ class QueuedException:
     subject: str
     reason: str
     remedy: str
-    payload: object
+    payload: Any
     context: dict[str, Any]
     correlation_id: UUID | None
     run_id: str | None
@@ -170,6 +170,40 @@ def close_exceptions(
         " and subject = any(%s) and status = 'open'"
         " returning exception_id",
         (status, closed_by, reason, kind, system_id or "", stream or "", [storable_text(each) for each in subjects]),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def open_subjects(
+    connection: Warehouse, *, kind: str, system_id: str | None = None, stream: str | None = None
+) -> list[str]:
+    """The subjects of which an exception of this kind is open."""
+    rows = connection.execute(
+        "select subject from exceptions.queue"
+        " where kind = %s and coalesce(system_id, '') = %s and coalesce(stream, '') = %s and status = 'open'",
+        (kind, system_id or "", stream or ""),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def close_unseen(
+    connection: Warehouse,
+    *,
+    kind: str,
+    since: datetime,
+    closed_by: str,
+    reason: str,
+    system_id: str | None = None,
+    stream: str | None = None,
+) -> list[int]:
+    """Close the open exceptions that were not seen again `since` then (our clock); the ids of those closed."""
+    rows = connection.execute(
+        "update exceptions.queue"
+        " set status = 'resolved', closed_at = clock_timestamp(), closed_by = %s, closed_reason = %s"
+        " where kind = %s and coalesce(system_id, '') = %s and coalesce(stream, '') = %s"
+        " and last_seen_at < %s and status = 'open'"
+        " returning exception_id",
+        (closed_by, reason, kind, system_id or "", stream or "", since),
     ).fetchall()
     return [row[0] for row in rows]
 

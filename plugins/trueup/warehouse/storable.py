@@ -1,6 +1,7 @@
 """JSON and text as PostgreSQL can keep them: jsonb has neither NUL nor lone surrogates, and vendors send both."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 
@@ -39,7 +40,19 @@ def storable_json(value: object) -> str:
 
 
 def _written_by_hand(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode()
+    finite = _finite(value)
+    return json.dumps(finite, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode()
+
+
+def _finite(value: object) -> object:
+    """The value with null for what is no number, as orjson writes it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return value
 
 
 def _is_storable(value: object) -> bool:

@@ -1,0 +1,225 @@
+"""Reads a system's streams into raw: page after page, the cursor in the transaction that lands them.
+
+While PostgreSQL lands one batch the next is read and hashed. Streams are read in the order in which systems.yml
+declares them, one after the other: a record should follow what it refers to (locations and products first), and
+listings go before orders, so that an order which has taken stock from a listing is never older than the listing.
+"""
+
+import gc
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import psycopg
+
+from trueup.connectors.base import Connector
+from trueup.contracts.loader import load_contract
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent, Transient, TrueupError
+from trueup.domain.records import Arrival, ReadMode, Record
+from trueup.governance.configuration import TenantConfiguration
+from trueup.landing.batch import Batch
+from trueup.landing.comparison import note_seen_heads
+from trueup.landing.landing import Landing
+from trueup.landing.read import LARGEST_BATCH, Read
+from trueup.landing.report import Counts, LandingReport
+from trueup.landing.store import store_batch
+from trueup.warehouse.connection import Role, Warehouse, connect
+from trueup.warehouse.streams import Stream, read_position
+
+log = logging.getLogger(__name__)
+
+_COLLECT_GARBAGE_AFTER = 100_000
+
+
+def land_system(
+    details: ConnectionDetails,
+    configuration: TenantConfiguration,
+    system_id: str,
+    connector: Connector,
+    *,
+    mode: ReadMode,
+    run_id: str,
+    streams: Sequence[str] | None = None,
+) -> list[LandingReport]:
+    """Read the system's declared streams, or those of them named in `streams`, and land what is new.
+
+    A stream that fails does not keep the others from landing, and what landed of it stays. At the end one error names
+    every stream that failed: `Transient` if trying again can help any of them, else `Permanent`.
+    """
+    wanted = [_declared(configuration, system_id, name) for name in _chosen(configuration, system_id, streams)]
+    reports: list[LandingReport] = []
+    failures: list[tuple[Stream, TrueupError]] = []
+    for stream, connector_name in wanted:
+        try:
+            reports.append(_land_stream(details, stream, connector_name, connector, mode, run_id))
+        except TrueupError as error:
+            log.warning("%s: %s failed, run %s: %s", stream, mode, run_id, error)
+            failures.append((stream, error))
+    if failures:
+        raise _summary(system_id, mode, len(wanted), failures) from failures[0][1]
+    return reports
+
+
+def land_records(
+    details: ConnectionDetails,
+    configuration: TenantConfiguration,
+    system_id: str,
+    stream: str,
+    records: Sequence[Record],
+    arrival: Arrival,
+    *,
+    run_id: str,
+    as_of: datetime | None = None,
+    damaged: Sequence[tuple[str, str]] = (),
+) -> LandingReport:
+    """Land records that nobody asked for: a webhook's, a file's, a replay's. The stream's cursor stays where it is.
+
+    State records tell their own time (`occurred_at`), or `as_of` does: the source's clock at which all were true.
+    """
+    target, connector_name = _declared(configuration, system_id, stream)
+    started = time.monotonic()
+    total = Counts()
+    with connect(details, Role.LOADER) as connection, _translated(target, details):
+        landing = _begin(connection, target, connector_name, arrival, arrival.value, run_id)
+        for first in range(0, max(1, len(records)), LARGEST_BATCH):
+            batch = Batch(target.kind)
+            batch.add(records[first : first + LARGEST_BATCH], as_of, landing.started_at)
+            batch.damaged += damaged if first == 0 else ()
+            total.add(store_batch(connection, landing, batch, cursor=None, completion=None))
+    return _report(landing, total, started, is_conclusive=False)
+
+
+def _land_stream(
+    details: ConnectionDetails, stream: Stream, connector_name: str, connector: Connector, mode: ReadMode, run_id: str
+) -> LandingReport:
+    started = time.monotonic()
+    arrival = Arrival.SWEEP if mode is ReadMode.SWEEP else Arrival.POLL
+    with connect(details, Role.LOADER) as connection, _translated(stream, details), _fewer_garbage_collections():
+        landing = _begin(connection, stream, connector_name, arrival, mode.value, run_id)
+        landing.read_started_at = landing.started_at
+        if mode is ReadMode.SWEEP:
+            with connection.transaction():
+                note_seen_heads(connection)
+        read = Read(connection, landing, started)
+        # A sweep starts at the beginning, wherever polls stand.
+        pages = iter(connector.read(stream.name, mode, landing.before.cursor if mode is ReadMode.POLL else None))
+        counts, is_conclusive = read.land(pages)
+    return _report(landing, counts, started, is_conclusive=is_conclusive)
+
+
+def _begin(
+    connection: Warehouse, stream: Stream, connector_name: str, arrival: Arrival, mode: str, run_id: str
+) -> Landing:
+    row = connection.execute("select clock_timestamp()").fetchone()
+    before = read_position(connection, stream)
+    connection.commit()
+    if row is None:
+        raise Transient(f"{stream}: the warehouse did not tell its time; try again")
+    return Landing(
+        stream=stream,
+        connector=connector_name,
+        checker=load_contract(connector_name, stream.name).checker(),
+        arrival=arrival,
+        mode=mode,
+        run_id=run_id,
+        started_at=row[0],
+        read_started_at=None,
+        before=before,
+    )
+
+
+def _chosen(configuration: TenantConfiguration, system_id: str, streams: Sequence[str] | None) -> list[str]:
+    system = configuration.systems.get(system_id)
+    if system is None:
+        known = ", ".join(sorted(configuration.systems))
+        raise Permanent(f"tenant '{configuration.tenant}' declares no system '{system_id}'; it has {known}")
+    if streams is None:
+        return list(system.streams)
+    unknown = [name for name in streams if name not in system.streams]
+    if unknown:
+        raise Permanent(
+            f"system '{system_id}' declares no stream {', '.join(unknown)} (it has {', '.join(system.streams)});"
+            " add it in systems.yml"
+        )
+    return [name for name in system.streams if name in streams]
+
+
+def _declared(configuration: TenantConfiguration, system_id: str, name: str) -> tuple[Stream, str]:
+    _chosen(configuration, system_id, [name])
+    connector_name = configuration.systems[system_id].connector
+    return Stream(system_id, name, load_contract(connector_name, name).kind), connector_name
+
+
+def _summary(
+    system_id: str, mode: ReadMode, wanted: int, failures: Sequence[tuple[Stream, TrueupError]]
+) -> TrueupError:
+    told = "; ".join(f"{stream.name}: {error}" for stream, error in failures)
+    message = f"{len(failures)} of {wanted} streams of {system_id} failed to {mode}: {told}"
+    transient = [error for _, error in failures if isinstance(error, Transient)]
+    if not transient:
+        return Permanent(message)
+    waits = [error.retry_after_seconds for error in transient if error.retry_after_seconds is not None]
+    return Transient(message, max(waits, default=None))
+
+
+def _report(landing: Landing, counts: Counts, started: float, *, is_conclusive: bool) -> LandingReport:
+    log.info(
+        "%s: %s read %d, landed %d (%d tombstones), unchanged %d, late %d, refused %d, leaked %d, run %s",
+        landing.stream,
+        landing.mode,
+        counts.read,
+        counts.landed,
+        counts.tombstones,
+        counts.unchanged,
+        counts.late,
+        counts.violations + counts.damaged,
+        counts.leaked,
+        landing.run_id,
+    )
+    return LandingReport(
+        system_id=landing.stream.system_id,
+        stream=landing.stream.name,
+        mode=landing.mode,
+        run_id=landing.run_id,
+        page_count=counts.pages,
+        read_count=counts.read,
+        landed_count=counts.landed,
+        unchanged_count=counts.unchanged,
+        late_count=counts.late,
+        tombstone_count=counts.tombstones,
+        violation_count=counts.violations,
+        damaged_count=counts.damaged,
+        leaked_count=counts.leaked,
+        is_conclusive=is_conclusive,
+        drifted_fields=tuple(counts.drifts),
+        first_record_id=counts.first_record_id,
+        last_record_id=counts.last_record_id,
+        elapsed_seconds=round(time.monotonic() - started, 3),
+    )
+
+
+@contextmanager
+def _translated(stream: Stream, details: ConnectionDetails) -> Iterator[None]:
+    """The warehouse's own failures, told apart by whether trying again can mend them."""
+    try:
+        yield
+    except psycopg.Error as error:
+        told = f"{type(error).__name__}, SQLSTATE {error.sqlstate}"
+        message = f"{stream}: warehouse '{details.conn_id}' failed while landing ({told}); what was committed stays"
+        if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+            raise Transient(f"{message}, try again") from error
+        raise Permanent(f"{message}; run `trueup up` to bring its tables and rights up to date") from error
+
+
+@contextmanager
+def _fewer_garbage_collections() -> Iterator[None]:
+    """Let Python look for cycles less often: JSON has none, and looking for them doubles the cost of decoding it."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(max(_COLLECT_GARBAGE_AFTER, thresholds[0]), *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)

@@ -1,0 +1,115 @@
+"""What cannot land: into the exception queue with its payload, and out of it once the same key lands well."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import orjson
+
+from trueup.exceptions.queue import NewException, close_exceptions, close_unseen, open_exceptions, open_subjects
+from trueup.landing.batch import Candidate
+from trueup.warehouse.connection import Warehouse
+from trueup.warehouse.copy import new_correlation_ids
+from trueup.warehouse.streams import Stream
+
+VIOLATION: Final = "contract_violation"
+MALFORMED: Final = "malformed_record"
+_ACTOR = "landing"
+
+
+def open_violations(
+    connection: Warehouse,
+    stream: Stream,
+    broken: Sequence[tuple[Candidate, str]],
+    *,
+    connector: str,
+    arrival: str,
+    run_id: str,
+) -> None:
+    """Queue the records that break their contract, each under its source key."""
+    remedy = (
+        f"mend the record in {stream.system_id}; where the vendor changed it on purpose, widen"
+        f" contracts/streams/{connector}/{stream.name}.yml; then `trueup exceptions replay`"
+    )
+    fresh = new_correlation_ids(len(broken))
+    open_exceptions(
+        connection,
+        [
+            NewException(
+                kind=VIOLATION,
+                system_id=stream.system_id,
+                stream=stream.name,
+                subject=candidate.source_key,
+                reason=reason,
+                remedy=remedy,
+                payload=None if candidate.payload is None else orjson.Fragment(candidate.payload),
+                context={
+                    "source_version": candidate.source_version,
+                    "occurred_at": candidate.occurred_at,
+                    "arrival": arrival,
+                },
+                correlation_id=UUID(bytes=candidate.correlation or new_id),
+                run_id=run_id,
+            )
+            for (candidate, reason), new_id in zip(broken, fresh, strict=True)
+        ],
+    )
+
+
+def open_malformed(connection: Warehouse, stream: Stream, damaged: Sequence[tuple[str, str]], *, run_id: str) -> None:
+    """Queue the pieces that no record could be made of, each under the hash of what came."""
+    open_exceptions(
+        connection,
+        [
+            NewException(
+                kind=MALFORMED,
+                system_id=stream.system_id,
+                stream=stream.name,
+                subject=hashlib.blake2b(piece.encode(errors="replace"), digest_size=16).hexdigest(),
+                reason=reason,
+                remedy=f"see in the payload what {stream.system_id} sent and mend it there; until a sweep no longer"
+                " meets it, and so closes this, sweeps conclude no deletions",
+                payload=_readable(piece),
+                run_id=run_id,
+            )
+            for piece, reason in damaged
+        ],
+    )
+
+
+def close_mended(connection: Warehouse, stream: Stream, good_keys: Collection[str]) -> None:
+    """Close the violations of keys that have now come well."""
+    still_open = open_subjects(connection, kind=VIOLATION, system_id=stream.system_id, stream=stream.name)
+    mended = [subject for subject in still_open if subject in good_keys]
+    close_exceptions(
+        connection,
+        kind=VIOLATION,
+        system_id=stream.system_id,
+        stream=stream.name,
+        subjects=mended,
+        closed_by=_ACTOR,
+        reason="the same key came again and keeps its contract",
+    )
+
+
+def close_vanished(connection: Warehouse, stream: Stream, sweep_started_at: datetime) -> None:
+    """Close what a complete sweep, in which everything could be read, no longer met."""
+    for kind in (VIOLATION, MALFORMED):
+        close_unseen(
+            connection,
+            kind=kind,
+            system_id=stream.system_id,
+            stream=stream.name,
+            since=sweep_started_at,
+            closed_by=_ACTOR,
+            reason="a complete sweep no longer met it",
+        )
+
+
+def _readable(piece: str) -> object:
+    try:
+        return orjson.loads(piece)
+    except ValueError:
+        return piece

@@ -1,0 +1,129 @@
+"""Changes become rows: facts by COPY, heads by one statement, tombstones for what a sweep no longer met."""
+
+import psycopg
+from psycopg import sql
+
+from trueup.domain.records import StreamKind
+from trueup.landing.batch import Candidate
+from trueup.landing.comparison import Change
+from trueup.landing.landing import Completion, Landing
+from trueup.warehouse.connection import Warehouse
+from trueup.warehouse.copy import copy_raw_rows, new_correlation_ids
+from trueup.warehouse.streams import Stream
+
+
+def copy_changes(
+    connection: Warehouse, landing: Landing, changes: list[Change], first_record_id: int
+) -> tuple[list[Change], list[tuple[Candidate, str]]]:
+    """COPY the changes; what PostgreSQL itself refuses is found by halving and left out, so that the rest lands."""
+    if not changes:
+        return [], []
+    _complete(changes)
+    refusal = _try_copy(connection, landing, changes, first_record_id, is_kept=True)
+    if refusal is None:
+        return changes, []
+    refused = _find_refused(connection, landing, changes, first_record_id, refusal)
+    keys = {candidate.source_key for candidate, _ in refused}
+    kept = [change for change in changes if change.candidate.source_key not in keys]
+    if kept:
+        _copy_rows(connection, landing, kept, first_record_id)
+    return kept, refused
+
+
+def _find_refused(
+    connection: Warehouse, landing: Landing, changes: list[Change], first_record_id: int, refusal: str
+) -> list[tuple[Candidate, str]]:
+    if len(changes) == 1:
+        return [(changes[0].candidate, f"PostgreSQL cannot keep it: {refusal}")]
+    refused: list[tuple[Candidate, str]] = []
+    middle = len(changes) // 2
+    for half in (changes[:middle], changes[middle:]):
+        half_refusal = _try_copy(connection, landing, half, first_record_id, is_kept=False)
+        if half_refusal is not None:
+            refused += _find_refused(connection, landing, half, first_record_id, half_refusal)
+    return refused
+
+
+def _try_copy(
+    connection: Warehouse, landing: Landing, changes: list[Change], first_record_id: int, *, is_kept: bool
+) -> str | None:
+    """The kind of PostgreSQL's refusal, None where it takes the rows. Its own words may quote the payload."""
+    try:
+        with connection.transaction(force_rollback=not is_kept):
+            _copy_rows(connection, landing, changes, first_record_id)
+    except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComplex) as error:
+        return type(error).__name__
+    return None
+
+
+def _copy_rows(connection: Warehouse, landing: Landing, changes: list[Change], first_record_id: int) -> None:
+    copy_raw_rows(
+        connection,
+        landing.stream.table,
+        [change.candidate for change in changes],
+        first_record_id=first_record_id,
+        arrival=landing.arrival,
+        run_id=landing.run_id,
+    )
+
+
+def _complete(changes: list[Change]) -> None:
+    """Give each row what only its landing decides: an id to follow it by, and a time its readers can order by.
+
+    That time is never before the one of the version it follows: then the newest by time is the newest by number.
+    """
+    for change, new_id in zip(changes, new_correlation_ids(len(changes)), strict=True):
+        candidate = change.candidate
+        if not candidate.correlation:
+            candidate.correlation = new_id
+        known_at = change.head_occurred_at
+        if known_at is not None and candidate.occurred_at is not None and candidate.occurred_at < known_at:
+            candidate.occurred_at = known_at
+
+
+def move_heads(connection: Warehouse, stream: Stream, first_record_id: int, last_record_id: int) -> None:
+    """Make these records the newest of their keys; they were compared with the ones they replace."""
+    if stream.kind is StreamKind.EVENT or last_record_id < first_record_id:
+        return
+    connection.execute(
+        sql.SQL(
+            "insert into {heads} as head"
+            " (source_key, record_id, source_version, occurred_at, received_at, payload_hash)"
+            " select source_key, record_id, source_version, occurred_at, received_at, payload_hash from {table}"
+            " where record_id between %s and %s"
+            " on conflict (source_key) do update set record_id = excluded.record_id,"
+            " source_version = excluded.source_version, occurred_at = excluded.occurred_at,"
+            " received_at = excluded.received_at, payload_hash = excluded.payload_hash"
+        ).format(heads=stream.heads, table=stream.table),
+        (first_record_id, last_record_id),
+    )
+
+
+def conclude_sweep(connection: Warehouse, landing: Landing, completion: Completion, last_record_id: int) -> int:
+    """Land a tombstone for every key that the sweep did not meet; how many.
+
+    Only versions that had landed before the sweep began are judged: what came in meanwhile may be newer than the page
+    on which it would have stood.
+    """
+    stream = landing.stream
+    if stream.kind is StreamKind.EVENT or completion.as_of is None:
+        return 0
+    gone = connection.execute(
+        sql.SQL(
+            "insert into {table} (record_id, source_key, occurred_at, received_at, arrival, correlation_id, run_id)"
+            " select %(last)s + row_number() over (order by head.record_id), head.source_key,"
+            " greatest(head.occurred_at, %(as_of)s), clock_timestamp(), %(arrival)s, gen_random_uuid(), %(run_id)s"
+            " from {heads} as head"
+            " where head.record_id <= %(before)s and head.payload_hash is not null and not exists ("
+            " select from pg_temp.seen_heads as seen where seen.record_id = head.record_id)"
+        ).format(table=stream.table, heads=stream.heads),
+        {
+            "last": last_record_id,
+            "as_of": completion.as_of,
+            "arrival": landing.arrival,
+            "run_id": landing.run_id,
+            "before": landing.before.last_record_id,
+        },
+    ).rowcount
+    move_heads(connection, stream, last_record_id + 1, last_record_id + gone)
+    return gone

@@ -1,0 +1,178 @@
+"""Lands a batch in one transaction: records, heads, exceptions, cursor, position and count, or none of them."""
+
+import logging
+from collections.abc import Sequence
+
+from trueup.domain.records import Arrival, Cursor
+from trueup.landing.batch import Batch, Candidate
+from trueup.landing.comparison import Change, find_changes
+from trueup.landing.landing import Completion, Landing
+from trueup.landing.refusals import close_mended, close_vanished, open_malformed, open_violations
+from trueup.landing.report import Counts
+from trueup.landing.rows import conclude_sweep, copy_changes, move_heads
+from trueup.warehouse.connection import Warehouse
+from trueup.warehouse.storable import storable_text
+from trueup.warehouse.streams import Position, advance_position, create_stream_tables, lock_stream, read_position
+
+log = logging.getLogger(__name__)
+
+_UNKEEPABLE = (
+    "a text in it holds U+0000 or half a character, which jsonb cannot keep; replayed, it lands with U+FFFD there"
+)
+
+
+def store_batch(
+    connection: Warehouse, landing: Landing, batch: Batch, *, cursor: Cursor | None, completion: Completion | None
+) -> Counts:
+    """Land one batch and move the stream's position, in one transaction of its own."""
+    stream = landing.stream
+    with connection.transaction():
+        lock_stream(connection, stream)
+        create_stream_tables(connection, stream)
+        position = read_position(connection, stream)
+        counts = Counts(pages=batch.page_count, read=batch.read_count, damaged=len(batch.damaged))
+        changes = find_changes(connection, stream, batch, is_sweep=landing.is_sweep)
+        fresh, late = _without_late(landing, position, changes)
+        kept, broken = _hold_against_contract(landing, batch, fresh)
+        kept, refused = copy_changes(connection, landing, kept, position.last_record_id + 1)
+        broken += refused
+        counts.landed = len(kept)
+        counts.tombstones = sum(change.candidate.payload is None for change in kept)
+        counts.late = len(late)
+        counts.violations = len(broken)
+        counts.unchanged = batch.read_count - counts.landed - counts.late - counts.violations
+        counts.leaked = _leaks(landing, kept)
+        _settle_exceptions(connection, landing, batch, broken, late)
+        counts.drifts = _record_drifts(connection, landing)
+        last_record_id = position.last_record_id + counts.landed
+        move_heads(connection, stream, position.last_record_id + 1, last_record_id)
+        if completion is not None and completion.is_conclusive and landing.is_sweep:
+            close_vanished(connection, stream, landing.started_at)
+            gone = conclude_sweep(connection, landing, completion, last_record_id)
+            counts.landed += gone
+            counts.tombstones += gone
+            last_record_id += gone
+        if counts.landed:
+            counts.first_record_id, counts.last_record_id = position.last_record_id + 1, last_record_id
+        _advance(connection, landing, last_record_id, cursor, completion)
+        _record_landing(connection, landing, counts)
+    return counts
+
+
+def _without_late(landing: Landing, position: Position, changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+    fresh: list[Change] = []
+    late: list[Change] = []
+    for change in changes:
+        is_late = change.is_late(landing.read_started_at, position.swept_as_of)
+        (late if is_late else fresh).append(change)
+    return fresh, late
+
+
+def _hold_against_contract(
+    landing: Landing, batch: Batch, changes: Sequence[Change]
+) -> tuple[list[Change], list[tuple[Candidate, str]]]:
+    """Part the changes into what keeps the contract and what breaks it; what has landed unchanged was held before."""
+    broken: dict[str, tuple[Candidate, str]] = {}
+    checked = [change.candidate for change in changes if change.candidate.payload is not None]
+    reasons = landing.checker.violations_in_texts([each.payload for each in checked if each.payload is not None])
+    for position, reason in reasons.items():
+        broken[checked[position].source_key] = (checked[position], reason)
+    if batch.altered_keys:
+        for candidate in checked:
+            if candidate.source_key in batch.altered_keys:
+                _, reason = broken.get(candidate.source_key, (candidate, ""))
+                broken[candidate.source_key] = (candidate, f"{_UNKEEPABLE}; {reason}" if reason else _UNKEEPABLE)
+    if not broken:
+        return list(changes), []
+    kept = [change for change in changes if change.candidate.source_key not in broken]
+    return kept, list(broken.values())
+
+
+def _leaks(landing: Landing, kept: Sequence[Change]) -> int:
+    polled_as_of = landing.before.polled_as_of
+    if not landing.is_sweep or polled_as_of is None or landing.before.cursor is None:
+        return 0
+    return sum(change.has_leaked(polled_as_of) for change in kept)
+
+
+def _settle_exceptions(
+    connection: Warehouse,
+    landing: Landing,
+    batch: Batch,
+    broken: Sequence[tuple[Candidate, str]],
+    late: Sequence[Change],
+) -> None:
+    if broken:
+        open_violations(
+            connection,
+            landing.stream,
+            broken,
+            connector=landing.connector,
+            arrival=landing.arrival,
+            run_id=landing.run_id,
+        )
+    if batch.damaged:
+        open_malformed(connection, landing.stream, batch.damaged, run_id=landing.run_id)
+    # A replay's exception is closed by the replay itself, in the name of whoever asked for it.
+    if batch.candidates and landing.arrival is not Arrival.REPLAY:
+        not_evidence = {candidate.source_key for candidate, _ in broken}
+        not_evidence.update(change.candidate.source_key for change in late)
+        close_mended(connection, landing.stream, batch.candidates.keys() - not_evidence)
+
+
+def _record_drifts(connection: Warehouse, landing: Landing) -> list[str]:
+    """Report each unknown field once a read."""
+    fresh = [path for path in landing.checker.unknown_fields if path not in landing.told_drifts]
+    if fresh:
+        landing.told_drifts.update(fresh)
+        connection.execute(
+            "insert into audit.drifts as drift (system_id, stream, field_path)"
+            " select %s, %s, incoming.field_path from unnest(%s::text[]) as incoming (field_path)"
+            " on conflict (system_id, stream, field_path) do update set"
+            " last_seen_at = clock_timestamp(), seen_count = drift.seen_count + 1",
+            (landing.stream.system_id, landing.stream.name, [storable_text(path) for path in fresh]),
+        )
+        log.warning("%s: fields that the contract does not know: %s", landing.stream, ", ".join(fresh))
+    return fresh
+
+
+def _advance(
+    connection: Warehouse, landing: Landing, last_record_id: int, cursor: Cursor | None, completion: Completion | None
+) -> None:
+    is_swept = completion is not None and landing.is_sweep and completion.is_conclusive
+    is_polled = completion is not None and landing.arrival is Arrival.POLL
+    as_of = None if completion is None else completion.as_of
+    advance_position(
+        connection,
+        landing.stream,
+        last_record_id=last_record_id,
+        cursor=cursor,
+        polled_as_of=as_of if is_polled else None,
+        swept_as_of=as_of if is_swept else None,
+        read_started_at=landing.read_started_at if is_swept or is_polled else None,
+    )
+
+
+def _record_landing(connection: Warehouse, landing: Landing, counts: Counts) -> None:
+    connection.execute(
+        "insert into audit.landings (run_id, system_id, stream, mode, started_at, page_count, read_count, landed_count,"
+        " unchanged_count, tombstone_count, violation_count, leaked_count, late_count, first_record_id, last_record_id)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            landing.run_id,
+            landing.stream.system_id,
+            landing.stream.name,
+            landing.mode,
+            landing.started_at,
+            counts.pages,
+            counts.read,
+            counts.landed,
+            counts.unchanged,
+            counts.tombstones,
+            counts.violations + counts.damaged,
+            counts.leaked,
+            counts.late,
+            counts.first_record_id,
+            counts.last_record_id,
+        ),
+    )
