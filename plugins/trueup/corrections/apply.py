@@ -14,6 +14,7 @@ from typing import Final
 from trueup.audit.trail import record_event
 from trueup.connectors.base import Writer
 from trueup.corrections import outbox
+from trueup.corrections.batches import Batches
 from trueup.corrections.channel_run import ChannelRun
 from trueup.corrections.reports import ChannelCorrections, CorrectionReport, RunState, Tally
 from trueup.domain.connections import ConnectionDetails
@@ -115,17 +116,18 @@ def _run_channel(work: _Work, channel: str, writer: Writer | None) -> ChannelCor
 
 def _drain(work: _Work, channel: str, writer: Writer, connection: Warehouse) -> ChannelCorrections:
     declaration = work.configuration.channels[channel]
-    run = ChannelRun(
-        connection,
-        writer,
-        channel,
-        declaration.system,
-        declaration.guards,
+    tally = Tally()
+    batches = Batches(
+        connection=connection,
+        writer=writer,
+        channel=channel,
+        system_id=declaration.system,
+        attempts_allowed=declaration.guards.attempts,
         run_id=work.run_id,
         clock=work.clock,
-        sleep=work.sleep,
-        patience_seconds=work.patience_seconds,
+        tally=tally,
     )
+    run = ChannelRun(batches, declaration.guards, work.sleep, work.patience_seconds)
     # Before the first call, so that nothing is ever pushed without saying who pushed it and why.
     record_event(
         connection,
@@ -145,9 +147,8 @@ def _drain(work: _Work, channel: str, writer: Writer, connection: Warehouse) -> 
         raise
     finally:
         if not connection.broken:
-            report = run.tally.report(
-                channel, state, reason or None, run.undetermined_count(), time.monotonic() - started
-            )
+            in_doubt = len(outbox.leftovers(connection, channel))
+            report = tally.report(channel, state, reason or None, in_doubt, time.monotonic() - started)
             _audit(work, connection, report)
     if state is RunState.CANARY_FAILED:
         raise Permanent(

@@ -121,9 +121,7 @@ from compared
 # What a run would push, against what the channel lists. Approved corrections were seen by a person; those a
 # person dropped still count, or a rejected mass change would trickle out a few records a run.
 MEASURE_CHANNELS: Final = """
-with listed as (
-    select channel, count(*) as listing_count from canonical.channel_listings where is_listed group by channel
-), pending as (
+with pending as (
     select
         decisions.channel,
         count(*) as change_count,
@@ -135,12 +133,20 @@ with listed as (
         or (verdict = 'declined' and is_dropped_by_person)
     group by decisions.channel
 )
-select pending.channel, pending.change_count, pending.raised_count, pending.lowered_count, coalesce(listing_count, 0)
+select pending.channel, pending.change_count, pending.raised_count, pending.lowered_count, listed.listing_count
 from pending
 inner join channel_limits as limits on limits.channel = pending.channel
-left join listed on listed.channel = pending.channel
+-- Counting stops where the channel is seen to be large enough: a shop may have a million listings.
+cross join lateral (
+    select count(*) as listing_count
+    from (
+        select from canonical.channel_listings as listings
+        where listings.channel = pending.channel and listings.is_listed
+        limit ceil(pending.change_count / nullif(limits.largest_share, 0))
+    ) as counted
+) as listed
 where pending.change_count >= limits.largest_share_applies_from
-    and pending.change_count > limits.largest_share * coalesce(listing_count, 0)
+    and pending.change_count > limits.largest_share * listed.listing_count
 order by pending.channel
 """
 

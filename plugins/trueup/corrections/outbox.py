@@ -177,10 +177,10 @@ def write_receipts(connection: Warehouse, receipts: Sequence[tuple[Receipt, int]
     )
 
 
-def newest_outcomes(connection: Warehouse, keys: Sequence[str]) -> dict[tuple[str, int], str]:
-    """The outcome kept for each (key, attempt) of these keys."""
-    rows = connection.execute("select key, attempt, outcome from outbox.receipts where key = any(%s)", (list(keys),))
-    return {(key, attempt): outcome for key, attempt, outcome in rows}
+def kept_attempts(connection: Warehouse, keys: Sequence[str]) -> set[tuple[str, int]]:
+    """The (key, attempt) of these keys that have their receipt."""
+    rows = connection.execute("select key, attempt from outbox.receipts where key = any(%s)", (list(keys),))
+    return {(key, attempt) for key, attempt in rows}
 
 
 def write_read_backs(

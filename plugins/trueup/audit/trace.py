@@ -1,0 +1,150 @@
+"""All that came of one fact, from landing to read-back, in order of our own time.
+
+A number on a channel follows from many facts; a correction carries the id of the newest of them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import sql
+
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent
+from trueup.warehouse.connection import Role, Warehouse, connect
+from trueup.warehouse.failures import translated
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that came of the fact. `at` is our clock, None where the table keeps no time of ours."""
+
+    at: datetime | None
+    stage: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Every step that carries the id, in order; `lines` is the text for a person."""
+
+    correlation_id: UUID
+    steps: tuple[Step, ...]
+    lines: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        width = max((len(step.stage) for step in self.steps), default=0)
+        object.__setattr__(
+            self,
+            "lines",
+            tuple(
+                f"{'' if step.at is None else f'{step.at:%Y-%m-%d %H:%M:%S.%f}'[:-3]:<23}  {step.stage:<{width}}"
+                f"  {step.text}"
+                for step in self.steps
+            ),
+        )
+
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+# Each gives (our time, text). The tables of a build have no time of ours: they take the build's end.
+_TABLES: Final = {
+    "canonical.stock_movements": """
+        select builds.finished_at, rows.kind || ' of ' || coalesce(rows.delta_quantity::text, 'count ' ||
+            rows.counted_quantity) || ' ' || coalesce(rows.sku, 'unmatched SKU') || ' at ' || rows.location_id
+            || ', occurred ' || to_char(rows.occurred_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+            || ' (source''s clock)'
+        from canonical.stock_movements as rows
+        left join audit.builds as builds on builds.build_id = rows.build_id where rows.correlation_id = %(id)s""",
+    "canonical.stock_levels": """
+        select builds.finished_at, rows.sku || ' at ' || rows.location_id || ': ' || rows.on_hand_quantity
+            || ' on hand (' || rows.base_quantity || ' told, ' || rows.movement_quantity || ' in movements since)'
+        from canonical.stock_levels as rows
+        left join audit.builds as builds on builds.build_id = rows.build_id where rows.correlation_id = %(id)s""",
+    "canonical.reservations": """
+        select builds.finished_at, rows.order_name || ' holds ' || rows.quantity || ' ' || rows.sku || ' at '
+            || coalesce(rows.location_id, 'no location yet') || ': ' || rows.status
+            || coalesce(' (' || rows.released_reason || ')', '')
+        from canonical.reservations as rows
+        left join audit.builds as builds on builds.build_id = rows.build_id where rows.correlation_id = %(id)s""",
+    "canonical.channel_listings": """
+        select rows.received_at, rows.channel || ' shows ' || coalesce(rows.shown_quantity::text, 'nothing')
+            || ' for ' || rows.sku
+        from canonical.channel_listings as rows where rows.correlation_id = %(id)s""",
+    "marts.ats_positions": """
+        select builds.finished_at, rows.sku || ' on ' || rows.channel || ': ' || rows.ats_quantity
+            || ' available to sell, ' || rows.target_quantity || ' to be shown'
+        from marts.ats_positions as rows
+        left join audit.builds as builds on builds.build_id = rows.build_id where rows.correlation_id = %(id)s""",
+    "outbox.corrections": """
+        select rows.proposed_at, 'correction ' || rows.correction_id || ': ' || rows.sku || ' on ' || rows.channel
+            || ' from ' || coalesce(rows.expected::text, '?') || ' to ' || rows.target || ', ' || rows.cause || ', now '
+            || rows.status || coalesce(' (' || rows.status_reason || ')', '')
+        from outbox.corrections as rows where rows.correlation_id = %(id)s""",
+    "outbox.receipts": """
+        select rows.recorded_at, 'correction ' || corrections.correction_id || ' attempt ' || rows.attempt || ': '
+            || rows.outcome || coalesce(' ' || rows.http_status, '') || ', ' || rows.detail
+        from outbox.receipts as rows
+        inner join outbox.corrections as corrections using (key) where corrections.correlation_id = %(id)s""",
+    "outbox.read_backs": """
+        select coalesce(corrections.verified_at, corrections.settled_at), 'correction ' || corrections.correction_id
+            || ' read back ' || coalesce(rows.observed::text, 'no such record')
+            || case when rows.is_verified then ', verified' else '' end
+        from outbox.read_backs as rows
+        inner join outbox.corrections as corrections using (key) where corrections.correlation_id = %(id)s""",
+    "exceptions.queue": """
+        select rows.opened_at, 'exception ' || rows.exception_id || ' (' || rows.kind || '), now ' || rows.status
+            || ': ' || rows.reason
+        from exceptions.queue as rows where rows.correlation_id = %(id)s""",
+    "audit.events": """
+        select rows.occurred_at, rows.actor || ': ' || rows.action || ' ' || rows.subject
+            || coalesce(', ' || rows.reason, '')
+        from audit.events as rows where rows.correlation_id = %(id)s""",
+}
+
+
+def trace(details: ConnectionDetails, correlation_id: UUID) -> Trace:
+    """Collect every step that carries `correlation_id`; raise `Permanent` where nothing does."""
+    with translated(f"tracing {correlation_id}"), connect(details, Role.OPERATOR) as connection:
+        connection.execute("set transaction isolation level repeatable read, read only")
+        steps = [*_landed(connection, correlation_id), *_followed(connection, correlation_id)]
+    if not steps:
+        raise Permanent(
+            f"nothing carries the correlation id {correlation_id}; `trueup explain SKU CHANNEL --json` and"
+            " `trueup exceptions show` name those of a number and of an exception"
+        )
+    # Stable: what has the same time, or none, stays in the order of the line.
+    order = {stage: number for number, stage in enumerate(dict.fromkeys(step.stage for step in steps))}
+    steps.sort(key=lambda step: (step.at or _NEVER, order[step.stage]))
+    return Trace(correlation_id, tuple(steps))
+
+
+def _landed(connection: Warehouse, correlation_id: UUID) -> Iterator[Step]:
+    tables = connection.execute(
+        "select relations.relname from pg_catalog.pg_class as relations"
+        " inner join pg_catalog.pg_attribute as columns on columns.attrelid = relations.oid"
+        " where relations.relnamespace = 'raw'::regnamespace and relations.relkind in ('r', 'p')"
+        " and columns.attname = 'correlation_id' and not columns.attisdropped order by relations.relname"
+    ).fetchall()
+    for (name,) in tables:
+        rows = connection.execute(
+            sql.SQL(
+                "select record_id, source_key, received_at, occurred_at, arrival, run_id, payload is null from {}"
+                " where correlation_id = %s order by record_id"
+            ).format(sql.Identifier("raw", name)),
+            (correlation_id,),
+        ).fetchall()
+        for record_id, source_key, received_at, occurred_at, arrival, run_id, is_gone in rows:
+            told = "unknown" if occurred_at is None else f"{occurred_at:%Y-%m-%d %H:%M:%S}"
+            gone = ", gone at the source" if is_gone else ""
+            text = f"record {record_id} of {source_key} by {arrival} of {run_id}, as of {told} (source's clock){gone}"
+            yield Step(received_at, f"raw.{name}", text)
+
+
+def _followed(connection: Warehouse, correlation_id: UUID) -> Iterator[Step]:
+    for table, query in _TABLES.items():
+        rows: list[tuple[Any, ...]] = connection.execute(query.encode(), {"id": correlation_id}).fetchall()
+        for at, text in sorted(rows, key=lambda row: (row[0] or _NEVER, row[1])):
+            yield Step(at, table, text)
