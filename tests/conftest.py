@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,15 +17,20 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def reachable_folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's own system user can reach.
+
+    Not pytest's: every run of pytest closes the parent of those to all other users.
+    """
+    with tempfile.TemporaryDirectory(prefix="trueup-test-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(reachable_folder: Path) -> Iterator[EmbeddedPostgres]:
     """The embedded server, with a migrated database to copy from."""
-    folder = tmp_path_factory.mktemp("postgres")
-    folder.chmod(0o755)
-    for parent in folder.parents:
-        if parent.owner() != "root" or parent == Path("/tmp"):
-            break
-        parent.chmod(parent.stat().st_mode | 0o755)
-    with run_postgres(folder / "data", is_durable=False) as server:
+    with run_postgres(reachable_folder / "postgres", is_durable=False) as server:
         server.create_database("template_migrated")
         migrate(server.details("template_migrated"))
         yield server

@@ -17,15 +17,6 @@ from trueup.warehouse.connection import Role, connect
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def traversable(folder: Path) -> Path:
-    """PostgreSQL runs as a user of its own, who must be able to reach its folder."""
-    for each in (folder, *folder.parents):
-        if each == Path("/tmp"):
-            break
-        each.chmod(each.stat().st_mode | 0o755)
-    return folder
-
-
 def eventually(condition: Callable[[], Any], seconds: float, what: str) -> Any:  # noqa: ANN401
     """Wait for `condition` to be true and return what it gave; fail with `what` at the deadline."""
     deadline = time.monotonic() + seconds
@@ -70,9 +61,10 @@ class Running:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(reachable_folder: Path) -> Iterator[Running]:
     """The demo tenant with 60 SKUs under a real Airflow."""
-    state = traversable(tmp_path_factory.mktemp("line"))
+    state = reachable_folder / "line"
+    state.mkdir()
     with (
         run_rig(PROJECT, state, {"seed": 7, "skus": 60}) as rig,
         run_airflow(rig.paths, rig.metadata_url, ("demo",)) as airflow,

@@ -1,5 +1,7 @@
 """The line in a real Airflow over real HTTP: stock that changes anywhere is right on every channel shortly after."""
 
+import json
+
 import httpx
 import pytest
 
@@ -68,25 +70,28 @@ def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> N
 
 
 def test_the_connection_form_s_test_button_works(running: Running) -> None:
-    """With the right token it names what was reached; with a wrong one, the remedy and no secret."""
-    declared = running.rig.sandbox.connections["trueup_demo_shopify_main"]
+    """With the right client it names what was reached; with a wrong one, the remedy and no secret."""
+    declared = running.rig.sandbox.connections["trueup_demo_netsuite"]
+    extra = declared["extra"]
     body = {
         "connection_id": "try_me",
-        "conn_type": "shopify",
+        "conn_type": "netsuite",
         "host": declared["host"],
+        "login": declared["login"],
         "password": declared["password"],
+        "extra": extra if isinstance(extra, str) else json.dumps(extra),
     }
     with running.client() as client:
         good = client.post("/connections/test", json=body).json()
-        bad = client.post("/connections/test", json={**body, "password": "canary-wrong-token"}).json()
+        bad = client.post("/connections/test", json={**body, "login": "nobody"}).json()
     assert good["status"] is True, good
     assert bad["status"] is False
-    assert "canary-wrong-token" not in bad["message"]
+    assert not any(line in bad["message"] for line in declared["password"].splitlines())
 
 
 def test_the_quality_page_is_for_those_who_are_logged_in(running: Running) -> None:
     """A plugin's app is a bare mount: it must ask for itself."""
-    page = f"{running.airflow.url}/trueup/quality"
+    page = f"{running.airflow.url}/trueup/demo/quality"
     anonymous = httpx.get(page, headers={"Accept": "text/html"}, follow_redirects=False)
     assert anonymous.status_code in {302, 303, 307, 401, 403}
     assert "stock_levels" not in anonymous.text

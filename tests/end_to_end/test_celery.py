@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import PROJECT, Running, eventually, traversable
+from tests.end_to_end.conftest import PROJECT, Running, eventually
 from trueup.dev.airflow import free_port, run_airflow
 from trueup.dev.rig import run_rig
 
@@ -30,9 +30,9 @@ def redis_port(tmp_path: Path) -> Iterator[int]:
     server.wait(timeout=10)
 
 
-def test_a_celery_worker_lands_builds_and_corrects(redis_port: int, tmp_path: Path) -> None:
+def test_a_celery_worker_lands_builds_and_corrects(redis_port: int, reachable_folder: Path) -> None:
     """Nothing in the code knows which executor runs it."""
-    state = traversable(tmp_path) / "celery"
+    state = reachable_folder / "celery"
     state.mkdir()
     with run_rig(PROJECT, state, {"seed": 3, "skus": 20}) as rig:
         celery = {

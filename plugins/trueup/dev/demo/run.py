@@ -155,6 +155,6 @@ def _look_at(state: Path, airflow: LocalAirflow | None) -> dict[str, str]:
         places |= {
             "Airflow": airflow.url,
             "login": f"{airflow.user} / {airflow.password}",
-            "data quality": f"{airflow.url}/trueup/quality",
+            "data quality": f"{airflow.url}/trueup/demo/quality",
         }
     return places
