@@ -72,6 +72,11 @@ class Catalogue:
         carried = self._assortment.get(system_id)
         return (article for article in self.articles.values() if carried is None or article.sku in carried)
 
+    def carries(self, system_id: str, sku: str) -> bool:
+        """Whether a system has the article at all."""
+        carried = self._assortment.get(system_id)
+        return sku in self.articles if carried is None else sku in carried
+
     def strangers(self, system_id: str) -> Sequence[Stranger]:
         """What that system has besides."""
         return [stranger for stranger in self._strangers if stranger.system_id == system_id]

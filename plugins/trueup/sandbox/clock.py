@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+MINUTE = 60
+HOUR = 3_600
+DAY = 86_400
 DEFAULT_START = datetime(2026, 10, 5, 9, 0, 0, tzinfo=UTC)  # a Monday, as the stores open
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import accumulate
 
 from trueup.sandbox.catalogue import Article
+from trueup.sandbox.clock import HOUR
 from trueup.sandbox.intents import (
     CountRound,
     Delivery,
@@ -22,9 +23,6 @@ from trueup.sandbox.intents import (
 from trueup.sandbox.opening import Opening
 from trueup.sandbox.places import CHANNELS, PLACES, STORES
 from trueup.sandbox.settings import WorldSettings
-
-DAY = 86_400
-HOUR = 3_600
 
 # Orders a day for 500 articles at intensity 1.
 _ORDERS: Mapping[str, int] = {"shopify_main": 1_800, "shopify_outlet": 1_000, "square_online": 500}

@@ -8,13 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from trueup.sandbox.clock import DAY, HOUR, MINUTE
 from trueup.sandbox.entries import LineQuantity, Order, OrderCancelled, OrderEntered, OrderReturned, OrderShipped
 from trueup.sandbox.places import CHANNELS, ERP, PLACES
 from trueup.sandbox.world import Kind, World
-
-MINUTE = 60
-HOUR = 3_600
-DAY = 86_400
 
 # (shortest, longest) seconds from what happens to the vendor's books, by system.
 RECORDING_DELAYS: Mapping[str, tuple[int, int]] = {
@@ -52,10 +49,11 @@ class Part:
 
 @dataclass(slots=True)
 class OpenOrder:
-    """An order in the truth. `key` names its dice."""
+    """An order in the truth. `key` names its dice; `is_fickle`: chance may cancel it or send goods back."""
 
     key: str
     order: Order
+    is_fickle: bool
     parts: list[Part] = field(default_factory=list)
 
     @property
@@ -68,7 +66,7 @@ class OpenOrder:
 
 
 class Fulfilment:
-    """Keeps promises. `tells` is what the diary gets."""
+    """Keeps promises, and has the papers written. `orders` by name, every order there ever was."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -92,9 +90,12 @@ class Fulfilment:
             parts[first] = parts.get(first, 0) + missing
         return list(parts.items())
 
-    def accept(self, key: str, order: Order, served_by: Sequence[str]) -> OpenOrder:
-        """Promise the goods, tell the channel and, minutes later, those who ship."""
-        accepted = OpenOrder(key, order)
+    def accept(self, key: str, order: Order, served_by: Sequence[str], *, is_fickle: bool = True) -> OpenOrder:
+        """Promise the goods, tell the channel and, minutes later, those who ship.
+
+        `is_fickle`: the customer may cancel or send goods back, as chance has it.
+        """
+        accepted = OpenOrder(key, order, is_fickle=is_fickle and order.channel_id is not None)
         for line in order.lines:
             if line.sku is None:
                 continue
@@ -105,12 +106,11 @@ class Fulfilment:
         channel_system = _taker(order)
         header = self._world.header(channel_system, 0, order_name=order.name)
         self._world.post(OrderEntered(**header, order=order))
-        dice = self._world.dice(key, "fate")
         for location_id in accepted.places():
             self._export(accepted, location_id, channel_system)
             picks = _STORE_PICK if PLACES[location_id].is_store else _WAREHOUSE_PICK
             self._after(picks, (key, "pick", location_id), Kind.WORK, partial(self._ship, accepted, location_id, 0))
-        if order.channel_id is not None and dice.random() < _CANCEL_CHANCE:
+        if accepted.is_fickle and self._world.dice(key, "fate").random() < _CANCEL_CHANCE:
             self._after(
                 _CANCEL_AFTER,
                 (key, "cancel"),
@@ -183,7 +183,7 @@ class Fulfilment:
         self._plan_returns(accepted, location_id, lines)
 
     def _plan_returns(self, accepted: OpenOrder, location_id: str, lines: Iterable[LineQuantity]) -> None:
-        if accepted.order.channel_id is None:
+        if not accepted.is_fickle:
             return
         for line in lines:
             if self._world.dice(accepted.key, "return", location_id, line.line_id).random() < _RETURN_CHANCE:

@@ -27,12 +27,13 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class ShopVisit(Intent):
-    """A customer comes to a channel. `invoice`: the real invoice this replays, None when invented."""
+    """A customer comes to a channel. `invoice` and `customer` are set where a real invoice is replayed."""
 
     channel_id: str
     lines: tuple[Wanted, ...]
     country: str
     invoice: str | None = None
+    customer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +68,6 @@ class Mishap(Intent):
     sku: str
     quantity: int
     is_noticed: bool
-    memo: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Find(Intent):
-    """Units turn up that no book had."""
-
-    location_id: str
-    sku: str
-    quantity: int
     memo: str = ""
 
 
@@ -116,11 +107,11 @@ class NightlyCopy(Intent):
 class Reversal(Intent):
     """A replayed cancellation: lines that a customer had bought come back, or are never sent.
 
-    `channel_id` None: at a till of `location_id`.
+    `channel_id` None: at a till of `location_id`; else `location_id` takes back what no known order explains.
     """
 
     channel_id: str | None
-    location_id: str | None
+    location_id: str
     customer: str | None
     lines: tuple[Wanted, ...]
     invoice: str

@@ -135,8 +135,8 @@ def run_baseline(
         world_seconds=world.clock.seconds,
         polls=polls,
         writes=sync.writes,
-        sold_units=sum(trade.sold_units.get(channel_id, 0) for channel_id in CHANNELS),
+        sold_units=sum(trade.customers.sold_units.get(channel_id, 0) for channel_id in CHANNELS),
         oversold_units=sum(case.units for case in world.truth.oversold),
         lost_units=sum(case.units for case in world.truth.lost),
-        refused_visits=sum(trade.refused_visits.values()),
+        refused_visits=sum(trade.customers.refused_visits.values()),
     )

@@ -11,7 +11,9 @@ from trueup.sandbox.articles import invent_catalogue
 from trueup.sandbox.books import OpeningLevel
 from trueup.sandbox.catalogue import Article, Catalogue
 from trueup.sandbox.places import CHANNELS, ERP, PLACES
+from trueup.sandbox.replay import Replay, replay_catalogue, stock_second_warehouse
 from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.transactions import read_transactions
 
 _LOST_UNCOUNTED = 0.01  # share of the figures in the books that are above what lies on the shelf
 _ON_OFFER = 0.08  # share of the articles that are on offer: half of all demand, and little stock
@@ -55,6 +57,14 @@ class Opening:
     def of(cls, settings: WorldSettings) -> "Opening":
         """Work it out from the seed: the same settings give the same opening."""
         dice = random.Random(f"{settings.seed}:opening")
+        is_replay = settings.transactions is not None
+        opening = cls._replayed(settings, dice) if is_replay else cls._invented(settings, dice)
+        opening._write_books(settings, dice)
+        opening._write_listings(settings, dice)
+        return opening
+
+    @classmethod
+    def _invented(cls, settings: WorldSettings, dice: random.Random) -> "Opening":
         catalogue = invent_catalogue(settings.skus, dice)
         ranks = list(catalogue.articles)
         dice.shuffle(ranks)
@@ -67,9 +77,16 @@ class Opening:
         popularity |= dict.fromkeys(arriving, everything * 0.35 / max(1, arrivals))
         opening = cls(catalogue, popularity, on_offer, arriving)
         opening._fill_shelves(settings, dice)
-        opening._write_books(settings, dice)
-        opening._write_listings(settings, dice)
         return opening
+
+    @classmethod
+    def _replayed(cls, settings: WorldSettings, dice: random.Random) -> "Opening":
+        if settings.transactions is None:
+            raise ValueError("no file of transactions to replay")
+        rows = read_transactions(settings.transactions, settings.days)
+        catalogue = replay_catalogue(rows)
+        physical = Replay(rows).opening_stock() | stock_second_warehouse(catalogue, dice)
+        return cls(catalogue, {}, frozenset(), frozenset(), physical)
 
     def levels(self, system_id: str) -> Sequence[OpeningLevel]:
         return self._levels.get(system_id, [])
@@ -96,7 +113,7 @@ class Opening:
                 self.physical[sku, place.location_id] = units
 
     def _is_carried(self, system_id: str, sku: str, location_id: str, dice: random.Random) -> bool:
-        if all(article.sku != sku for article in self.catalogue.carried(system_id)):
+        if not self.catalogue.carries(system_id, sku):
             return False
         return system_id != "square" or location_id == "STORE-1" or dice.random() < 0.75
 

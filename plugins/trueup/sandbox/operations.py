@@ -1,8 +1,9 @@
 """What happens to stock besides selling it: lorries, breakages, losses, counts, transfers, staff at the keyboard."""
 
+from trueup.sandbox.clock import HOUR
 from trueup.sandbox.entries import LevelCopied, MovementKind, StockCounted, StockMoved
-from trueup.sandbox.fulfilment import HOUR, RECORDING_DELAYS
-from trueup.sandbox.intents import CountRound, Delivery, Find, Intent, Mishap, Move, NightlyCopy, StaffEdit
+from trueup.sandbox.fulfilment import RECORDING_DELAYS
+from trueup.sandbox.intents import CountRound, Delivery, Intent, Mishap, Move, NightlyCopy, StaffEdit
 from trueup.sandbox.places import ERP, PLACES
 from trueup.sandbox.world import Kind, World
 
@@ -21,10 +22,6 @@ class Operations:
             case Delivery():
                 for sku, quantity in intent.lines:
                     self.receive(sku, intent.location_id, quantity, key=intent.key)
-            case Mishap():
-                self._mishap(intent)
-            case Find():
-                self._find(intent)
             case CountRound():
                 for sku in intent.skus:
                     self.count(sku, intent.location_id, reference=intent.key)
@@ -84,10 +81,10 @@ class Operations:
         front.edit(sku, quantity)
         self._world.note_channel_write(channel_id, sku, before, quantity, "staff")
 
-    def _mishap(self, mishap: Mishap) -> None:
+    def break_or_lose(self, mishap: Mishap) -> int:
+        """Return the units that were there to break or vanish."""
         if not mishap.is_noticed:
-            self.lose(mishap.sku, mishap.location_id, mishap.quantity)
-            return
+            return self.lose(mishap.sku, mishap.location_id, mishap.quantity)
         units = min(mishap.quantity, max(0, self._world.truth.free_at(mishap.sku, mishap.location_id)))
         if units:
             self._world.truth.move(mishap.sku, mishap.location_id, -units)
@@ -95,13 +92,13 @@ class Operations:
                 MovementKind.DAMAGE, mishap.sku, mishap.location_id, -units, f"DM-{mishap.key}", mishap.memo, mishap.key
             )
             self._world.note("damaged", sku=mishap.sku, location_id=mishap.location_id, units=units)
+        return units
 
-    def _find(self, find: Find) -> None:
-        self._world.truth.move(find.sku, find.location_id, find.quantity)
-        self._book(
-            MovementKind.ADJUST, find.sku, find.location_id, find.quantity, f"AD-{find.key}", find.memo, find.key
-        )
-        self._world.note("found", sku=find.sku, location_id=find.location_id, units=find.quantity)
+    def put_back(self, sku: str, location_id: str, quantity: int, *, key: str, memo: str) -> None:
+        """Units turn up that no order of ours explains; they are booked as an adjustment."""
+        self._world.truth.move(sku, location_id, quantity)
+        self._book(MovementKind.ADJUST, sku, location_id, quantity, f"AD-{key}", memo, key)
+        self._world.note("put_back", sku=sku, location_id=location_id, units=quantity)
 
     def _move(self, move: Move) -> None:
         units = min(move.quantity, max(0, self._world.truth.free_at(move.sku, move.from_location_id)))

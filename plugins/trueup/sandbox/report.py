@@ -16,9 +16,11 @@ def tell_truth(
     """Units unless it says otherwise.
 
     `shelves`: one row a (SKU, location): physical, promised, the books' figure and what is still unrecorded.
-    `channels`: per channel sold, oversold and lost units, customers refused; `listings` what it shows by SKU.
+    `channels`: per channel sold, oversold and lost units, lines refused for whatever reason;
+    `listings` what it shows by SKU.
     `open_orders`: every order not fully shipped or cancelled, by place.
     `articles`: what the rules of a channel may ask of a SKU.
+    `counts`: what was sold and given back, in lines and units by kind, as `transactions.LineKind` has them.
     `oversold`, `lost`: each case, the oversold with the facts behind it.
     """
     truth = world.truth
@@ -26,17 +28,17 @@ def tell_truth(
         "now": world.now(),
         "channels": {
             channel_id: {
-                "sold_units": trade.sold_units.get(channel_id, 0),
+                "sold_units": trade.customers.sold_units.get(channel_id, 0),
                 "oversold_units": sum(case.units for case in truth.oversold if case.channel_id == channel_id),
                 "lost_units": sum(case.units for case in truth.lost if case.channel_id == channel_id),
-                "refused_visits": trade.refused_visits.get(channel_id, 0),
+                "refused_visits": trade.customers.refused_visits.get(channel_id, 0),
             }
             for channel_id in CHANNELS
         },
         "oversold_units": sum(case.units for case in truth.oversold),
         "lost_units": sum(case.units for case in truth.lost),
         "open_orders": sum(order.is_open for order in trade.fulfilment.orders.values()),
-        "counts": dict(trade.counts),
+        "counts": dict(trade.customers.counts),
     }
     if is_detailed:
         told["articles"] = {

@@ -25,6 +25,11 @@ class WorldSettings:
     transactions: Path | None = None
     days: int | None = None
 
+    @property
+    def begins_at(self) -> datetime:
+        """The world's first second. A replay begins before its first customer, whatever the hour of `start`."""
+        return self.start if self.transactions is None else self.start.replace(hour=6, minute=0, second=0)
+
     def changed(self, told: Mapping[str, Any]) -> "WorldSettings":
         """The settings with what JSON told; `ValueError` names an unknown key."""
         known = {item.name for item in fields(self)}

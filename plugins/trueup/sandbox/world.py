@@ -77,7 +77,7 @@ class World:
         self.lock = threading.RLock()
         self.settings = settings
         self.faults = faults
-        self.clock = WorldClock(settings.start)
+        self.clock = WorldClock(settings.begins_at)
         self._real_clock = real_clock
         self._books: dict[str, Book] = {}
         self._due: list[Due] = []
@@ -121,7 +121,7 @@ class World:
         with self.lock:
             if settings is not None:
                 self.settings = settings
-            self.clock = WorldClock(self.settings.start)
+            self.clock = WorldClock(self.settings.begins_at)
             self._due.clear()
             self._parked.clear()
             self._numbers = itertools.count(1)

@@ -1,0 +1,133 @@
+"""Reads a file of real transactions in the layout of the UCI Online Retail II data set.
+
+Parquet or CSV (or a folder of CSV files), under either naming of the columns: `Invoice ... Customer ID` or
+`InvoiceNo ... CustomerID`. Nothing is cleaned: letter cases, missing descriptions and duplicate lines are
+kept, as the systems that they are replayed through have to live with them.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+_COLUMNS = {
+    "invoice": ("Invoice", "InvoiceNo"),
+    "code": ("StockCode",),
+    "description": ("Description",),
+    "quantity": ("Quantity",),
+    "at": ("InvoiceDate",),
+    "price": ("Price", "UnitPrice"),
+    "customer": ("Customer ID", "CustomerID"),
+    "country": ("Country",),
+}
+_ARTICLE_CODE = re.compile(r"\d{5}[A-Za-z]*")
+
+
+class LineKind(StrEnum):
+    """What a line of the file is replayed as. The first rule that fits decides, in this order."""
+
+    BAD_DEBT = "bad_debt"  # the invoice starts with A: money, no goods
+    CANCELLATION = "cancellation"  # the invoice starts with C
+    WRITE_OFF = "write_off"  # any other negative quantity
+    SHOP = "shop"  # the invoice has a customer
+    TILL = "till"  # it has none
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the file. `customer` is digits, None where the file has none."""
+
+    invoice: str
+    code: str
+    description: str | None
+    quantity: int
+    at: datetime
+    price: float
+    customer: str | None
+    country: str
+
+    @property
+    def kind(self) -> LineKind:
+        if self.invoice.upper().startswith("A"):
+            return LineKind.BAD_DEBT
+        if self.invoice.upper().startswith("C"):
+            return LineKind.CANCELLATION
+        if self.quantity < 0:
+            return LineKind.WRITE_OFF
+        return LineKind.TILL if self.customer is None else LineKind.SHOP
+
+    @property
+    def sku(self) -> str | None:
+        """The article, in one letter case; None for postage, fees, samples and all else without a stock code."""
+        return self.code.upper() if _ARTICLE_CODE.fullmatch(self.code) else None
+
+
+@lru_cache(maxsize=2)
+def read_transactions(path: Path, days: int | None) -> tuple[Row, ...]:
+    """The lines of the first `days` trading days (None: all), in order of time, then of the file.
+
+    Raises `ValueError` where a column is missing.
+    """
+    table = _read(path)
+    if days is not None:
+        # Cut first: a whole year is half a million lines, and twenty days are what a test replays.
+        dates = [str(value)[:10] for value in table.column(_named(table, _COLUMNS["at"])).to_pylist()]
+        wanted = frozenset(sorted(set(dates))[:days])
+        table = table.filter(pa.array([value in wanted for value in dates]))
+    return tuple(sorted(_rows(table), key=lambda row: row.at))
+
+
+def _read(path: Path) -> pa.Table:
+    if path.is_dir():
+        files = sorted(path.glob("*.csv"))
+        if not files:
+            raise ValueError(f"{path} has no CSV files")
+        return pa.concat_tables([_read(file) for file in files])
+    if path.suffix == ".parquet":
+        return pyarrow.parquet.read_table(path)
+    every_column = {name: pa.string() for names in _COLUMNS.values() for name in names}
+    return pyarrow.csv.read_csv(path, convert_options=pyarrow.csv.ConvertOptions(column_types=every_column))
+
+
+def _rows(table: pa.Table) -> Iterator[Row]:
+    columns = {name: table.column(_named(table, names)).to_pylist() for name, names in _COLUMNS.items()}
+    for values in zip(*columns.values(), strict=True):
+        told = dict(zip(columns, values, strict=True))
+        yield Row(
+            invoice=str(told["invoice"]),
+            code=str(told["code"]),
+            description=_text(told["description"]),
+            quantity=int(told["quantity"]),
+            at=_moment(told["at"]),
+            price=float(told["price"]),
+            customer=_customer(told["customer"]),
+            country=str(told["country"]),
+        )
+
+
+def _named(table: pa.Table, names: Sequence[str]) -> str:
+    for name in names:
+        if name in table.column_names:
+            return name
+    raise ValueError(f"the file has no column {' or '.join(names)}; it has {', '.join(table.column_names)}")
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401 - a cell
+    return None if value is None or str(value).strip() in ("", "nan") else str(value)
+
+
+def _moment(value: Any) -> datetime:  # noqa: ANN401 - a cell
+    return value.replace(tzinfo=None) if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+
+
+def _customer(value: Any) -> str | None:  # noqa: ANN401 - a cell
+    text = _text(value)
+    return None if text is None else text.removesuffix(".0")
