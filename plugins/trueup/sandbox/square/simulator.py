@@ -126,19 +126,19 @@ class SquareSimulator(Simulator):
 
     def _get(self, path: str, handler: _Handler) -> Route:
         async def answer(request: Request) -> Response:
-            return self._guarded(request, lambda: handler({**request.query_params, **request.path_params}))
+            told = {**request.query_params, **request.path_params}
+            return self._guarded(request, lambda: self._handled(request, told, handler))
 
         return Route(path, answer, methods=["GET"])
 
     def _post(self, path: str, handler: _Handler) -> Route:
         async def answer(request: Request) -> Response:
             content = await request.body()
-            return self._guarded(request, lambda: self._handled(request, content, handler))
+            return self._guarded(request, lambda: self._handled(request, _json(request, content), handler))
 
         return Route(path, answer, methods=["POST"])
 
-    def _handled(self, request: Request, content: bytes, handler: _Handler) -> _Body:
-        body = _json(request, content)
+    def _handled(self, request: Request, body: _Body, handler: _Handler) -> _Body:
         if body.get("cursor") and self.faults.strikes(self.system_id, FaultKind.STALE_CURSOR, path=request.url.path):
             raise ApiError("INVALID_CURSOR", "The pagination cursor has expired.", "cursor")
         return handler(body)
