@@ -8,9 +8,10 @@ same second the greater tie_rank counts (staging says which error would be the s
 
 `columns`: what the staging models give beyond record_columns(), tie_rank included.
 -#}
-{% macro newest_versions(stream, staging_models, columns) %}
+{% macro newest_versions(kind, columns) %}
 {%- set build = build_state() -%}
-{%- set scopes = build_scopes(stream) -%}
+{%- set staging_models = staging_models_of(kind) -%}
+{%- set scopes = scopes_of(staging_models) -%}
 {%- set is_part = is_incremental() and not build.is_full -%}
 {%- set names = [
     "system_id", "record_id", "source_key", "occurred_at", "received_at", "correlation_id", "payload_hash",
@@ -23,7 +24,7 @@ sweeps as (
 fresh as (
     {%- for model in staging_models %}
     select {{ names | join(", ") }}
-    from {{ ref(model) }}
+    from {{ ref(model.name) }}
     where {{ in_scope(scopes, not is_part) }}
     {{ "union all" if not loop.last }}
     {%- endfor %}

@@ -320,7 +320,7 @@ shipments_by_order as (
     from owned
     inner join movements
         on owned.system_id = movements.system_id and owned.order_id = movements.source_order_id
-    where movements.kind = 'ship'
+    where movements.kind in ('ship', 'sale', 'pick')
 ),
 
 shipments_by_name as (
@@ -343,7 +343,7 @@ shipments_by_name as (
             movements.system_id = shipments_by_order.system_id
             and movements.source_key = shipments_by_order.source_key
             and movements.source_location_id = shipments_by_order.source_location_id
-    where movements.kind = 'ship' and shipments_by_order.source_key is null
+    where movements.kind in ('ship', 'sale', 'pick') and shipments_by_order.source_key is null
     group by
         demands.order_name,
         demands.sku,

@@ -15,7 +15,7 @@
     "shown_on_hand_quantity", "allocated_quantity", "is_tracked",
 ] %}
 
-with {{ newest_versions("listings", staging_models_of("listings"), columns) }},
+with {{ newest_versions("listings", columns) }},
 
 -- What the listing showed before: whether somebody changed it by hand is seen against that.
 earlier as (

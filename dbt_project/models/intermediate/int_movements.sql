@@ -16,10 +16,11 @@
 ) }}
 
 {%- set build = build_state() %}
-{%- set scopes = build_scopes("stock_movements") %}
+{%- set staging_models = staging_models_of("stock_movements") %}
+{%- set scopes = scopes_of(staging_models) %}
 
 with fresh as (
-    {%- for model in staging_models_of("stock_movements") %}
+    {%- for model in staging_models %}
     select
         system_id,
         source_key,
@@ -36,7 +37,7 @@ with fresh as (
         sequence,
         source_reference,
         source_order_id
-    from {{ ref(model) }}
+    from {{ ref(model.name) }}
     where {{ in_scope(scopes, build.is_full or not is_incremental()) }}
     {{ "union all" if not loop.last }}
     {%- endfor %}

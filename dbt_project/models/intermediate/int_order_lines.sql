@@ -17,7 +17,7 @@
     "source_location_id", "ordered_quantity", "committed_quantity", "shipped_quantity", "is_cancelled", "ordered_at",
 ] %}
 
-with {{ newest_versions("orders", staging_models_of("orders"), columns) }},
+with {{ newest_versions("orders", columns) }},
 
 final as (
     select

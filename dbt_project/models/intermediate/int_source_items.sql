@@ -19,7 +19,7 @@
     "source_item_id", "source_stock_item_id", "source_sku", "gtin", "title", "category", "is_active", "is_stocked",
 ] %}
 
-with {{ newest_versions("products", staging_models_of("products"), columns) }},
+with {{ newest_versions("products", columns) }},
 
 final as (
     select

@@ -14,7 +14,7 @@
     "damaged_quantity", "quality_control_quantity",
 ] %}
 
-with {{ newest_versions("stock_levels", staging_models_of("stock_levels"), columns) }},
+with {{ newest_versions("stock_levels", columns) }},
 
 final as (
     select

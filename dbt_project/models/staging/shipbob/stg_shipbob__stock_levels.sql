@@ -1,0 +1,33 @@
+with records as (
+    {{ raw_records("shipbob", "stock_levels") }}
+),
+
+typed as (
+    select
+        {{ record_columns() }},
+
+        ---------- ids
+        coalesce(records.payload ->> 'inventory_id', records.source_key) as source_item_id,
+        coalesce(place.content ->> 'location_id', '') as source_location_id,
+
+        ---------- numerics
+        coalesce((place.content ->> 'on_hand_quantity')::integer, 0) as on_hand_quantity,
+        (place.content ->> 'fulfillable_quantity')::integer as available_quantity,
+        coalesce((place.content ->> 'committed_quantity')::integer, 0) as committed_quantity,
+        0 as damaged_quantity,
+        0 as quality_control_quantity
+    from records
+    left join lateral jsonb_array_elements(
+        case jsonb_typeof(records.payload -> 'locations') when 'array' then records.payload -> 'locations' end
+    ) as place (content) on true
+),
+
+final as (
+    select
+        typed.*,
+        -- Of two answers of one second the smaller one: understating is safe.
+        -sum(typed.on_hand_quantity) over (partition by typed.system_id, typed.record_id)::bigint as tie_rank
+    from typed
+)
+
+select * from final

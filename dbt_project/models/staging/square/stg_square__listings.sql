@@ -1,0 +1,41 @@
+with records as (
+    {{ raw_records("square", "stock_levels") }}
+),
+
+channels as (
+    select * from {{ source("governance", "channels") }}
+),
+
+-- Square sells online what it counts at the listing's own place: that count is what the channel shows.
+final as (
+    select
+        {{ record_columns() }},
+        -- Two answers of one second are told apart by their order of arrival alone: what was shown last is by nature
+        -- what was seen last.
+        records.record_id as tie_rank,
+
+        ---------- ids
+        split_part(records.source_key, '|', 1) as source_stock_item_id,
+        split_part(records.source_key, '|', 2) as source_location_id,
+        split_part(records.source_key, '|', 1) || '|' || split_part(records.source_key, '|', 2) as channel_record_id,
+
+        ---------- numerics
+        floor((records.payload ->> 'quantity')::numeric)::integer as shown_available_quantity,
+        floor((records.payload ->> 'quantity')::numeric)::integer as shown_on_hand_quantity,
+        0 as allocated_quantity,
+
+        ---------- booleans
+        true as is_tracked
+    from records
+    where
+        split_part(records.source_key, '|', 3) = 'IN_STOCK'
+        and exists (
+            select 1
+            from channels
+            where
+                channels.system_id = records.system_id
+                and channels.listing_location_id = split_part(records.source_key, '|', 2)
+        )
+)
+
+select * from final

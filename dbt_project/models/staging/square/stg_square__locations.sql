@@ -1,0 +1,20 @@
+with records as (
+    {{ raw_records("square", "locations") }}
+),
+
+final as (
+    select
+        {{ record_columns() }},
+
+        ---------- ids
+        coalesce(records.payload ->> 'id', records.source_key) as source_location_id,
+
+        ---------- texts
+        records.payload ->> 'name' as location_name,
+
+        ---------- booleans
+        coalesce(records.payload ->> 'status', 'ACTIVE') = 'ACTIVE' as is_active
+    from records
+)
+
+select * from final

@@ -1,0 +1,84 @@
+with records as (
+    {{ raw_records("square", "orders") }}
+),
+
+-- Left join, so that a deleted order and one without lines (a return) still leave a row of their key.
+lines as (
+    select
+        {{ record_columns() }},
+        records.payload,
+        line.content as line
+    from records
+    left join lateral jsonb_array_elements(
+        case jsonb_typeof(records.payload -> 'line_items') when 'array' then records.payload -> 'line_items' end
+    ) as line (content) on true
+),
+
+typed as (
+    select
+        lines.system_id,
+        lines.record_id,
+        lines.source_key,
+        lines.occurred_at,
+        lines.received_at,
+        lines.correlation_id,
+        lines.payload_hash,
+        lines.is_deleted,
+
+        ---------- ids
+        lines.payload ->> 'id' as order_id,
+        coalesce(nullif(lines.payload ->> 'reference_id', ''), lines.payload ->> 'id') as own_order_name,
+        null::text as origin_order_name,
+        null::text as origin_system_id,
+        coalesce(lines.line ->> 'uid', '') as line_id,
+        lines.line ->> 'catalog_object_id' as source_item_id,
+        coalesce(nullif(lines.line ->> 'note', ''), lines.line ->> 'name') as source_code,
+        lines.payload ->> 'location_id' as source_location_id,
+
+        ---------- numerics
+        coalesce(ceil((lines.line ->> 'quantity')::numeric), 0)::integer as ordered_quantity,
+        0 as shipped_quantity,
+        -- Square takes no units off a paid order: what will not be shipped is an entry of a cancelled fulfilment.
+        greatest(
+            coalesce(ceil((lines.line ->> 'quantity')::numeric), 0) - coalesce(
+                (
+                    select sum(floor((entry.content ->> 'quantity')::numeric))
+                    from jsonb_array_elements(
+                        case
+                            jsonb_typeof(lines.payload -> 'fulfillments')
+                            when 'array' then lines.payload -> 'fulfillments'
+                        end
+                    ) as fulfillment (content)
+                    cross join lateral jsonb_array_elements(
+                        case
+                            jsonb_typeof(fulfillment.content -> 'entries')
+                            when 'array' then fulfillment.content -> 'entries'
+                        end
+                    ) as entry (content)
+                    where
+                        fulfillment.content ->> 'state' in ('CANCELED', 'FAILED')
+                        and entry.content ->> 'line_item_uid' = lines.line ->> 'uid'
+                ),
+                0
+            ),
+            0
+        )::integer as committed_quantity,
+
+        ---------- booleans
+        coalesce(lines.payload ->> 'state' in ('CANCELED', 'DRAFT'), false) as is_cancelled,
+
+        ---------- timestamps
+        (lines.payload ->> 'created_at')::timestamptz as ordered_at
+    from lines
+),
+
+final as (
+    select
+        typed.*,
+        -- An order only goes on: of two answers of one second the one that still holds less is the later.
+        -sum(case when typed.is_cancelled then 0 else typed.committed_quantity end)
+            over (partition by typed.system_id, typed.record_id)::bigint as tie_rank
+    from typed
+)
+
+select * from final
