@@ -217,18 +217,20 @@ def _judge(
         return _Judged(suite, (), error)
     wanted = [rule for rule in suite.expectations if since_build is None or rule.runs is Runs.ALWAYS]
     verdicts: list[Verdict] = []
+    counts: dict[int | None, int] = {}
     for scope, since in ((Scope.ROW, since_build), (Scope.TABLE, None)):
         rules = [rule for rule in wanted if rule.scope is scope]
         if not rules:
             continue
         rows = subject.rows(suite, rules, since)
-        count = _count(connection, suite, since)
-        if scope is Scope.ROW and since is not None and not count:
+        if since not in counts:
+            counts[since] = _count(connection, suite, since)
+        if scope is Scope.ROW and since is not None and not counts[since]:
             continue
         bounds = {rule.rule_id: _bound(connection, suite, rule) for rule in rules}
         rules = [_held_against(rule, bounds[rule.rule_id]) for rule in rules]
         verdicts += [
-            replace(verdict, evaluated_count=count, bound=bounds[verdict.expectation.rule_id])
+            replace(verdict, evaluated_count=counts[since], bound=bounds[verdict.expectation.rule_id])
             for verdict in validator.judge(suite, rules, rows.as_string(connection), parameters)
         ]
     errors = [f"{suite.file}: {one.expectation.rule_id}: {one.error}" for one in verdicts if one.error]
