@@ -99,8 +99,7 @@ class Trade:
         world = self._world
         with world.lock:
             self.is_quiet = True
-            world.park(frozenset({Kind.DEMAND} if is_shipping else {Kind.DEMAND, Kind.WORK}))
-            world.drain(frozenset({Kind.WORK, Kind.RECORD}))
+            world.drain(frozenset({Kind.WORK, Kind.RECORD} if is_shipping else {Kind.RECORD}))
             if is_counting:
                 self.operations.count_everything()
 

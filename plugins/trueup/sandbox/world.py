@@ -163,21 +163,19 @@ class World:
             self.clock.skip()
 
     def drain(self, kinds: frozenset[Kind]) -> None:
-        """Let time pass until nothing of these kinds is still to come. Other kinds must be parked before."""
+        """Let time pass until nothing of these kinds is still to come; what else would come is parked."""
         with self.lock:
-            while any(due.kind in kinds for due in self._due):
-                self._advance(self._due[0].at)
+            while self._due:
+                due = heapq.heappop(self._due)
+                if due.kind in kinds:
+                    self.clock.show(due.at)
+                    due.action()
+                else:
+                    self._parked.append(due)
             self.clock.skip()
 
-    def park(self, kinds: frozenset[Kind]) -> None:
-        """Put aside what is still to come of these kinds, until `unpark`."""
-        with self.lock:
-            self._parked += [due for due in self._due if due.kind in kinds]
-            self._due = [due for due in self._due if due.kind not in kinds]
-            heapq.heapify(self._due)
-
     def unpark(self) -> None:
-        """Take everything up again. What should have been long ago happens now."""
+        """Take up again what `drain` parked. What should have been long ago happens now."""
         with self.lock:
             for due in self._parked:
                 heapq.heappush(self._due, due)
