@@ -156,6 +156,7 @@ class HttpClient:
             stop=stop_after_attempt(self._limits.attempts) | stop_before_delay(self._limits.patience_seconds),
             wait=wait,
             sleep=self._sleep,
+            before_sleep=_tell_retry,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
         doubts: list[bool] = []
@@ -346,6 +347,12 @@ class _TooLarge(TransportFailed):
 
 class _TooSlow(TransportFailed):
     pass
+
+
+def _tell_retry(state: RetryCallState) -> None:
+    failure = state.outcome.result() if state.outcome else None
+    if isinstance(failure, Failure):
+        log.info("attempt %d: %s (again in %.1f s)", state.attempt_number, failure.error, state.upcoming_sleep)
 
 
 def _decoded(content: bytes) -> tuple[Any, bool]:

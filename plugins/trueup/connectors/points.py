@@ -169,11 +169,17 @@ class PointsBudget:
                     (self._owner, booking.operation, told.requested_cost),
                 )
 
-    def room(self) -> tuple[float, float] | None:
-        """Return the points there are now and those a full bucket holds, None where no answer has told them."""
+    def known_costs(self) -> dict[str, float]:
+        """Return what the vendor asked for each operation when it was last sent, by whatever process."""
+        with self._ledger() as ledger:
+            rows = ledger.execute("select operation, cost from costs where owner = ?", (self._owner,)).fetchall()
+        return {str(operation): float(cost) for operation, cost in rows}
+
+    def maximum(self) -> float | None:
+        """Return what the bucket holds when full, None where no answer has told it."""
         with self._ledger() as ledger:
             level = self._level(ledger)
-        return (level.now(self._clock()), level.maximum) if level else None
+        return level.maximum if level else None
 
     def _release(self, booking: "_Booking") -> None:
         with self._ledger() as ledger:

@@ -106,7 +106,7 @@ class ShopifyConnector:
     def _read_orders(self, query: str | None, cursor: Cursor | None) -> Iterator[Page]:
         start = self._api.started_at()
         asked = {"query": query, "lines": documents.LINES_AT_FIRST}
-        reached = None if cursor is None else moment_or_none(cursor.get("since"))
+        reached = None if cursor is None else polled_since(cursor, _OVERLAP)
         for connection in self._api.pages(documents.ORDERS, asked, lambda data: data.get("orders")):
             whole = [
                 complete_order(self._api, node) if isinstance(node, Mapping) else node for node in connection.nodes
@@ -115,12 +115,13 @@ class ShopifyConnector:
                 whole, _order, as_of(connection.answer, start), is_last=connection.is_last, cursor=position(start)
             )
             if query is not None and not connection.is_last:
-                # Orders come oldest change first: what is landed need not be asked for again after a kill.
+                # Orders come oldest change first: after a kill the read goes on behind what was landed. The overlap is
+                # put on top, since the next poll takes it off: pages of a busy minute must not come again for ever.
                 reached = max((moment for moment in (reached, _last_change(whole)) if moment), default=None)
                 found = Page(
                     records=found.records,
                     as_of=found.as_of,
-                    cursor=position(min(reached, start)) if reached else None,
+                    cursor=position(min(reached + _OVERLAP, start)) if reached else None,
                     damaged=found.damaged,
                 )
             yield found

@@ -23,7 +23,7 @@ SYSTEM = "Shopify"
 _PATH = f"/admin/api/{VERSION}/graphql.json"
 _TOKEN_PATH = "/admin/oauth/access_token"  # noqa: S105 - the endpoint, not a token
 _HEADER = "X-Shopify-Access-Token"
-_LEAST_SHARE = 0.1  # of a full bucket: a page that small is worth waiting for
+_SIZES = (1, 2, 3, 5, 8, 13, 20, 30, 50, 80, 125, 180, LARGEST_PAGE)
 _TOO_DEAR = "MAX_COST_EXCEEDED"
 _RETRYABLE = frozenset({"THROTTLED", "INTERNAL_SERVER_ERROR", "TIMEOUT"})
 _REMEDIES = {
@@ -48,7 +48,7 @@ class ShopifyApi:
     def __init__(self, client: HttpClient, points: PointsBudget) -> None:
         self._client = client
         self._points = points
-        self._asked: dict[str, tuple[int, float]] = {}
+        self._costs: dict[str, dict[int, float]] | None = None
 
     @property
     def address(self) -> str:
@@ -79,7 +79,7 @@ class ShopifyApi:
             "POST",
             _PATH,
             json={"query": document.text, "variables": variables},
-            cost=self._cost(document, nodes),
+            cost=min(DEAREST_QUERY, self._estimate(document, nodes)),
             operation=f"{document.name}/{nodes}",
             resend=resend,
         )
@@ -90,7 +90,7 @@ class ShopifyApi:
                 f"{where}: answered in version {told}, not {VERSION}, which is supported no more; update Trueup"
             )
         errors = _errors(answer)
-        if any(_code(error) == _TOO_DEAR for error in errors):
+        if _is_too_dear(answer):
             raise _TooDear(f"{where}: costs more than one query may; declare fewer streams or report this")
         if errors and "cursor" in str(errors[0].get("message", "")).lower() and variables.get("after"):
             raise Transient(f"{where}: refused the cursor of its own last page; read again from the start")
@@ -119,16 +119,13 @@ class ShopifyApi:
                 continue
             asked = _number(_cost(answer).get("requestedQueryCost"))
             if asked:
-                self._asked[document.name] = (size, asked)
+                self._known(document)[size] = asked
             return data, answer, size, self.next_size(document)
 
     def next_size(self, document: Document) -> int:
-        """Return how many nodes the next query of this document may ask for."""
-        known = self._asked.get(document.name)
-        if known is None:
-            return document.size(self._limit())
-        size, asked = known
-        return max(1, min(LARGEST_PAGE, int(self._limit() * size / asked)))
+        """Return how many nodes the next query of this document may ask for: of few sizes, so that costs get known."""
+        limit = self._limit()
+        return max((size for size in _SIZES if self._estimate(document, size) <= limit), default=1)
 
     def pages(
         self, document: Document, variables: Mapping[str, Any], find: Callable[[Mapping[str, Any]], Any]
@@ -155,21 +152,30 @@ class ShopifyApi:
             seen.add(end)
             after = end
 
-    def _cost(self, document: Document, nodes: int) -> float:
-        """Return what a query may cost at most: by Shopify's own figure for another size, where there is one."""
-        known = self._asked.get(document.name)
-        if known is None:
-            return min(DEAREST_QUERY, document.cost(nodes))
-        size, asked = known
-        return min(DEAREST_QUERY, asked * max(1.0, nodes / size))
+    def _estimate(self, document: Document, nodes: int) -> float:
+        """Return what a query may cost at most, by Shopify's own figures for this document where there are any."""
+        known = self._known(document)
+        larger = [cost for size, cost in known.items() if size >= nodes]
+        rule = document.cost(nodes)
+        if larger:
+            return min(larger)
+        if not known:
+            return rule
+        # Shopify's costs grow slower than sizes.
+        size = max(known)
+        return min(rule, known[size] * nodes / size)
+
+    def _known(self, document: Document) -> dict[int, float]:
+        if self._costs is None:
+            self._costs = {}
+            for operation, cost in self._points.known_costs().items():
+                name, _, size = operation.rpartition("/")
+                self._costs.setdefault(name, {})[int(size)] = cost
+        return self._costs.setdefault(document.name, {})
 
     def _limit(self) -> float:
-        """Return what the next query may ask for: a page takes less than it asks for, so asking for all would wait."""
-        room = self._points.room()
-        if room is None:
-            return DEAREST_QUERY
-        available, maximum = room
-        return min(DEAREST_QUERY, maximum, max(available, maximum * _LEAST_SHARE))
+        """Return what one query may ask for: a large page is the cheapest by far, so a short wait for it pays."""
+        return min(DEAREST_QUERY, self._points.maximum() or DEAREST_QUERY)
 
 
 def shopify_api(details: ConnectionDetails, folder: Path) -> ShopifyApi:
@@ -223,11 +229,19 @@ def _with_size(variables: Mapping[str, Any], first: int) -> Mapping[str, Any]:
 def _judge(answer: Answer) -> Verdict | None:
     for error in _errors(answer):
         code = _code(error)
-        if code in _RETRYABLE:
+        if code in _RETRYABLE and not _is_too_dear(answer):
             return Verdict(f"{code}; try again later", is_retryable=True, wait_seconds=_refill_seconds(answer))
         if code in _REMEDIES:
             return Verdict(f"{code}, {error.get('message', '')}; {_REMEDIES[code]}", is_retryable=False)
     return None
+
+
+def _is_too_dear(answer: Answer) -> bool:
+    """Whether no waiting helps: it asks for more than one query may cost, or than a full bucket holds."""
+    codes = {_code(error) for error in _errors(answer)}
+    told, asked = _points_told(answer), _number(_cost(answer).get("requestedQueryCost"))
+    is_beyond = told is not None and asked is not None and asked > told.maximum
+    return _TOO_DEAR in codes or ("THROTTLED" in codes and is_beyond)
 
 
 def _points_told(answer: Answer) -> PointsTold | None:

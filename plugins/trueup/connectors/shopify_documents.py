@@ -26,12 +26,6 @@ class Document:
         """Points that `nodes` nodes cost at most."""
         return self.fixed_cost + self.node_cost * nodes
 
-    def size(self, points: float) -> int:
-        """How many nodes `points` pay for: at least one, at most a page."""
-        if self.node_cost == 0:
-            return LARGEST_PAGE
-        return max(1, min(LARGEST_PAGE, int((points - self.fixed_cost) // self.node_cost)))
-
 
 _LINE = "id sku name quantity currentQuantity unfulfilledQuantity requiresShipping variant { id }"
 _FULFILLMENT_LINE = "id quantity lineItem { id }"

@@ -1,0 +1,291 @@
+"""Corrections to Shopify: exactly one receipt each, no second effect, nothing over a fence, nothing over the budget."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from connectors_sandbox import control, details_of, fault, no_faults, sandbox_world
+
+from trueup.connectors.shopify import connect_writer
+from trueup.connectors.shopify_writer import ShopifyWriter
+from trueup.domain.corrections import Cause, Correction, Outcome, correction_key
+from trueup.domain.errors import Transient
+from trueup.governance.configuration import ChannelDeclaration
+from trueup.sandbox.server import Sandbox
+
+SYSTEM = "shopify_main"
+LOCATION = "gid://shopify/Location/9001"
+CHANNEL = ChannelDeclaration(system=SYSTEM, listing_location=LOCATION, served_by=("WH-EAST",))
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[Sandbox]:
+    with sandbox_world(skus=300) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(world: Sandbox) -> Sandbox:
+    no_faults(world)
+    tune(world, bucket_size=2000, points_per_second=20_000, concurrent_seconds=0)
+    return world
+
+
+@pytest.fixture
+def writer(sandbox: Sandbox, tmp_path: Path) -> Iterator[ShopifyWriter]:
+    made = connect_writer(details_of(sandbox, SYSTEM), tmp_path, CHANNEL)
+    yield made
+    made.close()
+
+
+def tune(sandbox: Sandbox, **settings: float) -> None:
+    control(sandbox, "PUT", "/tuning", {SYSTEM: settings})
+
+
+def record(number: int) -> str:
+    return f"gid://shopify/InventoryItem/{7120000000 + number}|{LOCATION}"
+
+
+def items(writer: ShopifyWriter, count: int) -> list[str]:
+    """Records that exist, the first `count` of them."""
+    found = writer.observe([record(number) for number in range(1, 250)])
+    return [record_id for record_id, observation in found.items() if observation.value is not None][:count]
+
+
+def shown(writer: ShopifyWriter, record_ids: Sequence[str]) -> list[int | None]:
+    found = writer.observe(record_ids)
+    return [found[record_id].value for record_id in record_ids]
+
+
+def correction(record_id: str, expected: int | None, target: int, **changed: Any) -> Correction:  # noqa: ANN401
+    told = {
+        "key": correction_key("shopify_main", record_id, "available", expected, target, str(uuid4())),
+        "channel": "shopify_main",
+        "entity": "stock",
+        "record_id": record_id,
+        "field": "available",
+        "expected": expected,
+        "target": target,
+        "cause": Cause.SOURCE_DELAY,
+        "priority": 1,
+        "correlation_id": uuid4(),
+    }
+    return Correction(**{**told, **changed})
+
+
+def corrections(writer: ShopifyWriter, count: int, by: int = 1) -> list[Correction]:
+    record_ids = items(writer, count)
+    return [
+        correction(record_id, value, (value or 0) + by)
+        for record_id, value in zip(record_ids, shown(writer, record_ids), strict=True)
+    ]
+
+
+def outcomes(writer: ShopifyWriter, batch: Sequence[Correction]) -> list[Outcome]:
+    receipts = writer.apply(batch)
+    assert [receipt.key for receipt in receipts] == [each.key for each in batch]
+    return [receipt.outcome for receipt in receipts]
+
+
+def test_a_batch_is_one_call_and_shows_its_targets(writer: ShopifyWriter, sandbox: Sandbox) -> None:
+    """250 a call is what makes 10,000 corrections 40 calls."""
+    batch = corrections(writer, 200)
+    simulator: Any = sandbox.simulators[SYSTEM]
+    before = simulator.calls
+
+    assert outcomes(writer, batch) == [Outcome.APPLIED] * len(batch)
+    assert simulator.calls - before == 1
+    assert shown(writer, [each.record_id for each in batch]) == [each.target for each in batch]
+
+
+def test_a_stale_fence_is_a_conflict_and_costs_the_others_nothing(writer: ShopifyWriter) -> None:
+    """Shopify refuses the whole call for one stale level: the others go without it."""
+    batch = corrections(writer, 20)
+    batch[3] = correction(batch[3].record_id, (batch[3].expected or 0) + 40, 1)
+    batch[17] = correction(batch[17].record_id, (batch[17].expected or 0) + 50, 2)
+    before = shown(writer, [batch[3].record_id, batch[17].record_id])
+
+    told = outcomes(writer, batch)
+
+    assert [told[3], told[17]] == [Outcome.CONFLICT] * 2
+    assert told.count(Outcome.APPLIED) == 18
+    assert shown(writer, [batch[3].record_id, batch[17].record_id]) == before
+
+
+def test_a_stale_level_that_shows_the_target_already_needs_nothing(writer: ShopifyWriter) -> None:
+    """An earlier attempt under another key may have done it."""
+    (wanted,) = corrections(writer, 1)
+    outcomes(writer, [wanted])
+
+    assert outcomes(writer, [correction(wanted.record_id, wanted.expected, wanted.target)]) == [Outcome.ALREADY_APPLIED]
+
+
+def test_without_an_observation_there_is_no_fence(writer: ShopifyWriter) -> None:
+    """`expected` None is Shopify's explicit null: whoever decides so wants it set whatever it shows."""
+    (record_id,) = items(writer, 1)
+
+    assert outcomes(writer, [correction(record_id, None, 33)]) == [Outcome.APPLIED]
+    assert shown(writer, [record_id]) == [33]
+
+
+def test_what_can_never_be_written_is_rejected_and_the_rest_is_set(writer: ShopifyWriter) -> None:
+    """A person must look at those; the others need not wait for it."""
+    batch = corrections(writer, 6)
+    batch[1] = correction(batch[1].record_id, batch[1].expected, -1)
+    batch[2] = correction(record(99_999), 1, 2)
+    batch[3] = correction("gid://shopify/InventoryItem/1|gid://shopify/Location/777", 1, 2)
+    batch[4] = correction(batch[4].record_id, batch[4].expected, 5, field="on_hand")
+
+    told = outcomes(writer, batch)
+
+    assert told == [Outcome.APPLIED, *[Outcome.REJECTED] * 4, Outcome.APPLIED]
+
+
+def test_two_corrections_of_one_level_do_not_meet_in_one_call(writer: ShopifyWriter) -> None:
+    """Shopify refuses the pair; the second waits for the first."""
+    (first,) = corrections(writer, 1)
+    second = correction(first.record_id, first.target, first.target + 1)
+
+    assert outcomes(writer, [first, second]) == [Outcome.APPLIED, Outcome.RETRY]
+
+
+def test_an_answer_lost_after_the_write_has_one_effect(writer: ShopifyWriter, sandbox: Sandbox) -> None:
+    """The same call goes again under the same key, and brings the answer of the first."""
+    batch = corrections(writer, 30)
+    fault(sandbox, SYSTEM, "lost_answer", path="graphql")
+
+    assert outcomes(writer, batch) == [Outcome.APPLIED] * 30
+    assert control(sandbox, "GET", "/faults")["rules"][0]["struck"] == 1
+    assert shown(writer, [each.record_id for each in batch]) == [each.target for each in batch]
+
+
+def test_a_sale_after_a_lost_answer_is_not_overwritten(writer: ShopifyWriter, sandbox: Sandbox) -> None:
+    """The write was made, a customer bought, then we send again: the key tells Shopify that it was done."""
+    (wanted,) = corrections(writer, 1, by=5)
+    writer.apply([wanted])
+    simulator: Any = sandbox.simulators[SYSTEM]
+    with sandbox.world.lock:
+        sku = next(
+            s for s, v in simulator.books.variants.items() if v.inventory_item.id == wanted.record_id.split("|")[0]
+        )
+        level = simulator.books.level_of(sku)
+        simulator.books.set_quantity(level, "available", wanted.target - 2, sandbox.world.now())
+
+    assert outcomes(writer, [wanted]) == [Outcome.APPLIED]
+    assert shown(writer, [wanted.record_id]) == [wanted.target - 2]
+
+
+def test_a_write_that_nobody_answers_is_unknown(writer: ShopifyWriter, sandbox: Sandbox) -> None:
+    """It was made: only reading back can tell."""
+    batch = corrections(writer, 3)
+    fault(sandbox, SYSTEM, "lost_answer", count=50, path="graphql")
+
+    assert outcomes(writer, batch) == [Outcome.UNKNOWN] * 3
+
+    no_faults(sandbox)
+    assert shown(writer, [each.record_id for each in batch]) == [each.target for each in batch]
+
+
+def test_a_store_that_turns_everything_away_raises_and_did_nothing(
+    writer: ShopifyWriter, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The batch may be sent again as it is."""
+    batch = corrections(writer, 3)
+    fault(sandbox, SYSTEM, "rate_limited", count=50, path="graphql", seconds=1000)
+
+    with pytest.raises(Transient) as caught:
+        writer.apply(batch)
+
+    assert caught.value.retry_after_seconds == 1000
+    no_faults(sandbox)
+    fresh = connect_writer(details_of(sandbox, SYSTEM), tmp_path / "not told to pause", CHANNEL)
+    assert shown(fresh, [each.record_id for each in batch]) == [each.expected for each in batch]
+
+
+def test_a_call_still_under_way_under_the_same_key_is_unknown(writer: ShopifyWriter, sandbox: Sandbox) -> None:
+    """Another process may be sending it this moment."""
+    batch = corrections(writer, 2)
+    tune(sandbox, concurrent_seconds=60)
+
+    assert outcomes(writer, batch) == [Outcome.APPLIED] * 2
+    assert outcomes(writer, batch) == [Outcome.UNKNOWN] * 2
+
+
+def test_a_key_burnt_by_a_failure_is_replaced(writer: ShopifyWriter, sandbox: Sandbox) -> None:
+    """Shopify takes no key again whose request failed, even where the reason is gone."""
+    (wanted,) = corrections(writer, 1)
+    other = correction(wanted.record_id, wanted.target, wanted.target + 1)
+    assert outcomes(writer, [other]) == [Outcome.CONFLICT]
+    assert outcomes(writer, [wanted]) == [Outcome.APPLIED]
+
+    assert outcomes(writer, [other]) == [Outcome.APPLIED]
+
+
+def test_the_order_of_a_batch_does_not_matter_to_its_key(writer: ShopifyWriter) -> None:
+    """A rerun after a kill claims the same corrections in whatever order."""
+    batch = corrections(writer, 5)
+
+    assert outcomes(writer, batch) == [Outcome.APPLIED] * 5
+    assert outcomes(writer, list(reversed(batch))) == [Outcome.APPLIED] * 5
+
+
+def test_an_expired_token_is_renewed(writer: ShopifyWriter, sandbox: Sandbox) -> None:
+    """Between two batches a token may end."""
+    batch = corrections(writer, 2)
+    fault(sandbox, SYSTEM, "expired_token")
+
+    assert outcomes(writer, batch) == [Outcome.APPLIED] * 2
+
+
+def test_what_is_not_there_is_observed_as_nothing_and_what_is_not_ours_is_left_out(writer: ShopifyWriter) -> None:
+    """None is "read, and there is none"; left out is "unknown"."""
+    (there,) = items(writer, 1)
+    elsewhere = "gid://shopify/InventoryItem/1|gid://shopify/Location/777"
+
+    found = writer.observe([there, record(99_999), elsewhere])
+
+    assert found[there].value is not None
+    assert found[record(99_999)].value is None
+    assert elsewhere not in found
+
+
+def test_a_partly_failed_observation_is_read_again(writer: ShopifyWriter, sandbox: Sandbox) -> None:
+    """A null with an error beside it is no missing level."""
+    record_ids = items(writer, 10)
+    fault(sandbox, SYSTEM, "partial_success")
+
+    assert None not in shown(writer, record_ids)
+
+
+def test_two_correctors_use_the_whole_budget_and_are_never_throttled(
+    sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The limit alone decides how long it takes, and no call is wasted on being refused."""
+    first = connect_writer(details_of(sandbox, SYSTEM), tmp_path, CHANNEL)
+    batches = [corrections(first, 5, by=number) for number in range(1, 33)]
+    for batch in batches:
+        batch[:] = [correction(each.record_id, None, each.target) for each in batch]
+    tune(sandbox, bucket_size=40, points_per_second=100)
+    writers = [connect_writer(details_of(sandbox, SYSTEM), tmp_path, CHANNEL) for _ in range(2)]
+    halves = [batches[:16], batches[16:]]
+
+    def run(number: int) -> None:
+        for batch in halves[number]:
+            writers[number].apply(batch)
+
+    started = time.monotonic()
+    with caplog.at_level("INFO", logger="trueup.connectors.http"):
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    took = time.monotonic() - started
+
+    assert caplog.messages == []
+    limit_alone = (32 * 10 - 40) / 100
+    assert took < 2 * limit_alone
