@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from trueup.sandbox.entries import MovementKind, StockMoved
-from trueup.sandbox.netsuite.books import PLACE_OF, NetSuiteBooks
+from trueup.sandbox.netsuite.books import NetSuiteBooks
 from trueup.sandbox.netsuite.dates import parse_stored
 from trueup.sandbox.netsuite.errors import ApiError, invalid_content, invalid_parameter, not_found
+from trueup.sandbox.netsuite.ledger import PLACE_OF
 from trueup.sandbox.netsuite.tables import ORDER_STATUS
 
 RECORD_TYPES: Final[Mapping[str, str]] = {
