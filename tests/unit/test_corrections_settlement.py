@@ -1,0 +1,97 @@
+"""What an answer and a read-back lead to, case by case."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from trueup.connectors.base import Observation
+from trueup.corrections.channel_run import canary_size
+from trueup.corrections.reports import percentile
+from trueup.corrections.settlement import Status, retry_delay, settle_observation, settle_receipt
+from trueup.domain.corrections import Cause, Correction, Outcome, Receipt
+from trueup.governance.configuration import Guards
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def correction(expected: int | None, target: int) -> Correction:
+    """A correction of one record."""
+    return Correction("k", "shop", "stock", "r", "available", expected, target, Cause.SOURCE_DELAY, 1, uuid4())
+
+
+def shown(value: int | None) -> Observation:
+    """What the channel showed."""
+    return Observation("r", value, NOW)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "attempts", "status"),
+    [
+        (Outcome.APPLIED, 1, Status.APPLIED),
+        (Outcome.ALREADY_APPLIED, 1, Status.APPLIED),
+        (Outcome.CONFLICT, 1, Status.CONFLICTED),
+        (Outcome.REJECTED, 1, Status.REJECTED),
+        (Outcome.UNKNOWN, 5, Status.SENT),
+        (Outcome.RETRY, 4, Status.PROPOSED),
+        (Outcome.RETRY, 5, Status.EXHAUSTED),
+    ],
+)
+def test_each_outcome_has_its_status(outcome: Outcome, attempts: int, status: Status) -> None:
+    """An unknown outcome is never a retry, however often it comes."""
+    settled = settle_receipt(Receipt("k", outcome, None, "d", NOW), attempts, 5, NOW)
+    assert settled.status is status
+    assert (settled.next_attempt_at is not None) is (status is Status.PROPOSED)
+
+
+@pytest.mark.parametrize(
+    ("expected", "target", "outcome", "value", "status", "is_unexplained"),
+    [
+        (5, 9, Outcome.APPLIED, 9, Status.VERIFIED, False),
+        (5, 9, Outcome.APPLIED, 8, Status.CONFLICTED, False),
+        (5, 9, Outcome.APPLIED, 5, Status.CONFLICTED, True),
+        (5, 9, Outcome.APPLIED, 10, Status.CONFLICTED, True),
+        (5, 3, Outcome.APPLIED, 5, Status.CONFLICTED, True),
+        (5, 3, Outcome.APPLIED, 2, Status.CONFLICTED, False),
+        (5, 3, Outcome.APPLIED, None, Status.CONFLICTED, True),
+        (None, 3, Outcome.APPLIED, 3, Status.VERIFIED, False),
+        (5, 9, Outcome.UNKNOWN, 9, Status.VERIFIED, False),
+        (5, 9, Outcome.UNKNOWN, 5, Status.CONFLICTED, False),
+        (5, 9, Outcome.UNKNOWN, 7, Status.CONFLICTED, False),
+        (5, 9, Outcome.UNKNOWN, None, Status.CONFLICTED, True),
+        (None, 9, Outcome.UNKNOWN, 5, Status.CONFLICTED, False),
+    ],
+)
+def test_each_read_back_has_its_status(
+    *, expected: int | None, target: int, outcome: Outcome, value: int | None, status: Status, is_unexplained: bool
+) -> None:
+    """Never proposed again from the same facts: only verified, or to be decided anew."""
+    settled = settle_observation(correction(expected, target), outcome, shown(value))
+    assert (settled.status, settled.is_unexplained) == (status, is_unexplained)
+
+
+@pytest.mark.parametrize(("outcome", "status"), [(Outcome.UNKNOWN, Status.SENT), (Outcome.APPLIED, Status.APPLIED)])
+def test_what_was_not_read_stays_in_doubt(outcome: Outcome, status: Status) -> None:
+    """None is unknown; it settles nothing."""
+    assert settle_observation(correction(5, 9), outcome, None).status is status
+
+
+def test_retries_wait_longer_each_time_and_not_for_ever() -> None:
+    """A channel that is down is not helped by being asked."""
+    assert [retry_delay(attempt) for attempt in (1, 2, 3)] == [timedelta(seconds=s) for s in (2, 6, 18)]
+    assert retry_delay(50) == timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("share", "due", "size"),
+    [("0.02", 1, 1), ("0.02", 2, 1), ("0.02", 10_000, 200), ("0.025", 10_000, 250), ("0", 7, 7)],
+)
+def test_a_canary_is_a_share_and_at_least_one(share: str, due: int, size: int) -> None:
+    """One correction alone has nothing to be a canary for."""
+    assert canary_size(due, Guards.model_validate({"canary_share": share})) == size
+
+
+def test_percentiles_are_values_that_occurred() -> None:
+    """No interpolation: it took somebody that long."""
+    assert (percentile([], 0.5), percentile([3.0], 0.95)) == (None, 3.0)
+    assert percentile([float(n) for n in range(1, 101)], 0.95) == 95.0
