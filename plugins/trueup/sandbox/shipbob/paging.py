@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from starlette.datastructures import URL
@@ -55,3 +56,14 @@ def _read(cursor: str) -> int:
         return int(json.loads(base64.urlsafe_b64decode(cursor))["after"])
     except (ValueError, KeyError, TypeError) as error:
         raise ApiError("The cursor is not valid.") from error
+
+
+def moment(told: object, name: str) -> datetime | None:
+    """A time out of a query or a body; without a zone it is UTC. None where there is none."""
+    if told is None or told == "":
+        return None
+    try:
+        parsed = datetime.fromisoformat(str(told))
+    except ValueError as error:
+        raise ApiError(f"{name} is no ISO 8601 date.") from error
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
