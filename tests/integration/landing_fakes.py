@@ -105,7 +105,7 @@ class Scripted:
 
 def rows(details: ConnectionDetails, columns: str, table: str = "raw.netsuite__stock_levels") -> list[tuple[Any, ...]]:
     """The table's columns, by the number of the record where it has one."""
-    order = " order by record_id" if table.startswith("raw.") and "position" not in table else ""
+    order = " order by record_id" if table.startswith("raw.") and "position" not in table and "(" not in columns else ""
     with connect(details, Role.OPERATOR) as connection:
         return connection.execute(sql.SQL(f"select {columns} from {table}{order}")).fetchall()  # type: ignore[arg-type]
 

@@ -197,11 +197,33 @@ def test_a_tombstone_lands_once_and_what_comes_back_lands_again(warehouse: Conne
 
 
 def test_a_vendor_may_tell_a_deletion_itself(warehouse: ConnectionDetails) -> None:
-    """A deletion webhook is a tombstone; one of a key never seen says nothing."""
+    """A deletion is a fact even of a key never seen: its creation may be on its way still."""
     _poll(warehouse, page([level("a", "1")], 1))
-    report = _poll(warehouse, page([Record("a|1", None), Record("never seen", None)], 2))
-    assert (report.landed_count, report.tombstone_count, report.unchanged_count) == (1, 1, 1)
-    assert heads(warehouse) == {"a|1": None}
+    report = _poll(warehouse, page([Record("a|1", None), Record("b|1", None)], 2))
+    assert (report.landed_count, report.tombstone_count) == (2, 2)
+    late = level("b", "1", seconds=1)
+    land_records(warehouse, CONFIGURATION, "netsuite", "stock_levels", [late], Arrival.WEBHOOK, run_id="w")
+    assert heads(warehouse) == {"a|1": None, "b|1": None}
+
+
+def test_the_late_news_of_a_value_that_left_and_came_back_is_late(warehouse: ConnectionDetails) -> None:
+    """The poll found nothing new to land, but it saw the value after the webhook's moment."""
+    _poll(warehouse, page([level("a", "5")], 1))
+    _poll(warehouse, page([level("a", "5")], 20))
+    left = level("a", "4", seconds=10)
+    report = land_records(warehouse, CONFIGURATION, "netsuite", "stock_levels", [left], Arrival.WEBHOOK, run_id="w")
+    assert (report.landed_count, report.late_count) == (0, 1)
+
+
+def test_a_slow_poll_does_not_overwrite_what_a_sweep_saw_meanwhile(warehouse: ConnectionDetails) -> None:
+    """The sweep confirmed the landed version without landing anything."""
+    _poll(warehouse, page([level("a", "5")], 1))
+    sweep, stale = page([level("a", "5")], 20, is_last=True), page([level("a", "4")], 10)
+    connector = Scripted({"stock_levels": [lambda: _sweep(warehouse, sweep), stale]})
+    (report,) = land_system(
+        warehouse, CONFIGURATION, "netsuite", connector, mode=ReadMode.POLL, run_id="p", streams=["stock_levels"]
+    )
+    assert (report.landed_count, report.late_count) == (0, 1)
 
 
 def test_what_landed_during_a_sweep_is_not_declared_gone(warehouse: ConnectionDetails) -> None:

@@ -8,28 +8,44 @@ from psycopg import sql
 from trueup.domain.records import StreamKind
 from trueup.landing.batch import Batch, Candidate, in_utc
 from trueup.warehouse.connection import Warehouse
-from trueup.warehouse.streams import Stream
+from trueup.warehouse.streams import Position, Stream
 
 # The lateral subquery with its limit keeps the planner from reading all heads for every batch.
 _CHANGED_STATE = """
     with matched as materialized (
         select
             incoming.position,
+            incoming.source_key,
             head.record_id,
             head.source_version,
-            head.occurred_at,
-            head.received_at,
-            head.payload_hash is distinct from incoming.payload_hash as is_changed
+            head.observed_at,
+            head.seen_at,
+            head.record_id is null or head.payload_hash is distinct from incoming.payload_hash as is_changed
         from unnest(%b::text[], %b::bytea[]) with ordinality as incoming (source_key, payload_hash, position)
         left join lateral (
             select * from {heads} as heads where heads.source_key = incoming.source_key limit 1
         ) as head on true
     ){noted}
-    select position, source_version, occurred_at, received_at from matched where is_changed order by position
+    select position, source_version, observed_at, seen_at from matched where is_changed order by position
 """
-_NOTED = """,
+# A sweep confirms everything it meets when it is complete; until then it notes what that is.
+_NOTED_BY_SWEEP = """,
     noted as (
         insert into pg_temp.seen_heads select record_id from matched where record_id is not null
+    )
+"""
+# Else a value that left and came back unnoticed would be overwritten by the late news of its leaving.
+_CONFIRMED = """,
+    confirmed as (
+        update {heads} as heads
+        set observed_at = told.observed_at, seen_at = greatest(heads.seen_at, told.seen_at)
+        from matched
+        inner join unnest(%b::timestamptz[], %b::timestamptz[]) with ordinality as told (observed_at, seen_at, position)
+            on matched.position = told.position
+        where
+            not matched.is_changed
+            and heads.source_key = matched.source_key
+            and date_trunc('second', heads.observed_at) < date_trunc('second', told.observed_at)
     )
 """
 _NEW_EVENTS = """
@@ -45,24 +61,28 @@ _NEW_EVENTS = """
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A candidate that differs from what has landed of its key. `head_*` None: nothing has."""
+    """A candidate that differs from what has landed of its key. `head_*` None: nothing has.
+
+    `head_observed_at` is the source's clock, `head_seen_at` ours, when that version was last known to be true.
+    """
 
     candidate: Candidate
     head_version: str | None
-    head_occurred_at: datetime | None
-    head_received_at: datetime | None
+    head_observed_at: datetime | None
+    head_seen_at: datetime | None
 
-    def is_late(self, read_started_at: datetime | None, swept_as_of: datetime | None) -> bool:
+    def is_late(self, read_started_at: datetime | None, position: Position) -> bool:
         """Whether it was observed before what is known already, and so says nothing about now.
 
-        What a read brings that began after the known version had landed is newer whatever the clocks say. Else the
-        source's clock decides, in whole seconds: most vendors tell no finer.
+        What a read brings that began after the known version was last seen is newer whatever the source's clock says.
+        Else that clock decides, in whole seconds: most vendors tell no finer.
         """
-        if self.head_occurred_at is None or self.head_received_at is None or self.candidate.occurred_at is None:
+        if self.head_observed_at is None or self.head_seen_at is None or self.candidate.occurred_at is None:
             return False
-        if read_started_at is not None and self.head_received_at <= read_started_at:
+        seen_at = _later(self.head_seen_at, position.swept_at)
+        if read_started_at is not None and seen_at <= read_started_at:
             return False
-        known_at = self.head_occurred_at if swept_as_of is None else max(self.head_occurred_at, swept_as_of)
+        known_at = _later(self.head_observed_at, position.swept_as_of)
         return self.candidate.occurred_at.replace(microsecond=0) < known_at.replace(microsecond=0)
 
     def has_leaked(self, polled_as_of: datetime) -> bool:
@@ -82,7 +102,8 @@ def note_seen_heads(connection: Warehouse) -> None:
 def find_changes(connection: Warehouse, stream: Stream, batch: Batch, *, is_sweep: bool) -> list[Change]:
     """The batch's candidates that differ from the newest landed version of their key, in their order.
 
-    For events: those whose id has not landed. A sweep notes the versions it met (`note_seen_heads`).
+    For events: those whose id has not landed. Versions met again are confirmed as of their observation; by a sweep
+    they are noted (`note_seen_heads`).
     """
     if not batch.candidates:
         return []
@@ -90,10 +111,19 @@ def find_changes(connection: Warehouse, stream: Stream, batch: Batch, *, is_swee
     keys = list(batch.candidates)
     if stream.kind is StreamKind.EVENT:
         rows = connection.execute(sql.SQL(_NEW_EVENTS).format(table=stream.table), (keys,)).fetchall()
+        return [Change(candidates[row[0] - 1], row[1], row[2], row[3]) for row in rows]
+    arguments: list[object] = [keys, [each.payload_hash for each in candidates]]
+    if is_sweep:
+        noted = sql.SQL(_NOTED_BY_SWEEP).format()
     else:
-        statement = sql.SQL(_CHANGED_STATE).format(heads=stream.heads, noted=sql.SQL(_NOTED if is_sweep else ""))
-        rows = connection.execute(statement, (keys, [each.payload_hash for each in candidates])).fetchall()
+        noted = sql.SQL(_CONFIRMED).format(heads=stream.heads)
+        arguments += [[each.occurred_at for each in candidates], [each.received_at for each in candidates]]
+    rows = connection.execute(sql.SQL(_CHANGED_STATE).format(heads=stream.heads, noted=noted), arguments).fetchall()
     return [Change(candidates[row[0] - 1], row[1], row[2], row[3]) for row in rows]
+
+
+def _later(moment: datetime, other: datetime | None) -> datetime:
+    return moment if other is None else max(moment, other)
 
 
 def _moment_of(version: str | None) -> datetime | None:

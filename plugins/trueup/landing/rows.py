@@ -76,7 +76,7 @@ def _complete(changes: list[Change]) -> None:
         candidate = change.candidate
         if not candidate.correlation:
             candidate.correlation = new_id
-        known_at = change.head_occurred_at
+        known_at = change.head_observed_at
         if known_at is not None and candidate.occurred_at is not None and candidate.occurred_at < known_at:
             candidate.occurred_at = known_at
 
@@ -87,13 +87,12 @@ def move_heads(connection: Warehouse, stream: Stream, first_record_id: int, last
         return
     connection.execute(
         sql.SQL(
-            "insert into {heads} as head"
-            " (source_key, record_id, source_version, occurred_at, received_at, payload_hash)"
+            "insert into {heads} as head (source_key, record_id, source_version, observed_at, seen_at, payload_hash)"
             " select source_key, record_id, source_version, occurred_at, received_at, payload_hash from {table}"
             " where record_id between %s and %s"
             " on conflict (source_key) do update set record_id = excluded.record_id,"
-            " source_version = excluded.source_version, occurred_at = excluded.occurred_at,"
-            " received_at = excluded.received_at, payload_hash = excluded.payload_hash"
+            " source_version = excluded.source_version, observed_at = excluded.observed_at,"
+            " seen_at = excluded.seen_at, payload_hash = excluded.payload_hash"
         ).format(heads=stream.heads, table=stream.table),
         (first_record_id, last_record_id),
     )
@@ -112,7 +111,7 @@ def conclude_sweep(connection: Warehouse, landing: Landing, completion: Completi
         sql.SQL(
             "insert into {table} (record_id, source_key, occurred_at, received_at, arrival, correlation_id, run_id)"
             " select %(last)s + row_number() over (order by head.record_id), head.source_key,"
-            " greatest(head.occurred_at, %(as_of)s), clock_timestamp(), %(arrival)s, gen_random_uuid(), %(run_id)s"
+            " greatest(head.observed_at, %(as_of)s), clock_timestamp(), %(arrival)s, gen_random_uuid(), %(run_id)s"
             " from {heads} as head"
             " where head.record_id <= %(before)s and head.payload_hash is not null and not exists ("
             " select from pg_temp.seen_heads as seen where seen.record_id = head.record_id)"

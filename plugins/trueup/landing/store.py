@@ -63,7 +63,7 @@ def _without_late(landing: Landing, position: Position, changes: Sequence[Change
     fresh: list[Change] = []
     late: list[Change] = []
     for change in changes:
-        is_late = change.is_late(landing.read_started_at, position.swept_as_of)
+        is_late = change.is_late(landing.read_started_at, position)
         (late if is_late else fresh).append(change)
     return fresh, late
 

@@ -1,7 +1,9 @@
 """The tables of the streams: `raw.<system>__<stream>`, made on first use, and where each stream stands.
 
-A state stream has a second table, `raw.<system>__<stream>__heads`: the newest landed version of each key. It is what
-incoming records are compared with; looking that up in the facts themselves would slow down with every change kept.
+A state stream has a second table, `raw.<system>__<stream>__heads`: the newest landed version of each key, with the last
+time at which it was known to be true by the source's clock (`observed_at`) and by ours (`seen_at`); sweeps confirm all
+at once, in raw.stream_positions. It is what incoming records are compared with; looking that up in the facts themselves
+would slow down with every change kept.
 """
 
 import logging
@@ -64,6 +66,7 @@ class Position:
     cursor: dict[str, Any] | None = None
     polled_as_of: datetime | None = None
     swept_as_of: datetime | None = None
+    swept_at: datetime | None = None
     last_record_id: int = 0
 
 
@@ -91,7 +94,7 @@ def lock_stream(connection: Warehouse, stream: Stream, wait_seconds: int = 120) 
 def read_position(connection: Warehouse, stream: Stream) -> Position:
     """Where the stream stands."""
     row = connection.execute(
-        "select cursor, polled_as_of, swept_as_of, last_record_id from raw.stream_positions"
+        "select cursor, polled_as_of, swept_as_of, swept_at, last_record_id from raw.stream_positions"
         " where system_id = %s and stream = %s",
         (stream.system_id, stream.name),
     ).fetchone()
@@ -171,8 +174,8 @@ def create_stream_tables(connection: Warehouse, stream: Stream) -> None:
                 ' source_key text collate "C" primary key,'
                 " record_id bigint not null,"
                 " source_version text,"
-                " occurred_at timestamptz not null,"
-                " received_at timestamptz not null,"
+                " observed_at timestamptz not null,"
+                " seen_at timestamptz not null,"
                 " payload_hash bytea) with (fillfactor = 80)"
             ).format(stream.heads)
         )

@@ -1,0 +1,258 @@
+"""A broken record never holds up its page, never disappears, and closes itself once the same key comes well."""
+
+import logging
+
+import orjson
+import pytest
+from landing_fakes import CONFIGURATION, Scripted, at, heads, level, movement, page, quantities, rows
+
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.records import Arrival, Page, ReadMode, Record
+from trueup.exceptions.queue import list_exceptions, open_exception, show_exception
+from trueup.exceptions.replay import replay
+from trueup.landing.land import land_records, land_system
+from trueup.landing.report import LandingReport
+from trueup.warehouse.connection import Role, connect
+
+SECRET = "a customer's name"
+
+
+def _land(
+    details: ConnectionDetails, *pages: Page, mode: ReadMode = ReadMode.POLL, stream: str = "stock_levels"
+) -> LandingReport:
+    connector = Scripted({stream: list(pages)})
+    (report,) = land_system(details, CONFIGURATION, "netsuite", connector, mode=mode, run_id="run", streams=[stream])
+    return report
+
+
+def test_a_violation_is_queued_with_its_payload_and_the_rest_of_the_page_lands(warehouse: ConnectionDetails) -> None:
+    """One wrong record in a thousand must not cost the other 999."""
+    report = _land(warehouse, page([level("a", "1"), level("b", 5), level("c", "3")], 1, cursor={"since": 1}))
+    assert (report.landed_count, report.violation_count) == (2, 1)
+    assert quantities(warehouse) == [("a|1", "1"), ("c|1", "3")]
+    (found,) = list_exceptions(warehouse)
+    assert (found.kind, found.system_id, found.stream) == ("contract_violation", "netsuite", "stock_levels")
+    assert (found.subject, found.reason) == ("b|1", "quantityonhand: expected string or null, got integer")
+    assert found.payload == {"item": "b", "location": "1", "quantityonhand": 5}
+    assert "contracts/streams/netsuite/stock_levels.yml" in found.remedy
+    assert found.correlation_id is not None
+    assert rows(warehouse, "cursor", "raw.stream_positions") == [({"since": 1},)]
+
+
+def test_no_payload_gets_into_a_log(warehouse: ConnectionDetails, caplog: pytest.LogCaptureFixture) -> None:
+    """Payloads hold customers' data; logs are read by more people than the queue."""
+    caplog.set_level(logging.DEBUG)
+    broken = Record("a|1", {"item": SECRET, "location": 1, "new": SECRET, "quantityonhand": SECRET})
+    _land(warehouse, page([broken], 1, damaged=[(SECRET, "cut short")]))
+    assert "netsuite.stock_levels" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_a_violation_seen_again_is_counted(warehouse: ConnectionDetails) -> None:
+    """A sweep an hour meets it every time."""
+    for second in range(3):
+        _land(warehouse, page([level("b", 5)], second))
+    (found,) = list_exceptions(warehouse)
+    assert found.seen_count == 3
+
+
+def test_the_same_key_landing_well_closes_its_violation(warehouse: ConnectionDetails) -> None:
+    """Nobody should have to tidy up what has mended itself."""
+    _land(warehouse, page([level("a", "1"), level("b", 5), level("c", 5)], 1))
+    _land(warehouse, page([level("b", "5")], 2))
+    assert [found.subject for found in list_exceptions(warehouse)] == ["c|1"]
+    (closed,) = list_exceptions(warehouse, status="resolved")
+    assert (closed.subject, closed.closed_by) == ("b|1", "landing")
+
+
+def test_the_known_version_coming_again_closes_the_violation_too(warehouse: ConnectionDetails) -> None:
+    """Mended back to what it was: nothing lands, and nothing is wrong any more."""
+    for second, quantity in enumerate(["1", 5, "1"]):
+        _land(warehouse, page([level("a", quantity)], second))
+    assert list_exceptions(warehouse) == []
+    assert quantities(warehouse) == [("a|1", "1")]
+
+
+def test_a_late_delivery_closes_nothing(warehouse: ConnectionDetails) -> None:
+    """It kept the contract before the record was broken."""
+    _land(warehouse, page([level("a", "1")], 1))
+    _land(warehouse, page([level("a", 5)], 100))
+    old = level("a", "0", seconds=-50)
+    land_records(warehouse, CONFIGURATION, "netsuite", "stock_levels", [old], Arrival.WEBHOOK, run_id="w")
+    assert len(list_exceptions(warehouse)) == 1
+
+
+def test_a_violating_key_is_not_declared_gone_by_a_sweep(warehouse: ConnectionDetails) -> None:
+    """It is there; it only cannot be read."""
+    _land(warehouse, page([level("a", "1"), level("b", "1")], 1, is_last=True), mode=ReadMode.SWEEP)
+    report = _land(warehouse, page([level("a", "1"), level("b", 5)], 10, is_last=True), mode=ReadMode.SWEEP)
+    assert (report.tombstone_count, report.is_conclusive) == (0, True)
+    assert heads(warehouse) == {"a|1": "1", "b|1": "1"}
+
+
+def test_a_complete_sweep_closes_what_it_no_longer_meets(warehouse: ConnectionDetails) -> None:
+    """The broken record was deleted in the system; nobody will ever mend it."""
+    _land(warehouse, page([level("b", 5)], 1, damaged=[("{", "cut short")]))
+    assert len(list_exceptions(warehouse)) == 2
+    _land(warehouse, page([level("a", "1")], 9, is_last=True), mode=ReadMode.SWEEP)
+    assert list_exceptions(warehouse) == []
+
+
+@pytest.mark.parametrize("piece", ['{"id": 7, "na', '{"name": "no key"}', "\ud800\x00", ""])
+def test_a_piece_that_is_no_record_is_queued_as_it_came(warehouse: ConnectionDetails, piece: str) -> None:
+    """Malformed answers are evidence for the vendor's support."""
+    report = _land(warehouse, page([level("a", "1")], 1, damaged=[(piece, "cut short")]))
+    assert (report.landed_count, report.damaged_count) == (1, 1)
+    (found,) = list_exceptions(warehouse)
+    assert (found.kind, found.reason) == ("malformed_record", "cut short")
+    assert found.payload == (
+        orjson.loads(piece) if piece.endswith("}") else piece.replace("\ud800\x00", "\ufffd\ufffd")
+    )
+
+
+def test_a_sweep_with_a_malformed_piece_concludes_nothing(warehouse: ConnectionDetails) -> None:
+    """The missing key may be the one that could not be read."""
+    _land(warehouse, page([level("a", "1"), level("b", "1")], 1, is_last=True), mode=ReadMode.SWEEP)
+    damaged = page([level("a", "1")], 10, damaged=[('{"item": "b"', "cut short")], is_last=True)
+    report = _land(warehouse, damaged, mode=ReadMode.SWEEP)
+    assert (report.is_conclusive, report.tombstone_count) == (False, 0)
+    assert rows(warehouse, "swept_as_of", "raw.stream_positions") == [(at(1),)]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 1001, "a\x00", "\udfff"])
+def test_a_key_that_cannot_be_one_is_malformed(warehouse: ConnectionDetails, key: str) -> None:
+    """It could neither be found nor closed again."""
+    report = _land(warehouse, page([Record(key, {"item": "a", "location": "1"}), level("b", "1")], 1))
+    assert (report.read_count, report.landed_count, report.damaged_count) == (1, 1, 1)
+    assert [found.kind for found in list_exceptions(warehouse)] == ["malformed_record"]
+
+
+def test_what_jsonb_cannot_keep_waits_for_a_person_and_lands_when_replayed(warehouse: ConnectionDetails) -> None:
+    """Landing it altered without asking would not be what the vendor said."""
+    report = _land(warehouse, page([level("a", "1\x00"), level("b", "1")], 1))
+    assert (report.landed_count, report.violation_count) == (1, 1)
+    (found,) = list_exceptions(warehouse)
+    assert "U+0000" in found.reason
+    (result,) = replay(warehouse, CONFIGURATION, [found.exception_id], run_id="replay", actor="mara")
+    assert result.outcome == "replayed"
+    assert heads(warehouse) == {"a|1": "1\ufffd", "b|1": "1"}
+    again = _land(warehouse, page([level("a", "1\x00")], 2))
+    assert (again.violation_count, again.unchanged_count) == (0, 1), "it was decided"
+
+
+def test_what_only_postgresql_refuses_is_found_and_the_rest_lands(warehouse: ConnectionDetails) -> None:
+    """One poisoned row in a COPY would else stop its stream for ever."""
+    records = [level(str(number), "1") for number in range(40)]
+    for number in (7, 30):
+        records[number] = Record(records[number].source_key, records[number].payload, source_version="\x00")
+    report = _land(warehouse, page(records, 1))
+    assert (report.landed_count, report.violation_count) == (38, 2)
+    assert {found.subject for found in list_exceptions(warehouse)} == {"7|1", "30|1"}
+    assert [row[0] for row in rows(warehouse, "record_id")] == list(range(1, 39))
+
+
+def test_an_unknown_field_lands_and_is_reported_once_a_read(warehouse: ConnectionDetails) -> None:
+    """Vendors add fields every quarter: seen, not stopped."""
+    report = _land(warehouse, page([level("a", "1", newcolumn=1), level("b", "1", newcolumn=2)], 1))
+    _land(warehouse, page([level("a", "2", newcolumn=1), level("c", "2", other={"deep": 1})], 2))
+    assert (report.landed_count, report.drifted_fields) == (2, ("newcolumn",))
+    drifts = rows(warehouse, "system_id, stream, field_path, seen_count", "audit.drifts order by field_path")
+    assert drifts == [("netsuite", "stock_levels", "newcolumn", 2), ("netsuite", "stock_levels", "other", 1)]
+
+
+def test_a_violation_replays_against_todays_contract_and_lands_as_observed_then(warehouse: ConnectionDetails) -> None:
+    """The contract was widened: what it held back takes its place in time, and a second replay changes nothing."""
+    with connect(warehouse, Role.LOADER) as connection:
+        exception_id = open_exception(
+            connection,
+            kind="contract_violation",
+            system_id="netsuite",
+            stream="stock_levels",
+            subject="a|1",
+            reason="quantityavailable: required and missing",
+            remedy="widen the contract",
+            payload={"item": "a", "location": "1", "quantityonhand": "5"},
+            context={"occurred_at": at(3), "source_version": "v9", "arrival": "poll"},
+        )
+    results = [replay(warehouse, CONFIGURATION, [exception_id], run_id="r", actor="mara")[0] for _ in range(2)]
+    assert [result.outcome for result in results] == ["replayed", "not_open"]
+    assert rows(warehouse, "source_key, source_version, occurred_at, arrival") == [("a|1", "v9", at(3), "replay")]
+    found = show_exception(warehouse, exception_id)
+    assert (found.status, found.closed_by) == ("replayed", "mara")
+    events = rows(warehouse, "actor, action, subject", "audit.events")
+    assert events == [("mara", "exception_replayed", f"exception:{exception_id}")]
+
+
+def test_a_replay_that_still_breaks_the_contract_stays_open(warehouse: ConnectionDetails) -> None:
+    """Asking again is not mending."""
+    _land(warehouse, page([level("a", 5)], 1))
+    (found,) = list_exceptions(warehouse)
+    (result,) = replay(warehouse, CONFIGURATION, [found.exception_id], run_id="r", actor="mara")
+    assert (result.outcome, result.detail) == ("still_failing", found.reason)
+    assert show_exception(warehouse, found.exception_id).status == "open"
+    assert rows(warehouse, "count(*)", "audit.events") == [(0,)]
+
+
+def test_a_replay_killed_before_it_closed_can_be_done_again(warehouse: ConnectionDetails) -> None:
+    """The record has landed, the exception is open: the second replay only closes."""
+    _land(warehouse, page([level("a", 5)], 1))
+    (found,) = list_exceptions(warehouse)
+    with connect(warehouse, Role.OPERATOR) as connection:
+        connection.execute(
+            "update exceptions.queue set payload = jsonb_set(payload, '{quantityonhand}', '\"5\"')"
+            " where exception_id = %s",
+            (found.exception_id,),
+        )
+    mended = level("a", "5", seconds=1)
+    land_records(warehouse, CONFIGURATION, "netsuite", "stock_levels", [mended], Arrival.REPLAY, run_id="killed")
+    (result,) = replay(warehouse, CONFIGURATION, [found.exception_id], run_id="r", actor="mara")
+    assert (result.outcome, result.detail) == ("replayed", "the same version has landed already")
+    assert quantities(warehouse) == [("a|1", "5")]
+
+
+def test_a_replay_of_what_is_outdated_closes_without_landing(warehouse: ConnectionDetails) -> None:
+    """A newer version landed from elsewhere; the old one must not overwrite it."""
+    with connect(warehouse, Role.LOADER) as connection:
+        exception_id = open_exception(
+            connection,
+            kind="contract_violation",
+            system_id="netsuite",
+            stream="stock_levels",
+            subject="a|1",
+            reason="was broken",
+            remedy="none",
+            payload=level("a", "5").payload,
+            context={"occurred_at": at(3)},
+        )
+    newer = level("a", "4", seconds=60)
+    land_records(warehouse, CONFIGURATION, "netsuite", "stock_levels", [newer], Arrival.REPLAY, run_id="x")
+    (result,) = replay(warehouse, CONFIGURATION, [exception_id], run_id="r", actor="mara")
+    assert (result.outcome, result.detail) == ("replayed", "a newer version of the same key has landed since")
+    assert heads(warehouse) == {"a|1": "4"}
+
+
+def test_a_kind_without_replay_says_what_to_do_instead(warehouse: ConnectionDetails) -> None:
+    """An unmatched SKU closes by its alias."""
+    with connect(warehouse, Role.TRANSFORMER) as connection:
+        exception_id = open_exception(
+            connection, kind="unmatched_sku", subject="X", reason="none matches", remedy="add it to aliases.csv"
+        )
+    (result,) = replay(warehouse, CONFIGURATION, [exception_id], run_id="r", actor="mara")
+    assert result.outcome == "not_replayable"
+    assert "add it to aliases.csv" in result.detail
+
+
+def test_an_event_is_taken_once_however_often_it_comes(warehouse: ConnectionDetails) -> None:
+    """A shipment counted twice is stock that is not there."""
+    first = _land(warehouse, page([movement("1"), movement("2"), movement("1", "-9")], 1), stream="stock_movements")
+    again = _land(warehouse, page([movement("2", "-9"), movement("3")], 2), stream="stock_movements")
+    assert (first.landed_count, again.landed_count, again.unchanged_count) == (2, 1, 1)
+    found = rows(warehouse, "source_key, payload ->> 'quantity'", "raw.netsuite__stock_movements")
+    assert found == [("1", "-1"), ("2", "-1"), ("3", "-1")]
+
+
+def test_a_sweep_of_events_concludes_no_deletions(warehouse: ConnectionDetails) -> None:
+    """What has happened has happened, even where the vendor keeps ninety days only."""
+    _land(warehouse, page([movement("1"), movement("2")], 1), stream="stock_movements")
+    report = _land(warehouse, page([movement("2")], 9, is_last=True), mode=ReadMode.SWEEP, stream="stock_movements")
+    assert (report.tombstone_count, report.is_conclusive) == (0, True)
