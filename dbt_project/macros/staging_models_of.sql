@@ -6,11 +6,11 @@ knows at parse time which models the intermediate ones read.
 -#}
 {% macro staging_models_of(kind) %}
     {%- set connectors = {
-        "products": ["netsuite", "shipbob", "shopify", "square"],
-        "stock_levels": ["netsuite", "shipbob", "square"],
-        "stock_movements": ["netsuite", "shipbob", "square"],
-        "orders": ["netsuite", "shipbob", "shopify", "square"],
-        "listings": ["shopify", "square"],
+        "products": ["netsuite", "shipbob", "shopify", "square", "tryton", "vendure"],
+        "stock_levels": ["netsuite", "shipbob", "square", "tryton"],
+        "stock_movements": ["netsuite", "shipbob", "square", "tryton"],
+        "orders": ["netsuite", "shipbob", "shopify", "square", "tryton", "vendure"],
+        "listings": ["shopify", "square", "vendure"],
     } -%}
     {#- What a till counts at the place of the online listing is what the listing shows. -#}
     {%- set streams = {"square__listings": "stock_levels"} -%}

@@ -37,7 +37,7 @@ def spelt(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def demo_tenant(**changes: Any) -> TenantConfiguration:
+def demo_tenant(**changes: object) -> TenantConfiguration:
     """The demo tenant, with some of its keys replaced."""
     content = load_tenant(REPOSITORY / "tenants", "demo").model_dump(mode="json")
     content["sku_aliases"] = {}
@@ -90,7 +90,8 @@ class Facts:
                     cursor.executemany(
                         f"insert into {table} (record_id, source_key, occurred_at, received_at, arrival,"
                         " correlation_id, run_id, payload, payload_hash)"
-                        f" values (%s, %s, %s, coalesce(%s, clock_timestamp()), 'poll', %s, 'test', %s, %s) {on_conflict}",
+                        " values (%s, %s, %s, coalesce(%s, clock_timestamp()), 'poll', %s, 'test', %s, %s)"
+                        f" {on_conflict}",
                         [
                             (
                                 number + index,
@@ -105,7 +106,7 @@ class Facts:
                         ],
                     )
 
-    def position(self, system_id: str, stream: str, **columns: Any) -> None:
+    def position(self, system_id: str, stream: str, **columns: object) -> None:
         """Say where a stream stands (`swept_as_of`, `swept_at`, `last_read_started_at`, ...)."""
         names = list(columns)
         with connect(self.details, Role.LOADER) as connection, connection.transaction():
@@ -409,3 +410,210 @@ def shopify_order(
         else [],
     }
     return Fact(store, "orders", f"gid://shopify/Order/{number}", payload, when)
+
+
+# ---------------------------------------------------------------- Square's records
+
+
+def square_item(
+    item: str, sku: str, *, upc: str | None = None, is_archived: bool = False, when: datetime = NOON
+) -> Fact:
+    """An item with one variation, `V<item>`."""
+    payload = {
+        "type": "ITEM",
+        "id": f"I{item}",
+        "is_deleted": False,
+        "item_data": {
+            "name": f"Article {sku}",
+            "is_archived": is_archived,
+            "variations": [
+                {
+                    "type": "ITEM_VARIATION",
+                    "id": f"V{item}",
+                    "item_variation_data": {"item_id": f"I{item}", "sku": sku, "upc": upc},
+                }
+            ],
+        },
+    }
+    return Fact("square", "products", f"I{item}", payload, when)
+
+
+def square_count(item: str, quantity: int, when: datetime, *, location: str = "LSTORE1") -> Fact:
+    """What Square has in stock of a variation at a place."""
+    payload = {
+        "catalog_object_id": f"V{item}",
+        "state": "IN_STOCK",
+        "location_id": location,
+        "quantity": str(quantity),
+        "calculated_at": spelt_iso(when),
+    }
+    return Fact("square", "stock_levels", f"V{item}|{location}|IN_STOCK", payload, when)
+
+
+def square_physical_count(key: str, item: str, quantity: int, when: datetime, *, location: str = "LSTORE1") -> Fact:
+    """Somebody counted a variation in a store."""
+    inner = {
+        "id": key,
+        "catalog_object_id": f"V{item}",
+        "state": "IN_STOCK",
+        "location_id": location,
+        "quantity": str(quantity),
+        "occurred_at": spelt_iso(when),
+        "created_at": spelt_iso(when),
+    }
+    return Fact("square", "stock_movements", key, {"type": "PHYSICAL_COUNT", "physical_count": inner}, when)
+
+
+def square_adjustment(
+    key: str, item: str, quantity: int, when: datetime, *, location: str = "LSTORE1", order_id: str | None = None
+) -> Fact:
+    """Units that were sold (-) or came back (+) in a store."""
+    states = ("IN_STOCK", "SOLD") if quantity < 0 else ("RETURNED_BY_CUSTOMER", "IN_STOCK")
+    inner = {
+        "id": key,
+        "catalog_object_id": f"V{item}",
+        "from_state": states[0],
+        "to_state": states[1],
+        "location_id": location,
+        "quantity": str(abs(quantity)),
+        "occurred_at": spelt_iso(when),
+        "created_at": spelt_iso(when),
+    }
+    if order_id is not None:
+        inner["transaction_id"] = order_id
+    return Fact("square", "stock_movements", key, {"type": "ADJUSTMENT", "adjustment": inner}, when)
+
+
+def square_order(
+    number: str,
+    lines: Sequence[Line],
+    when: datetime,
+    *,
+    location: str = "LONLINE",
+    state: str = "OPEN",
+    reference: str | None = None,
+) -> Fact:
+    """An order; units removed are entries of a cancelled fulfilment."""
+    cancelled = [
+        {"uid": f"C{index}", "line_item_uid": f"LINE{index}", "quantity": str(line.removed)}
+        for index, line in enumerate(lines, 1)
+        if line.removed
+    ]
+    payload = {
+        "id": f"SQ{number}",
+        "location_id": location,
+        "reference_id": reference or f"ONL-{number}",
+        "state": state,
+        "created_at": spelt_iso(when),
+        "updated_at": spelt_iso(when),
+        "line_items": [
+            {
+                "uid": f"LINE{index}",
+                "name": line.sku or "An article",
+                "quantity": str(line.quantity),
+                **({} if line.variant is None else {"catalog_object_id": f"V{line.variant}"}),
+                **({} if line.sku is None else {"note": line.sku}),
+            }
+            for index, line in enumerate(lines, 1)
+        ],
+        "fulfillments": [{"uid": "CANCELED", "type": "SHIPMENT", "state": "CANCELED", "entries": cancelled}]
+        if cancelled
+        else [],
+    }
+    return Fact("square", "orders", f"SQ{number}", payload, when)
+
+
+# ---------------------------------------------------------------- ShipBob's records
+
+
+def shipbob_product(
+    inventory_id: int, sku: str, *, gtin: str | None = None, status: str = "Active", when: datetime = NOON
+) -> Fact:
+    """A product with one variant, stocked under `inventory_id`."""
+    payload = {
+        "id": 7_000_000 + inventory_id,
+        "name": f"Article {sku}",
+        "variants": [
+            {
+                "id": 8_000_000 + inventory_id,
+                "sku": sku,
+                "gtin": gtin,
+                "status": status,
+                "is_digital": False,
+                "inventory": {"inventory_id": inventory_id, "on_hand_qty": 0},
+            }
+        ],
+    }
+    return Fact("shipbob", "products", str(7_000_000 + inventory_id), payload, when)
+
+
+def shipbob_level(inventory_id: int, on_hand: int, when: datetime, *, committed: int = 0, facility: int = 101) -> Fact:
+    """What a fulfilment centre holds."""
+    payload = {
+        "inventory_id": inventory_id,
+        "sku": None,
+        "name": None,
+        "locations": [
+            {"location_id": facility, "on_hand_quantity": on_hand, "committed_quantity": committed},
+        ],
+    }
+    return Fact("shipbob", "stock_levels", str(inventory_id), payload, when)
+
+
+def shipbob_event(
+    number: int, inventory_id: int, change: int, when: datetime, *, order_id: int | None = None, facility: int = 101
+) -> Fact:
+    """One line of the inventory's history."""
+    details = {"facility_id": facility, "quantity_change": change, "inventory_status": ""}
+    payload = {
+        "inventory_audit_event_id": number,
+        "event_category": "OrderPicked" if order_id else "InventoryAdjusted",
+        "event_datetime": spelt_iso(when),
+        "inventory_id": inventory_id,
+        "shipbob_order_id": order_id,
+        ("increment" if change > 0 else "decrement"): details,
+    }
+    return Fact("shipbob", "stock_movements", str(number), payload, when)
+
+
+def shipbob_order(
+    number: int,
+    name: str,
+    parts: Sequence[tuple[int, int, str]],
+    when: datetime,
+    *,
+    channel: str | None,
+    status: str = "Processing",
+) -> Fact:
+    """An order with one shipment a part: (inventory id, units, the shipment's status)."""
+    payload = {
+        "id": number,
+        "order_number": name,
+        "reference_id": name,
+        "status": status,
+        "created_date": spelt_iso(when),
+        "purchase_date": spelt_iso(when),
+        "channel": {"id": 1, "name": channel},
+        "products": [{"id": item, "sku": None, "quantity": units} for item, units, _ in parts],
+        "shipments": [
+            {
+                "id": number * 10 + index,
+                "status": shipment_status,
+                "location": {"id": 101, "name": "West"},
+                "products": [
+                    {
+                        "id": item,
+                        "sku": None,
+                        "inventory_items": [{"id": item, "quantity": units, "quantity_committed": 0}],
+                    }
+                ],
+            }
+            for index, (item, units, shipment_status) in enumerate(parts)
+        ],
+    }
+    return Fact("shipbob", "orders", str(number), payload, when)
+
+
+def spelt_iso(moment: datetime) -> str:
+    """A time as REST systems give it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -227,7 +227,7 @@ copied as (
         owned.system_id,
         min(owned.line_id) as order_line_id,
         sum(owned.ordered_quantity)::integer as ordered_quantity,
-        sum(case when owned.is_cancelled then 0 else owned.ordered_quantity end)::integer as committed_quantity,
+        sum(case when owned.is_cancelled then 0 else owned.committed_quantity end)::integer as committed_quantity,
         bool_and(owned.is_cancelled) as is_cancelled
     from owned
     where owned.system_id <> owned.owner_system_id
@@ -288,7 +288,7 @@ handled as (
         owned.order_name,
         owned.sku,
         locations.location_id,
-        sum(case when owned.is_cancelled then owned.shipped_quantity else owned.ordered_quantity end)::integer
+        sum(case when owned.is_cancelled then owned.shipped_quantity else owned.committed_quantity end)::integer
             as assigned_quantity,
         -- What the order's copy says was shipped is out of the stock level once that is at least as new.
         sum(

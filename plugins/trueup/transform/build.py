@@ -6,16 +6,18 @@ Killed anywhere, the next build takes in the same records and leaves the same ta
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import psycopg
+
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.errors import Permanent, Transient, TrueupError
+from trueup.domain.errors import Transient, TrueupError
 from trueup.governance.configuration import TenantConfiguration
-from trueup.transform.dbt_session import DbtRun, DbtSession
+from trueup.transform.dbt_session import DbtSession
 from trueup.transform.findings import report_findings
 from trueup.transform.plan import Plan, decide
 from trueup.transform.project import project_folder, project_variables
@@ -29,8 +31,6 @@ log = logging.getLogger(__name__)
 
 _LOCK = 7303015
 _LOCK_WAIT = "15min"
-
-RunDbt = Callable[[DbtSession, Plan], DbtRun]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +68,31 @@ def build(
     Raises `Permanent` naming the model that failed and its file, `Transient` where the next run may succeed.
     """
     started = time.monotonic()
-    with translated("building"), connect(details, Role.TRANSFORMER, is_autocommit=True) as connection:
-        with _only_build(connection, details.conn_id):
-            plan = _begin(connection, configuration, run_id, is_full_refresh=is_full_refresh)
-            if plan.build_id is None:
-                log.info("run %s: nothing to build", run_id)
-                return _unchanged(run_id, time.monotonic() - started)
-            session = DbtSession(
-                details,
-                project_variables(plan.configuration),
-                project_folder(),
-                state_folder or default_state_folder(details),
-            )
-            try:
-                run = session.run("run", _selection(plan))
-                record_run(connection, run, run_id)
-                failed = failure_of(run)
-                if failed is not None:
-                    raise failed
-                counts = _finish(connection, plan, run_id)
-            except (TrueupError, KeyboardInterrupt) as error:
-                _fail(connection, plan.build_id, error)
-                raise
+    with (
+        translated("building"),
+        connect(details, Role.TRANSFORMER, is_autocommit=True) as connection,
+        _only_build(connection, details.conn_id),
+    ):
+        plan = _begin(connection, configuration, run_id, is_full_refresh=is_full_refresh)
+        if plan.build_id is None:
+            log.info("run %s: nothing to build", run_id)
+            return _unchanged(run_id, time.monotonic() - started)
+        session = DbtSession(
+            details,
+            project_variables(plan.configuration),
+            project_folder(),
+            state_folder or default_state_folder(details),
+        )
+        try:
+            run = session.run("run", _selection(plan))
+            record_run(connection, run, run_id)
+            failed = failure_of(run)
+            if failed is not None:
+                raise failed
+            counts = _finish(connection, plan, run_id)
+        except (TrueupError, KeyboardInterrupt) as error:
+            _fail(connection, plan.build_id, error)
+            raise
     report = BuildReport(
         run_id=run_id,
         status="succeeded",
@@ -124,8 +127,6 @@ def rebuild(
 @contextmanager
 def _only_build(connection: Warehouse, conn_id: str) -> Iterator[None]:
     """One build a warehouse at a time; the others wait. The lock dies with its connection."""
-    import psycopg
-
     connection.execute(f"set lock_timeout = '{_LOCK_WAIT}'")
     try:
         connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
@@ -207,6 +208,3 @@ def _unchanged(run_id: str, seconds: float) -> BuildReport:
         seconds=round(seconds, 3),
         **values,
     )
-
-
-__all__ = ["BuildReport", "Permanent", "Transient", "build", "rebuild"]

@@ -133,7 +133,7 @@ class DbtSession:
 
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """dbt reads these from the process's environment and from nowhere else."""
+    """Set what dbt reads from the process's environment and from nowhere else."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -146,7 +146,7 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _node_result(result: Any) -> NodeResult:
+def _node_result(result: Any) -> NodeResult:  # noqa: ANN401 -- dbt publishes no types
     node = result.node
     started = next((timing.started_at for timing in result.timing if timing.name == "execute"), None)
     rows = (result.adapter_response or {}).get("rows_affected")

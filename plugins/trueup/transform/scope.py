@@ -73,8 +73,8 @@ class Changes:
 def read_state(connection: Warehouse) -> BuildState:
     """The state of the warehouse's builds."""
     row = connection.execute(
-        "select since_build_id, is_full, is_marts_full, deployed_hash, views_hash, structure_hash, declaration_id, outbox_marker"
-        " from staging.build_state"
+        "select since_build_id, is_full, is_marts_full, deployed_hash, views_hash, structure_hash, declaration_id,"
+        " outbox_marker from staging.build_state"
     ).fetchone()
     if row is None:
         raise Permanent("staging.build_state is empty; restore its one row or migrate the warehouse anew")
@@ -85,7 +85,8 @@ def raw_tables(connection: Warehouse, configuration: TenantConfiguration) -> lis
     """(system, stream) of every raw table that there is for the tenant's systems."""
     names = {f"{system_id}__{stream}": (system_id, stream) for system_id in configuration.systems for stream in STREAMS}
     rows = connection.execute(
-        "select tablename from pg_catalog.pg_tables where schemaname = 'raw' and tablename = any(%s) order by tablename",
+        "select tablename from pg_catalog.pg_tables where schemaname = 'raw' and tablename = any(%s)"
+        " order by tablename",
         (list(names),),
     ).fetchall()
     return [names[name] for (name,) in rows]
@@ -113,7 +114,8 @@ def take_scope(connection: Warehouse, tables: list[tuple[str, str]]) -> Changes:
                 " from (values (1)) as one left join raw.stream_positions as p"
                 " on p.system_id = %(system_id)s and p.stream = %(stream)s"
                 " on conflict (system_id, stream) do update set"
-                " to_record_id = excluded.to_record_id, swept_as_of = excluded.swept_as_of, swept_at = excluded.swept_at"
+                " to_record_id = excluded.to_record_id, swept_as_of = excluded.swept_as_of,"
+                " swept_at = excluded.swept_at"
             ).format(sql.Identifier(f"{system_id}__{stream}")),
             {"system_id": system_id, "stream": stream},
         )
@@ -125,7 +127,8 @@ def take_scope(connection: Warehouse, tables: list[tuple[str, str]]) -> Changes:
     )
     row = connection.execute(
         "select coalesce(sum(to_record_id - from_record_id), 0),"
-        " coalesce(bool_or(stream = 'stock_levels' and swept_as_of is distinct from from_swept_as_of), false) from staging.build_scope"
+        " coalesce(bool_or(stream = 'stock_levels' and swept_as_of is distinct from from_swept_as_of), false)"
+        " from staging.build_scope"
     ).fetchone()
     return Changes(int(row[0]), bool(row[1])) if row else Changes(0, is_swept=False)
 

@@ -1,0 +1,52 @@
+"""A warehouse whose dbt models are made already: making the views anew for every test would take most of the time."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from tests.integration.transform_facts import Facts, demo_tenant
+
+from trueup.dev.postgres import EmbeddedPostgres
+from trueup.domain.records import StreamKind
+from trueup.warehouse.streams import Stream, create_all_stream_tables
+
+_TEMPLATE = "template_built"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def built_template(postgres: EmbeddedPostgres) -> str:
+    """A database with every raw table of the demo tenant, empty, and one build behind it."""
+    postgres.create_database(_TEMPLATE, template="template_migrated")
+    details = postgres.details(_TEMPLATE)
+    configuration = demo_tenant()
+    create_all_stream_tables(
+        details,
+        [
+            Stream(system_id, stream, StreamKind.EVENT if stream == "stock_movements" else StreamKind.STATE)
+            for system_id, system in configuration.systems.items()
+            for stream in system.streams
+        ],
+    )
+    Facts(details, configuration).build()
+    return _TEMPLATE
+
+
+@contextmanager
+def fresh_facts(postgres: EmbeddedPostgres, built_template: str) -> Iterator[Facts]:
+    """A built, empty warehouse of the demo tenant, dropped at the end."""
+    name = f"built_{os.getpid()}_{next(_numbers)}"
+    postgres.create_database(name, template=built_template)
+    try:
+        yield Facts(postgres.details(name), demo_tenant())
+    finally:
+        postgres.drop_database(name)
+
+
+@pytest.fixture
+def facts(postgres: EmbeddedPostgres, built_template: str) -> Iterator[Facts]:
+    """A built, empty warehouse of the demo tenant, of this test's own."""
+    with fresh_facts(postgres, built_template) as facts:
+        yield facts
