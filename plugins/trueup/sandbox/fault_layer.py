@@ -82,12 +82,16 @@ class FaultLayer:
         answer = Answer()
         app = self._simulator.app if refusal is None else refusal
         await app(scope, _told(body), answer.catch)
+        # Kept as the vendor meant it: a recording is held against the vendor's contract, damage is not the vendor's.
+        meant = answer.body
         if refusal is None:
             self._damage(answer, path, method)
         self._date(answer, path)
         if self._recording is not None:
             query = scope.get("query_string", b"").decode()
-            self._recording.keep(self._simulator.system_id, method, path, query, body, answer.status, answer.body)
+            # Again with every request: tokens are made as we go.
+            self._recording.mask(self._simulator.secrets())
+            self._recording.keep(self._simulator.system_id, method, path, query, body, answer.status, meant)
         if refusal is None and self._strikes(FaultKind.LOST_ANSWER, path, method):
             await _hang_up(send)
             return
@@ -104,7 +108,7 @@ class FaultLayer:
         return None
 
     def _damage(self, answer: Answer, path: str, method: str) -> None:
-        if answer.status != 200 or not answer.body.startswith(b"{"):
+        if answer.status != 200 or not answer.body.startswith((b"{", b"[")):
             return
         if self._strikes(FaultKind.MALFORMED_RECORD, path, method):
             told = json.loads(answer.body)
