@@ -155,7 +155,7 @@ def _result(rule: Expectation, verdict: Mapping[str, Any] | None, hindrance: str
             success=False,
             expectation_config=_configuration(rule, {}),
             result={},
-            exception_info={"raised_exception": True, "exception_message": hindrance, "exception_traceback": None},
+            exception_info={"raised_exception": True, "exception_message": hindrance, "exception_traceback": ""},
         )
     result: dict[str, Any]
     if rule.scope is Scope.TABLE:

@@ -1,0 +1,98 @@
+"""The Data Docs: what the gates kept, on pages that need nothing but themselves."""
+
+import re
+from pathlib import Path
+
+import pytest
+from gates_tables import add_build, create_tables, demo_configuration, fill_tables
+
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent
+from trueup.gates.docs import build_data_docs, site_index
+from trueup.gates.run import run_gates
+from trueup.warehouse.connection import connect
+
+AIRFLOW_RUN = "scheduled__2026-11-22T16:12:00+00:00"
+
+
+@pytest.fixture
+def gated(warehouse: ConnectionDetails) -> ConnectionDetails:
+    """Three gated builds; the second has a spoilt row."""
+    create_tables(warehouse)
+    fill_tables(warehouse)
+    run_gates(warehouse, demo_configuration(), run_id="first")
+    _build(warehouse, 2, "update canonical.stock_levels set damaged_quantity = -1, build_id = 2 where sku = 'HV-00001'")
+    run_gates(warehouse, demo_configuration(), run_id="second")
+    _build(warehouse, 3, "update canonical.stock_levels set build_id = 3 where sku = 'HV-00002'")
+    run_gates(warehouse, demo_configuration(), run_id=AIRFLOW_RUN)
+    return warehouse
+
+
+def _build(details: ConnectionDetails, build_id: int, statement: str) -> None:
+    with connect(details, None) as connection:
+        add_build(connection, build_id)
+        connection.execute(statement.encode())
+
+
+def test_the_site_shows_every_kept_run_and_suite(gated: ConnectionDetails, tmp_path: Path) -> None:
+    """What operations read is what the gates acted on, also what failed, by key."""
+    report = build_data_docs(gated, tmp_path / "docs")
+    index = site_index(tmp_path / "docs")
+    assert report.index == str(index)
+    assert report.run_count == 3
+    text = index.read_text()
+    assert AIRFLOW_RUN.replace("+", "&#43;") in text or AIRFLOW_RUN in text
+    links = re.findall(r'href="((?:validations|expectations)/[^"]+)"', text)
+    assert len(links) == report.validation_count + 10
+    assert all((index.parent / link).is_file() for link in links)
+    spoilt = next(link for link in links if "/canonical_stock_levels/second/" in link)
+    assert "HV-00001|WH-EAST" in (index.parent / spoilt).read_text()
+
+
+def test_no_page_asks_another_host_for_anything(gated: ConnectionDetails, tmp_path: Path) -> None:
+    """Behind a firewall it would be empty, and elsewhere it would tell six companies who reads it."""
+    build_data_docs(gated, tmp_path / "docs")
+    foreign = re.compile(r"""<script|<link[^>]*https?:|src=["']?https?:|url\(["']?https?:""", re.IGNORECASE)
+    pages = list(site_index(tmp_path / "docs").parent.rglob("*.html"))
+    assert len(pages) > 30
+    assert [page.name for page in pages if foreign.search(page.read_text())] == []
+
+
+def test_the_number_of_runs_is_bounded_but_the_last_full_one_is_kept(gated: ConnectionDetails, tmp_path: Path) -> None:
+    """A site of every run would take minutes; one without the full run would show next to nothing."""
+    assert build_data_docs(gated, tmp_path / "docs", run_limit=1).run_count == 2
+
+
+def test_a_new_site_replaces_the_old_and_the_oldest_is_removed(gated: ConnectionDetails, tmp_path: Path) -> None:
+    """In one step: whoever reads meanwhile sees one or the other; and the disk does not fill."""
+    sites = []
+    for _ in range(3):
+        build_data_docs(gated, tmp_path / "docs", run_limit=1)
+        sites.append(site_index(tmp_path / "docs").parent.resolve())
+    assert len(set(sites)) == 3
+    assert not sites[0].exists()
+    assert sites[1].exists()
+    assert sites[2].exists()
+
+
+def test_a_suite_that_could_not_run_is_shown_with_the_reason(gated: ConnectionDetails, tmp_path: Path) -> None:
+    """Absent results would look like nothing to see."""
+    _build(gated, 4, "alter table canonical.stock_levels rename column as_of to seen_at")
+    run_gates(gated, demo_configuration(), run_id="broken")
+    build_data_docs(gated, tmp_path / "docs")
+    folder = site_index(tmp_path / "docs").parent / "validations" / "canonical_stock_levels" / "broken"
+    page = next(folder.rglob("*.html"))
+    assert "has no column as_of" in page.read_text()
+
+
+def test_there_is_a_site_before_the_first_gate(warehouse: ConnectionDetails, tmp_path: Path) -> None:
+    """The link in Airflow's page must not depend on the order of two DAGs."""
+    assert build_data_docs(warehouse, tmp_path / "docs").validation_count == 0
+    assert "No gate has run yet" in site_index(tmp_path / "docs").read_text()
+
+
+def test_a_folder_that_cannot_be_written_is_named(gated: ConnectionDetails, tmp_path: Path) -> None:
+    """The remedy is the operator's."""
+    (tmp_path / "docs").write_text("a file")
+    with pytest.raises(Permanent, match="docs: the Data Docs cannot be written there"):
+        build_data_docs(gated, tmp_path / "docs")

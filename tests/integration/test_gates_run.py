@@ -1,0 +1,348 @@
+"""What a gate run does with what it finds: quarantine, stops, releases, and when it judges at all."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from gates_tables import add_build, create_tables, demo_configuration, fill_tables
+
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent
+from trueup.gates import ledger
+from trueup.gates.run import GateReport, run_gates
+from trueup.gates.standing import accept_total, standing
+from trueup.gates.suites import default_folder
+from trueup.warehouse.connection import Role, connect
+
+LEVEL = "canonical.stock_levels"
+
+
+@pytest.fixture
+def built(warehouse: ConnectionDetails) -> ConnectionDetails:
+    """Valid tables, written by build 1."""
+    create_tables(warehouse)
+    fill_tables(warehouse)
+    return warehouse
+
+
+@pytest.fixture
+def levels(tmp_path: Path) -> Path:
+    """The suite of the stock levels alone: one is enough to see what a run does."""
+    return _suites(tmp_path, "canonical/stock_levels.yml")
+
+
+def _suites(folder: Path, *names: str) -> Path:
+    for name in names:
+        target = folder / "expectations" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(default_folder() / name, target)
+    return folder / "expectations"
+
+
+def _gate(details: ConnectionDetails, folder: Path, run_id: str = "run", *, is_full: bool = False) -> GateReport:
+    return run_gates(details, demo_configuration(), run_id=run_id, is_full=is_full, folder=folder)
+
+
+def _build(details: ConnectionDetails, build_id: int, *statements: str, status: str = "succeeded") -> None:
+    with connect(details, None) as connection:
+        add_build(connection, build_id, status)
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def _rows(details: ConnectionDetails, query: str) -> list[tuple[object, ...]]:
+    with connect(details, None) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def _held(details: ConnectionDetails) -> list[tuple[object, ...]]:
+    return _rows(
+        details, "select row_key, sku, channel, rule_id from gates.quarantine where released_at is null order by 1"
+    )
+
+
+SPOIL = f"update {LEVEL} set damaged_quantity = -1, build_id = %d where sku = 'HV-00001'"
+MEND = f"update {LEVEL} set damaged_quantity = 1, build_id = %d where sku = 'HV-00001'"
+
+
+def test_a_build_is_judged_once(built: ConnectionDetails, levels: Path) -> None:
+    """Nothing changed costs nothing; the second call does not even look."""
+    assert not _gate(built, levels).is_skipped
+    again = _gate(built, levels)
+    assert again.is_skipped
+    assert again.expectation_count == 0
+    assert _rows(built, "select count(*) from gates.runs") == [(1,)]
+
+
+def test_nothing_is_judged_before_the_first_build(warehouse: ConnectionDetails, levels: Path) -> None:
+    """There are no tables yet; that is not a failure."""
+    assert _gate(warehouse, levels).is_skipped
+
+
+def test_after_a_build_only_its_rows_are_judged(built: ConnectionDetails, levels: Path) -> None:
+    """The hot path's cost follows what changed, not what there is."""
+    _gate(built, levels)
+    _build(built, 2, f"update {LEVEL} set build_id = 2 where sku = 'HV-00001'")
+    _gate(built, levels, "second")
+    counted = _rows(
+        built, "select scope, min(evaluated_count), max(evaluated_count) from gates.results where run_id = 'second'"
+        " and evaluated_count is not null group by scope order by scope"
+    )  # fmt: skip
+    assert counted == [("row", 1, 1), ("table", 2, 2)]
+
+
+def test_a_build_whose_gate_never_ran_is_judged_with_the_next(built: ConnectionDetails, levels: Path) -> None:
+    """The gate was killed after build 2; build 3 wrote other rows."""
+    _gate(built, levels)
+    _build(built, 2, SPOIL % 2)
+    _build(built, 3, f"update {LEVEL} set build_id = 3 where sku = 'HV-00002'")
+    report = _gate(built, levels)
+    assert [failure.rule_id for failure in report.failed] == ["stock_levels.damaged_not_negative"]
+
+
+def test_a_failed_build_is_not_gated_but_its_rows_are_with_the_next(built: ConnectionDetails, levels: Path) -> None:
+    """Its tables may be half written; what it wrote stays to be judged."""
+    _gate(built, levels)
+    _build(built, 2, SPOIL % 2, status="failed")
+    assert _gate(built, levels).is_skipped
+    _build(built, 3)
+    assert len(_gate(built, levels).failed) == 1
+
+
+def test_a_changed_rule_judges_everything_again(built: ConnectionDetails, levels: Path) -> None:
+    """What passed another rule has not passed this one."""
+    _gate(built, levels)
+    suite = levels / "canonical" / "stock_levels.yml"
+    suite.write_text(suite.read_text().replace("max_value: 1000000", "max_value: 10"), encoding="utf-8")
+    report = _gate(built, levels)
+    assert report.is_full
+    assert [failure.rule_id for failure in report.failed] == ["stock_levels.on_hand_in_bounds"]
+
+
+def test_a_row_is_held_back_alone_and_let_go_when_it_passes(built: ConnectionDetails, levels: Path) -> None:
+    """The others go on; the person who mended it has nothing more to do."""
+    _gate(built, levels)
+    _build(built, 2, SPOIL % 2)
+    report = _gate(built, levels, "spoilt")
+    assert (report.quarantined_count, report.stopped) == (1, ())
+    assert _held(built) == [("HV-00001|WH-EAST", "HV-00001", None, "stock_levels.damaged_not_negative")]
+    verdict = _rows(
+        built, "select is_passed, evaluated_count, unexpected_count, unexpected_sample from gates.results"
+        " where run_id = 'spoilt' and rule_id = 'stock_levels.damaged_not_negative'"
+    )  # fmt: skip
+    assert verdict == [(False, 1, 1, ["HV-00001|WH-EAST"])]
+    _build(built, 3, MEND % 3)
+    assert _gate(built, levels).released_count == 1
+    assert _held(built) == []
+
+
+def test_a_held_row_stays_held_while_nothing_touches_it(built: ConnectionDetails, levels: Path) -> None:
+    """A later run that does not judge it must not take silence for passing, nor hold it twice."""
+    _build(built, 2, SPOIL % 2)
+    _gate(built, levels)
+    _build(built, 3, f"update {LEVEL} set build_id = 3 where sku = 'HV-00002'")
+    assert _gate(built, levels).released_count == 0
+    _build(built, 4)
+    assert _gate(built, levels, is_full=True).quarantined_count == 0
+    assert len(_held(built)) == 1
+
+
+def test_a_held_row_that_is_gone_is_let_go_by_a_full_run(built: ConnectionDetails, levels: Path) -> None:
+    """Or quarantine would fill with what no longer exists."""
+    _build(built, 2, SPOIL % 2)
+    _gate(built, levels)
+    _build(built, 3, f"delete from {LEVEL} where sku = 'HV-00001'")
+    assert _gate(built, levels, is_full=True).released_count == 1
+
+
+def test_a_withdrawn_rule_lets_go_of_what_it_held(built: ConnectionDetails, levels: Path) -> None:
+    """Nothing would ever judge those rows again."""
+    _build(built, 2, SPOIL % 2)
+    _gate(built, levels)
+    suite = levels / "canonical" / "stock_levels.yml"
+    text = suite.read_text()
+    begin = text.index("  - rule_id: stock_levels.damaged_not_negative")
+    suite.write_text(text[:begin] + text[text.index("  - rule_id: stock_levels.quality_control") :], encoding="utf-8")
+    assert _gate(built, levels).released_count == 1
+    assert _held(built) == []
+
+
+def _many_positions(details: ConnectionDetails, build_id: int, spoilt: int) -> None:
+    _build(
+        details, build_id,
+        "delete from marts.ats_positions",
+        "insert into marts.ats_positions (sku, channel, on_hand_quantity, damaged_quantity, quality_control_quantity,"
+        " sellable_quantity, reserved_quantity, safety_stock_quantity, free_quantity, unassigned_reserved_quantity,"
+        " pool_quantity, buffer_quantity, share, ats_quantity, channel_allocated_quantity, target_quantity,"
+        " facts_version, rule_ids, build_id)"
+        " select 'HV-' || number, channel, 9, 0, 0, 9, 0, 0, 9, 0, 9, 0, 1, 9, 0,"
+        f" case when channel = 'shopify_outlet' and number <= {spoilt} then 8 else 9 end, 'v', '[]', {build_id}"
+        " from generate_series(1, 200) as number"
+        " cross join (values ('shopify_main'), ('shopify_outlet')) as channels (channel)",
+    )  # fmt: skip
+
+
+def test_too_much_in_quarantine_stops_that_channel_only(built: ConnectionDetails, tmp_path: Path) -> None:
+    """A tenth of a channel's rows wrong is not the rows' fault; the other channel is well."""
+    folder = _suites(tmp_path, "marts/ats_positions.yml")
+    _many_positions(built, 2, spoilt=20)
+    report = _gate(built, folder)
+    assert report.stopped == ("shopify_outlet",)
+    assert _rows(built, "select channel, rule_id from gates.stops where released_at is null") == [
+        ("shopify_outlet", "ats_positions.quarantine_share")
+    ]
+    _many_positions(built, 3, spoilt=0)
+    assert _gate(built, folder).resumed == ("shopify_outlet",)
+    assert _rows(built, "select count(*) from gates.stops where released_at is null") == [(0,)]
+
+
+def test_a_few_held_rows_do_not_stop_a_small_channel(built: ConnectionDetails, tmp_path: Path) -> None:
+    """One of three rows is a third, and still one row."""
+    _many_positions(built, 2, spoilt=19)
+    assert _gate(built, _suites(tmp_path, "marts/ats_positions.yml")).stopped == ()
+
+
+def test_more_failing_rows_than_can_be_held_stop_everything(
+    built: ConnectionDetails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred thousand quarantined rows help nobody; the stop says how many there were."""
+    monkeypatch.setattr(ledger, "LARGEST_QUARANTINE", 50)
+    folder = _suites(tmp_path, "marts/ats_positions.yml")
+    _many_positions(built, 2, spoilt=60)
+    report = _gate(built, folder)
+    assert (report.quarantined_count, report.stopped) == (0, ("all channels",))
+    assert "60 rows" in standing(built).stops[0].reason
+
+
+def test_a_collapsed_total_stops_until_a_person_accepts_it(built: ConnectionDetails, tmp_path: Path) -> None:
+    """A source that answers zeros must not empty the channels; a true sell-off must not need a new rule."""
+    folder = _suites(tmp_path, "marts/ats_positions.yml")
+    _many_positions(built, 2, spoilt=0)
+    assert _gate(built, folder).stopped == ()
+    collapse = "delete from marts.ats_positions where sku <> all (select 'HV-' || n from generate_series(1, 50) as n)"
+    _build(built, 3, collapse)
+    report = _gate(built, folder)
+    assert report.stopped == ("all channels",)
+    assert {failure.rule_id for failure in report.failed} == {
+        "ats_positions.not_collapsed",
+        "ats_positions.total_not_collapsed",
+    }
+    _build(built, 4)
+    assert _gate(built, folder).stopped == ()  # still stopped, by the same two stops: it did not become the measure
+    assert len(standing(built).stops) == 2
+    assert accept_total(built, "ats_positions.not_collapsed", actor="ann", reason="range closed") == 100
+    assert accept_total(built, "ats_positions.total_not_collapsed", actor="ann", reason="range closed") == 900
+    assert standing(built).stops == []
+    _build(built, 5)
+    assert _gate(built, folder).failed == ()
+    accepted = _rows(built, "select actor, reason from audit.events where action = 'total_accepted'")
+    assert accepted == [("ann", "range closed")] * 2
+
+
+def test_a_total_that_nobody_refused_cannot_be_accepted(built: ConnectionDetails, levels: Path) -> None:
+    """Or a typing error would loosen another rule."""
+    _gate(built, levels)
+    with pytest.raises(Permanent, match="refuses no total"):
+        accept_total(built, "stock_levels.not_collapsed", actor="ann", reason="a slip")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        ("alter table canonical.stock_levels rename column as_of to seen_at", "has no column as_of"),
+        ("alter table canonical.stock_levels rename column base_quantity to base", "base_quantity does not exist"),
+        ("drop table canonical.stock_levels", "does not exist"),
+        ("alter table canonical.stock_levels alter column sku type bytea using sku::bytea", "stock_levels.yml"),
+    ],
+)
+def test_a_suite_that_cannot_run_stops_everything_and_hinders_no_other(
+    built: ConnectionDetails, tmp_path: Path, spoil: str, said: str
+) -> None:
+    """What was not judged did not pass; the message names the file."""
+    folder = _suites(tmp_path, "canonical/stock_levels.yml", "canonical/locations.yml")
+    _build(built, 2, spoil)
+    report = _gate(built, folder)
+    assert [failure.rule_id for failure in report.failed] == ["stock_levels.suite_runs"]
+    assert "expectations/canonical/stock_levels.yml" in str(report.failed[0].error)
+    assert said in str(report.failed[0].error)
+    assert report.stopped == ("all channels",)
+    assert report.expectation_count == 4
+
+
+def test_a_suite_that_cannot_be_read_stops_everything_until_it_can(built: ConnectionDetails, tmp_path: Path) -> None:
+    """A broken file is a gate that is not there."""
+    folder = _suites(tmp_path, "canonical/stock_levels.yml", "canonical/locations.yml")
+    path = folder / "canonical" / "stock_levels.yml"
+    whole = path.read_text()
+    path.write_text("expectations: [", encoding="utf-8")
+    report = _gate(built, folder)
+    assert report.stopped == ("all channels",)
+    assert str(path) in str(report.failed[0].error)
+    path.write_text(whole, encoding="utf-8")
+    assert _gate(built, folder).resumed == ("all channels",)
+
+
+def test_a_folder_without_suites_is_refused(built: ConnectionDetails, tmp_path: Path) -> None:
+    """Nothing gated must never pass for everything passed."""
+    with pytest.raises(Permanent, match="nothing would be gated"):
+        _gate(built, tmp_path)
+
+
+def test_a_run_that_dies_before_its_end_leaves_no_trace_and_is_run_again(
+    built: ConnectionDetails, levels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verdicts, quarantine and the mark that the build is gated are one transaction."""
+    _build(built, 2, SPOIL % 2)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger.Ledger, "close", die)
+        with pytest.raises(KeyboardInterrupt):
+            _gate(built, levels)
+    assert _rows(built, "select count(*) from gates.quarantine") == [(0,)]
+    assert not _gate(built, levels).is_skipped
+    assert len(_held(built)) == 1
+
+
+def test_keys_with_odd_characters_are_held_as_they_are(built: ConnectionDetails, levels: Path) -> None:
+    """Percent signs, quotes, braces and colons come from real article numbers."""
+    odd = """5% 'x' {y}:z\\\\"""
+    with connect(built, None) as connection:
+        connection.execute("insert into canonical.products values (%s, 't', 'c', null, true, 'netsuite', 1)", (odd,))
+        connection.execute(
+            "update canonical.stock_levels set sku = %s, damaged_quantity = -1 where sku = 'HV-00001'", (odd,)
+        )
+    _gate(built, levels)
+    assert _held(built)[0][:2] == (f"{odd}|WH-EAST", odd)
+
+
+def test_every_verdict_is_kept_and_the_newest_are_shown(built: ConnectionDetails, levels: Path) -> None:
+    """The page shows one verdict a rule, however many there were."""
+    _gate(built, levels)
+    _build(built, 2, SPOIL % 2)
+    _gate(built, levels)
+    shown = standing(built)
+    assert len(shown.verdicts) == 12
+    failed = [verdict for verdict in shown.verdicts if not verdict.is_passed]
+    assert [(verdict.rule_id, verdict.held_count) for verdict in failed] == [("stock_levels.damaged_not_negative", 1)]
+    assert list(failed[0].sample) == ["HV-00001|WH-EAST"]
+    assert shown.held_count == 1
+    assert shown.last_run is not None
+    assert (shown.last_run.build_id, shown.last_run.newest_build_id) == (2, 2)
+
+
+def test_the_transformer_is_who_judges(built: ConnectionDetails, levels: Path) -> None:
+    """Not the login: a suite's SQL runs with the least rights that do."""
+    with connect(built, None) as connection:
+        connection.execute("create table canonical.secrets (sku text, build_id bigint)")
+        connection.execute("revoke all on canonical.secrets from trueup_transformer")
+    suite = levels / "canonical" / "stock_levels.yml"
+    suite.write_text(
+        suite.read_text().replace("from canonical.products as product", "from canonical.secrets as product")
+    )
+    report = _gate(built, levels)
+    assert "permission denied" in str(report.failed[0].error)
+    with connect(built, Role.OPERATOR) as connection:
+        assert connection.execute("select count(*) from gates.results").fetchone() == (1,)
