@@ -1,10 +1,15 @@
 """The validator itself: what it must see. A check that cannot fail would let every simulator pass."""
 
 import copy
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.openapi import read_spec, validate_exchange
+from tests.contract.openapi import OUTSIDE, SPECS, load_spec, read_spec, validate_exchange
+
+from trueup.sandbox.server import Sandbox
+from trueup.sandbox.settings import WorldSettings
 
 _THING: dict[str, Any] = {
     "type": "object",
@@ -122,3 +127,56 @@ def test_a_field_renamed_in_the_contract_is_seen_in_both_directions() -> None:
     schema["required"] = ["number"]
     found = validate_exchange(read_spec("test", changed), "GET", "/rest/thing/1", None, 200, {"id": "1"})
     assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "path", "answer", "schema", "field"),
+    [
+        (
+            "square",
+            "POST",
+            "/v2/inventory/counts/batch-retrieve",
+            {"counts": [{"catalog_object_id": "V", "location_id": "L", "state": "IN_STOCK", "quantity": "1"}]},
+            "InventoryCount",
+            "quantity",
+        ),
+        (
+            "shipbob",
+            "GET",
+            "/2026-01/inventory-level/locations",
+            {"items": [{"inventory_id": 1, "locations": [{"location_id": 101, "on_hand_quantity": 5}]}]},
+            "Inventory.FulfillmentCenterResponse",
+            "on_hand_quantity",
+        ),
+        (
+            "netsuite",
+            "GET",
+            "/services/rest/record/v1/inventoryItem/1",
+            {"id": "1", "itemId": "HV-00001"},
+            "inventoryItem",
+            "itemId",
+        ),
+    ],
+)
+def test_a_vendors_changed_contract_turns_an_exchange_red(
+    shared_folder: Path, name: str, method: str, path: str, answer: object, schema: str, field: str
+) -> None:
+    """The same answer, against the file as it is and against one with a field renamed."""
+    document = json.loads((shared_folder / SPECS[name]).read_text(encoding="utf-8"))
+    body = {} if method == "POST" else None
+    assert validate_exchange(read_spec(name, copy.deepcopy(document)), method, path, body, 200, answer) == []
+    properties = document["components"]["schemas"][schema]["properties"]
+    properties[f"{field}_renamed"] = properties.pop(field)
+    assert validate_exchange(read_spec(name, document), method, path, body, 200, answer) != []
+
+
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_a_simulator_offers_nothing_that_the_vendor_does_not(shared_folder: Path, name: str) -> None:
+    """An endpoint of our own making would let a connector be written against it."""
+    spec = load_spec(name, shared_folder)
+    sandbox = Sandbox(WorldSettings(skus=5))
+    for route in sandbox.simulators[name].app.routes:  # type: ignore[attr-defined]
+        path = route.path.replace("{kind}", "salesOrder").replace("{number}", "1")
+        if not any(path.startswith(start) for start in OUTSIDE.get(name, ())):
+            for method in route.methods - {"HEAD"}:
+                assert spec.find(method, path) is not None, f"{method} {path}"

@@ -1,9 +1,11 @@
 """NetSuite, simulated: what it enforces, how its books read, and how it fails on purpose."""
 
 import concurrent.futures
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -428,3 +430,28 @@ def test_a_damaged_or_slow_answer_is_only_that(netsuite: VendorCalls, sandbox: S
         assert any(isinstance(value, dict) for row in answer.json()["items"] for value in row.values())
     else:
         assert time.monotonic() - began >= 0.2
+
+
+# -- recordings ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("system_id", ["netsuite", "square", "shipbob"])
+def test_nothing_secret_stands_in_a_recording(tmp_path: Path, system_id: str) -> None:
+    """Neither the connection's secrets nor what was got with them: recordings are kept and looked at."""
+    with serve(WorldSettings(skus=30), recording=tmp_path) as sandbox:
+        calls = VendorCalls(sandbox, system_id).log_in()
+        hook = {"url": "https://example.com", "topics": ["order.shipped"]}
+        subscription = {"event_types": ["order.created"], "notification_url": "https://example.com"}
+        made = {
+            "netsuite": lambda: calls.call("GET", f"{_RECORDS}/salesOrder"),
+            "square": lambda: calls.call("POST", "/v2/webhooks/subscriptions", body={"subscription": subscription}),
+            "shipbob": lambda: calls.call("POST", "/2026-01/webhook", body=hook),
+        }[system_id]().text
+        secrets = [calls.headers["Authorization"].removeprefix("Bearer "), calls.connection.get("password")]
+        secrets += [calls.extra.get(name) for name in ("client_secret", "refresh_token", "certificate_id")]
+        secrets += re.findall(r'"(?:signature_key|secret)":"([^"]+)"', made)
+        calls.close()
+    kept = (tmp_path / f"{system_id}.jsonl").read_text(encoding="utf-8")
+    assert "***" in kept or system_id == "shipbob"
+    assert [secret for secret in secrets if secret and secret in kept] == []
+    assert "eyJ" not in kept

@@ -404,3 +404,22 @@ def test_a_cursor_can_go_stale(shipbob: VendorCalls, sandbox: Sandbox, sku: str,
 def test_a_made_up_cursor_is_refused(shipbob: VendorCalls) -> None:
     """400, not the first page again."""
     shipbob.call("GET", _LEVELS, params={"cursor": "made-up"}, expect=400)
+
+
+@pytest.mark.parametrize("path", [_ORDERS, _LEVELS])
+@pytest.mark.parametrize("kind", [FaultKind.MALFORMED_PAYLOAD, FaultKind.MALFORMED_RECORD, FaultKind.SLOW_ANSWER])
+def test_a_damaged_or_slow_answer_is_only_that(
+    shipbob: VendorCalls, sandbox: Sandbox, sku: str, kind: FaultKind, path: str
+) -> None:
+    """In a page and in a plain list alike."""
+    enter(sandbox, sku)
+    sandbox.faults.use_rules([FaultRule("shipbob", kind, count=1, seconds=0.2)])
+    began = time.monotonic()
+    answer = shipbob.call("GET", path)
+    if kind is FaultKind.MALFORMED_PAYLOAD:
+        with pytest.raises(ValueError, match=r"Unterminated|Expecting|delimiter"):
+            answer.json()
+    elif kind is FaultKind.MALFORMED_RECORD:
+        assert '{"corrupt": true}' in answer.text
+    else:
+        assert time.monotonic() - began >= 0.2

@@ -1,6 +1,7 @@
 """Square, simulated: counts worked out from dates, idempotency, limits, orders, webhooks, and failing on purpose."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -649,3 +650,18 @@ def test_a_cursor_belongs_to_its_query(square: VendorCalls) -> None:
     page = square.call("POST", _COUNTS, body={"limit": 2}).json()
     body = {"limit": 2, "location_ids": ["LONLINE"], "cursor": page["cursor"]}
     assert square.call("POST", _COUNTS, body=body, expect=400).json()["errors"][0]["code"] == "INVALID_CURSOR"
+
+
+@pytest.mark.parametrize("kind", [FaultKind.MALFORMED_PAYLOAD, FaultKind.MALFORMED_RECORD, FaultKind.SLOW_ANSWER])
+def test_a_damaged_or_slow_answer_is_only_that(square: VendorCalls, sandbox: Sandbox, kind: FaultKind) -> None:
+    """Cut-off JSON cannot be read; a damaged record has an object where text belongs; a slow one is right."""
+    sandbox.faults.use_rules([FaultRule("square", kind, count=1, path="counts", seconds=0.2)])
+    began = time.monotonic()
+    answer = square.call("POST", _COUNTS, body={})
+    if kind is FaultKind.MALFORMED_PAYLOAD:
+        with pytest.raises(ValueError, match=r"Unterminated|Expecting|delimiter"):
+            answer.json()
+    elif kind is FaultKind.MALFORMED_RECORD:
+        assert any(isinstance(value, dict) for row in answer.json()["counts"] for value in row.values())
+    else:
+        assert time.monotonic() - began >= 0.2

@@ -5,6 +5,7 @@ As in Oracle's "OAuth 2.0 Client Credentials Flow" pages. Lives on real time, wh
 
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ class Authorization:
         public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         self._public_key = ECKey.import_key(public.decode())
         self._tokens: dict[str, float] = {}
+        self._assertions: deque[str] = deque(maxlen=64)
 
     def grant(self, form: Mapping[str, str], token_url: str) -> Mapping[str, Any]:
         """The token endpoint's answer; `Refusal` where the request or its assertion does not hold."""
@@ -49,6 +51,7 @@ class Authorization:
             raise Refusal("unsupported_grant_type")
         if form.get("client_assertion_type") != ASSERTION_TYPE or not form.get("client_assertion"):
             raise Refusal("invalid_request")
+        self._assertions.append(form["client_assertion"])
         self._check(form["client_assertion"], token_url)
         token = secrets.token_urlsafe(48)
         now = self._clock()
@@ -64,6 +67,10 @@ class Authorization:
     def forget_tokens(self) -> None:
         """Every token given out so far is no good any more."""
         self._tokens.clear()
+
+    def secrets(self) -> list[str]:
+        """What must not be told to anybody: ids and key, tokens in use, the assertions they were got with."""
+        return [self.private_key, self.client_id, self.certificate_id, *self._tokens, *self._assertions]
 
     def _check(self, assertion: str, token_url: str) -> None:
         try:

@@ -103,7 +103,7 @@ class NetSuiteSimulator(Simulator):
         self._authorization.forget_tokens()
 
     def secrets(self) -> Sequence[str]:
-        return (self._authorization.private_key, self._authorization.client_id, self._authorization.certificate_id)
+        return self._authorization.secrets()
 
     def tuning(self, settings: Mapping[str, Any]) -> None:
         for name, value in settings.items():

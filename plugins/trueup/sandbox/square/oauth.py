@@ -54,6 +54,10 @@ class Authorization:
         if ends <= self._clock():
             raise ApiError("ACCESS_TOKEN_EXPIRED", "The provided access token has expired.")
 
+    def secrets(self) -> list[str]:
+        """What must not be told to anybody, tokens included."""
+        return [self.client_id, self.client_secret, self.refresh_token, *self._tokens]
+
     def expire_tokens(self) -> None:
         """Every access token given out so far has had its time."""
         self._tokens = dict.fromkeys(self._tokens, 0.0)

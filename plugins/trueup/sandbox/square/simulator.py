@@ -119,8 +119,7 @@ class SquareSimulator(Simulator):
         self._authorization.expire_tokens()
 
     def secrets(self) -> Sequence[str]:
-        auth = self._authorization
-        return (auth.client_id, auth.client_secret, auth.refresh_token, *self._notices.secrets())
+        return (*self._authorization.secrets(), *self._notices.secrets())
 
     # -- the door ------------------------------------------------------------------------------------------------
 
