@@ -65,20 +65,18 @@ class PlainShop:
 
 
 class NaiveSync:
-    """Poll and overwrite."""
+    """Poll and overwrite. `since`: the cursor it begins with."""
 
-    def __init__(self, world: World, shops: Mapping[str, PlainShop]) -> None:
+    def __init__(self, world: World, shops: Mapping[str, PlainShop], since: datetime) -> None:
         self._world = world
         self._shops = shops
-        self._since: datetime | None = None
+        self._since = since
         self.writes = 0
 
     def run_once(self) -> None:
         """One round: what the ERP says has changed, summed up and written over whatever is shown."""
         erp = self._world.books[ERP]
-        changed = {
-            sku for (sku, _), level in erp.levels.items() if self._since is None or level.changed_at >= self._since
-        }
+        changed = {sku for (sku, _), level in erp.levels.items() if level.changed_at >= self._since}
         self._since = self._world.now()
         for channel in CHANNELS.values():
             front = self._shops[channel.channel_id].front
@@ -120,12 +118,11 @@ def run_baseline(
 ) -> BaselineReport:
     """Live through `seconds` of the world with the naive sync and report what it cost.
 
-    `poll_minutes` 15 is what such scripts are commonly scheduled at; the first round runs at once, from a
-    cursor of now, as the script had been running before.
+    `poll_minutes` 15 is what such scripts are commonly scheduled at. Its cursor begins at the world's start,
+    as the script had been running before.
     """
     world, trade, shops = plain_world(settings, faults)
-    sync = NaiveSync(world, shops)
-    sync._since = world.now()
+    sync = NaiveSync(world, shops, since=world.now())
     polls = 0
     while world.clock.seconds < seconds:
         world.step(min(poll_minutes * 60, seconds - world.clock.seconds))

@@ -96,6 +96,7 @@ class Sandbox:
             lifespan="off",
             date_header=False,
             server_header=False,
+            timeout_keep_alive=75,
             timeout_graceful_shutdown=2,
         )
         self._server = uvicorn.Server(config)
@@ -126,6 +127,7 @@ class Sandbox:
     def _tick(self) -> None:
         while not self._stopping.wait(_TICK_SECONDS):
             self.world.catch_up()
+            self.courier.let_go()
 
     def _app(self) -> ASGIApp:
         control = Control(self.world, self.trade, self.faults, self.simulators, self.describe).app

@@ -12,11 +12,10 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _COLUMNS = {
     "invoice": ("Invoice", "InvoiceNo"),
@@ -81,11 +80,16 @@ def read_transactions(path: Path, days: int | None) -> tuple[Row, ...]:
         # Cut first: a whole year is half a million lines, and twenty days are what a test replays.
         dates = [str(value)[:10] for value in table.column(_named(table, _COLUMNS["at"])).to_pylist()]
         wanted = frozenset(sorted(set(dates))[:days])
-        table = table.filter(pa.array([value in wanted for value in dates]))
+        table = table.filter([value in wanted for value in dates])
     return tuple(sorted(_rows(table), key=lambda row: row.at))
 
 
-def _read(path: Path) -> pa.Table:
+def _read(path: Path) -> "pa.Table":
+    # Imported here: most worlds are invented, and pyarrow is half of what a sandbox would weigh.
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
     if path.is_dir():
         files = sorted(path.glob("*.csv"))
         if not files:
@@ -97,7 +101,7 @@ def _read(path: Path) -> pa.Table:
     return pyarrow.csv.read_csv(path, convert_options=pyarrow.csv.ConvertOptions(column_types=every_column))
 
 
-def _rows(table: pa.Table) -> Iterator[Row]:
+def _rows(table: "pa.Table") -> Iterator[Row]:
     columns = {name: table.column(_named(table, names)).to_pylist() for name, names in _COLUMNS.items()}
     for values in zip(*columns.values(), strict=True):
         told = dict(zip(columns, values, strict=True))
@@ -113,7 +117,7 @@ def _rows(table: pa.Table) -> Iterator[Row]:
         )
 
 
-def _named(table: pa.Table, names: Sequence[str]) -> str:
+def _named(table: "pa.Table", names: Sequence[str]) -> str:
     for name in names:
         if name in table.column_names:
             return name

@@ -3,7 +3,8 @@
 import logging
 import queue
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -11,6 +12,8 @@ import httpx
 from trueup.sandbox.faults import FaultKind, Faults
 
 log = logging.getLogger(__name__)
+
+_HELD_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +29,20 @@ class Delivery:
 class Courier:
     """`send` never waits. Nothing is delivered before `start`; `stop` ends the thread."""
 
-    def __init__(self, faults: Faults, *, attempts: int = 3, timeout_seconds: float = 5.0) -> None:
+    def __init__(
+        self,
+        faults: Faults,
+        *,
+        attempts: int = 3,
+        timeout_seconds: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._faults = faults
         self._attempts = attempts
+        self._clock = clock
         self._timeout = timeout_seconds
         self._queue: queue.Queue[Delivery | None] = queue.Queue()
-        self._held: Delivery | None = None
+        self._held: tuple[Delivery, float] | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -42,7 +53,8 @@ class Courier:
 
     def stop(self) -> None:
         """Deliver what is queued, then end."""
-        self.flush()
+        with self._lock:
+            self._release()
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join(timeout=10)
@@ -53,21 +65,23 @@ class Courier:
         delivery = Delivery(system_id, url, dict(headers), body)
         with self._lock:
             if self._held is None and self._faults.strikes(system_id, FaultKind.REORDERED_WEBHOOK):
-                self._held = delivery
+                self._held = delivery, self._clock()
                 return
             self._queue.put(delivery)
             if self._faults.strikes(system_id, FaultKind.DUPLICATE_WEBHOOK):
                 self._queue.put(delivery)
-            held, self._held = self._held, None
-            if held is not None:
-                self._queue.put(held)
+            self._release()
 
-    def flush(self) -> None:
-        """Let go of a webhook that is held back, as nothing comes after it."""
+    def let_go(self) -> None:
+        """Release a webhook that has been held back long enough, as nothing came after it."""
         with self._lock:
-            held, self._held = self._held, None
-            if held is not None:
-                self._queue.put(held)
+            if self._held is not None and self._clock() - self._held[1] >= _HELD_SECONDS:
+                self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self._queue.put(held[0])
 
     def _deliver_all(self) -> None:
         with httpx.Client(timeout=self._timeout, follow_redirects=False, trust_env=False) as client:
