@@ -1,0 +1,176 @@
+"""All that the NetSuite and Shopify connectors ask and are answered, held against the vendors' files."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from graphql import (
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    build_schema,
+    execute_sync,
+    get_operation_ast,
+    parse,
+    validate,
+)
+from graphql.execution.values import get_variable_values
+from tests.contract.openapi import load_spec, read_spec, validate_line
+
+from trueup.connectors import netsuite, shopify
+from trueup.connectors.base import Reader
+from trueup.connectors.shopify_documents import ALL, VERSION, Document
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.corrections import Cause, Correction, Outcome
+from trueup.domain.records import Cursor, ReadMode
+from trueup.governance.configuration import ChannelDeclaration
+from trueup.sandbox.server import Sandbox, serve
+from trueup.sandbox.settings import WorldSettings
+
+NETSUITE = ("locations", "products", "stock_levels", "stock_movements", "orders")
+SHOPIFY = ("locations", "products", "listings", "orders")
+
+
+@pytest.fixture(scope="module")
+def sdl(shared_folder: Path) -> str:
+    return (shared_folder / "specs" / "shopify" / f"admin-{VERSION}.graphql").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def admin(sdl: str) -> GraphQLSchema:
+    return build_schema(sdl, assume_valid=True)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Both vendors, swept, polled and written to, with everything that was said."""
+    folder = tmp_path_factory.mktemp("connectors")
+    with serve(WorldSettings(skus=80), recording=folder / "recording") as sandbox:
+        sandbox.simulators["shopify_main"].tuning({"points_per_second": 20_000})
+        exercise(sandbox, netsuite.connect(details(sandbox, "netsuite"), folder), NETSUITE)
+        exercise(sandbox, shopify.connect(details(sandbox, "shopify_main"), folder), SHOPIFY)
+        write_something(sandbox, folder)
+        yield folder / "recording"
+
+
+def details(sandbox: Sandbox, system_id: str) -> ConnectionDetails:
+    return ConnectionDetails(conn_id=system_id, **sandbox.describe()["connections"][f"trueup_demo_{system_id}"])
+
+
+def exercise(sandbox: Sandbox, reader: Reader, streams: tuple[str, ...]) -> None:
+    """Sweep every stream, let half a day pass, poll every stream."""
+    cursors: dict[str, Cursor | None] = {}
+    for mode in (ReadMode.SWEEP, ReadMode.POLL):
+        sandbox.world.step(12 * 3600)
+        for stream in streams:
+            pages = list(reader.read(stream, mode, cursors.get(stream)))
+            cursors[stream] = pages[-1].cursor
+
+
+def recorded(recording: Path, system_id: str) -> list[dict[str, Any]]:
+    lines = (recording / f"{system_id}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_what_is_said_to_netsuite_keeps_its_contract(recording: Path, shared_folder: Path) -> None:
+    """The sandbox must not be more forgiving than NetSuite."""
+    lines = recorded(recording, "netsuite")
+
+    spec = load_spec("netsuite", shared_folder)
+    assert len(lines) > 2 * len(NETSUITE)
+    assert [problem for line in lines for problem in validate_line(spec, line)] == []
+
+
+def test_a_renamed_field_of_netsuites_contract_is_noticed(recording: Path, shared_folder: Path) -> None:
+    """A check that cannot fail proves nothing."""
+    path = shared_folder / "specs" / "netsuite" / "netsuite-rest-derived.openapi.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    request = document["components"]["schemas"]["suiteqlRequest"]
+    request["properties"]["query"] = request["properties"].pop("q")
+    request["required"] = ["query"]
+    spec = read_spec("netsuite", document)
+
+    assert [problem for line in recorded(recording, "netsuite") for problem in validate_line(spec, line)]
+
+
+@pytest.mark.parametrize("document", ALL, ids=lambda document: document.name)
+def test_every_document_is_one_that_shopify_would_run(admin: GraphQLSchema, document: Document) -> None:
+    """A misspelt field or a type that moved comes out here and not at the customer's."""
+    assert validate(admin, parse(document.text)) == []
+
+
+def test_what_is_said_to_shopify_keeps_its_contract(recording: Path, admin: GraphQLSchema) -> None:
+    """Documents, variables and answers, all as the published schema has them."""
+    lines = exchanges(recording)
+
+    operations = {re.split(r"\W", line["request"]["query"].split(maxsplit=1)[1])[0] for line in lines}
+    assert operations >= {"Shop", "Locations", "Products", "Listings", "Orders", "LevelsOfItems", "SetQuantities"}
+    assert [problem for line in lines for problem in problems_of(admin, line)] == []
+
+
+def test_a_renamed_field_of_shopifys_contract_is_noticed(recording: Path, sdl: str) -> None:
+    """In what is asked, in what is sent along, and in what is answered. A check that cannot fail proves nothing."""
+    for theirs, renamed in (
+        ("  changeFromQuantity: Int\n  inventoryItemId", "  changeFrom: Int!\n  inventoryItemId"),
+        ("  unfulfilledQuantity: Int!", "  openQuantity: Int!"),
+        ("enum ProductStatus {\n  ACTIVE", "enum ProductStatus {\n  LIVE"),
+    ):
+        assert theirs in sdl
+        sdl = sdl.replace(theirs, renamed)
+    changed = build_schema(sdl, assume_valid=True)
+
+    told = " ".join(problem for line in exchanges(recording) for problem in problems_of(changed, line))
+
+    assert "changeFrom" in told
+    assert "unfulfilledQuantity" in told
+    assert "cannot represent value: 'ACTIVE'" in told
+
+
+def write_something(sandbox: Sandbox, tmp_path: Path) -> None:
+    location = "gid://shopify/Location/9001"
+    channel = ChannelDeclaration(system="shopify_main", listing_location=location, served_by=())
+    writer = shopify.connect_writer(details(sandbox, "shopify_main"), tmp_path, channel)
+    found = writer.observe([f"gid://shopify/InventoryItem/{7120000000 + number}|{location}" for number in range(1, 80)])
+    known = {record_id: seen.value for record_id, seen in found.items() if seen.value is not None}
+    asked = [
+        Correction(key, "shopify_main", "stock", key, "available", units, units + 1, Cause.CHANNEL_EDIT, 1, UUID(int=1))
+        for key, units in known.items()
+    ]
+    assert {receipt.outcome for receipt in writer.apply(asked)} == {Outcome.APPLIED}
+
+
+def exchanges(recording: Path) -> list[dict[str, Any]]:
+    return [line for line in recorded(recording, "shopify_main") if line["path"].endswith("/graphql.json")]
+
+
+def problems_of(schema: GraphQLSchema, line: Mapping[str, Any]) -> list[str]:
+    """What the schema has against one exchange: its document, its variables, its answer."""
+    told = line["request"]
+    document = parse(told["query"])
+    errors: list[GraphQLError] = list(validate(schema, document))
+    operation = get_operation_ast(document)
+    if errors or not isinstance(operation, OperationDefinitionNode):
+        return [str(error) for error in errors]
+    variables = get_variable_values(schema, operation.variable_definitions or (), told["variables"])
+    if isinstance(variables, list):
+        return [str(error) for error in variables]
+
+    def kind_of(*_: object) -> str:
+        # The answer does not say what a node is; its id in the question does.
+        ids = told["variables"].get("ids") or [told["variables"]["id"]]
+        return str(ids[0].split("/")[3])
+
+    # The answer is run through the schema as if it were the data: a wrong type or a null where none may be is an error.
+    run = execute_sync(
+        schema,
+        document,
+        root_value=line["response"]["data"],
+        variable_values=told["variables"],
+        field_resolver=lambda source, info, **_: source[info.path.key],
+        type_resolver=kind_of,
+    )
+    return [str(error) for error in run.errors or ()]
