@@ -1,3 +1,4 @@
+{#- PostgreSQL knows no sizes of common table expressions: it guesses one row, and would loop over thousands. -#}
 {{ config(
     materialized="incremental",
     incremental_strategy="ledger",
@@ -11,7 +12,10 @@
         {"columns": ["sku", "status"]},
         {"columns": ["build_id"]},
     ],
-    pre_hook="{{ collect_order_names() }}",
+    pre_hook=[
+        "{{ collect_order_names() }}",
+        "set local enable_nestloop = off",
+    ],
 ) }}
 
 {%- set build = build_state() %}

@@ -77,20 +77,31 @@ def start(
 
 
 def stop_tree(pid: int, grace_seconds: float = 10) -> None:
-    """Stop a process and all it started: ask, wait, kill. Gone already is fine."""
-    try:
-        root = psutil.Process(pid)
-        family = [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
+    """Stop a process that `start` made and all it started: ask, wait, kill. Gone already is fine."""
+    family = _family(pid)
     for process in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, alive = psutil.wait_procs(family, timeout=grace_seconds)
+    psutil.wait_procs(family, timeout=grace_seconds)
+    # Asked to end, a parent may leave behind what it forked meanwhile: look again.
+    alive = _family(pid)
     for process in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(alive, timeout=5)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """The process, its descendants, and the orphans of its session, whose parent died before them."""
+    found: dict[int, psutil.Process] = {}
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        found = {process.pid: process for process in (root, *root.children(recursive=True))}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, PermissionError):
+            if os.getsid(process.pid) == pid:
+                found[process.pid] = process
+    return list(found.values())
 
 
 def stop_all(children: Sequence[Child]) -> None:
