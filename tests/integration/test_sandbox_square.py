@@ -591,8 +591,11 @@ def test_webhooks_are_signed_over_address_and_body(
         assert json.loads(order.body)["type"] == "order.created"
         square.call("DELETE", f"/v2/webhooks/subscriptions/{number}")
         ship(sandbox, sku, 1)
-        sandbox.courier.flush()
-        assert receiver.arrived.empty()
+        again = {"event_types": ["order.created", "order.updated"], "notification_url": receiver.url}
+        other = square.call("POST", "/v2/webhooks/subscriptions", body={"subscription": again}).json()["subscription"]
+        order_online(sandbox, sku, 1, "SQ1002")
+        assert json.loads(receiver.next().body)["type"] == "order.created"
+        square.call("DELETE", f"/v2/webhooks/subscriptions/{other['id']}")
 
 
 @pytest.mark.parametrize(
