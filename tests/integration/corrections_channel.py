@@ -22,7 +22,8 @@ class Channel:
     """What the channel shows, and what it was made to do.
 
     `faults`: one a call to /apply, in order: lost_after, lost_before, throttled, unavailable, sale_before,
-    sale_after, deaf (says it applied and does not), refused (401). None: no fault.
+    sale_after, sold_back (customers buy what was added, then the answer is lost), deaf (says it applied and does
+    not), refused (401). None: no fault.
     """
 
     quantities: dict[str, int] = field(default_factory=dict)
@@ -60,6 +61,10 @@ class Channel:
                 results.append({"outcome": "applied", "detail": "set"})
         if fault == "sale_after":
             self.sell(corrections[0]["record_id"])
+        if fault == "sold_back":
+            for each, result in zip(corrections, results, strict=True):
+                if result["outcome"] == "applied" and each["expected"] is not None:
+                    self.sell(each["record_id"], max(0, each["target"] - each["expected"]))
         return results
 
 
@@ -91,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "lost_before":
             return None
         results = channel.apply(corrections, fault)
-        return None if fault == "lost_after" else (200, results)
+        return None if fault in ("lost_after", "sold_back") else (200, results)
 
     def _observe(self, record_ids: list[str]) -> tuple[int, Any]:
         channel = self.channel

@@ -21,6 +21,7 @@ _FAULTS = (
     "unavailable",
     "sale_before",
     "sale_after",
+    "sold_back",
     "deaf",
     "refused",
 )

@@ -3,7 +3,7 @@
 import pytest
 from corrections_outbox import Line, tenant
 
-from trueup.corrections.holds import decide_hold, open_holds
+from trueup.corrections.holds import decide_hold, open_holds, reconsider_hold
 from trueup.corrections.switches import resume_channel, stop_channel, stopped_channels
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import correction_key
@@ -170,7 +170,7 @@ def test_a_negative_target_is_refused_and_reported_until_it_is_gone(line: Line) 
     report = line.propose()
     assert (report.proposed_count, report.channels[0].refused_count) == (1, 1)
     assert line.rows("select kind, system_id, subject, status, payload from exceptions.queue") == [
-        ("correction_refused", "shop", "shop", "open", {"samples": ["S00001 to -2"]})
+        ("correction_refused", "shop", "shop", "open", {"samples": ["S00001 available to -2"]})
     ]
     line.want(1, 5, 0)
     line.propose()
@@ -184,6 +184,15 @@ def test_two_claims_on_one_record_are_both_refused(line: Line) -> None:
     line.act("update outbox.correction_candidates set record_id = 'r1'")
     assert line.propose().channels[0].refused_count == 2
     assert line.statuses() == {}
+
+
+@pytest.mark.parametrize("foreign", [{"field": "on_hand"}, {"entity": "price"}])
+def test_a_field_that_is_not_ours_is_never_written(line: Line, foreign: dict[str, object]) -> None:
+    """The channel was declared to show available stock; nobody gave us the right to anything else."""
+    line.want(1, 5, 3, **foreign)
+    assert line.propose().channels[0].refused_count == 1
+    (reason,) = line.rows("select reason from exceptions.queue where kind = 'correction_refused'")[0]
+    assert "1 write something else than the channel's 'available'" in reason
 
 
 class TestHolding:
@@ -267,6 +276,27 @@ class TestHolding:
         decide_hold(careful.details, hold.hold_id, "rejected", "ada", "the import is broken")
         report = careful.propose()
         assert (report.held_count, report.proposed_count, report.channels[0].declined_count) == (0, 0, 6)
+
+    def test_a_rejected_hold_can_be_reconsidered(self, careful: Line) -> None:
+        """The person was asleep and the question timed out; the guards ask again, they are not passed by."""
+        careful.want(1, 5, 900)
+        careful.propose()
+        (hold,) = open_holds(careful.details)
+        with pytest.raises(Permanent, match="was not rejected"):
+            reconsider_hold(careful.details, hold.hold_id, "ada")
+        decide_hold(careful.details, hold.hold_id, "rejected", "timeout")
+        assert careful.propose().held_count == 0
+        assert reconsider_hold(careful.details, hold.hold_id, "ada") == 1
+        assert careful.propose().held_count == 1
+
+    def test_a_rejection_holds_for_a_day(self, careful: Line) -> None:
+        """What is still wrong tomorrow is worth another question."""
+        careful.want(1, 5, 900)
+        careful.propose()
+        (hold,) = open_holds(careful.details)
+        decide_hold(careful.details, hold.hold_id, "rejected", "ada")
+        careful.act("update outbox.holds set decided_at = decided_at - interval '25 hours'")
+        assert careful.propose().held_count == 1
 
     def test_a_rejected_mass_change_does_not_trickle_out(self, careful: Line) -> None:
         """One of the six changes a little: it is still part of what the person refused."""

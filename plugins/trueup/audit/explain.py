@@ -90,7 +90,8 @@ def _locations(connection: Warehouse, sku: str, terms: Sequence[dict[str, Any]])
         for row in _all(
             connection,
             "select locations.location_id, locations.location_name, levels.base_quantity, levels.movement_quantity,"
-            " levels.as_of, levels.received_at, levels.source_system_id, levels.record_id"
+            " case when isfinite(levels.as_of) then levels.as_of end as as_of, levels.received_at,"
+            " levels.source_system_id, levels.record_id"
             " from governance.locations as locations"
             " left join canonical.stock_levels as levels"
             " on levels.location_id = locations.location_id and levels.sku = %s",

@@ -5,10 +5,10 @@ and `decisions` (one row a candidate with its `verdict`). Verdicts:
 
     stopped    the channel's kill switch is on
     gated      a gate stopped the channel, or its SKU is in quarantine
-    refused    it would write a negative number, or two candidates claim one record
+    refused    it would write a negative number, a field that the channel did not give us, or a record that two claim
     in_doubt   an earlier correction of the record is on its way: nothing new until that is settled
     unread     the channel has not been read since an earlier correction of the record ended
-    declined   the channel or a person refused the same decision, and nothing has changed since
+    declined   the channel or a person (within a day) refused the same decision, and nothing has changed since
     unchanged  the same decision is open already
     held       beyond what one run may push without a person
     proposed   may go
@@ -21,6 +21,7 @@ create temporary table channel_limits (
     channel text primary key,
     system_id text not null,
     listing_stream text not null,
+    shows text not null,
     largest_share numeric not null,
     largest_share_applies_from integer not null,
     largest_jump integer not null
@@ -56,6 +57,7 @@ with candidates as (
 ), compared as (
     select
         candidates.*,
+        (candidates.entity, candidates.field) is distinct from ('stock', limits.shows) as is_not_ours,
         greatest(positions.newest_received_at, candidates.listing_received_at) as facts_received_at,
         previous.correction_id as previous_id,
         previous.status as previous_status,
@@ -72,7 +74,8 @@ with candidates as (
                 and abs(candidates.target - coalesce(candidates.expected, 0))
                     <= abs(previous.target - coalesce(previous.expected, 0)) then holds.hold_id
         end as approved_hold_id,
-        holds.decision is not distinct from 'rejected' as is_dropped_by_person,
+        coalesce(holds.decision = 'rejected' and holds.decided_at > clock_timestamp() - interval '1 day', false)
+            as is_dropped_by_person,
         (previous.target, previous.expected) is not distinct from (candidates.target, candidates.expected)
             as is_same_change,
         previous.facts_version is not distinct from candidates.facts_version as is_same_version,
@@ -104,7 +107,7 @@ select
             where quarantine.released_at is null and quarantine.sku = compared.sku
                 and (quarantine.channel is null or quarantine.channel = compared.channel)
         ) then 'gated'
-        when target < 0 or claim_count > 1 then 'refused'
+        when target < 0 or claim_count > 1 or is_not_ours then 'refused'
         when previous_status in ('claimed', 'sent', 'applied') then 'in_doubt'
         when previous_status in ('proposed', 'held') and not is_replaceable then 'in_doubt'
         when is_replaceable and is_same_change and is_same_version then 'unchanged'
@@ -255,8 +258,9 @@ REFUSED: Final = """
 select
     channel,
     count(*) filter (where target < 0),
-    count(*) filter (where target >= 0),
-    (array_agg(sku || ' to ' || target order by target, sku))[1:20]
+    count(*) filter (where claim_count > 1),
+    count(*) filter (where is_not_ours),
+    (array_agg(sku || ' ' || field || ' to ' || target order by target, sku))[1:20]
 from decisions
 where verdict = 'refused'
 group by channel

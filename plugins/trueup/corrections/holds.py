@@ -1,7 +1,8 @@
 """What a guard held back, and a person's decision on it.
 
 Approving lets the held corrections go; each still has its fence, so one that has grown old is refused
-by the channel. Rejecting drops them, and the same decision is not put to a person a second time.
+by the channel. Rejecting drops them, and the same decision is not put to a person again for a day, unless
+somebody asks for it (`reconsider_hold`): an answer that was only a timeout must not leave a channel wrong.
 """
 
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def decide_hold(
             "select channel, decision, decided_by from outbox.holds where hold_id = %s for update", (hold_id,)
         ).fetchone()
         if row is None:
-            raise Permanent(f"no hold {hold_id}; `trueup status` lists the open ones")
+            raise Permanent(f"no hold {hold_id}; `trueup holds list` shows the open ones")
         channel, decided, decided_by = row
         if decided == decision:
             return HoldDecision(hold_id, channel, decision, 0)
@@ -99,6 +100,26 @@ def decide_hold(
             details={"hold_id": hold_id, "correction_count": moved},
         )
     return HoldDecision(hold_id, channel, decision, moved)
+
+
+def reconsider_hold(details: ConnectionDetails, hold_id: int, actor: str) -> int:
+    """Have the next publish put what was rejected to a person again; how many corrections that may be.
+
+    Raises `Permanent` where the hold was not rejected: an open one can simply be approved.
+    """
+    with connect(details, Role.OPERATOR) as connection, connection.transaction():
+        take_proposal_lock(connection)
+        row = connection.execute("select channel, decision from outbox.holds where hold_id = %s", (hold_id,)).fetchone()
+        if row is None or row[1] != "rejected":
+            raise Permanent(
+                f"hold {hold_id} was not rejected, so there is nothing to reconsider; `trueup holds list` shows the"
+                " open ones"
+            )
+        count = connection.execute(
+            "update outbox.corrections set is_replayed = true where hold_id = %s and status = 'superseded'", (hold_id,)
+        ).rowcount
+        record_event(connection, actor=actor, action="hold_reconsidered", subject=row[0], details={"hold_id": hold_id})
+    return count
 
 
 def take_proposal_lock(connection: Warehouse) -> None:

@@ -31,7 +31,7 @@ class ChannelProposal:
 
     `waiting_count`: an earlier correction is under way, or the channel was not read since it ended.
     `declined_count`: the channel or a person refused the same before. `withheld_count`: kill switch, gate
-    or quarantine. `refused_count`: would have been wrong to write (negative, two claims on one record).
+    or quarantine. `refused_count`: would have been wrong to write (see decisions.py).
     """
 
     channel: str
@@ -106,12 +106,13 @@ def _write_limits(connection: Warehouse, configuration: TenantConfiguration) -> 
     connection.execute(decisions.CREATE_CHANNEL_LIMITS)
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into channel_limits values (%s, %s, %s, %s, %s, %s)",
+            "insert into channel_limits values (%s, %s, %s, %s, %s, %s, %s)",
             [
                 (
                     name,
                     channel.system,
                     _listing_stream(configuration, channel.system),
+                    channel.shows,
                     channel.guards.largest_share,
                     channel.guards.largest_share_applies_from,
                     channel.guards.largest_jump,
@@ -188,14 +189,15 @@ def _withdraw_empty_holds(connection: Warehouse, run_id: str) -> None:
 def _report_refused(connection: Warehouse, configuration: TenantConfiguration, run_id: str) -> None:
     """One exception a channel, not one a record: the mistake is in the tables, and it is one mistake."""
     refused = connection.execute(decisions.REFUSED).fetchall()
-    for channel, negative, contested, samples in refused:
+    for channel, negative, contested, foreign, samples in refused:
+        declaration = configuration.channels[channel]
         open_exception(
             connection,
             kind=REFUSED,
-            system_id=configuration.channels[channel].system,
+            system_id=declaration.system,
             subject=channel,
-            reason=f"{negative} corrections would write a negative number and {contested} share their record with"
-            " another one; none of them was proposed",
+            reason=f"not proposed: {negative} corrections would write a negative number, {contested} share their"
+            f" record with another one, {foreign} write something else than the channel's '{declaration.shows}'",
             remedy="look at marts.ats_positions and canonical.channel_listings for these SKUs: the build or the SKU"
             " aliases are wrong",
             payload={"samples": samples},
