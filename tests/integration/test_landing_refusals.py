@@ -119,12 +119,21 @@ def test_a_sweep_with_a_malformed_piece_concludes_nothing(warehouse: ConnectionD
     assert rows(warehouse, "swept_as_of", "raw.stream_positions") == [(at(1),)]
 
 
-@pytest.mark.parametrize("key", ["", "x" * 1001, "a\x00", "\udfff"])
+@pytest.mark.parametrize("key", ["", "x" * 1001, "a\x00", "\udfff", "a\x1fb"])
 def test_a_key_that_cannot_be_one_is_malformed(warehouse: ConnectionDetails, key: str) -> None:
     """It could neither be found nor closed again."""
     report = _land(warehouse, page([Record(key, {"item": "a", "location": "1"}), level("b", "1")], 1))
     assert (report.read_count, report.landed_count, report.damaged_count) == (1, 1, 1)
     assert [found.kind for found in list_exceptions(warehouse)] == ["malformed_record"]
+
+
+@pytest.mark.parametrize("key", ["ä\u00a0ö", "a\tb\n\\", "🧦\u200d", "x" * 1000])
+def test_an_unusual_key_is_one(warehouse: ConnectionDetails, key: str) -> None:
+    """SKUs are typed by people."""
+    for expected in (1, 0):
+        report = _land(warehouse, page([Record(key, {"item": "a", "location": "1"})], 1))
+        assert (report.landed_count, report.damaged_count) == (expected, 0)
+    assert rows(warehouse, "source_key") == [(key,)]
 
 
 def test_what_jsonb_cannot_keep_waits_for_a_person_and_lands_when_replayed(warehouse: ConnectionDetails) -> None:

@@ -11,6 +11,11 @@ from trueup.warehouse.connection import Warehouse
 from trueup.warehouse.copy import copy_raw_rows, new_correlation_ids
 from trueup.warehouse.streams import Stream
 
+_REPLACING = (
+    " on conflict (source_key) do update set record_id = excluded.record_id, source_version = excluded.source_version,"
+    " observed_at = excluded.observed_at, seen_at = excluded.seen_at, payload_hash = excluded.payload_hash"
+)
+
 
 def copy_changes(
     connection: Warehouse, landing: Landing, changes: list[Change], first_record_id: int
@@ -81,19 +86,21 @@ def _complete(changes: list[Change]) -> None:
             candidate.occurred_at = known_at
 
 
-def move_heads(connection: Warehouse, stream: Stream, first_record_id: int, last_record_id: int) -> None:
-    """Make these records the newest of their keys; they were compared with the ones they replace."""
+def move_heads(
+    connection: Warehouse, stream: Stream, first_record_id: int, last_record_id: int, *, are_keys_new: bool = False
+) -> None:
+    """Make these records the newest of their keys; they were compared with the ones they replace.
+
+    `are_keys_new`: none of the keys has a version yet. Said beforehand it halves the cost of a first load.
+    """
     if stream.kind is StreamKind.EVENT or last_record_id < first_record_id:
         return
     connection.execute(
         sql.SQL(
             "insert into {heads} as head (source_key, record_id, source_version, observed_at, seen_at, payload_hash)"
             " select source_key, record_id, source_version, occurred_at, received_at, payload_hash from {table}"
-            " where record_id between %s and %s"
-            " on conflict (source_key) do update set record_id = excluded.record_id,"
-            " source_version = excluded.source_version, observed_at = excluded.observed_at,"
-            " seen_at = excluded.seen_at, payload_hash = excluded.payload_hash"
-        ).format(heads=stream.heads, table=stream.table),
+            " where record_id between %s and %s{replacing}"
+        ).format(heads=stream.heads, table=stream.table, replacing=sql.SQL("" if are_keys_new else _REPLACING)),
         (first_record_id, last_record_id),
     )
 

@@ -45,7 +45,8 @@ def store_batch(
         _settle_exceptions(connection, landing, batch, broken, late)
         counts.drifts = _record_drifts(connection, landing)
         last_record_id = position.last_record_id + counts.landed
-        move_heads(connection, stream, position.last_record_id + 1, last_record_id)
+        are_keys_new = all(change.head_seen_at is None for change in kept)
+        move_heads(connection, stream, position.last_record_id + 1, last_record_id, are_keys_new=are_keys_new)
         if completion is not None and completion.is_conclusive and landing.is_sweep:
             close_vanished(connection, stream, landing.started_at)
             gone = conclude_sweep(connection, landing, completion, last_record_id)

@@ -7,7 +7,7 @@ https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
 import secrets
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -33,6 +33,7 @@ _NULL = b"\xff\xff\xff\xff"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _JSONB_VERSION = b"\x01"
+_MOST_FIELDS_IN_A_PIECE = 4000
 
 _row_start = struct.Struct("!hiqi").pack
 _length = struct.Struct("!i").pack
@@ -68,11 +69,12 @@ def copy_raw_rows(
         table, sql.SQL(", ").join(map(sql.Identifier, RAW_COLUMNS))
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(encode_raw_rows(rows, first_record_id, arrival, run_id))
+        for piece in encode_raw_rows(rows, first_record_id, arrival, run_id):
+            copy.write(piece)
 
 
-def encode_raw_rows(rows: Iterable[RawRow], first_record_id: int, arrival: str, run_id: str) -> bytes:
-    """The rows as one binary COPY stream."""
+def encode_raw_rows(rows: Iterable[RawRow], first_record_id: int, arrival: str, run_id: str) -> Iterator[bytes]:
+    """The rows as one binary COPY stream, in pieces: PostgreSQL takes in one while the next is being written."""
     arrival_field = _field(arrival.encode())
     run_field = _field(run_id.encode())
     columns = len(RAW_COLUMNS)
@@ -82,6 +84,9 @@ def encode_raw_rows(rows: Iterable[RawRow], first_record_id: int, arrival: str, 
     received_at: datetime | None = None
     occurred_field = received_field = _NULL
     for record_id, row in enumerate(rows, first_record_id):
+        if len(pieces) > _MOST_FIELDS_IN_A_PIECE:
+            yield b"".join(pieces)
+            pieces.clear()
         key = row.source_key.encode()
         if row.occurred_at is not occurred_at:
             occurred_at = row.occurred_at
@@ -111,7 +116,7 @@ def encode_raw_rows(rows: Iterable[RawRow], first_record_id: int, arrival: str, 
                 row.payload_hash,
             )
     pieces.append(_TRAILER)
-    return b"".join(pieces)
+    yield b"".join(pieces)
 
 
 def new_correlation_ids(count: int) -> list[bytes]:
