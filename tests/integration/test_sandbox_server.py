@@ -19,7 +19,7 @@ from trueup.sandbox.faults import FaultKind, FaultRule
 from trueup.sandbox.server import Sandbox, serve
 from trueup.sandbox.settings import WorldSettings
 
-SETTINGS = WorldSettings(skus=40, intensity=3.0)
+SETTINGS = WorldSettings(skus=40, intensity=10.0)
 
 
 @pytest.fixture(scope="module")

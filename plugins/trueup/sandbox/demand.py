@@ -25,9 +25,9 @@ from trueup.sandbox.places import CHANNELS, PLACES, STORES
 from trueup.sandbox.settings import WorldSettings
 
 # Orders a day for 500 articles at intensity 1.
-_ORDERS: Mapping[str, int] = {"shopify_main": 1_800, "shopify_outlet": 1_000, "square_online": 500}
-_TILL_SALES = 250
-_WHOLESALE_CALLS = 12
+_ORDERS: Mapping[str, int] = {"shopify_main": 540, "shopify_outlet": 420, "square_online": 150}
+_TILL_SALES = 75
+_WHOLESALE_CALLS = 4
 _ONLINE_HOURS = (1, 1, 1, 1, 1, 2, 4, 8, 10, 12, 13, 13, 14, 13, 12, 12, 13, 14, 14, 13, 12, 10, 6, 3)
 _STORE_HOURS = (*(0,) * 9, 6, 9, 12, 14, 12, 10, 10, 9, 7, *(0,) * 6)
 _QUANTITIES = ((1, 2, 3, 4, 6), (66, 19, 8, 4, 3))
@@ -144,7 +144,7 @@ class Demand:
             yield location_id, self._pools[location_id]
 
     def _mishaps(self, number: int, dice: random.Random) -> Iterator[Intent]:
-        for index in range(_count(14 * self._scale, dice)):
+        for index in range(_count(4 * self._scale, dice)):
             location_id = dice.choice(list(PLACES))
             for sku in self._draw(location_id, dice, 1):
                 is_noticed = dice.random() < 0.7
@@ -162,14 +162,14 @@ class Demand:
                 )
 
     def _moves(self, number: int, dice: random.Random) -> Iterator[Intent]:
-        for index in range(_count(8 * self._scale, dice)):
+        for index in range(_count(3 * self._scale, dice)):
             store = dice.choice(STORES)
             for sku in self._draw(store, dice, 1):
                 at = 8 * HOUR + dice.randrange(6 * HOUR)
                 yield Move(at, f"x-{number}-{index}", "WH-EAST", store, sku, dice.randint(2, 6))
 
     def _edits(self, number: int, dice: random.Random) -> Iterator[Intent]:
-        for index in range(_count(5 * self._scale, dice)):
+        for index in range(_count(2 * self._scale, dice)):
             channel_id = dice.choice(list(CHANNELS))
             for sku in self._draw(channel_id, dice, 1):
                 change = dice.choice((-3, -2, 2, 4))

@@ -97,7 +97,7 @@ class Opening:
     def _fill_shelves(self, settings: WorldSettings, dice: random.Random) -> None:
         total = sum(self.popularity.values())
         for sku, weight in self.popularity.items():
-            demand_a_day = 6_000 * settings.intensity * (settings.skus / 500) * weight / total
+            demand_a_day = 1_800 * settings.intensity * (settings.skus / 500) * weight / total
             is_scarce = dice.random() < _SCARCE
             for place in PLACES.values():
                 if place.system_id != ERP and not self._is_carried(place.system_id, sku, place.location_id, dice):
