@@ -11,6 +11,18 @@ from trueup.warehouse.registry import put_in_force
 ROOT = Path(__file__).resolve().parents[2]
 
 _TABLES = """
+create table staging.int_source_stock (
+    system_id text, source_key text, source_location_id text, on_hand_quantity integer, is_current boolean,
+    is_deleted boolean, build_id bigint
+);
+create table staging.int_source_items (
+    system_id text, source_key text, source_sku text, gtin_key text, is_current boolean, is_deleted boolean,
+    build_id bigint
+);
+create table staging.int_order_lines (
+    system_id text, source_key text, order_name text, ordered_quantity integer, shipped_quantity integer,
+    build_id bigint
+);
 create table canonical.products (
     sku text, title text, category text, gtin text, is_active boolean, source_system_id text, build_id bigint
 );
@@ -55,7 +67,7 @@ create table marts.stock_differences (
     age_source_seconds double precision, age_landing_seconds double precision, age_build_seconds double precision,
     age_queue_seconds double precision, correlation_id uuid, facts_version text, build_id bigint
 );
-create table outbox.correction_candidates (
+create table outbox.wanted_corrections (
     channel text, entity text, record_id text, field text, sku text, expected bigint, target bigint, cause text,
     priority integer, facts_version text, facts_as_of timestamptz, listing_received_at timestamptz,
     correlation_id uuid
@@ -63,6 +75,11 @@ create table outbox.correction_candidates (
 """
 
 _ROWS = """
+insert into staging.int_source_stock values
+    ('netsuite', '1|1', '1', 20, true, false, 1), ('square', 'v1|L|S', 'LSTORE1', 7, true, false, 1);
+insert into staging.int_source_items values
+    ('netsuite', '1', 'HV-00001', '4006381333931', true, false, 1), ('square', 'v1', 'HV-00001', null, true, false, 1);
+insert into staging.int_order_lines values ('shopify_main', 'o1', '#1001', 2, 1, 1);
 insert into canonical.products values
     ('HV-00001', 'Mug', 'Kitchen', '4006381333931', true, 'netsuite', 1),
     ('HV-00002', 'Bowl', 'Kitchen', null, true, 'netsuite', 1);
@@ -107,7 +124,7 @@ insert into marts.stock_differences values
      gen_random_uuid(), 'v1', 1),
     ('HV-00002', 'shopify_main', 'i2|l1', 4, 10, -6, 'channel_edit', '{}', now(), now(), 1, 2, 3, 4,
      gen_random_uuid(), 'v1', 1);
-insert into outbox.correction_candidates values
+insert into outbox.wanted_corrections values
     ('shopify_main', 'stock', 'i1|l1', 'available', 'HV-00001', 30, 9, 'source_delay', 1, 'v1', now(), now(),
      gen_random_uuid()),
     ('shopify_main', 'stock', 'i2|l1', 'available', 'HV-00002', 4, 10, 'channel_edit', 2, 'v1', now(), now(),
@@ -115,6 +132,9 @@ insert into outbox.correction_candidates values
 """
 
 TABLES = (
+    "staging.int_source_stock",
+    "staging.int_source_items",
+    "staging.int_order_lines",
     "canonical.products",
     "canonical.sku_aliases",
     "canonical.locations",
@@ -124,7 +144,7 @@ TABLES = (
     "canonical.channel_listings",
     "marts.ats_positions",
     "marts.stock_differences",
-    "outbox.correction_candidates",
+    "outbox.wanted_corrections",
 )
 
 

@@ -20,6 +20,24 @@ _BASELINE = "insert into gates.baselines (suite, rule_id, value, run_id) values 
 
 # What is done to otherwise valid tables. HV-00001 is the row that is spoilt wherever one is enough.
 CORRUPTIONS = {
+    "int_source_stock.system_known": "update staging.int_source_stock set system_id = 'sap' where source_key = '1|1'",
+    "int_source_stock.figure_in_bounds": (
+        "update staging.int_source_stock set on_hand_quantity = 2000000000 where source_key = '1|1'"
+    ),
+    "int_source_stock.place_present": (
+        "update staging.int_source_stock set source_location_id = null where source_key = '1|1'"
+    ),
+    "int_source_stock.not_collapsed": _BASELINE.format("staging_int_source_stock", "int_source_stock.not_collapsed"),
+    "int_source_items.code_printable": (
+        "update staging.int_source_items set source_sku = e'HV-1\t' where source_key = '1'"
+    ),
+    "int_source_items.gtin_length": (
+        "update staging.int_source_items set gtin_key = '40063813339314006381333931' where source_key = '1'"
+    ),
+    "int_source_items.mostly_coded": "update staging.int_source_items set source_sku = null where source_key = '1'",
+    "int_order_lines.ordered_not_negative": "update staging.int_order_lines set ordered_quantity = -2",
+    "int_order_lines.shipped_within_ordered": "update staging.int_order_lines set shipped_quantity = 3",
+    "int_order_lines.order_named": "update staging.int_order_lines set order_name = null",
     "products.sku_is_clean": "update canonical.products set sku = ' HV-00001' where sku = 'HV-00001'",
     "products.source_known": "update canonical.products set source_system_id = 'sap' where sku = 'HV-00001'",
     "products.title_present": "update canonical.products set title = '  ' where sku = 'HV-00001'",
@@ -175,33 +193,27 @@ CORRUPTIONS = {
     "stock_differences.corrected_in_time": (
         "update marts.stock_differences set age_queue_seconds = 86400 where sku = 'HV-00001'"
     ),
-    "correction_candidates.channel_enabled": (
-        "update outbox.correction_candidates set channel = 'bazaar' where sku = 'HV-00001'"
+    "wanted_corrections.channel_enabled": (
+        "update outbox.wanted_corrections set channel = 'bazaar' where sku = 'HV-00001'"
     ),
-    "correction_candidates.entity_known": (
-        "update outbox.correction_candidates set entity = 'price' where sku = 'HV-00001'"
+    "wanted_corrections.entity_known": ("update outbox.wanted_corrections set entity = 'price' where sku = 'HV-00001'"),
+    "wanted_corrections.field_known": (
+        "update outbox.wanted_corrections set field = 'incoming' where sku = 'HV-00001'"
     ),
-    "correction_candidates.field_known": (
-        "update outbox.correction_candidates set field = 'incoming' where sku = 'HV-00001'"
+    "wanted_corrections.target_in_bounds": ("update outbox.wanted_corrections set target = -1 where sku = 'HV-00001'"),
+    "wanted_corrections.changes_something": (
+        "update outbox.wanted_corrections set expected = 9 where sku = 'HV-00001'"
     ),
-    "correction_candidates.target_in_bounds": (
-        "update outbox.correction_candidates set target = -1 where sku = 'HV-00001'"
+    "wanted_corrections.one_a_record": "update outbox.wanted_corrections set record_id = 'i1|l1'",
+    "wanted_corrections.record_present": (
+        "update outbox.wanted_corrections set record_id = null where sku = 'HV-00001'"
     ),
-    "correction_candidates.changes_something": (
-        "update outbox.correction_candidates set expected = 9 where sku = 'HV-00001'"
+    "wanted_corrections.fence_present": ("update outbox.wanted_corrections set expected = null where sku = 'HV-00001'"),
+    "wanted_corrections.facts_version_present": (
+        "update outbox.wanted_corrections set facts_version = null where sku = 'HV-00001'"
     ),
-    "correction_candidates.one_a_record": "update outbox.correction_candidates set record_id = 'i1|l1'",
-    "correction_candidates.record_present": (
-        "update outbox.correction_candidates set record_id = null where sku = 'HV-00001'"
-    ),
-    "correction_candidates.fence_present": (
-        "update outbox.correction_candidates set expected = null where sku = 'HV-00001'"
-    ),
-    "correction_candidates.facts_version_present": (
-        "update outbox.correction_candidates set facts_version = null where sku = 'HV-00001'"
-    ),
-    "correction_candidates.correlation_present": (
-        "update outbox.correction_candidates set correlation_id = null where sku = 'HV-00001'"
+    "wanted_corrections.correlation_present": (
+        "update outbox.wanted_corrections set correlation_id = null where sku = 'HV-00001'"
     ),
 }
 

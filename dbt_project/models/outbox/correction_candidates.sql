@@ -1,17 +1,5 @@
-with differences as (
-    select * from {{ ref("stock_differences") }}
-),
-
-channels as (
-    select * from {{ source("governance", "channels") }}
-),
-
-stream_positions as (
-    select * from {{ source("raw", "stream_positions") }}
-),
-
-corrections as (
-    select * from {{ source("outbox", "corrections") }}
+with wanted as (
+    select * from {{ ref("wanted_corrections") }}
 ),
 
 quarantine as (
@@ -23,57 +11,21 @@ stops as (
 ),
 
 final as (
-    select
-        differences.channel,
-        'stock'::text as entity,
-        differences.channel_record_id as record_id,
-        channels.shows as field,
-        differences.sku,
-        differences.shown_quantity as expected,
-        differences.target_quantity as target,
-        differences.cause,
-        -- By harm: what a channel overstates can be sold twice, so it goes before what it understates; the larger first.
-        case
-            when differences.difference_quantity > 0 then 1000000 - least(differences.difference_quantity, 999999)
-            else 2000000 - least(-differences.difference_quantity, 999999)
-        end as priority,
-        differences.facts_version,
-        differences.facts_as_of,
-        differences.listing_received_at,
-        differences.correlation_id,
-        differences.build_id
-    from differences
-    inner join channels on differences.channel = channels.channel and channels.is_enabled
-    left join stream_positions as listing_read
-        on channels.system_id = listing_read.system_id and listing_read.stream = 'listings'
-    -- A till's counts are its listings.
-    left join stream_positions as source_read
-        on channels.system_id = source_read.system_id and source_read.stream = 'stock_levels'
+    select wanted.*
+    from wanted
     where
         not exists (
             select 1
             from quarantine
             where
                 quarantine.released_at is null
-                and quarantine.sku = differences.sku
-                and (quarantine.channel is null or quarantine.channel = differences.channel)
+                and quarantine.sku = wanted.sku
+                and (quarantine.channel is null or quarantine.channel = wanted.channel)
         )
         and not exists (
             select 1
             from stops
-            where stops.released_at is null and (stops.channel is null or stops.channel = differences.channel)
-        )
-        -- What was read before our last push, or before a push was refused, says nothing about the record now.
-        and not exists (
-            select 1
-            from corrections
-            where
-                corrections.channel = differences.channel
-                and corrections.record_id = differences.channel_record_id
-                and corrections.entity = 'stock'
-                and corrections.status in ('applied', 'verified', 'conflicted')
-                and greatest(corrections.applied_at, corrections.settled_at)
-                >= coalesce(listing_read.last_read_started_at, source_read.last_read_started_at, '-infinity')
+            where stops.released_at is null and (stops.channel is null or stops.channel = wanted.channel)
         )
 )
 

@@ -92,14 +92,32 @@ class Ledger:
             )
         )
 
-    def keep_baseline(self, suite: Suite, rule: Expectation, value: float) -> None:
-        """The total passed: the next one is held against it. One that did not move is not written again."""
-        self._connection.execute(
-            "insert into gates.baselines as kept (suite, rule_id, value, run_id) values (%s, %s, %s, %s)"
-            " on conflict (suite, rule_id) do update set value = excluded.value, taken_at = clock_timestamp(),"
-            " run_id = excluded.run_id, accepted_by = null where kept.value is distinct from excluded.value",
-            (suite.name, rule.rule_id, value, self._run_id),
-        )
+    def is_anything_held(self) -> bool:
+        """Whether any row is in quarantine, after what this run did."""
+        row = self._connection.execute(
+            "select exists (select from gates.quarantine where released_at is null)"
+        ).fetchone()
+        return row is None or bool(row[0])
+
+    def keep_baseline(self, suite: Suite, rule: Expectation, value: float, *, is_clean: bool) -> None:
+        """The total passed: the next one is held against it. One that did not move is not written again.
+
+        While anything is wrong a total may only lower it: one mistaken quantity of four millions would pass as
+        growth, and what is true afterwards would look like a collapse.
+        """
+        if is_clean:
+            self._connection.execute(
+                "insert into gates.baselines as kept (suite, rule_id, value, run_id) values (%s, %s, %s, %s)"
+                " on conflict (suite, rule_id) do update set value = excluded.value, taken_at = clock_timestamp(),"
+                " run_id = excluded.run_id, accepted_by = null where kept.value <> excluded.value",
+                (suite.name, rule.rule_id, value, self._run_id),
+            )
+        else:
+            self._connection.execute(
+                "update gates.baselines set value = %s, taken_at = clock_timestamp(), run_id = %s, accepted_by = null"
+                " where suite = %s and rule_id = %s and value > %s",
+                (value, self._run_id, suite.name, rule.rule_id, value),
+            )
 
     def judge_quarantine_share(self, suite: Suite) -> None:
         """Stop the channel of which more than the suite's share of rows is in quarantine."""

@@ -6,35 +6,21 @@ tables; a full run judges everything. Great Expectations is imported when there 
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
-from trueup.gates import subject
+from trueup.gates.judging import BrokenSuite, JudgedSuite, judge_all
 from trueup.gates.ledger import Ledger
-from trueup.gates.suites import (
-    Expectation,
-    Runs,
-    Scope,
-    Suite,
-    default_folder,
-    load_suite,
-    suite_files,
-    suites_hash,
-)
-from trueup.gates.verdict import Verdict
+from trueup.gates.suites import Severity, default_folder, suite_files, suites_hash
 from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, Warehouse, connect
-
-if TYPE_CHECKING:
-    from trueup.gates.validation import Validator
 
 log = logging.getLogger(__name__)
 
@@ -70,24 +56,6 @@ class GateReport:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """One suite's verdicts, or why it could not be judged."""
-
-    suite: Suite
-    verdicts: Sequence[Verdict]
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Broken:
-    """A suite file that could not be read."""
-
-    schema: str
-    table: str
-    error: str
-
-
 def run_gates(
     details: ConnectionDetails,
     configuration: TenantConfiguration,
@@ -116,7 +84,7 @@ def run_gates(
             if build_id is None or (is_known and since_build == build_id and not is_full):
                 return _nothing(run_id, build_id, time.monotonic() - started)
             since_build = since_build if is_known and not is_full else None
-            judged, broken = _judge_all(details, connection, folder, parameters, since_build)
+            judged, broken = judge_all(details, connection, folder, parameters, since_build)
             with connection.transaction():
                 ledger = Ledger(connection, run_id)
                 failed = _write(ledger, judged, broken, since_build)
@@ -182,92 +150,8 @@ def _last_gated(connection: Warehouse, fingerprint: str) -> tuple[int | None, bo
     return (None, False) if row is None else (row[0], row[1] == fingerprint)
 
 
-def _judge_all(
-    details: ConnectionDetails,
-    connection: Warehouse,
-    folder: Path,
-    parameters: Mapping[str, Any],
-    since_build: int | None,
-) -> tuple[list[_Judged], list[_Broken]]:
-    from trueup.gates.validation import open_validator
-
-    judged: list[_Judged] = []
-    broken: list[_Broken] = []
-    with open_validator(details, Role.TRANSFORMER) as validator:
-        for path in suite_files(folder):
-            try:
-                suite = load_suite(path)
-            except Permanent as error:
-                broken.append(_Broken(path.parent.name, path.stem, str(error)))
-                continue
-            judged.append(_judge(connection, validator, suite, parameters, since_build))
-    return judged, broken
-
-
-def _judge(
-    connection: Warehouse,
-    validator: "Validator",
-    suite: Suite,
-    parameters: Mapping[str, Any],
-    since_build: int | None,
-) -> _Judged:
-    """Judge one suite; whatever hinders it is its own failure, not the other suites'."""
-    error = subject.why_unreadable(connection, suite)
-    if error is not None:
-        return _Judged(suite, (), error)
-    wanted = [rule for rule in suite.expectations if since_build is None or rule.runs is Runs.ALWAYS]
-    verdicts: list[Verdict] = []
-    counts: dict[int | None, int] = {}
-    for scope, since in ((Scope.ROW, since_build), (Scope.TABLE, None)):
-        rules = [rule for rule in wanted if rule.scope is scope]
-        if not rules:
-            continue
-        rows = subject.rows(suite, rules, since)
-        if since not in counts:
-            counts[since] = _count(connection, suite, since)
-        if scope is Scope.ROW and since is not None and not counts[since]:
-            continue
-        bounds = {rule.rule_id: _bound(connection, suite, rule) for rule in rules}
-        rules = [_held_against(rule, bounds[rule.rule_id]) for rule in rules]
-        verdicts += [
-            replace(verdict, evaluated_count=counts[since], bound=bounds[verdict.expectation.rule_id])
-            for verdict in validator.judge(suite, rules, rows.as_string(connection), parameters)
-        ]
-    errors = [f"{suite.file}: {one.expectation.rule_id}: {one.error}" for one in verdicts if one.error]
-    if errors:
-        return _Judged(
-            suite, [one for one in verdicts if not one.error], f"{errors[0]}; correct the suite or the model"
-        )
-    return _Judged(suite, verdicts, None)
-
-
-def _count(connection: Warehouse, suite: Suite, since_build: int | None) -> int:
-    statement = sql.SQL("select count(*) from ({}) as judged").format(subject.rows(suite, (), since_build))
-    row = connection.execute(statement).fetchone()
-    return 0 if row is None else int(row[0])
-
-
-def _bound(connection: Warehouse, suite: Suite, rule: Expectation) -> dict[str, float]:
-    """The least total that passes, from the last one that did; nothing where there is none to go by."""
-    if rule.baseline is None:
-        return {}
-    row = connection.execute(
-        "select value from gates.baselines where suite = %s and rule_id = %s", (suite.name, rule.rule_id)
-    ).fetchone()
-    if row is None or row[0] < rule.baseline.applies_from:
-        return {}
-    return {"last_passed": row[0], "least": row[0] * rule.baseline.least_share}
-
-
-def _held_against(rule: Expectation, bound: Mapping[str, float]) -> Expectation:
-    if "least" not in bound:
-        return rule
-    least = max(int(bound["least"]), int(rule.kwargs.get("min_value") or 0))
-    return rule.model_copy(update={"kwargs": {**rule.kwargs, "min_value": least}})
-
-
 def _write(
-    ledger: Ledger, judged: Sequence[_Judged], broken: Sequence[_Broken], since_build: int | None
+    ledger: Ledger, judged: Sequence[JudgedSuite], broken: Sequence[BrokenSuite], since_build: int | None
 ) -> list[FailedRule]:
     ledger.open()
     failed: list[FailedRule] = []
@@ -285,10 +169,14 @@ def _write(
             rule = verdict.expectation
             if not verdict.is_passed:
                 failed.append(FailedRule(suite.name, rule.rule_id, str(rule.severity), str(rule.scope), None))
-            elif rule.baseline is not None and isinstance(verdict.observed, int | float):
-                ledger.keep_baseline(suite, rule, float(verdict.observed))
         ledger.judge_quarantine_share(suite)
     if not broken:
         ledger.release_withdrawn([one.suite for one in judged])
+    is_clean = not ledger.is_anything_held() and not any(one.severity == Severity.CRITICAL for one in failed)
+    for suite_judged in judged:
+        for verdict in suite_judged.verdicts:
+            rule = verdict.expectation
+            if verdict.is_passed and rule.baseline is not None and isinstance(verdict.observed, int | float):
+                ledger.keep_baseline(suite_judged.suite, rule, float(verdict.observed), is_clean=is_clean)
     ledger.close()
     return failed
