@@ -28,7 +28,7 @@ def server() -> Iterator[ScriptedServer]:
 def client(server: ScriptedServer, **told: object) -> HttpClient:
     details = ConnectionDetails(conn_id="shop_connection", conn_type="shop", host=server.url)
     told.setdefault("authenticator", bearer("a-token-nobody-may-see"))
-    told.setdefault("limits", Limits(connect_seconds=2, read_seconds=1, answer_seconds=2, attempts=3))
+    told.setdefault("limits", Limits(connect_seconds=2, read_seconds=0.4, answer_seconds=0.8, attempts=3))
     told.setdefault("sleep", lambda _: None)
     return HttpClient("Shop", details, **told)  # type: ignore[arg-type]
 
@@ -42,7 +42,7 @@ def client(server: ScriptedServer, **told: object) -> HttpClient:
         Step(status=502),
         Step(hang_up=True),
         Step(raw=b'{"items": [1, 2'),
-        Step(delay=1.3, body={}),
+        Step(delay=0.7, body={}),
     ],
     ids=["429", "503", "500 with html", "502", "hung up", "cut off", "too slow"],
 )
@@ -93,8 +93,8 @@ def test_a_wait_longer_than_our_patience_is_handed_up(server: ScriptedServer) ->
         Step(status=503),
         Step(status=504),
         Step(raw=b"{"),
-        Step(delay=1.3, body={}),
-        Step(body={"long": "x" * 200}, trickle=0.02),
+        Step(delay=0.7, body={}),
+        Step(body={"long": "x" * 200}, trickle=0.01),
     ],
     ids=["hung up", "500", "503", "504", "cut off", "too slow", "trickles"],
 )
@@ -333,6 +333,21 @@ def test_an_error_told_with_status_200_is_waited_for_as_long_as_it_says(server: 
 
     assert sender.request("POST", "/graphql", json={}, resend=Resend.UNSAFE).body == {"data": 1}
     assert 4 <= waits[0] < 5
+
+
+@pytest.mark.parametrize("resend", [Resend.UNSAFE, Resend.IDEMPOTENT])
+def test_an_error_told_with_status_200_may_leave_a_write_in_doubt(server: ScriptedServer, resend: Resend) -> None:
+    """An internal error does not say how far it came."""
+
+    def judge(_: Answer) -> Verdict | None:
+        return Verdict("INTERNAL_SERVER_ERROR", is_retryable=True, is_undone=False)
+
+    server.script(Step(body={"errors": []}))
+
+    with pytest.raises(InDoubt):
+        client(server, judge=judge).request("POST", "/graphql", json={}, resend=resend)
+
+    assert len(server.requests) == (1 if resend is Resend.UNSAFE else 3)
 
 
 def test_threads_share_a_client(server: ScriptedServer) -> None:

@@ -112,10 +112,16 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("where", "kind"),
-    [("api", "static"), ("api", "certificate"), ("token", "secret"), ("token", "refresh"), ("token", "certificate")],
+    ("where", "kind", "fault"),
+    [
+        *(("api", kind, fault) for kind in ("static", "certificate") for fault in FAULTS),
+        *(
+            ("token", kind, fault)
+            for kind in ("secret", "refresh", "certificate")
+            for fault in ("400", "401", "redirect", "500", "not json", "hung up")
+        ),
+    ],
 )
-@pytest.mark.parametrize("fault", FAULTS)
 def test_no_failure_tells_a_secret(
     server: ScriptedServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, fault: str, where: str
 ) -> None:

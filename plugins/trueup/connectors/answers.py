@@ -37,15 +37,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a vendor's own error form says: this request was not carried out, and whether to try again.
+    """What a vendor's own error form says: whether to try again, and whether that is safe.
 
     `message` names what came back and the remedy. `wait_seconds` None: no time was told.
+    `is_undone`: the request was certainly not carried out.
     `is_unauthorized`: as a 401 elsewhere, sent once more with fresh credentials before it counts.
     """
 
     message: str
     is_retryable: bool
     wait_seconds: float | None = None
+    is_undone: bool = True
     is_unauthorized: bool = False
 
 

@@ -12,42 +12,29 @@
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
 import httpx
 import orjson
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_random_exponential
 
-from trueup.connectors.addresses import base_url, is_loopback
-from trueup.connectors.answers import Answer, InDoubt, Resend, TransportFailed, Verdict, date_of, wait_told
+from trueup.connectors.addresses import base_url
+from trueup.connectors.answers import Answer, InDoubt, Resend, Verdict, date_of, wait_told
 from trueup.connectors.auth import Authenticator
 from trueup.connectors.budget import Budget, Unlimited
 from trueup.connectors.failures import Failure, refused, transport_failure
 from trueup.connectors.redaction import Redaction, secrets_of
+from trueup.connectors.transport import LINE_FAILURES, Call, Limits, Transport, decoded
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 
 __all__ = ["Answer", "HttpClient", "InDoubt", "Limits", "Resend", "Verdict", "base_url"]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long and how often: seconds, attempts, bytes of a decoded answer."""
-
-    connect_seconds: float = 10.0
-    read_seconds: float = 30.0
-    answer_seconds: float = 120.0
-    attempts: int = 6
-    patience_seconds: float = 120.0
-    answer_bytes: int = 64 * 1024 * 1024
 
 
 class HttpClient:
@@ -80,8 +67,7 @@ class HttpClient:
         self._limits = limits or Limits()
         self._clock = clock
         self._sleep = sleep
-        self._lock = threading.Lock()
-        self._client: httpx.Client | None = None
+        self._transport = Transport(self.base_url, self._limits, clock)
         self._source_clock: tuple[datetime, float] | None = None
 
     def __enter__(self) -> Self:
@@ -92,10 +78,7 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connections; the next request opens new ones."""
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._transport.close()
 
     def source_time(self) -> datetime | None:
         """Return what the source's clock shows at the least, None before the first answer.
@@ -132,7 +115,7 @@ class HttpClient:
         vendor gave). Statuses in `accept` come back like a success: the caller reads the vendor's error form itself.
         `cost` and `operation` are the budget's. Raises `Permanent`, `Transient` or `InDoubt`.
         """
-        call = _Call(
+        call = Call(
             method=method,
             url=self._url(path),
             params={name: str(value) for name, value in (params or {}).items()},
@@ -180,7 +163,7 @@ class HttpClient:
             raise result.error from result.cause
         raise result.error
 
-    def _attempt(self, call: "_Call") -> "Answer | Failure":
+    def _attempt(self, call: Call) -> Answer | Failure:
         result = self._send_with_credentials(call)
         if isinstance(result, Failure) and result.status == 401:
             # The token may have ended between two calls: once more with a fresh one, and only once.
@@ -189,7 +172,7 @@ class HttpClient:
             result = self._send_with_credentials(call)
         return result
 
-    def _send_with_credentials(self, call: "_Call") -> "Answer | Failure":
+    def _send_with_credentials(self, call: Call) -> Answer | Failure:
         credentials = self._authenticator.headers(self._ask, self.redaction)
         with self._budget.turn(call.cost, call.operation) as turn:
             earliest = self.source_time()
@@ -205,23 +188,30 @@ class HttpClient:
             result = result.with_credentials(credentials)
         return result
 
-    def _judged(self, call: "_Call", answer: Answer) -> "Answer | Failure":
+    def _judged(self, call: Call, answer: Answer) -> Answer | Failure:
         verdict = self._judge(answer) if self._judge is not None else None
         if verdict is None:
             return answer
         message = f"{self._where(call)}: {self.redaction.clean(verdict.message)}"
-        error = Transient(message, verdict.wait_seconds) if verdict.is_retryable else Permanent(message)
         status = 401 if verdict.is_unauthorized else None
-        return Failure(error, may_repeat=verdict.is_retryable, wait_seconds=verdict.wait_seconds, status=status)
+        if not verdict.is_undone and call.resend is Resend.UNSAFE:
+            return Failure(InDoubt(f"{message}; read back what became of the write"), status=status)
+        return Failure(
+            Transient(message, verdict.wait_seconds) if verdict.is_retryable else Permanent(message),
+            may_repeat=verdict.is_retryable,
+            is_in_doubt=not verdict.is_undone,
+            wait_seconds=verdict.wait_seconds,
+            status=status,
+        )
 
-    def _exchange(self, call: "_Call", headers: Mapping[str, str], earliest: datetime | None) -> "Answer | Failure":
+    def _exchange(self, call: Call, headers: Mapping[str, str], earliest: datetime | None) -> Answer | Failure:
         try:
-            status, told_headers, content = self._transfer(call, headers)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, _TooLarge, _TooSlow) as error:
+            status, told_headers, content = self._transport.send(call, headers)
+        except LINE_FAILURES as error:
             return transport_failure(error, self._where(call), call.resend, self.redaction)
         told_at = date_of(told_headers)
         as_of = None if earliest is None or told_at is None else min(earliest, told_at)
-        body, is_json = _decoded(content)
+        body, is_json = decoded(content)
         answer = Answer(status, told_headers, body, as_of)
         if 200 <= status < 300:
             if told_at is not None and not call.is_token_request:
@@ -237,34 +227,6 @@ class HttpClient:
             return answer
         return refused(answer, self._where(call), call.resend, wait_told(told_headers, told_at), self.redaction)
 
-    def _transfer(self, call: "_Call", headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
-        give_up_at = self._clock() + self._limits.answer_seconds
-        content: dict[str, Any] = {}
-        if call.form is not None:
-            content["data"] = call.form
-        elif call.content is not None:
-            content["content"] = call.content
-            headers = {"content-type": "application/json", **headers}
-        with self._opened().stream(
-            call.method,
-            call.url,
-            params=call.params or None,
-            headers={"accept": "application/json", **headers},
-            **content,
-        ) as response:
-            received = bytearray()
-            for piece in response.iter_bytes():
-                received += piece
-                if len(received) > self._limits.answer_bytes:
-                    raise _TooLarge(f"more than {self._limits.answer_bytes} bytes")
-                if self._clock() > give_up_at:
-                    raise _TooSlow(f"not complete after {self._limits.answer_seconds:.0f} s")
-            return (
-                response.status_code,
-                {name.lower(): value for name, value in response.headers.items()},
-                bytes(received),
-            )
-
     def _ask(
         self,
         method: str,
@@ -275,7 +237,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send what gets a token: no credentials, no budget, the same transport and the same care."""
-        call = _Call(
+        call = Call(
             method=method,
             url=self._url(url),
             params={},
@@ -307,58 +269,12 @@ class HttpClient:
             )
         return path
 
-    def _opened(self) -> httpx.Client:
-        with self._lock:
-            if self._client is None:
-                # One line a request, with its whole URL, is neither wanted nor ours to write.
-                logging.getLogger("httpx").setLevel(logging.WARNING)
-                self._client = httpx.Client(
-                    follow_redirects=False,
-                    timeout=httpx.Timeout(self._limits.read_seconds, connect=self._limits.connect_seconds),
-                    # Shorter than servers keep an idle connection, so that a write never meets one just being closed.
-                    limits=httpx.Limits(keepalive_expiry=3.0),
-                    trust_env=not is_loopback(httpx.URL(self.base_url).host),
-                )
-            return self._client
-
-    def _where(self, call: "_Call") -> str:
+    def _where(self, call: Call) -> str:
         path = httpx.URL(call.url).path
         return f"{self.system} (connection '{self.conn_id}'), {call.method} {self.redaction.clean(path)}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    method: str
-    url: str
-    params: Mapping[str, str]
-    content: bytes | None
-    headers: Mapping[str, str]
-    cost: float = 0.0
-    operation: str = ""
-    resend: Resend = Resend.SAFE
-    accept: frozenset[int] = frozenset()
-    form: Mapping[str, str] | None = None
-    is_token_request: bool = False
-
-
-class _TooLarge(TransportFailed):
-    pass
-
-
-class _TooSlow(TransportFailed):
-    pass
 
 
 def _tell_retry(state: RetryCallState) -> None:
     failure = state.outcome.result() if state.outcome else None
     if isinstance(failure, Failure):
         log.info("attempt %d: %s (again in %.1f s)", state.attempt_number, failure.error, state.upcoming_sleep)
-
-
-def _decoded(content: bytes) -> tuple[Any, bool]:
-    if not content:
-        return None, True
-    try:
-        return orjson.loads(content), True
-    except orjson.JSONDecodeError:
-        return None, False

@@ -12,9 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from trueup.connectors.auth import Authenticator, StaticHeader, TokenHeader, client_secret_grant, refresh_grant
-from trueup.connectors.http import Answer, HttpClient, Resend, Verdict, base_url
-from trueup.connectors.points import PointsBudget, PointsTold
+from trueup.connectors.http import Answer, HttpClient, Resend, base_url
+from trueup.connectors.points import PointsBudget
 from trueup.connectors.reading import started_at
+from trueup.connectors.shopify_answers import (
+    asked_points,
+    errors_of,
+    is_too_dear,
+    judge,
+    page_of,
+    points_told,
+    words_of,
+)
 from trueup.connectors.shopify_documents import DEAREST_QUERY, LARGEST_PAGE, SHOP, VERSION, Document
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
@@ -24,13 +33,6 @@ _PATH = f"/admin/api/{VERSION}/graphql.json"
 _TOKEN_PATH = "/admin/oauth/access_token"  # noqa: S105 - the endpoint, not a token
 _HEADER = "X-Shopify-Access-Token"
 _SIZES = (1, 2, 3, 5, 8, 13, 20, 30, 50, 80, 125, 180, LARGEST_PAGE)
-_TOO_DEAR = "MAX_COST_EXCEEDED"
-_RETRYABLE = frozenset({"THROTTLED", "INTERNAL_SERVER_ERROR", "TIMEOUT"})
-_REMEDIES = {
-    "ACCESS_DENIED": "grant the app the missing scope (read_products, read_locations, read_inventory, write_inventory,"
-    " read_orders) and install it again",
-    "SHOP_INACTIVE": "the store is closed or frozen; ask the retailer",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,13 @@ class ShopifyApi:
             raise Permanent(
                 f"{where}: answered in version {told}, not {VERSION}, which is supported no more; update Trueup"
             )
-        errors = _errors(answer)
-        if _is_too_dear(answer):
+        errors = errors_of(answer)
+        if is_too_dear(answer):
             raise _TooDear(f"{where}: costs more than one query may; declare fewer streams or report this")
         if errors and "cursor" in str(errors[0].get("message", "")).lower() and variables.get("after"):
             raise Transient(f"{where}: refused the cursor of its own last page; read again from the start")
         if errors:
-            raise Permanent(f"{where}: {self.clean(_words(errors))}")
+            raise Permanent(f"{where}: {self.clean(words_of(errors))}")
         data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
         if not isinstance(data, Mapping):
             raise Transient(f"{where}: answered without data; try again")
@@ -117,7 +119,7 @@ class ShopifyApi:
                     raise
                 size = max(1, size // 2)
                 continue
-            asked = _number(_cost(answer).get("requestedQueryCost"))
+            asked = asked_points(answer)
             if asked:
                 self._known(document)[size] = asked
             return data, answer, size, self.next_size(document)
@@ -141,7 +143,7 @@ class ShopifyApi:
             asked = functools.partial(_with_size, {**variables, "after": after})
             data, answer, _, size = self.sized(document, asked, size)
             connection = find(data)
-            nodes, end = _page(connection)
+            nodes, end = page_of(connection)
             if nodes is None:
                 raise Transient(f"{SYSTEM}, {document.name}: a page came without its list; read again")
             yield Connection(nodes, end is None, answer)
@@ -182,9 +184,9 @@ def shopify_api(details: ConnectionDetails, folder: Path) -> ShopifyApi:
     """Build the access to a store from the fields of registry.py's form; no I/O."""
     address = base_url(SYSTEM, details)
     # One quota an app and a store: the client id names the app; a token without one is an app of its own.
-    points = PointsBudget(f"shopify:{address}/{details.login or details.conn_id}", folder, _points_told)
+    points = PointsBudget(f"shopify:{address}/{details.login or details.conn_id}", folder, points_told)
     client = HttpClient(
-        SYSTEM, details, authenticator=_authenticator(details, address, folder), budget=points, judge=_judge
+        SYSTEM, details, authenticator=_authenticator(details, address, folder), budget=points, judge=judge
     )
     return ShopifyApi(client, points)
 
@@ -224,86 +226,3 @@ class _TooDear(Permanent):
 
 def _with_size(variables: Mapping[str, Any], first: int) -> Mapping[str, Any]:
     return {**variables, "first": first}
-
-
-def _judge(answer: Answer) -> Verdict | None:
-    for error in _errors(answer):
-        code = _code(error)
-        if code in _RETRYABLE and not _is_too_dear(answer):
-            return Verdict(f"{code}; try again later", is_retryable=True, wait_seconds=_refill_seconds(answer))
-        if code in _REMEDIES:
-            return Verdict(f"{code}, {error.get('message', '')}; {_REMEDIES[code]}", is_retryable=False)
-    return None
-
-
-def _is_too_dear(answer: Answer) -> bool:
-    """Whether no waiting helps: it asks for more than one query may cost, or than a full bucket holds."""
-    codes = {_code(error) for error in _errors(answer)}
-    told, asked = _points_told(answer), _number(_cost(answer).get("requestedQueryCost"))
-    is_beyond = told is not None and asked is not None and asked > told.maximum
-    return _TOO_DEAR in codes or ("THROTTLED" in codes and is_beyond)
-
-
-def _points_told(answer: Answer) -> PointsTold | None:
-    cost = _cost(answer)
-    status = cost.get("throttleStatus")
-    if not isinstance(status, Mapping):
-        return None
-    available, maximum, restore = (
-        _number(status.get(name)) for name in ("currentlyAvailable", "maximumAvailable", "restoreRate")
-    )
-    if available is None or maximum is None or restore is None:
-        return None
-    return PointsTold(
-        available, maximum, restore, _number(cost.get("requestedQueryCost")), _number(cost.get("actualQueryCost"))
-    )
-
-
-def _refill_seconds(answer: Answer) -> float | None:
-    told, asked = _points_told(answer), _number(_cost(answer).get("requestedQueryCost"))
-    if told is None or asked is None or told.restore_rate <= 0:
-        return None
-    return max(0.0, (asked - told.available) / told.restore_rate)
-
-
-def _cost(answer: Answer) -> Mapping[str, Any]:
-    body = answer.body if isinstance(answer.body, Mapping) else {}
-    extensions = body.get("extensions")
-    cost = extensions.get("cost") if isinstance(extensions, Mapping) else None
-    return cost if isinstance(cost, Mapping) else {}
-
-
-def _errors(answer: Answer) -> Sequence[Mapping[str, Any]]:
-    errors = answer.body.get("errors") if isinstance(answer.body, Mapping) else None
-    if isinstance(errors, str):
-        return ({"message": errors},)
-    if not isinstance(errors, list):
-        return ()
-    return [error for error in errors if isinstance(error, Mapping)]
-
-
-def _code(error: Mapping[str, Any]) -> str | None:
-    extensions = error.get("extensions")
-    code = extensions.get("code") if isinstance(extensions, Mapping) else None
-    return code if isinstance(code, str) else None
-
-
-def _words(errors: Sequence[Mapping[str, Any]]) -> str:
-    return "; ".join(str(error.get("message", "an error without words")) for error in errors[:3])
-
-
-def _number(told: object) -> float | None:
-    return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else None
-
-
-def _page(connection: object) -> tuple[Sequence[Any] | None, str | None]:
-    """Return the page's nodes and the cursor of the next, None where there is none."""
-    if not isinstance(connection, Mapping):
-        return None, None
-    nodes, info = connection.get("nodes"), connection.get("pageInfo")
-    if not isinstance(nodes, list) or not isinstance(info, Mapping) or not isinstance(info.get("hasNextPage"), bool):
-        return None, None
-    end = info.get("endCursor")
-    if not info["hasNextPage"]:
-        return nodes, None
-    return (nodes, end) if isinstance(end, str) else (None, None)

@@ -1,0 +1,129 @@
+"""Carries one request over the line and brings its whole answer back, within bounds of time and size.
+
+Redirects are not followed here or anywhere: a token would travel to whoever the answer names.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+
+from trueup.connectors.addresses import is_loopback
+from trueup.connectors.answers import Resend, TransportFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how often: seconds, attempts, bytes of a decoded answer."""
+
+    connect_seconds: float = 10.0
+    read_seconds: float = 30.0
+    answer_seconds: float = 120.0
+    attempts: int = 6
+    patience_seconds: float = 120.0
+    answer_bytes: int = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as it is to be sent. `form` or `content`, not both; `cost` and `operation` are the budget's."""
+
+    method: str
+    url: str
+    params: Mapping[str, str]
+    content: bytes | None
+    headers: Mapping[str, str]
+    cost: float = 0.0
+    operation: str = ""
+    resend: Resend = Resend.SAFE
+    accept: frozenset[int] = frozenset()
+    form: Mapping[str, str] | None = None
+    is_token_request: bool = False
+
+
+class TooLarge(TransportFailed):
+    """The answer is more than we are willing to hold."""
+
+
+class TooSlow(TransportFailed):
+    """The answer trickles in and does not end."""
+
+
+LINE_FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TransportFailed)
+"""What `Transport.send` raises; all but ours carry the request, so they must go no further."""
+
+
+class Transport:
+    """The connections to one server, opened when first needed. Threads may share them."""
+
+    def __init__(self, base_url: str, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._base_url = base_url
+        self._limits = limits
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._client: httpx.Client | None = None
+
+    def close(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def send(self, call: Call, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        """Return status, headers with lower-case names, and the decoded body. Raises one of `LINE_FAILURES`."""
+        give_up_at = self._clock() + self._limits.answer_seconds
+        content: dict[str, Any] = {}
+        if call.form is not None:
+            content["data"] = call.form
+        elif call.content is not None:
+            content["content"] = call.content
+            headers = {"content-type": "application/json", **headers}
+        with self._opened().stream(
+            call.method,
+            call.url,
+            params=call.params or None,
+            headers={"accept": "application/json", **headers},
+            **content,
+        ) as response:
+            received = bytearray()
+            for piece in response.iter_bytes():
+                received += piece
+                if len(received) > self._limits.answer_bytes:
+                    raise TooLarge(f"more than {self._limits.answer_bytes} bytes")
+                if self._clock() > give_up_at:
+                    raise TooSlow(f"not complete after {self._limits.answer_seconds:.0f} s")
+            return (
+                response.status_code,
+                {name.lower(): value for name, value in response.headers.items()},
+                bytes(received),
+            )
+
+    def _opened(self) -> httpx.Client:
+        with self._lock:
+            if self._client is None:
+                # One line a request, with its whole URL, is neither wanted nor ours to write.
+                logging.getLogger("httpx").setLevel(logging.WARNING)
+                self._client = httpx.Client(
+                    follow_redirects=False,
+                    timeout=httpx.Timeout(self._limits.read_seconds, connect=self._limits.connect_seconds),
+                    # Shorter than servers keep an idle connection, so that a write never meets one just being closed.
+                    limits=httpx.Limits(keepalive_expiry=3.0),
+                    trust_env=not is_loopback(httpx.URL(self._base_url).host),
+                )
+            return self._client
+
+
+def decoded(content: bytes) -> tuple[Any, bool]:
+    """Return the JSON and True; None and False where it is none. Nothing at all is None, and right."""
+    if not content:
+        return None, True
+    try:
+        return orjson.loads(content), True
+    except orjson.JSONDecodeError:
+        return None, False
