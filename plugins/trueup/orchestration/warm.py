@@ -3,7 +3,7 @@
 import dbt.adapters.postgres
 import dbt.cli.main
 
-import trueup.gates.run
+import trueup.gates.validation
 import trueup.line.steps
 
 __all__ = ["dbt", "trueup"]

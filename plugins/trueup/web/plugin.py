@@ -9,7 +9,7 @@ from trueup.web.connections import ServerConnections
 
 
 class TrueupPlugin(AirflowPlugin):
-    """Puts *Data quality* into Airflow's menu."""
+    """Puts *Quality* into Airflow's menu."""
 
     name = "trueup"
     fastapi_apps: list[Any] = [  # noqa: RUF012 - Airflow's base class declares it so
@@ -17,7 +17,8 @@ class TrueupPlugin(AirflowPlugin):
     ]
     external_views: list[Any] = [  # noqa: RUF012
         {
-            "name": "Data quality",
+            # Airflow shows about eight letters below the symbol.
+            "name": "Quality",
             # Relative to Airflow's base address, whatever path it is served under.
             "href": "trueup/",
             "destination": "nav",
