@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from trueup.governance.tenants import load_tenant
+from trueup.sandbox.agenda import Kind
 from trueup.sandbox.articles import gtin13
 from trueup.sandbox.clock import HOUR, WorldClock
 from trueup.sandbox.entries import Entry, OrderShipped, StockMoved
@@ -18,7 +19,8 @@ from trueup.sandbox.places import CHANNELS, PLACES
 from trueup.sandbox.report import tell_truth
 from trueup.sandbox.settings import WorldSettings
 from trueup.sandbox.trade import Trade
-from trueup.sandbox.world import Kind, World
+from trueup.sandbox.webhooks import Courier
+from trueup.sandbox.world import World
 
 TENANTS = Path(__file__).resolve().parents[2] / "tenants"
 SMALL = WorldSettings(skus=80, intensity=6.0)
@@ -414,3 +416,17 @@ def test_an_entry_for_a_system_nobody_runs_is_dropped(live: Live, entry_of: Call
     world, _, _ = live
     world.post(entry_of(world))
     assert "nobody" not in world.books
+
+
+def test_a_webhook_held_back_is_let_go_when_nothing_comes_after_it() -> None:
+    """Reordered is not lost."""
+    now = [0.0]
+    faults = Faults()
+    faults.use_rules([FaultRule("square", FaultKind.REORDERED_WEBHOOK, count=1)])
+    courier = Courier(faults, clock=lambda: now[0])
+    courier.send("square", "http://127.0.0.1:9/hook", {}, b"first")
+    courier.let_go()
+    assert courier.waiting == 0
+    now[0] = 10.0
+    courier.let_go()
+    assert courier.waiting == 1

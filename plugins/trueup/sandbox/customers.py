@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from trueup.sandbox.agenda import Kind
 from trueup.sandbox.clock import HOUR, MINUTE
 from trueup.sandbox.entries import Order, OrderLine, TillReturned, TillSold
 from trueup.sandbox.fulfilment import Fulfilment
 from trueup.sandbox.intents import ShopVisit, TillVisit, Wanted, WholesaleCall
 from trueup.sandbox.places import CHANNELS
 from trueup.sandbox.truth import LostSale, Oversold
-from trueup.sandbox.world import Kind, World
+from trueup.sandbox.world import World
 
 _TILL_RETURN_CHANCE = 0.02
 _OFFLINE_TILL_CHANCE = 0.05

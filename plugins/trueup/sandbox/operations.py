@@ -1,11 +1,12 @@
 """What happens to stock besides selling it: lorries, breakages, losses, counts, transfers, staff at the keyboard."""
 
+from trueup.sandbox.agenda import Kind
 from trueup.sandbox.clock import HOUR
 from trueup.sandbox.entries import LevelCopied, MovementKind, StockCounted, StockMoved
-from trueup.sandbox.fulfilment import RECORDING_DELAYS
 from trueup.sandbox.intents import CountRound, Delivery, Intent, Mishap, Move, NightlyCopy, StaffEdit
+from trueup.sandbox.papers import RECORDING_DELAYS
 from trueup.sandbox.places import ERP, PLACES
-from trueup.sandbox.world import Kind, World
+from trueup.sandbox.world import World
 
 _TRANSFER_SECONDS = 3 * HOUR
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
+from trueup.sandbox.agenda import Kind
 from trueup.sandbox.clock import DAY
 from trueup.sandbox.customers import Customers
 from trueup.sandbox.demand import Demand
@@ -14,7 +15,7 @@ from trueup.sandbox.operations import Operations
 from trueup.sandbox.replay import Replay
 from trueup.sandbox.reversals import Reversals
 from trueup.sandbox.transactions import read_transactions
-from trueup.sandbox.world import Kind, World
+from trueup.sandbox.world import World
 
 CLOSING_HOUR = 21
 

@@ -72,6 +72,11 @@ class Courier:
                 self._queue.put(delivery)
             self._release()
 
+    @property
+    def waiting(self) -> int:
+        """Webhooks on their way, but for one that is held back."""
+        return self._queue.qsize()
+
     def let_go(self) -> None:
         """Release a webhook that has been held back long enough, as nothing came after it."""
         with self._lock:

@@ -5,17 +5,16 @@ The world is quiet by itself. What happens in it (customers, tills, deliveries, 
 Everything is under `lock`; nothing here does I/O.
 """
 
-import heapq
 import itertools
 import random
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum
 from typing import Any, TypedDict
 
+from trueup.sandbox.agenda import Agenda, Kind
 from trueup.sandbox.books import OpeningLevel, StockBook, effects
 from trueup.sandbox.catalogue import Catalogue
 from trueup.sandbox.clock import WorldClock
@@ -29,24 +28,6 @@ from trueup.sandbox.truth import Truth
 
 _DIARY_LENGTH = 200_000
 _FACTS_KEPT = 24
-
-
-class Kind(IntEnum):
-    """What a scheduled action is, so that demand or work can be held while the papers still arrive."""
-
-    DEMAND = 0
-    WORK = 1
-    RECORD = 2
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Due:
-    """One action to come, in order of time, then of scheduling."""
-
-    at: int
-    number: int
-    kind: Kind = field(compare=False)
-    action: Callable[[], object] = field(compare=False)
 
 
 class Header(TypedDict):
@@ -80,8 +61,7 @@ class World:
         self.clock = WorldClock(settings.begins_at)
         self._real_clock = real_clock
         self._books: dict[str, Book] = {}
-        self._due: list[Due] = []
-        self._parked: list[Due] = []
+        self._agenda = Agenda()
         self._begin: Callable[[], None] = _nothing
         self._numbers = itertools.count(1)
         self._not_before: dict[tuple[str, str], int] = {}
@@ -122,8 +102,7 @@ class World:
             if settings is not None:
                 self.settings = settings
             self.clock = WorldClock(self.settings.begins_at)
-            self._due.clear()
-            self._parked.clear()
+            self._agenda = Agenda()
             self._numbers = itertools.count(1)
             self._not_before.clear()
             self._diary.clear()
@@ -149,7 +128,7 @@ class World:
 
     def schedule(self, at_seconds: int, kind: Kind, action: Callable[[], object]) -> None:
         """Do something at a second of the world (in the second shown now, if that is past)."""
-        heapq.heappush(self._due, Due(max(at_seconds, self.clock.seconds), next(self._numbers), kind, action))
+        self._agenda.plan(max(at_seconds, self.clock.seconds), kind, action)
 
     def catch_up(self) -> None:
         """Do what is due and show the time that has come. Called before every request and by the ticker."""
@@ -165,30 +144,23 @@ class World:
     def drain(self, kinds: frozenset[Kind]) -> None:
         """Let time pass until nothing of these kinds is still to come; what else would come is parked."""
         with self.lock:
-            while self._due:
-                due = heapq.heappop(self._due)
-                if due.kind in kinds:
-                    self.clock.show(due.at)
-                    due.action()
-                else:
-                    self._parked.append(due)
+            for due in self._agenda.all_of(kinds):
+                self.clock.show(due.at)
+                due.action()
             self.clock.skip()
 
     def unpark(self) -> None:
         """Take up again what `drain` parked. What should have been long ago happens now."""
         with self.lock:
-            for due in self._parked:
-                heapq.heappush(self._due, due)
-            self._parked.clear()
+            self._agenda.unpark()
 
     def pending(self) -> Mapping[Kind, int]:
         """How many actions of each kind are still to come."""
         with self.lock:
-            return {kind: sum(due.kind is kind for due in self._due) for kind in Kind}
+            return self._agenda.pending()
 
     def _advance(self, until: int) -> None:
-        while self._due and self._due[0].at <= until:
-            due = heapq.heappop(self._due)
+        for due in self._agenda.until(until):
             self.clock.show(due.at)
             due.action()
         self.clock.show(until)
