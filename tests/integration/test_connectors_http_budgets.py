@@ -198,8 +198,7 @@ def test_a_window_never_holds_more_requests_than_allowed(server: ScriptedServer,
         list(pool.map(lambda number: senders[number % 2].request("GET", "/"), range(16)))
 
     arrivals = sorted(request.at for request in server.requests)
-    # Leave to send and arrival are a moment apart: a window a little shorter than the vendor's.
-    assert max(sum(1 for at in arrivals if first <= at < first + 0.4) for first in arrivals) <= 5
+    assert max(sum(1 for at in arrivals if first <= at < first + 0.49) for first in arrivals) <= 5
 
 
 @pytest.mark.parametrize("left", [0, 2])

@@ -11,6 +11,7 @@ import os
 import random
 import sqlite3
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -146,12 +147,13 @@ class WindowBudget:
         self._sleep = sleep
 
     @contextmanager
-    def turn(self, cost: float, operation: str) -> Iterator[Turn]:
+    def turn(self, cost: float, operation: str) -> Iterator[Turn]:  # noqa: ARG002 - all count alike
         give_up_at = time.monotonic() + self._patience
         weight = max(1, round(cost))
+        name = uuid.uuid4().hex
         while True:
             with self._bucket() as bucket:
-                item = RateItem(operation or "request", _now_ms(), weight=weight)
+                item = RateItem(name, _now_ms(), weight=weight)
                 bucket.leak(item.timestamp)
                 wait_ms = 0 if bucket.put(item) else _waiting(bucket, item)
             if wait_ms == 0:
@@ -163,7 +165,15 @@ class WindowBudget:
                     retry_after_seconds=wait_ms / 1000,
                 )
             self._sleep(wait_ms / 1000)
-        yield _WindowTurn(self._learn)
+        try:
+            yield _WindowTurn(self._learn)
+        finally:
+            with self._bucket() as bucket:
+                # It arrived somewhere between leave and answer: counted from the answer on, it is never too early.
+                bucket.conn.execute(
+                    f"update '{bucket.table}' set item_timestamp = ? where name = ?",  # noqa: S608 - our own digest
+                    (_now_ms(), name),
+                )
 
     def pause(self, seconds: float) -> None:
         """Count what is left of the window as spent: the vendor says it is, and its window ends in `seconds`."""
