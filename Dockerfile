@@ -30,4 +30,4 @@ COPY --chown=airflow expectations expectations
 COPY --chown=airflow dags dags
 COPY --chown=airflow tenants tenants
 RUN VIRTUAL_ENV=.venv uv pip install --quiet --no-deps --editable . \
-    && cp plugins/trueup/dev/airflow_local_settings.py /opt/airflow/config/airflow_local_settings.py
+    && cp plugins/trueup/orchestration/airflow_local_settings.py /opt/airflow/config/airflow_local_settings.py

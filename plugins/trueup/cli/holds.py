@@ -1,11 +1,14 @@
 """Runs that would change too much, and a person's word on them."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trueup.cli.output import console, print_json, print_rows
 from trueup.cli.session import JsonOption, TenantOption, actor, open_tenant, reporting_errors
+
+if TYPE_CHECKING:
+    from trueup.corrections.holds import Decision
 
 app = typer.Typer(no_args_is_help=True)
 HoldId = Annotated[int, typer.Argument(help="The hold's id, from `trueup holds list`.")]
@@ -33,7 +36,17 @@ def reject(hold_id: HoldId, tenant: TenantOption = "demo", as_json: JsonOption =
     _decide(hold_id, "rejected", tenant, as_json=as_json)
 
 
-def _decide(hold_id: int, decision: str, tenant: str, *, as_json: bool) -> None:
+@app.command()
+def reconsider(hold_id: HoldId, tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
+    """Take a rejection back: the differences may be proposed again at once, not after a day."""
+    from trueup.corrections.holds import reconsider_hold
+
+    with reporting_errors(as_json):
+        reconsider_hold(open_tenant(tenant).warehouse, hold_id, actor())
+        print_json({"hold_id": hold_id}) if as_json else console.print(f"Hold {hold_id} may be decided anew.")
+
+
+def _decide(hold_id: int, decision: "Decision", tenant: str, *, as_json: bool) -> None:
     from trueup.corrections.holds import decide_hold
 
     with reporting_errors(as_json):

@@ -59,6 +59,26 @@ def gate(
     with reporting_errors(as_json):
         report = steps.gate(open_tenant(tenant), run_id=new_run_id(), is_full=full)
         print_json(report) if as_json else print_facts("Gates", report)
+    if report.open_stops:
+        raise typer.Exit(2)
+
+
+@app.command("accept-total")
+def accept_total(
+    rule_id: Annotated[str, typer.Argument(help="The rule that refused the total, as the quality report names it.")],
+    reason: Annotated[str, typer.Option(help="Why the total is true; kept in the audit.")],
+    tenant: TenantOption = "demo",
+    as_json: JsonOption = False,
+) -> None:
+    """Take a total that a gate refused for true, and let go of the stop it caused."""
+    from trueup.gates.standing import accept_total as accept
+
+    with reporting_errors(as_json):
+        total = accept(open_tenant(tenant).warehouse, rule_id, actor=actor(), reason=reason)
+        if as_json:
+            print_json({"rule_id": rule_id, "total": total})
+        else:
+            typer.echo(f"{rule_id}: {total:g} is what the next total is held against.")
 
 
 @app.command()

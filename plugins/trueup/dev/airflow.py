@@ -132,7 +132,7 @@ def _install_local_settings(home: Path) -> None:
     folder = home / "config"
     folder.mkdir(parents=True, exist_ok=True)
     (home / "plugins").mkdir(exist_ok=True)
-    source = resources.files("trueup.dev").joinpath("airflow_local_settings.py").read_text(encoding="utf-8")
+    source = resources.files("trueup.orchestration").joinpath("airflow_local_settings.py").read_text(encoding="utf-8")
     (folder / "airflow_local_settings.py").write_text(source, encoding="utf-8")
 
 

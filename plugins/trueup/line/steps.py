@@ -11,7 +11,8 @@ from trueup.corrections.propose import propose as propose_corrections
 from trueup.domain.records import ReadMode
 from trueup.gates.docs import build_data_docs
 from trueup.gates.run import GateReport, run_gates
-from trueup.landing.land import LandingReport, land_system
+from trueup.landing.land import land_system
+from trueup.landing.report import LandingReport
 from trueup.line.retailer import Retailer
 from trueup.transform.build import BuildReport
 from trueup.transform.build import build as build_tables

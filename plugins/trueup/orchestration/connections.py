@@ -1,8 +1,7 @@
 """Airflow's connections, in our words."""
 
-from airflow.exceptions import AirflowNotFoundException
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowRuntimeError
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent

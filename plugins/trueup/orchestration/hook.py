@@ -15,8 +15,8 @@ class SystemHook(BaseHook):
     conn_name_attr = "conn_id"
     conn_type = ""
 
-    def __init__(self, conn_id: str, **more: object) -> None:
-        super().__init__(**more)
+    def __init__(self, conn_id: str, logger_name: str | None = None) -> None:
+        super().__init__(logger_name=logger_name)
         self._conn_id = conn_id
 
     def get_conn(self) -> Connector:

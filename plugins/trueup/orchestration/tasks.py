@@ -126,9 +126,10 @@ def list_holds(tenant: str) -> list[dict[str, Any]]:
 @in_airflow_terms
 def decide_hold(tenant: str, hold: dict[str, Any], answer: dict[str, Any]) -> None:
     """Release or drop one held run, in the name of who answered; nobody in time means Reject."""
+    from trueup.corrections.holds import Decision
     from trueup.corrections.holds import decide_hold as decide
 
-    decision = "approved" if answer["chosen_options"] == [APPROVE] else "rejected"
+    decision: Decision = "approved" if answer["chosen_options"] == [APPROVE] else "rejected"
     responder = answer.get("responded_by_user")
     actor = responder["name"] if responder else f"{ACTOR}: nobody answered in time"
     decide(_open(tenant).warehouse, hold["hold_id"], decision, actor)

@@ -16,14 +16,13 @@ final as (
         case records.payload ->> 'type'
             when 'ItemShip' then 'ship'
             when 'ItemRcpt' then 'receipt'
-            when 'InvCount' then 'count'
             when 'InvTrnfr' then 'transfer'
             when 'CustCred' then 'return'
             else 'adjust'
         end as kind,
 
         ---------- numerics
-        -- A count's line says how far the books were off, not what was counted. Part of a unit is rounded down.
+        -- A count's line says how far the books were off, not what was counted: it adjusts. Part of a unit is rounded down.
         floor((records.payload ->> 'quantity')::numeric)::integer as delta_quantity,
         null::integer as counted_quantity,
         (records.payload ->> 'uniquekey')::bigint as sequence

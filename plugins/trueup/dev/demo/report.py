@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trueup.audit.freshness import freshness
-from trueup.dev.demo.verification import Verification
 from trueup.line.retailer import Retailer
 from trueup.warehouse.connection import Role, connect
 
@@ -99,11 +98,3 @@ def count_facts(retailer: Retailer) -> dict[str, Any]:
     facts["freshness_p95_seconds"] = fresh.p95_seconds
     return facts
 
-
-def start_facts(verification: Verification) -> dict[str, int]:
-    """How wrong the channels were before anything was done."""
-    return {
-        "listing_count": verification.listing_count,
-        "wrong_at_start": len(verification.wrong),
-        "overstated_at_start": verification.overstated_count,
-    }

@@ -16,10 +16,10 @@ from trueup.audit.explain import explain_lag
 from trueup.dev.airflow import LocalAirflow, run_airflow
 from trueup.dev.demo.engines import AirflowEngine, DirectEngine, Engine, Progress
 from trueup.dev.demo.options import DemoOptions, EngineName
-from trueup.dev.demo.report import DemoReport, Oversale, count_facts, start_facts
+from trueup.dev.demo.report import DemoReport, Oversale, count_facts
 from trueup.dev.demo.verification import Verification, verify
 from trueup.dev.processes import proportional_memory
-from trueup.dev.rig import Rig, run_rig
+from trueup.dev.rig import Rig, SandboxOptions, run_rig
 from trueup.line.reports import plain
 from trueup.sandbox.naive import BaselineReport, run_baseline
 from trueup.sandbox.settings import WorldSettings
@@ -63,7 +63,7 @@ def run_demo(
     started = time.monotonic()
     shutil.rmtree(state, ignore_errors=True)
     state.mkdir(parents=True)
-    sandbox_options = {
+    sandbox_options: SandboxOptions = {
         "seed": options.seed,
         "skus": options.skus,
         "faults": options.faults,
@@ -103,7 +103,9 @@ def run_demo(
             world_seconds=lived,
             location_count=len(configuration.locations),
             channel_count=len(configuration.channels),
-            **start_facts(first),
+            listing_count=first.listing_count,
+            wrong_at_start=len(first.wrong),
+            overstated_at_start=first.overstated_count,
             wrong_at_end=len(last.wrong),
             oversold_units=int(truth["oversold_units"]),
             lost_units=int(truth["lost_units"]),

@@ -1,0 +1,171 @@
+"""kill -9 at statement after statement and call after call of every step; then one clean run puts all right.
+
+Each step runs in a forked child that kills itself at its n-th SQL statement, dbt statement or HTTP call, before it is
+sent or after it was answered. Nobody cleans up. Afterwards the world's books and the warehouse's are compared.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dbt.adapters.sql.connections as dbt_connections
+import httpx
+import psycopg
+import pytest
+
+from trueup.dev.demo.engines import DirectEngine
+from trueup.dev.demo.verification import verify
+from trueup.dev.rig import Rig, run_rig
+from trueup.domain.records import ReadMode
+from trueup.line import steps
+from trueup.line.retailer import Retailer
+from trueup.warehouse.connection import Role, connect
+
+PROJECT = Path(__file__).resolve().parents[2]
+LAND_POINTS, PUBLISH_POINTS, CORRECT_POINTS = 24, 16, 24
+pytestmark = pytest.mark.timeout(900)
+
+
+class Killer:
+    """Counts what leaves this process and kills it at the `fatal`-th; 0 only counts."""
+
+    def __init__(self, fatal: int, *, is_after: bool) -> None:
+        self._fatal = fatal
+        self._is_after = is_after
+        self.count = 0
+
+    def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+            self.count += 1
+            is_now = self.count == self._fatal
+            if is_now and not self._is_after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = call(*arguments, **options)
+            if is_now:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return counted
+
+    def install(self) -> None:
+        """For the rest of this (forked) process."""
+        for owner, name in (
+            (psycopg.Cursor, "execute"),
+            (psycopg.Cursor, "executemany"),
+            (psycopg.Copy, "__exit__"),
+            (psycopg.Connection, "commit"),
+            (httpx.HTTPTransport, "handle_request"),
+            (dbt_connections.SQLConnectionManager, "add_query"),
+            (dbt_connections.SQLConnectionManager, "commit"),
+        ):
+            setattr(owner, name, self.around(getattr(owner, name)))
+
+
+def in_a_fork(work: Callable[[], object], fatal: int, *, is_after: bool = False) -> tuple[int, int]:
+    """Run `work` in a child; return how it ended (0 or minus the signal) and how much it sent."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        killer = Killer(fatal, is_after=is_after)
+        code = 0
+        try:
+            killer.install()
+            work()
+        except Exception as error:  # noqa: BLE001 - the parent asserts on the code
+            os.write(2, f"{type(error).__name__}: {error}\n".encode())
+            code = 1
+        os.write(writer, str(killer.count).encode())
+        os._exit(code)
+    os.close(writer)
+    _, status = os.waitpid(child, 0)
+    sent = os.read(reader, 32)
+    os.close(reader)
+    return os.waitstatus_to_exitcode(status), int(sent or b"0")
+
+
+@pytest.fixture(scope="module")
+def rig(reachable_folder: Path) -> Iterator[Rig]:
+    state = reachable_folder / "crash"
+    state.mkdir()
+    with run_rig(PROJECT, state, {"seed": 11, "skus": 40}) as running:
+        yield running
+
+
+def _land(retailer: Retailer) -> None:
+    for system_id in retailer.configuration.systems:
+        steps.land(retailer, system_id, run_id="crash", mode=ReadMode.POLL)
+
+
+def _publish(retailer: Retailer) -> None:
+    steps.build(retailer, run_id="crash", actor="test")
+    steps.gate(retailer, run_id="crash")
+    steps.propose(retailer, run_id="crash", actor="test")
+
+
+def _correct(retailer: Retailer) -> None:
+    steps.correct(retailer, run_id="crash", actor="test")
+
+
+def _rows(rig: Rig, query: str) -> list[tuple[Any, ...]]:
+    with connect(rig.retailer.warehouse, Role.OPERATOR) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(rig: Rig) -> None:
+    """The whole line, some sixty deaths, and then a clean cycle or two."""
+    retailer, world = rig.retailer, rig.sandbox.world
+    DirectEngine(rig, 600).cycle(is_sweep=True)
+    deaths = 0
+    for work, points in ((_land, LAND_POINTS), (_publish, PUBLISH_POINTS), (_correct, CORRECT_POINTS)):
+        for point in range(points):
+            world.tell("/step", {"seconds": 900})
+            if work is not _land:
+                _land(retailer)
+            if work is _correct:
+                _publish(retailer)
+            # A step sends a few dozen things; where it does depends on what there is to do, so the points are spread
+            # over the first ones densely and the rest sparsely, before and after the sending in turn.
+            fatal = 1 + point + point * point // 6
+            code, _ = in_a_fork(lambda work=work: work(retailer), fatal, is_after=point % 2 == 1)  # type: ignore[misc]
+            assert code in (0, -signal.SIGKILL), f"{work.__name__} at {fatal} ended with {code}"
+            deaths += code == -signal.SIGKILL
+    assert deaths >= 60, f"only {deaths} of the points were reached"
+
+    world.tell("/quiet", {"ship": True, "count": True})
+    assert DirectEngine(rig, 600).settle(
+        lambda: not verify(world.ask("/truth"), retailer.configuration).wrong, lambda *_: None
+    )
+    for system_id, declaration in retailer.configuration.systems.items():
+        for stream in {"stock_movements"} & set(declaration.streams):
+            doubled = _rows(rig, f'select source_key from raw."{system_id}__{stream}" group by 1 having count(*) > 1')
+            assert doubled == [], f"{system_id}.{stream}"
+    assert _rows(rig, "select key, attempt from outbox.receipts group by 1, 2 having count(*) > 1") == []
+    unsettled = _rows(
+        rig, "select status, count(*) from outbox.corrections where status in ('claimed', 'sent') group by 1"
+    )
+    assert unsettled == []
+    before = _canonical(rig)
+    steps.build(retailer, run_id="rebuild", actor="test", is_full_refresh=True)
+    assert _canonical(rig) == before
+
+
+def _canonical(rig: Rig) -> dict[str, list[tuple[Any, ...]]]:
+    """What the tables say, without when they were written."""
+    return {
+        "stock_levels": _rows(
+            rig, "select sku, location_id, on_hand_quantity, damaged_quantity from canonical.stock_levels order by 1, 2"
+        ),
+        "stock_movements": _rows(
+            rig, "select movement_id, sku, location_id, kind, delta_quantity from canonical.stock_movements order by 1"
+        ),
+        "reservations": _rows(
+            rig, "select reservation_id, sku, location_id, quantity, status from canonical.reservations order by 1"
+        ),
+        "ats_positions": _rows(
+            rig,
+            "select sku, channel, pool_quantity, ats_quantity, target_quantity from marts.ats_positions order by 1, 2",
+        ),
+    }
