@@ -1,13 +1,14 @@
 """What a gate run does with what it finds: quarantine, stops, releases, and when it judges at all."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from gates_tables import add_build, create_tables, demo_configuration, fill_tables
 
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.errors import Permanent
+from trueup.domain.errors import Permanent, Transient
 from trueup.gates import ledger
 from trueup.gates.run import GateReport, run_gates
 from trueup.gates.standing import accept_total, standing
@@ -124,7 +125,7 @@ def test_a_row_is_held_back_alone_and_let_go_when_it_passes(built: ConnectionDet
     _gate(built, levels)
     _build(built, 2, SPOIL % 2)
     report = _gate(built, levels, "spoilt")
-    assert (report.quarantined_count, report.stopped) == (1, ())
+    assert (report.quarantined_count, report.stopped, report.open_quarantine_count) == (1, (), 1)
     assert _held(built) == [("HV-00001|WH-EAST", "HV-00001", None, "stock_levels.damaged_not_negative")]
     verdict = _rows(
         built, "select is_passed, evaluated_count, unexpected_count, unexpected_sample from gates.results"
@@ -228,7 +229,8 @@ def test_a_collapsed_total_stops_until_a_person_accepts_it(built: ConnectionDeta
         "ats_positions.total_not_collapsed",
     }
     _build(built, 4)
-    assert _gate(built, folder).stopped == ()  # still stopped, by the same two stops: it did not become the measure
+    still = _gate(built, folder)  # by the same two stops: what was refused did not become the measure
+    assert (still.stopped, still.open_stops) == ((), ("all channels",))
     assert len(standing(built).stops) == 2
     assert accept_total(built, "ats_positions.not_collapsed", actor="ann", reason="range closed") == 100
     assert accept_total(built, "ats_positions.total_not_collapsed", actor="ann", reason="range closed") == 900
@@ -346,3 +348,56 @@ def test_the_transformer_is_who_judges(built: ConnectionDetails, levels: Path) -
     assert "permission denied" in str(report.failed[0].error)
     with connect(built, Role.OPERATOR) as connection:
         assert connection.execute("select count(*) from gates.results").fetchone() == (1,)
+
+
+def test_a_million_rows_would_be_judged_without_reading_one(
+    built: ConnectionDetails, levels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Great Expectations runs a query whole to learn its columns; that must never be the query itself."""
+    from trueup.gates.validation import Validator
+
+    sent: list[str] = []
+    ask = Validator._ask_names_only
+
+    def listen(validator: Validator, connection: object, cursor: object, statement: str, *more: object) -> object:
+        changed = ask(validator, connection, cursor, statement, *more)
+        sent.append(changed[0])
+        return changed
+
+    monkeypatch.setattr(Validator, "_ask_names_only", listen)
+    _gate(built, levels)
+    whole = [statement for statement in sent if statement.startswith("select subject.*")]
+    assert whole
+    assert all(statement.endswith("limit 0") for statement in whole)
+
+
+def _failing_with(cause: Exception | None) -> Callable[..., None]:
+    from great_expectations.exceptions import GreatExpectationsError
+
+    def fail(*_: object) -> None:
+        raise GreatExpectationsError("it broke") from cause
+
+    return fail
+
+
+def test_a_lost_warehouse_is_tried_again(
+    built: ConnectionDetails, levels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop for want of a connection would have to be explained to people."""
+    from sqlalchemy.exc import OperationalError
+
+    from trueup.gates.validation import Validator
+
+    monkeypatch.setattr(Validator, "_judge", _failing_with(OperationalError("select", {}, OSError())))
+    with pytest.raises(Transient, match="the warehouse was lost"):
+        _gate(built, levels)
+
+
+def test_a_suite_that_breaks_great_expectations_is_its_own_failure(
+    built: ConnectionDetails, levels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trying again cannot help there, and the other suites are to be judged."""
+    from trueup.gates.validation import Validator
+
+    monkeypatch.setattr(Validator, "_judge", _failing_with(None))
+    assert [failure.rule_id for failure in _gate(built, levels).failed] == ["stock_levels.suite_runs"]

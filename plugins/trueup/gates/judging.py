@@ -58,7 +58,10 @@ def judge_all(
             except Permanent as error:
                 broken.append(BrokenSuite(path.parent.name, path.stem, str(error)))
                 continue
-            judged.append(_judge(connection, validator, suite, parameters, since_build))
+            try:
+                judged.append(_judge(connection, validator, suite, parameters, since_build))
+            except Permanent as error:
+                judged.append(JudgedSuite(suite, (), str(error)))
     return judged, broken
 
 

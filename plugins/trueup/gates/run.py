@@ -17,7 +17,7 @@ import psycopg
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.gates.judging import BrokenSuite, JudgedSuite, judge_all
-from trueup.gates.ledger import Ledger
+from trueup.gates.ledger import ALL_CHANNELS, Ledger
 from trueup.gates.suites import Severity, default_folder, suite_files, suites_hash
 from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, Warehouse, connect
@@ -40,7 +40,10 @@ class FailedRule:
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """What one run found. `is_skipped`: the newest build was gated before, by the same rules."""
+    """What one run found. `is_skipped`: the newest build was gated before, by the same rules.
+
+    `stopped` and `resumed`: what this run changed. `open_stops` and `open_quarantine_count`: how things stand after it.
+    """
 
     run_id: str
     build_id: int | None
@@ -53,6 +56,8 @@ class GateReport:
     released_count: int
     stopped: tuple[str, ...]
     resumed: tuple[str, ...]
+    open_stops: tuple[str, ...]
+    open_quarantine_count: int
     seconds: float
 
 
@@ -82,7 +87,7 @@ def run_gates(
             build_id = _newest_build(connection)
             since_build, is_known = _last_gated(connection, fingerprint)
             if build_id is None or (is_known and since_build == build_id and not is_full):
-                return _nothing(run_id, build_id, time.monotonic() - started)
+                return _nothing(connection, run_id, build_id, started)
             since_build = since_build if is_known and not is_full else None
             judged, broken = judge_all(details, connection, folder, parameters, since_build)
             with connection.transaction():
@@ -97,6 +102,7 @@ def run_gates(
                         *(ledger.quarantined_count, ledger.released_count),
                     ),
                 )
+            open_stops, held_count = _standing(connection)
     except psycopg.OperationalError as error:
         raise Transient(
             f"gates: the warehouse '{details.conn_id}' was lost: {str(error).strip()}; run again"
@@ -113,6 +119,8 @@ def run_gates(
         released_count=ledger.released_count,
         stopped=tuple(sorted(set(ledger.stopped))),
         resumed=tuple(sorted(set(ledger.resumed))),
+        open_stops=open_stops,
+        open_quarantine_count=held_count,
         seconds=round(time.monotonic() - started, 3),
     )
     log.info(
@@ -133,8 +141,16 @@ def _parameters(configuration: TenantConfiguration) -> dict[str, Any]:
     }
 
 
-def _nothing(run_id: str, build_id: int | None, seconds: float) -> GateReport:
-    return GateReport(run_id, build_id, False, True, 0, 0, (), 0, 0, (), (), round(seconds, 3))
+def _nothing(connection: Warehouse, run_id: str, build_id: int | None, started: float) -> GateReport:
+    seconds = round(time.monotonic() - started, 3)
+    return GateReport(run_id, build_id, False, True, 0, 0, (), 0, 0, (), (), *_standing(connection), seconds)
+
+
+def _standing(connection: Warehouse) -> tuple[tuple[str, ...], int]:
+    """The open stops, by channel, and the number of rows in quarantine."""
+    stops = connection.execute("select distinct channel from gates.stops where released_at is null").fetchall()
+    held = connection.execute("select count(*) from gates.quarantine where released_at is null").fetchone()
+    return tuple(sorted(channel or ALL_CHANNELS for (channel,) in stops)), 0 if held is None else int(held[0])
 
 
 def _newest_build(connection: Warehouse) -> int | None:

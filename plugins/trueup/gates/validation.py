@@ -16,14 +16,17 @@ from great_expectations.data_context.types.base import (
     InMemoryStoreBackendDefaults,
     ProgressBarsConfig,
 )
+from great_expectations.exceptions import GreatExpectationsError
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.registry import get_expectation_impl, get_metric_kwargs
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from sqlalchemy import column, event, select
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent, Transient
 from trueup.gates.suites import Expectation, Scope, Suite
 from trueup.gates.verdict import Verdict
 from trueup.warehouse.connection import Role, connect
@@ -65,9 +68,21 @@ class Validator:
     def judge(
         self, suite: Suite, expectations: Sequence[Expectation], rows: str, parameters: Mapping[str, Any]
     ) -> list[Verdict]:
-        """Validate `expectations` over the rows that the select `rows` yields."""
-        if not expectations:
-            return []
+        """Validate `expectations` over the rows that the select `rows` yields.
+
+        Raises `Transient` where the warehouse is lost, `Permanent` where the suite cannot be judged at all.
+        """
+        try:
+            return self._judge(suite, expectations, rows, parameters)
+        except (SQLAlchemyError, GreatExpectationsError, ConnectionError) as error:
+            message = f"{suite.file}: {str(error).strip().splitlines()[0][:300]}"
+            if _is_loss(error):
+                raise Transient(f"{message}; the warehouse was lost, run again") from error
+            raise Permanent(f"{message}; correct the suite or the model") from error
+
+    def _judge(
+        self, suite: Suite, expectations: Sequence[Expectation], rows: str, parameters: Mapping[str, Any]
+    ) -> list[Verdict]:
         self._asset_count += 1
         self._whole.add(rows)
         asset = self._source.add_query_asset(name=f"{suite.name}_{self._asset_count}", query=_COLON.sub(r"\:", rows))
@@ -149,6 +164,16 @@ def _build(expectation: Expectation) -> Any:  # noqa: ANN401 - Great Expectation
         notes=expectation.notes,
         meta={"rule_id": expectation.rule_id, "owner": expectation.owner},
     )
+
+
+def _is_loss(error: BaseException) -> bool:
+    """Whether the connection is what failed, however deep Great Expectations wrapped it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OperationalError | InterfaceError):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def _error_of(information: Mapping[str, Any] | None) -> str | None:
