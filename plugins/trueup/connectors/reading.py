@@ -12,6 +12,7 @@ from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, Record
 
 _SILENCE_SECONDS = 1.0
+_QUIET_SECONDS = 0.05
 
 Damaged = tuple[str, str]
 """A piece that could not be read as a record at all, and the reason."""
@@ -49,8 +50,16 @@ class ReadClock:
     """
 
     def __init__(self, client: HttpClient, cheap_call: Callable[[], Answer]) -> None:
+        self._client = client
+        self._cheap_call = cheap_call
         self._reckoned = started_at(client, cheap_call)
         self._start: datetime | None = None
+
+    def listen(self) -> None:
+        """Hear the clock anew where the source has been silent; what is asked next is then dated as late as can be."""
+        silence = self._client.seconds_since_told()
+        if silence is None or silence > _QUIET_SECONDS:
+            self._cheap_call()
 
     def at(self, answer: Answer) -> datetime:
         """Return the clock at which everything in the answer was true, never later than the truth."""

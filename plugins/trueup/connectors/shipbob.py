@@ -2,11 +2,13 @@
 
 Nothing is written: stock is ShipBob's own word here. Recipients are cut from orders before they go any further.
 
-Stock levels tell no time at all, so every poll reads them whole (250 items a call). Orders and history are polled by
-time with an overlap: they are stamped before they can be seen.
+Stock levels tell no time at all, so every poll reads them whole (250 items a call), and what moved in the second of
+its reading is read again (standing.py). Orders and history are polled by time with an overlap: they are stamped before
+they can be seen.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from trueup.connectors.reading import (
     text_or_none,
     without,
 )
+from trueup.connectors.standing import Read, read_standing
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -41,6 +44,7 @@ _BASE = f"/{VERSION}"
 _OVERLAP = timedelta(minutes=15)
 _PAGE = 250
 _CALLS_A_MINUTE = 150
+_IDS_A_QUESTION = 200
 # ShipBob answers for at most 90 days of history at once, and for no more where none are named.
 _HISTORY = timedelta(days=90)
 _PEOPLE = frozenset({"recipient", "addresses", "gift_message", "customer_ticket_number"})
@@ -64,8 +68,9 @@ def connect(details: ConnectionDetails, folder: Path) -> "ShipBobConnector":
 class ShipBobConnector:
     """Reads one merchant's streams."""
 
-    def __init__(self, client: HttpClient) -> None:
+    def __init__(self, client: HttpClient, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client = client
+        self._sleep = sleep
 
     def close(self) -> None:
         """Close the connections to ShipBob."""
@@ -86,7 +91,7 @@ class ShipBobConnector:
                     asked["LastUpdatedTimestamp"] = rfc3339(since)
                 return self._read_linked(f"{_BASE}/product", asked, _product)
             case "stock_levels":
-                return self._read_linked(f"{_BASE}/inventory-level/locations", {"PageSize": _PAGE}, _level)
+                return self._read_levels()
             case "stock_movements":
                 return self._read_history(since)
             case "orders":
@@ -112,8 +117,18 @@ class ShipBobConnector:
         yield page(items, _location, clock.at(answer), is_last=True, cursor=position(clock.start))
 
     def _read_linked(self, path: str, asked: Mapping[str, str | int], describe: _Describe) -> Iterator[Page]:
-        """Follow `next` from page to page; it says everything the first request said."""
         clock = self._clock()
+        for answer, is_last in self._linked(path, asked):
+            yield page(
+                items_of(answer, "items", _SYSTEM),
+                describe,
+                clock.at(answer),
+                is_last=is_last,
+                cursor=position(clock.start),
+            )
+
+    def _linked(self, path: str, asked: Mapping[str, str | int]) -> Iterator[tuple[Answer, bool]]:
+        """Follow `next` from page to page; it says everything the first request said."""
         link: str | None = path
         seen: set[str] = set()
         while link is not None:
@@ -127,46 +142,67 @@ class ShipBobConnector:
             if answer.status == 400:
                 raise Transient(f"{_SYSTEM}, {path}: refused the link to its own next page; read again from the start")
             link = _next_link(answer)
-            yield page(
-                items_of(answer, "items", _SYSTEM),
-                describe,
-                clock.at(answer),
-                is_last=link is None,
-                cursor=position(clock.start),
-            )
+            yield answer, link is None
+
+    def _read_levels(self) -> Iterator[Page]:
+        clock = self._clock()
+
+        def ask(items: Collection[int] | None) -> Iterator[Read]:
+            told = sorted(items or ())
+            groups = [told[at : at + _IDS_A_QUESTION] for at in range(0, len(told), _IDS_A_QUESTION)]
+            questions: list[dict[str, str | int]] = [{"PageSize": _PAGE}]
+            if items is not None:
+                questions = [{"PageSize": _PAGE, "InventoryIds": ",".join(map(str, group))} for group in groups]
+            for asked in questions:
+                clock.listen()
+                for answer, _ in self._linked(f"{_BASE}/inventory-level/locations", asked):
+                    yield clock.at(answer), items_of(answer, "items", _SYSTEM)
+
+        for moment, rows in read_standing(ask, _inventory_id, self._moved_after, self._sleep):
+            yield page(rows, _level, moment, is_last=False)
+        yield page([], _level, clock.start, is_last=True, cursor=position(clock.start))
+
+    def _moved_after(self, moment: datetime) -> Mapping[int, datetime]:
+        newest: dict[int, datetime] = {}
+        for centre in self._open_centres():
+            for _, events, _ in self._history(centre, moment):
+                for event in events:
+                    moved_at = moment_or_none(event.get("event_datetime")) if isinstance(event, Mapping) else None
+                    item = _inventory_id(event)
+                    if item is not None and moved_at is not None:
+                        newest[item] = max(moved_at, newest.get(item, moved_at))
+        return newest
+
+    def _open_centres(self) -> list[int]:
+        centres = self._centres(self._ask_locations())
+        return [int(centre["id"]) for centre in centres if centre.get("access_granted") is not False]
 
     def _read_history(self, since: datetime | None) -> Iterator[Page]:
         clock = self._clock()
-        centres = [
-            centre["id"] for centre in self._centres(self._ask_locations()) if centre.get("access_granted") is not False
-        ]
+        centres = self._open_centres()
         earliest = clock.start - _HISTORY
         begin = earliest if since is None else max(since, earliest)
-        if not centres:
-            yield page([], _movement, clock.start, is_last=True, cursor=position(clock.start))
-        for number, centre in enumerate(centres, start=1):
-            is_last_centre = number == len(centres)
-            after: int | None = None
-            while True:
-                asked = {"facility_id": centre, "start_date": rfc3339(begin)}
-                if after is not None:
-                    asked["cursor"] = after
-                answer = self._client.request("POST", f"{_BASE}/inventory/history:query", json=asked)
-                events = items_of(answer, "data", _SYSTEM)
-                newest = _newest_event(events)
-                has_more = _next_link(answer) is not None and bool(events)
-                if has_more and (newest is None or (after is not None and newest <= after)):
-                    raise Transient(f"{_SYSTEM}, history of centre {centre}: a page leads nowhere; read it again")
-                yield page(
-                    events,
-                    _movement,
-                    clock.at(answer),
-                    is_last=is_last_centre and not has_more,
-                    cursor=position(clock.start),
-                )
-                if not has_more:
-                    break
-                after = newest
+        for centre in centres:
+            for answer, events, _ in self._history(centre, begin):
+                yield page(events, _movement, clock.at(answer), is_last=False)
+        yield page([], _movement, clock.start, is_last=True, cursor=position(clock.start))
+
+    def _history(self, centre: int, begin: datetime) -> Iterator[tuple[Answer, Sequence[Any], bool]]:
+        after: int | None = None
+        while True:
+            asked: dict[str, Any] = {"facility_id": centre, "start_date": rfc3339(begin)}
+            if after is not None:
+                asked["cursor"] = after
+            answer = self._client.request("POST", f"{_BASE}/inventory/history:query", json=asked)
+            events = items_of(answer, "data", _SYSTEM)
+            newest = _newest_event(events)
+            has_more = _next_link(answer) is not None and bool(events)
+            if has_more and (newest is None or (after is not None and newest <= after)):
+                raise Transient(f"{_SYSTEM}, history of centre {centre}: a page leads nowhere; read it again")
+            yield answer, events, not has_more
+            if not has_more:
+                return
+            after = newest
 
     def _read_orders(self, since: datetime | None) -> Iterator[Page]:
         clock = self._clock()
@@ -223,6 +259,11 @@ def _newest_event(events: Any) -> int | None:  # noqa: ANN401 - whatever the pag
 def _is_last_page(answer: Answer, number: int) -> bool:
     told = answer.headers.get("total-pages", "")
     return told.isdigit() and number >= int(told)
+
+
+def _inventory_id(item: object) -> int | None:
+    told = item.get("inventory_id") if isinstance(item, Mapping) else None
+    return told if isinstance(told, int) else None
 
 
 def _location(item: Mapping[str, Any]) -> Record:

@@ -3,13 +3,15 @@
 Nothing is written: stock is Tryton's own word here. No timestamp of Tryton's can be trusted alone: `write_date` is
 null until a record is first changed, and neither a product's nor a sale's moves when its stock or its shipment does.
 So a poll asks for more than what says it changed (the levels of every product that a move touched, every open sale),
-and the sweep reads everything.
+and the sweep reads everything. Levels tell no time: what moved in the second of its reading is read again, see
+standing.py.
 
 Quantities are those of the warehouse, whole; what has been received but not yet put away is told apart as
 `input_quantity`. Productions, drop shipments and supply requests are left out: they hold nothing that is sold from.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from trueup.connectors import tryton_rest as rest
 from trueup.connectors.answers import Answer
 from trueup.connectors.http import HttpClient
 from trueup.connectors.reading import ReadClock, key_of, page, polled_since, position
+from trueup.connectors.standing import Read, read_standing
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -67,9 +70,12 @@ def connect(details: ConnectionDetails, folder: Path) -> "TrytonConnector":  # n
 class TrytonConnector:
     """Reads one company of one database. `company` None: the only one there is."""
 
-    def __init__(self, models: rest.Models, company: int | None = None) -> None:
+    def __init__(
+        self, models: rest.Models, company: int | None = None, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self._models = models
         self._company = company
+        self._sleep = sleep
 
     def close(self) -> None:
         """Close the connections to Tryton."""
@@ -140,22 +146,28 @@ class TrytonConnector:
         warehouses = self._models.all(
             "stock.location", ("input_location",), [["type", "=", "warehouse"], ["active", "=", True]], {}
         )
-        domains = [_GOODS] if since is None else self._touched_products(since)
-        # Each question stands for one warehouse and one group of products, and none of them is the whole.
-        questions = [(warehouse, domain) for warehouse in warehouses for domain in domains]
-        for warehouse, domain in questions:
-            yield from self._read_warehouse(warehouse, domain, clock)
+
+        def ask(products: Collection[int] | None) -> Iterator[Read]:
+            told = self._moved_after(since).keys() if products is None and since is not None else products
+            for domain in [_GOODS] if told is None else _of_products(told):
+                for warehouse in warehouses:
+                    clock.listen()
+                    yield from self._read_warehouse(warehouse, domain, clock)
+
+        for moment, rows in read_standing(ask, lambda row: row["id"], self._moved_after, self._sleep):
+            yield page(rows, _level, moment, is_last=False)
         yield page([], _level, clock.start, is_last=True, cursor=position(clock.start))
 
-    def _read_warehouse(self, warehouse: Mapping[str, Any], domain: rest.Domain, clock: ReadClock) -> Iterator[Page]:
+    def _read_warehouse(self, warehouse: Mapping[str, Any], domain: rest.Domain, clock: ReadClock) -> Iterator[Read]:
         model, fields = "product.product", ("code", "quantity")
         context = self._context(locations=[warehouse["id"]])
         for answer, rows, _ in self._models.pages(model, fields, domain, context, _PAGE):
+            moment = clock.at(answer)
             waiting = self._input_quantities(warehouse.get("input_location"), [row["id"] for row in rows])
-            levels = [
-                {**row, "warehouse": warehouse["id"], "input_quantity": waiting.get(row["id"], 0.0)} for row in rows
-            ]
-            yield page(levels, _level, clock.at(answer), is_last=False)
+            yield (
+                moment,
+                [{**row, "warehouse": warehouse["id"], "input_quantity": waiting.get(row["id"], 0.0)} for row in rows],
+            )
 
     def _input_quantities(self, location: object, products: Sequence[int]) -> Mapping[int, float]:
         if location is None or not products:
@@ -164,11 +176,14 @@ class TrytonConnector:
         rows = self._models.all("product.product", ("quantity",), [["id", "in", list(products)]], context)
         return {row["id"]: row["quantity"] for row in rows}
 
-    def _touched_products(self, since: datetime) -> list[rest.Domain]:
-        moves = self._models.all("stock.move", ("product",), [rest.touched_since(since, "")], self._context())
-        products = sorted({move["product"] for move in moves})
-        groups = [products[at : at + _IDS_A_QUESTION] for at in range(0, len(products), _IDS_A_QUESTION)]
-        return [[*_GOODS, ["id", "in", group]] for group in groups]
+    def _moved_after(self, moment: datetime) -> Mapping[int, datetime]:
+        """When each product that a move touched since was last touched."""
+        fields = ("product", "write_date", "create_date")
+        newest: dict[int, datetime] = {}
+        for move in self._models.all("stock.move", fields, [rest.touched_since(moment, "")], self._context()):
+            moved_at = rest.moment(move.get("write_date")) or rest.moment(move.get("create_date")) or moment
+            newest[move["product"]] = max(moved_at, newest.get(move["product"], moved_at))
+        return newest
 
     def _read_moves(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
         domain: rest.Domain = [["state", "=", "done"], ["company", "=", self._company_id()]]
@@ -201,6 +216,12 @@ class TrytonConnector:
         if not self._models.has("sale.sale", "web_shop"):
             return ()
         return (f"{prefix}web_id", f"{prefix}web_shop.name")
+
+
+def _of_products(products: Collection[int]) -> list[rest.Domain]:
+    told = sorted(products)
+    groups = [told[at : at + _IDS_A_QUESTION] for at in range(0, len(told), _IDS_A_QUESTION)]
+    return [[*_GOODS, ["id", "in", group]] for group in groups]
 
 
 def _state(row: Mapping[str, Any]) -> Record:
