@@ -224,3 +224,22 @@ Each runs in the transaction of its model. A build that recomputes everything ne
     analyze staging.touched_keys
     {%- endif -%}
 {% endmacro %}
+
+{#-
+Joins by hashing where more than so many keys were touched, for the rest of the transaction.
+
+PostgreSQL knows no sizes of common table expressions: it guesses one row and would loop over thousands. For a few keys
+that is right, and reading whole tables to hash them would be wrong.
+-#}
+{% macro reckon_by_hashing(kind, most) %}
+    {%- set build = build_state() -%}
+    {%- if build.is_full or not is_incremental() -%}
+    set local enable_nestloop = off
+    {%- else -%}
+    select set_config(
+        'enable_nestloop',
+        case when (select count(*) from ({{ touched(kind, build.since) }}) as keys) > {{ most }} then 'off' else 'on' end,
+        true
+    )
+    {%- endif -%}
+{% endmacro %}

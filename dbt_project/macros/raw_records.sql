@@ -2,7 +2,9 @@
 All records of one stream of a connector, over every system of the tenant that speaks it.
 
 A tenant without the connector, a system without the stream and a stream that was never landed give no rows, typed.
-`use_stream` lets one stream be read as another (a till's counts are its listings).
+
+source_key is compared byte by byte (collate "C"), which is fast but spreads: an id made of it would no longer find an
+index on ids of another collation. Ids are made of key_text.
 -#}
 {% macro raw_records(connector, stream) %}
     {%- set tables = [] -%}
@@ -20,6 +22,7 @@ A tenant without the connector, a system without the stream and a stream that wa
             '{{ table.system_id }}'::text as system_id,
             record_id,
             source_key,
+            source_key collate "default" as key_text,
             coalesce(occurred_at, '-infinity'::timestamptz) as occurred_at,
             received_at,
             correlation_id,
@@ -32,6 +35,7 @@ A tenant without the connector, a system without the stream and a stream that wa
             null::text as system_id,
             null::bigint as record_id,
             null::text as source_key,
+            null::text as key_text,
             null::timestamptz as occurred_at,
             null::timestamptz as received_at,
             null::uuid as correlation_id,

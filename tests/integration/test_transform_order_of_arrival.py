@@ -48,8 +48,8 @@ _MOVEMENTS = (
     " from canonical.stock_movements order by movement_id"
 )
 _POSITIONS = (
-    "select sku, channel, on_hand_quantity, reserved_quantity, free_quantity, unassigned_reserved_quantity, ats_quantity"
-    " from marts.ats_positions order by sku, channel"
+    "select sku, channel, on_hand_quantity, reserved_quantity, free_quantity, unassigned_reserved_quantity,"
+    " ats_quantity from marts.ats_positions order by sku, channel"
 )
 _TABLES = (_LEVELS, _RESERVATIONS, _MOVEMENTS, _POSITIONS)
 

@@ -1,14 +1,14 @@
 {{ config(materialized="view") }}
 
-with listings as (
+with listings as not materialized (
     select * from {{ ref("int_listings") }}
 ),
 
-item_skus as (
+item_skus as not materialized (
     select * from {{ ref("int_item_skus") }}
 ),
 
-channels as (
+channels as not materialized (
     select * from {{ source("governance", "channels") }}
 ),
 

@@ -1,10 +1,10 @@
 {{ config(materialized="view") }}
 
-with locations as (
+with locations as not materialized (
     select * from {{ source("governance", "locations") }}
 ),
 
-build_state as (
+build_state as not materialized (
     select * from {{ source("staging", "build_state") }}
 ),
 

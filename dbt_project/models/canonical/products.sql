@@ -15,11 +15,11 @@
 
 {%- set build = build_state() %}
 
-with source_items as (
+with source_items as not materialized (
     select * from {{ ref("int_source_items") }}
 ),
 
-systems as (
+systems as not materialized (
     select * from {{ source("governance", "systems") }}
 ),
 

@@ -1,4 +1,3 @@
-{#- PostgreSQL knows no sizes of common table expressions: it guesses one row, and would loop over thousands. -#}
 {{ config(
     materialized="incremental",
     incremental_strategy="ledger",
@@ -14,49 +13,49 @@
     ],
     pre_hook=[
         "{{ collect_order_names() }}",
-        "set local enable_nestloop = off",
+        "{{ reckon_by_hashing('order_name', 300) }}",
     ],
 ) }}
 
 {%- set build = build_state() %}
 
-with order_lines as (
+with order_lines as not materialized (
     select * from {{ ref("int_order_lines") }}
 ),
 
-item_skus as (
+item_skus as not materialized (
     select * from {{ ref("int_item_skus") }}
 ),
 
-products as (
+products as not materialized (
     select * from {{ ref("products") }}
 ),
 
-movements as (
+movements as not materialized (
     select * from {{ ref("int_movements") }}
 ),
 
-stock_levels as (
+stock_levels as not materialized (
     select * from {{ ref("stock_levels") }}
 ),
 
-systems as (
+systems as not materialized (
     select * from {{ source("governance", "systems") }}
 ),
 
-channels as (
+channels as not materialized (
     select * from {{ source("governance", "channels") }}
 ),
 
-locations as (
+locations as not materialized (
     select * from {{ source("governance", "locations") }}
 ),
 
-aliases as (
+aliases as not materialized (
     select * from {{ source("governance", "sku_aliases") }}
 ),
 
-non_stock_codes as (
+non_stock_codes as not materialized (
     select * from {{ source("governance", "non_stock_codes") }}
 ),
 

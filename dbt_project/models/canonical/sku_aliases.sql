@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
 
-with item_skus as (
+with item_skus as not materialized (
     select * from {{ ref("int_item_skus") }}
 ),
 

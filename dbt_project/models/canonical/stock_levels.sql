@@ -14,23 +14,23 @@
 
 {%- set build = build_state() %}
 
-with source_stock as (
+with source_stock as not materialized (
     select * from {{ ref("int_source_stock") }}
 ),
 
-movements as (
+movements as not materialized (
     select * from {{ ref("int_movements") }}
 ),
 
-item_skus as (
+item_skus as not materialized (
     select * from {{ ref("int_item_skus") }}
 ),
 
-locations as (
+locations as not materialized (
     select * from {{ source("governance", "locations") }}
 ),
 
-systems as (
+systems as not materialized (
     select * from {{ source("governance", "systems") }}
 ),
 

@@ -1,14 +1,14 @@
 {{ config(materialized="view") }}
 
-with movements as (
+with movements as not materialized (
     select * from {{ ref("int_movements") }}
 ),
 
-item_skus as (
+item_skus as not materialized (
     select * from {{ ref("int_item_skus") }}
 ),
 
-locations as (
+locations as not materialized (
     select * from {{ source("governance", "locations") }}
 ),
 

@@ -17,19 +17,19 @@
 
 {%- set build = build_state() %}
 
-with source_items as (
+with source_items as not materialized (
     select * from {{ ref("int_source_items") }}
 ),
 
-products as (
+products as not materialized (
     select * from {{ ref("products") }}
 ),
 
-aliases as (
+aliases as not materialized (
     select * from {{ source("governance", "sku_aliases") }}
 ),
 
-non_stock_codes as (
+non_stock_codes as not materialized (
     select * from {{ source("governance", "non_stock_codes") }}
 ),
 

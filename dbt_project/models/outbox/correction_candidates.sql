@@ -1,12 +1,12 @@
-with wanted as (
+with wanted as not materialized (
     select * from {{ ref("wanted_corrections") }}
 ),
 
-quarantine as (
+quarantine as not materialized (
     select * from {{ source("gates", "quarantine") }}
 ),
 
-stops as (
+stops as not materialized (
     select * from {{ source("gates", "stops") }}
 ),
 

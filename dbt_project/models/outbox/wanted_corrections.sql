@@ -1,16 +1,16 @@
-with differences as (
+with differences as not materialized (
     select * from {{ ref("stock_differences") }}
 ),
 
-channels as (
+channels as not materialized (
     select * from {{ source("governance", "channels") }}
 ),
 
-stream_positions as (
+stream_positions as not materialized (
     select * from {{ source("raw", "stream_positions") }}
 ),
 
-corrections as (
+corrections as not materialized (
     select * from {{ source("outbox", "corrections") }}
 ),
 

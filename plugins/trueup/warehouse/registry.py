@@ -30,6 +30,12 @@ def put_in_force(connection: Warehouse, configuration: TenantConfiguration, acto
             " delete from governance.non_stock_codes"
         )
         _write_rows(connection, configuration)
+        # Too small for autovacuum ever to look at; a planner that takes five channels for five hundred reads whole
+        # tables where it should look rows up.
+        connection.execute(
+            "analyze governance.systems, governance.locations, governance.channels, governance.channel_locations,"
+            " governance.channel_rules, governance.sku_aliases, governance.non_stock_codes"
+        )
         connection.execute(
             "insert into governance.declarations (content_hash, content, declared_by) values (%s, %s, %s)",
             (content_hash, Jsonb(content), actor),

@@ -26,14 +26,14 @@ with products as (
     {%- endif %}
 ),
 
-stock_levels as (
+stock_levels as not materialized (
     select * from {{ ref("stock_levels") }}
     {%- if is_part %}
     where sku in ({{ touched("position", build.since) }})
     {%- endif %}
 ),
 
-reservations as (
+reservations as not materialized (
     select * from {{ ref("reservations") }}
     where
         status = 'open'
@@ -42,19 +42,19 @@ reservations as (
         {%- endif %}
 ),
 
-listings as (
+listings as not materialized (
     select * from {{ ref("channel_listings") }}
 ),
 
-channels as (
+channels as not materialized (
     select * from {{ source("governance", "channels") }}
 ),
 
-channel_locations as (
+channel_locations as not materialized (
     select * from {{ source("governance", "channel_locations") }}
 ),
 
-channel_rules as (
+channel_rules as not materialized (
     select * from {{ source("governance", "channel_rules") }}
 ),
 

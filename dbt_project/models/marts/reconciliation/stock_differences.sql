@@ -16,50 +16,50 @@
 {%- set build = build_state() %}
 {%- set is_part = is_incremental() and not build.is_full and not build.is_marts_full %}
 
-with positions as (
+with positions as not materialized (
     select * from {{ ref("ats_positions") }}
     {%- if is_part %}
     where sku in ({{ touched("difference", build.since) }})
     {%- endif %}
 ),
 
-listings as (
+listings as not materialized (
     select * from {{ ref("channel_listings") }}
 ),
 
-channels as (
+channels as not materialized (
     select * from {{ source("governance", "channels") }}
 ),
 
-systems as (
+systems as not materialized (
     select * from {{ source("governance", "systems") }}
 ),
 
-stream_positions as (
+stream_positions as not materialized (
     select * from {{ source("raw", "stream_positions") }}
 ),
 
-landings as (
+landings as not materialized (
     select * from {{ source("audit", "landings") }}
 ),
 
-corrections as (
+corrections as not materialized (
     select * from {{ source("outbox", "corrections") }}
 ),
 
-receipts as (
+receipts as not materialized (
     select * from {{ source("outbox", "receipts") }}
 ),
 
-quarantine as (
+quarantine as not materialized (
     select * from {{ source("gates", "quarantine") }}
 ),
 
-stops as (
+stops as not materialized (
     select * from {{ source("gates", "stops") }}
 ),
 
-order_lines as (
+order_lines as not materialized (
     select * from {{ ref("int_order_lines") }}
 ),
 

@@ -11,7 +11,7 @@ typed as (
         records.payload ->> 'tranid' as own_order_name,
         records.payload ->> 'otherrefnum' as origin_order_name,
         records.payload ->> 'custbody_channel' as origin_system_id,
-        coalesce(records.payload ->> 'uniquekey', records.source_key) as line_id,
+        coalesce(records.payload ->> 'uniquekey', records.key_text) as line_id,
         records.payload ->> 'item' as source_item_id,
         null::text as source_code,
         records.payload ->> 'location' as source_location_id,

@@ -7,8 +7,8 @@ typed as (
         {{ record_columns() }},
 
         ---------- ids
-        coalesce(records.payload ->> 'item', split_part(records.source_key, '|', 1)) as source_item_id,
-        coalesce(records.payload ->> 'location', split_part(records.source_key, '|', 2)) as source_location_id,
+        coalesce(records.payload ->> 'item', split_part(records.key_text, '|', 1)) as source_item_id,
+        coalesce(records.payload ->> 'location', split_part(records.key_text, '|', 2)) as source_location_id,
 
         ---------- numerics
         -- SuiteQL leaves a null figure out: nothing is there. Part of a unit cannot be sold.

@@ -7,7 +7,7 @@ typed as (
         {{ record_columns() }},
 
         ---------- ids
-        coalesce(records.payload ->> 'inventory_id', records.source_key) as source_item_id,
+        coalesce(records.payload ->> 'inventory_id', records.key_text) as source_item_id,
         coalesce(place.content ->> 'location_id', '') as source_location_id,
 
         ---------- numerics

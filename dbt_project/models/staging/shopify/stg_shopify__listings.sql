@@ -10,9 +10,9 @@ final as (
         records.record_id as tie_rank,
 
         ---------- ids
-        coalesce(records.payload #>> '{item,id}', split_part(records.source_key, '|', 1)) as source_stock_item_id,
-        coalesce(records.payload #>> '{location,id}', split_part(records.source_key, '|', 2)) as source_location_id,
-        records.source_key as channel_record_id,
+        coalesce(records.payload #>> '{item,id}', split_part(records.key_text, '|', 1)) as source_stock_item_id,
+        coalesce(records.payload #>> '{location,id}', split_part(records.key_text, '|', 2)) as source_location_id,
+        records.key_text as channel_record_id,
 
         ---------- numerics
         (jsonb_path_query_first(records.payload, '$.quantities[*] ? (@.name == "available").quantity') #>> '{}')::integer

@@ -8,8 +8,8 @@ final as (
         0::bigint as tie_rank,
 
         ---------- ids
-        coalesce(records.payload ->> 'id', records.source_key) as source_item_id,
-        coalesce(records.payload #>> '{inventoryItem,id}', records.source_key) as source_stock_item_id,
+        coalesce(records.payload ->> 'id', records.key_text) as source_item_id,
+        coalesce(records.payload #>> '{inventoryItem,id}', records.key_text) as source_stock_item_id,
         records.payload ->> 'sku' as source_sku,
         records.payload ->> 'barcode' as gtin,
 

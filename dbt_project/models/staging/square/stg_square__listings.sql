@@ -2,7 +2,7 @@ with records as (
     {{ raw_records("square", "stock_levels") }}
 ),
 
-channels as (
+channels as not materialized (
     select * from {{ source("governance", "channels") }}
 ),
 
@@ -15,9 +15,9 @@ final as (
         records.record_id as tie_rank,
 
         ---------- ids
-        split_part(records.source_key, '|', 1) as source_stock_item_id,
-        split_part(records.source_key, '|', 2) as source_location_id,
-        split_part(records.source_key, '|', 1) || '|' || split_part(records.source_key, '|', 2) as channel_record_id,
+        split_part(records.key_text, '|', 1) as source_stock_item_id,
+        split_part(records.key_text, '|', 2) as source_location_id,
+        split_part(records.key_text, '|', 1) || '|' || split_part(records.key_text, '|', 2) as channel_record_id,
 
         ---------- numerics
         floor((records.payload ->> 'quantity')::numeric)::integer as shown_available_quantity,
@@ -28,13 +28,13 @@ final as (
         true as is_tracked
     from records
     where
-        split_part(records.source_key, '|', 3) = 'IN_STOCK'
+        split_part(records.key_text, '|', 3) = 'IN_STOCK'
         and exists (
             select 1
             from channels
             where
                 channels.system_id = records.system_id
-                and channels.listing_location_id = split_part(records.source_key, '|', 2)
+                and channels.listing_location_id = split_part(records.key_text, '|', 2)
         )
 )
 

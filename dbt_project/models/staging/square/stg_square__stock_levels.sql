@@ -7,8 +7,8 @@ typed as (
         {{ record_columns() }},
 
         ---------- ids
-        coalesce(records.payload ->> 'catalog_object_id', split_part(records.source_key, '|', 1)) as source_item_id,
-        coalesce(records.payload ->> 'location_id', split_part(records.source_key, '|', 2)) as source_location_id,
+        coalesce(records.payload ->> 'catalog_object_id', split_part(records.key_text, '|', 1)) as source_item_id,
+        coalesce(records.payload ->> 'location_id', split_part(records.key_text, '|', 2)) as source_location_id,
 
         ---------- numerics
         -- Part of a unit cannot be sold.
@@ -19,7 +19,7 @@ typed as (
         0 as quality_control_quantity
     from records
     -- Waste and what is on its way are counts of their own, and no part of what is in stock.
-    where split_part(records.source_key, '|', 3) = 'IN_STOCK'
+    where split_part(records.key_text, '|', 3) = 'IN_STOCK'
 ),
 
 final as (

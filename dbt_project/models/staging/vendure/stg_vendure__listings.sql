@@ -22,9 +22,9 @@ final as (
         records.record_id as tie_rank,
 
         ---------- ids
-        coalesce(records.payload ->> 'id', split_part(records.source_key, '|', 1)) as source_stock_item_id,
-        split_part(records.source_key, '|', 2) as source_location_id,
-        records.source_key as channel_record_id,
+        coalesce(records.payload ->> 'id', split_part(records.key_text, '|', 1)) as source_stock_item_id,
+        split_part(records.key_text, '|', 2) as source_location_id,
+        records.key_text as channel_record_id,
 
         ---------- numerics
         coalesce(summed.on_hand_quantity, 0) - coalesce(summed.allocated_quantity, 0) as shown_available_quantity,

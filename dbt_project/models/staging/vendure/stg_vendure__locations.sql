@@ -7,7 +7,7 @@ final as (
         {{ record_columns() }},
 
         ---------- ids
-        coalesce(records.payload ->> 'id', records.source_key) as source_location_id,
+        coalesce(records.payload ->> 'id', records.key_text) as source_location_id,
 
         ---------- texts
         records.payload ->> 'name' as location_name,
