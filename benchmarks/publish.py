@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from trueup.corrections.propose import propose
-from trueup.dev.postgres import EmbeddedPostgres, run_postgres
+from trueup.dev.postgres import run_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import StreamKind
 from trueup.gates.run import run_gates
@@ -121,7 +121,7 @@ def run(keys: int = 1_000_000, channels: int = 5) -> dict[str, Any]:
 def _folder() -> AbstractContextManager[str]:
     holder = tempfile.TemporaryDirectory(prefix="trueup-bench-")
     # PostgreSQL runs as another user when we are root.
-    os.chmod(holder.name, 0o755)  # noqa: PTH101, S103 -- a folder of this benchmark's own
+    os.chmod(holder.name, 0o755)
     return holder
 
 
@@ -175,8 +175,9 @@ def _land_everything(details: ConnectionDetails, skus: int, channels: int) -> No
             Stream(f"store_{number}", "products", StreamKind.STATE),
             "select 'gid://shopify/ProductVariant/' || number as source_key,"
             " jsonb_build_object('id', 'gid://shopify/ProductVariant/' || number, 'sku', 'HV-' || number,"
-            " 'title', 'Default', 'updatedAt', '2026-06-01T12:00:00Z', 'product', jsonb_build_object('id', 'p' || number,"
-            " 'title', 'Article', 'status', 'ACTIVE', 'productType', 'Kitchen'),"
+            " 'title', 'Default', 'updatedAt', '2026-06-01T12:00:00Z', 'product',"
+            " jsonb_build_object('id', 'p' || number, 'title', 'Article', 'status', 'ACTIVE',"
+            " 'productType', 'Kitchen'),"
             " 'inventoryItem', jsonb_build_object('id', 'gid://shopify/InventoryItem/' || number, 'tracked', true))"
             f" as payload from generate_series(1, {skus}) as number",
         )

@@ -1,17 +1,25 @@
 """From raw records to correction candidates, through a real dbt and a real PostgreSQL."""
 
 import pytest
+from tests.integration.conftest import fresh_facts
 from tests.integration.transform_facts import (
     Facts,
     Line,
     at,
+    kill_build_after,
     listing_id,
     netsuite_item,
     netsuite_level,
+    shipbob_level,
+    shipbob_product,
     shopify_listing,
     shopify_order,
     shopify_variant,
 )
+
+from trueup.dev.postgres import EmbeddedPostgres
+from trueup.domain.errors import Permanent
+from trueup.governance.configuration import TenantConfiguration
 
 
 @pytest.fixture
@@ -54,3 +62,154 @@ def test_nothing_new_runs_no_dbt(shop: Facts) -> None:
     assert shop.build().status == "succeeded"
     again = shop.build()
     assert (again.status, again.build_id, again.model_count) == ("unchanged", None, 0)
+
+
+def test_rows_whose_content_is_the_same_keep_their_build(facts: Facts) -> None:
+    """Gates look at what a build wrote: a row that is merely computed again must not be looked at again."""
+    for number in (1, 2):
+        facts.land(
+            [
+                netsuite_item(str(1000 + number), f"HV-0000{number}"),
+                netsuite_level(str(1000 + number), 10, at(0)),
+            ]
+        )
+    first = facts.build().build_id
+    facts.land([netsuite_level("1001", 12, at(100))])
+    second = facts.build().build_id
+    builds = "select sku, build_id from canonical.stock_levels order by sku"
+    assert [row["build_id"] for row in facts.rows(builds)] == [second, first]
+    facts.build(is_full_refresh=True)
+    assert [row["build_id"] for row in facts.rows(builds)] == [second, first]
+
+
+def test_a_build_that_fails_names_the_model_and_is_made_good_by_the_next(facts: Facts) -> None:
+    """Quantity 'many' breaks the cast; the same records are taken in again once it is replaced."""
+    facts.land([netsuite_item("1001", "HV-00001"), netsuite_level("1001", 10, at(0))])
+    facts.build()
+    facts.land([netsuite_level("1001", "many", at(50))])
+    with pytest.raises(Permanent, match=r"int_source_stock.*models/intermediate/int_source_stock\.sql") as failure:
+        facts.build()
+    assert "many" not in str(failure.value)
+    last = "select status, error from audit.builds order by build_id desc limit 1"
+    assert facts.row(last)["status"] == "failed"
+    statuses = facts.rows("select distinct status from audit.dbt_runs where node_id like '%int_source_stock'")
+    assert {row["status"] for row in statuses} == {"success", "error"}
+    facts.execute("delete from raw.netsuite__stock_levels where payload ->> 'quantityonhand' = 'many'")
+    facts.land([netsuite_level("1001", 7, at(60))])
+    assert facts.build().status == "succeeded"
+    assert facts.row("select on_hand_quantity from canonical.stock_levels")["on_hand_quantity"] == 7
+
+
+def test_a_new_rule_recomputes_every_position(shop: Facts) -> None:
+    """No fact changed, yet every number may have."""
+    shop.land([netsuite_level("1001", 40, at(0))])
+    shop.build()
+    content = shop.configuration.model_dump(mode="json")
+    content["channels"]["shopify_main"]["rules"] = [{"buffer": 10}]
+    shop.declare(TenantConfiguration.model_validate(content))
+    assert shop.build().status == "succeeded"
+    row = shop.row("select ats_quantity, rule_ids from marts.ats_positions where channel = 'shopify_main'")
+    assert (row["ats_quantity"], row["rule_ids"]["buffer"]) == (30, "shopify_main.0")
+
+
+def test_an_alias_moves_the_stock_of_an_item_to_its_product(facts: Facts) -> None:
+    """A person settles what no rule could, and the exception closes itself."""
+    facts.land(
+        [
+            netsuite_item("1001", "HV-00001", gtin="4006381333931"),
+            netsuite_item("1002", "HV-00002", gtin="4006381333948"),
+            netsuite_item("1003", "HV-00003", gtin="4006381333948"),
+            shipbob_product(1, " hv-00001 "),
+            shipbob_product(2, "WB-77", gtin="04006381333931"),
+            shipbob_product(3, "WB-88", gtin="4006381333948"),
+            shipbob_product(4, "WB-99"),
+            shipbob_level(3, 5, at(0)),
+        ]
+    )
+    facts.build()
+    aliases = "select source_sku, sku, match_rule from canonical.sku_aliases where system_id = 'shipbob' order by 1"
+    assert [tuple(row.values()) for row in facts.rows(aliases)] == [
+        ("WB-77", None, "ambiguous"),  # the barcode is HV-00001's, whom a better rule gave to another item
+        ("WB-88", None, "ambiguous"),
+        ("WB-99", None, "unmatched"),
+        ("hv-00001", "HV-00001", "exact_sku"),
+    ]
+    exceptions = "select kind, subject from exceptions.queue where status = 'open' order by 2"
+    assert [tuple(row.values()) for row in facts.rows(exceptions)] == [
+        ("ambiguous_sku", "2"),
+        ("ambiguous_sku", "3"),
+        ("unmatched_sku", "4"),
+    ]
+    assert facts.rows("select * from canonical.stock_levels") == []
+    content = facts.configuration.model_dump(mode="json")
+    content["sku_aliases"] = {"shipbob": {"WB-88": "HV-00003"}}
+    facts.declare(TenantConfiguration.model_validate(content))
+    facts.build()
+    level = facts.row("select sku, location_id, on_hand_quantity from canonical.stock_levels")
+    assert tuple(level.values()) == ("HV-00003", "WH-WEST", 5)
+    assert [row["subject"] for row in facts.rows(exceptions)] == ["2", "4"]
+
+
+def test_a_code_that_is_no_product_is_classified_or_an_exception(shop: Facts) -> None:
+    """Postage is declared; 'WRAP' is not, until the tenant says what it is."""
+    shop.land(
+        [
+            shopify_order(
+                "#1",
+                [Line("1", 1), Line(None, 1, sku="POST"), Line(None, 2, sku="WRAP"), Line(None, 1, sku="hv-00001")],
+                at(10),
+            )
+        ]
+    )
+    shop.build()
+    held = shop.row("select sku, quantity from canonical.reservations")
+    assert tuple(held.values()) == ("HV-00001", 2)
+    found = "select kind, subject from exceptions.queue where status = 'open'"
+    assert [tuple(row.values()) for row in shop.rows(found)] == [("unclassified_code", "wrap")]
+    content = shop.configuration.model_dump(mode="json")
+    content["non_stock_codes"].append({"pattern": "WRAP", "classification": "other"})
+    shop.declare(TenantConfiguration.model_validate(content))
+    shop.build()
+    assert shop.rows(found) == []
+
+
+@pytest.mark.parametrize("model", ["int_source_stock", "int_item_skus", "stock_levels", "ats_positions"])
+def test_a_build_killed_after_any_model_is_repeated_and_gives_the_same(
+    facts: Facts, postgres: EmbeddedPostgres, built_template: str, model: str
+) -> None:
+    """The process is killed as soon as the model is committed; the next build starts from what it left."""
+    start = [
+        netsuite_item("1001", "HV-00001"),
+        shopify_variant("1", "HV-00001"),
+        netsuite_level("1001", 10, at(0)),
+        shopify_listing("1", 9, at(0)),
+    ]
+    then = [
+        # renamed: what was HV-00001's must go, and nothing but the changed keys says so
+        netsuite_item("1001", "HV-00002", when=at(50)),
+        shopify_variant("1", "HV-00002", when=at(50)),
+        netsuite_level("1001", 20, at(100)),
+        shopify_order("#1", [Line("1", 2)], at(100)),
+    ]
+    queries = (
+        "select sku, location_id, on_hand_quantity from canonical.stock_levels order by 1, 2",
+        "select sku, channel, ats_quantity from marts.ats_positions order by 1, 2",
+        "select order_name, sku, quantity, status from canonical.reservations order by 1, 2",
+        "select sku, expected, target from outbox.correction_candidates order by 1",
+    )
+    with fresh_facts(postgres, built_template) as undisturbed:
+        for records in (start, then):
+            undisturbed.land(records)
+            undisturbed.build()
+        expected = [undisturbed.rows(query) for query in queries]
+    facts.land(start)
+    facts.build()
+    facts.land(then)
+    kill_build_after(facts, model)
+    assert facts.row("select status from audit.builds order by build_id desc limit 1")["status"] == "running"
+    facts.build()
+    assert [facts.rows(query) for query in queries] == expected
+    newest = facts.row("select max(build_id) as build_id from audit.builds where status = 'succeeded'")["build_id"]
+    written = facts.row("select max(build_id) as build_id from marts.ats_positions")["build_id"]
+    # What the dead build wrote nobody has judged: it must count as this one's.
+    assert written == newest

@@ -183,7 +183,8 @@ def test_units_are_deducted_once_however_late_the_erp_is(facts: Facts) -> None:
         facts.land(step)
         facts.build()
         row = facts.row(
-            "select sellable_quantity - reserved_quantity - unassigned_reserved_quantity as left_over from marts.ats_positions"
+            "select sellable_quantity - reserved_quantity - unassigned_reserved_quantity as left_over"
+            " from marts.ats_positions"
             " where channel = 'shopify_outlet'"
         )
         assert row["left_over"] == 97, step

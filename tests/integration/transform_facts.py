@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -617,3 +620,42 @@ def shipbob_order(
 def spelt_iso(moment: datetime) -> str:
     """A time as REST systems give it."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_KILLED_BUILD = """
+import os, signal, sys, threading
+import psycopg
+from tests.integration.transform_facts import demo_tenant
+from trueup.domain.connections import ConnectionDetails
+from trueup.transform.build import build
+
+host, database, model = sys.argv[1:]
+details = ConnectionDetails("killed", "postgres", host, 5432, database, "postgres")
+
+def watch():
+    from dbt.adapters.postgres.connections import PostgresConnectionManager
+    commit = PostgresConnectionManager.commit
+    def committed(self):
+        name = self.get_thread_connection().name
+        commit(self)
+        if name and name.endswith("." + model):
+            os.kill(os.getpid(), signal.SIGKILL)
+    PostgresConnectionManager.commit = committed
+
+watch()
+build(details, demo_tenant(), run_id="killed")
+"""
+
+
+def kill_build_after(facts: Facts, model: str) -> None:
+    """Build in a process of its own that dies with SIGKILL once `model` is committed."""
+    done = subprocess.run(
+        [sys.executable, "-c", _KILLED_BUILD, str(facts.details.host), str(facts.details.schema), model],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    if done.returncode != -signal.SIGKILL:
+        raise AssertionError(f"not killed but ended with {done.returncode}: {done.stderr[-2000:]}")

@@ -170,6 +170,8 @@ def _begin(connection: Warehouse, configuration: TenantConfiguration, run_id: st
 def _selection(plan: Plan) -> list[str]:
     if plan.is_recreated:
         return ["--full-refresh"]
+    if plan.is_outbox_only:
+        return ["--select", "stock_differences"]
     # The views are there and say the same as ever: leaving them out halves the hot path.
     return [] if plan.is_deployed else ["--select", "config.materialized:incremental"]
 

@@ -28,6 +28,7 @@ class Plan:
     is_deployed: bool
     is_full: bool
     is_marts_full: bool
+    is_outbox_only: bool
     changed_record_count: int
     since_build_id: int
     deployed_hash: str
@@ -69,21 +70,16 @@ def decide(connection: Warehouse, configuration: TenantConfiguration, *, is_full
     # A build that recomputed everything and died has told nobody which rows it changed.
     is_full = is_full_refresh or is_recreated or state.is_full or state.structure_hash != structure
     is_marts_full = is_full or state.is_marts_full or state.declaration_id != declaration_id
+    is_news = changes.record_count > 0 or changes.is_swept or state.views_hash != views
     return Plan(
         configuration=in_force,
         build_id=None,
-        is_needed=(
-            is_full
-            or is_marts_full
-            or state.views_hash != views
-            or changes.record_count > 0
-            or changes.is_swept
-            or state.outbox_marker != marker
-        ),
+        is_needed=is_full or is_marts_full or is_news or state.outbox_marker != marker,
         is_recreated=is_recreated,
         is_deployed=is_recreated or state.views_hash != views,
         is_full=is_full,
         is_marts_full=is_marts_full,
+        is_outbox_only=not (is_full or is_marts_full or is_news),
         changed_record_count=changes.record_count,
         since_build_id=state.since_build_id,
         deployed_hash=deployed,
