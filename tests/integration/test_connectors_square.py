@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from connectors_scripted_server import Request, Step, scripted_server
 
 from trueup.connectors import square, square_writer
 from trueup.connectors.answers import Answer
@@ -24,6 +25,7 @@ from trueup.sandbox.server import Sandbox, serve
 from trueup.sandbox.settings import WorldSettings
 
 LISTING = "LONLINE"
+DATE = {"Date": "Mon, 05 Oct 2026 09:00:00 GMT"}
 STREAMS = ("locations", "products", "stock_levels", "stock_movements", "orders")
 
 
@@ -278,6 +280,28 @@ def test_what_square_did_not_confirm_is_unknown_not_applied(sandbox: Sandbox, wr
     assert set(outcomes) == {Outcome.APPLIED, Outcome.UNKNOWN}
     for receipt, (record_id, value) in zip(receipts, shown.items(), strict=True):
         assert listed(sandbox)[record_id] == (value + 3 if receipt.outcome is Outcome.APPLIED else value)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, [], {"counts": "none"}, {"errors": [{"category": "API_ERROR", "code": "SERVICE_UNAVAILABLE"}]}]
+)
+def test_a_write_that_is_answered_strangely_is_in_doubt(tmp_path: Path, body: object) -> None:
+    """It was sent: whether it was done can only be read back, and every correction wants its receipt."""
+
+    def answer(request: Request) -> Step:
+        if request.path.endswith("batch-create"):
+            return Step(body=body, headers=DATE)
+        count = {"catalog_object_id": "A", "location_id": LISTING, "state": "IN_STOCK", "quantity": "5"}
+        return Step(body={"locations": [], "counts": [count]}, headers=DATE)
+
+    with scripted_server() as server:
+        server.script(answer)
+        details = ConnectionDetails("tills", "square", host=server.url, password="a-token")
+        receipts = SquareWriter(square.connect_client(details, tmp_path), LISTING).apply(
+            [correction(f"A|{LISTING}", 5, 9)]
+        )
+
+    assert [receipt.outcome for receipt in receipts] == [Outcome.UNKNOWN]
 
 
 def test_one_refused_correction_does_not_take_its_batch_with_it(sandbox: Sandbox, writer: SquareWriter) -> None:

@@ -8,11 +8,13 @@ import orjson
 
 from trueup.connectors.answers import Answer
 from trueup.connectors.http import HttpClient
-from trueup.domain.errors import Permanent
+from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, Record
 
 _SILENCE_SECONDS = 1.0
 _QUIET_SECONDS = 0.05
+
+_ABSENT = object()
 
 Damaged = tuple[str, str]
 """A piece that could not be read as a record at all, and the reason."""
@@ -155,10 +157,16 @@ def without(payload: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]
     return {name: _without(value, names) for name, value in payload.items() if name not in names}
 
 
-def items_of(answer: Answer, name: str, system: str) -> Sequence[Any]:
-    """Return the list under `name`; none there is an empty one. `Permanent` where something else stands there."""
-    value = answer.body.get(name) if isinstance(answer.body, Mapping) else answer.body
-    if value is None and isinstance(answer.body, Mapping):
+def items_of(answer: Answer, name: str, system: str, *, may_omit: bool = False) -> Sequence[Any]:
+    """Return the list under `name`, or the answer itself where that is the list; null is an empty one.
+
+    `may_omit`: this vendor leaves an empty list out. Raises where there is none, for unknown is not empty.
+    """
+    body = answer.body
+    value = body.get(name, [] if may_omit else _ABSENT) if isinstance(body, Mapping) else body
+    if isinstance(body, Mapping) and body.get("errors") and not body.get(name):
+        raise Transient(f"{system} answered with errors instead of '{name}'; try again, then check its status page")
+    if value is None and isinstance(body, Mapping):
         return []
     if not isinstance(value, list):
         raise Permanent(f"{system} answered without a list '{name}'; check the connection's host and version")

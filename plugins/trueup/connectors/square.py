@@ -112,12 +112,12 @@ class SquareReader:
         return self._client.request("GET", "/v2/locations")
 
     def _locations(self) -> Sequence[Mapping[str, Any]]:
-        places = items_of(self._ask_locations(), "locations", "Square")
+        places = items_of(self._ask_locations(), "locations", "Square", may_omit=True)
         return [place for place in places if isinstance(place, Mapping)]
 
     def _read_locations(self, clock: ReadClock) -> Iterator[Page]:
         answer = self._ask_locations()
-        items = items_of(answer, "locations", "Square")
+        items = items_of(answer, "locations", "Square", may_omit=True)
         yield page(items, _location, clock.at(answer), is_last=True, cursor=position(clock.start))
 
     def _read_products(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
@@ -183,7 +183,7 @@ class SquareReader:
                 raise Transient(f"Square, {path}: the same page was announced twice; read again from the start")
             if token:
                 seen.add(token)
-            items = items_of(answer, name, "Square")
+            items = items_of(answer, name, "Square", may_omit=True)
             yield page(items, describe, clock.at(answer), is_last=not token, cursor=position(clock.start))
             if not token:
                 return

@@ -120,7 +120,7 @@ class SquareWriter:
                 }
                 answer = self._client.request("POST", "/v2/inventory/counts/batch-retrieve", json=body)
                 first = as_of(answer, start) if first is None else first
-                for count in items_of(answer, "counts", "Square"):
+                for count in items_of(answer, "counts", "Square", may_omit=True):
                     if isinstance(count, Mapping) and count.get("state") == _ON_HAND:
                         found[str(count.get("catalog_object_id")), str(count.get("location_id"))] = count
                 following = answer.body.get("cursor") if isinstance(answer.body, Mapping) else None
@@ -192,12 +192,14 @@ def _idempotency_key(batch: Sequence[Correction], changes: Sequence[Mapping[str,
 
 
 def _take_in(answer: Answer, batch: Sequence[Correction], settlement: Settlement) -> None:
+    body = answer.body if isinstance(answer.body, Mapping) else {}
+    counts, errors = body.get("counts"), body.get("errors")
+    # Written or not, it was sent: an answer that cannot be read is a doubt about each of them, not an error.
     counted = {
         (str(count.get("catalog_object_id")), str(count.get("location_id")))
-        for count in items_of(answer, "counts", "Square")
+        for count in (counts if isinstance(counts, list) else ())
         if isinstance(count, Mapping)
     }
-    errors = answer.body.get("errors") if isinstance(answer.body, Mapping) else None
     for correction in batch:
         if _pair(correction.record_id) in counted:
             settlement.settle(correction, Outcome.APPLIED, "physical count taken in", answer.status)

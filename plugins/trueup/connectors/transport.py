@@ -107,8 +107,9 @@ class Transport:
     def _opened(self) -> httpx.Client:
         with self._lock:
             if self._client is None:
-                # One line a request, with its whole URL, is neither wanted nor ours to write.
-                logging.getLogger("httpx").setLevel(logging.WARNING)
+                # A request's whole URL, and the headers of answers with tokens in them, are not ours to write.
+                for name in ("httpx", "httpcore"):
+                    logging.getLogger(name).setLevel(logging.WARNING)
                 self._client = httpx.Client(
                     follow_redirects=False,
                     timeout=httpx.Timeout(self._limits.read_seconds, connect=self._limits.connect_seconds),
