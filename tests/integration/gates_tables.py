@@ -1,7 +1,12 @@
 """The built tables in small: their columns, one valid row or two each, and a build that wrote them."""
 
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.governance.configuration import TenantConfiguration
 from trueup.governance.tenants import load_tenant
@@ -9,6 +14,7 @@ from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.registry import put_in_force
 
 ROOT = Path(__file__).resolve().parents[2]
+_numbers = itertools.count(1)
 
 _TABLES = """
 create table staging.int_source_stock (
@@ -169,6 +175,27 @@ def fill_tables(details: ConnectionDetails) -> None:
         connection.execute("truncate gates.baselines, audit.events")
         connection.execute(_ROWS)
         add_build(connection, 1)
+
+
+@contextmanager
+def template(postgres: EmbeddedPostgres, name: str) -> Iterator[ConnectionDetails]:
+    """A database with valid tables, to be judged once and then copied for each test."""
+    postgres.drop_database(name)
+    postgres.create_database(name, template="template_migrated")
+    details = postgres.details(name)
+    create_tables(details)
+    fill_tables(details)
+    yield details
+    postgres.drop_database(name)
+
+
+@contextmanager
+def copy_of(postgres: EmbeddedPostgres, name: str) -> Iterator[ConnectionDetails]:
+    """A copy of a template, for one test."""
+    copy = f"{name}_{os.getpid()}_{next(_numbers)}"
+    postgres.create_database(copy, template=name)
+    yield postgres.details(copy)
+    postgres.drop_database(copy)
 
 
 def add_build(connection: Warehouse, build_id: int, status: str = "succeeded") -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from gates_tables import ROOT, add_build, create_tables, demo_configuration, fill_tables
+from gates_tables import ROOT, add_build, copy_of, demo_configuration, template
 
+from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.gates.docs import build_data_docs
@@ -66,18 +68,34 @@ def tenants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def gated(warehouse: ConnectionDetails, tenants: Path, tmp_path: Path) -> ConnectionDetails:
+@pytest.fixture(scope="module")
+def gated_template(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """One gated build with a spoilt row and a hostile key, and its Data Docs."""
-    create_tables(warehouse)
-    fill_tables(warehouse)
-    with connect(warehouse, None) as connection:
-        connection.execute(
-            "update canonical.stock_levels set damaged_quantity = -1, sku = '<script>alert(1)</script>'"
-            " where sku = 'HV-00001'"
-        )
-    run_gates(warehouse, demo_configuration(), run_id="run")
-    build_data_docs(warehouse, tmp_path / "state" / "demo" / "data_docs")
+    docs = tmp_path_factory.mktemp("docs")
+    with template(postgres, "template_gated_web") as details:
+        with connect(details, None) as connection:
+            connection.execute(
+                "update canonical.stock_levels set damaged_quantity = -1, sku = '<script>alert(1)</script>'"
+                " where sku = 'HV-00001'"
+            )
+        run_gates(details, demo_configuration(), run_id="run")
+        build_data_docs(details, docs)
+        yield "template_gated_web", docs
+
+
+@pytest.fixture
+def warehouse(postgres: EmbeddedPostgres, gated_template: tuple[str, Path]) -> Iterator[ConnectionDetails]:
+    """A copy of that warehouse, of this test's own."""
+    with copy_of(postgres, gated_template[0]) as details:
+        yield details
+
+
+@pytest.fixture
+def gated(
+    warehouse: ConnectionDetails, tenants: Path, tmp_path: Path, gated_template: tuple[str, Path]
+) -> ConnectionDetails:
+    """The same, with its Data Docs where the page looks for them."""
+    shutil.copytree(gated_template[1], tmp_path / "state" / "demo" / "data_docs", symlinks=True)
     return warehouse
 
 
