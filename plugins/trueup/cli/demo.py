@@ -30,6 +30,7 @@ def demo(
     skus: Annotated[int, typer.Option(min=1, help="How many articles.")] = 500,
     faults: Annotated[str, typer.Option(help="What goes wrong at the vendors: none, typical or storm.")] = "typical",
     speed: Annotated[float, typer.Option(help="World seconds a second, with Airflow.")] = 120.0,
+    step: Annotated[int, typer.Option(min=60, help="World seconds a cycle, without Airflow.")] = 900,
     as_json: JsonOption = False,
 ) -> None:
     """Start everything, let a day of trading pass, print what was wrong and what was done about it.
@@ -42,7 +43,16 @@ def demo(
     # `make` and a closed terminal send SIGTERM and SIGHUP: end as for Ctrl-C, so that everything is stopped.
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.default_int_handler)
-    options = DemoOptions(engine=engine, seed=seed, skus=skus, days=days, faults=faults, world_file=world, speed=speed)
+    options = DemoOptions(
+        engine=engine,
+        seed=seed,
+        skus=skus,
+        days=days,
+        faults=faults,
+        world_file=world,
+        speed=speed,
+        step_seconds=step,
+    )
     with reporting_errors(as_json), _progress() as bar:
         task = bar.add_task("starting", total=1.0)
         last_said = ""
