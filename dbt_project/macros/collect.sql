@@ -226,20 +226,27 @@ Each runs in the transaction of its model. A build that recomputes everything ne
 {% endmacro %}
 
 {#-
-Joins by hashing where more than so many keys were touched, for the rest of the transaction.
+Joins by hashing where more than so many order lines were touched, for the rest of the transaction.
 
-PostgreSQL knows no sizes of common table expressions: it guesses one row and would loop over thousands. For a few keys
-that is right, and reading whole tables to hash them would be wrong.
+PostgreSQL knows no sizes of common table expressions: it guesses one row and would loop over thousands. For a few lines
+that is right, and reading whole tables to hash them would be wrong. Lines are counted, not orders: a trade customer's
+order has hundreds of them, and the loops grow with their square.
 -#}
-{% macro reckon_by_hashing(kind, most) %}
+{% macro reckon_lines_by_hashing(most) %}
     {%- set build = build_state() -%}
     {%- if build.is_full or not is_incremental() -%}
     set local enable_nestloop = off
     {%- else -%}
     select set_config(
         'enable_nestloop',
-        case when (select count(*) from ({{ touched(kind, build.since) }}) as keys) > {{ most }} then 'off' else 'on' end,
+        case when count(*) > {{ most }} then 'off' else 'on' end,
         true
     )
+    from (
+        select 1
+        from {{ ref("int_order_lines") }} as order_lines
+        where order_lines.is_current and order_lines.order_name in ({{ touched("order_name", build.since) }})
+        limit {{ most + 1 }}
+    ) as lines
     {%- endif -%}
 {% endmacro %}

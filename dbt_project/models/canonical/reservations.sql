@@ -13,7 +13,7 @@
     ],
     pre_hook=[
         "{{ collect_order_names() }}",
-        "{{ reckon_by_hashing('order_name', 300) }}",
+        "{{ reckon_lines_by_hashing(1000) }}",
     ],
 ) }}
 
