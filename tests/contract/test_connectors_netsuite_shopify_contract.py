@@ -2,23 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from graphql import (
-    GraphQLError,
-    GraphQLSchema,
-    OperationDefinitionNode,
-    build_schema,
-    execute_sync,
-    get_operation_ast,
-    parse,
-    validate,
-)
-from graphql.execution.values import get_variable_values
+from graphql import GraphQLSchema, build_schema, parse, validate
+from tests.contract.graphql_contract import validate_graphql_line
 from tests.contract.openapi import load_spec, read_spec, validate_line
 
 from trueup.connectors import netsuite, shopify
@@ -109,7 +100,7 @@ def test_what_is_said_to_shopify_keeps_its_contract(recording: Path, admin: Grap
 
     operations = {re.split(r"\W", line["request"]["query"].split(maxsplit=1)[1])[0] for line in lines}
     assert operations >= {"Shop", "Locations", "Products", "Listings", "Orders", "LevelsOfItems", "SetQuantities"}
-    assert [problem for line in lines for problem in problems_of(admin, line)] == []
+    assert [problem for line in lines for problem in validate_graphql_line(admin, line)] == []
 
 
 def test_a_renamed_field_of_shopifys_contract_is_noticed(recording: Path, sdl: str) -> None:
@@ -123,7 +114,7 @@ def test_a_renamed_field_of_shopifys_contract_is_noticed(recording: Path, sdl: s
         sdl = sdl.replace(theirs, renamed)
     changed = build_schema(sdl, assume_valid=True)
 
-    told = " ".join(problem for line in exchanges(recording) for problem in problems_of(changed, line))
+    told = " ".join(problem for line in exchanges(recording) for problem in validate_graphql_line(changed, line))
 
     assert "changeFrom" in told
     assert "unfulfilledQuantity" in told
@@ -145,32 +136,3 @@ def write_something(sandbox: Sandbox, tmp_path: Path) -> None:
 
 def exchanges(recording: Path) -> list[dict[str, Any]]:
     return [line for line in recorded(recording, "shopify_main") if line["path"].endswith("/graphql.json")]
-
-
-def problems_of(schema: GraphQLSchema, line: Mapping[str, Any]) -> list[str]:
-    """What the schema has against one exchange: its document, its variables, its answer."""
-    told = line["request"]
-    document = parse(told["query"])
-    errors: list[GraphQLError] = list(validate(schema, document))
-    operation = get_operation_ast(document)
-    if errors or not isinstance(operation, OperationDefinitionNode):
-        return [str(error) for error in errors]
-    variables = get_variable_values(schema, operation.variable_definitions or (), told["variables"])
-    if isinstance(variables, list):
-        return [str(error) for error in variables]
-
-    def kind_of(*_: object) -> str:
-        # The answer does not say what a node is; its id in the question does.
-        ids = told["variables"].get("ids") or [told["variables"]["id"]]
-        return str(ids[0].split("/")[3])
-
-    # The answer is run through the schema as if it were the data: a wrong type or a null where none may be is an error.
-    run = execute_sync(
-        schema,
-        document,
-        root_value=line["response"]["data"],
-        variable_values=told["variables"],
-        field_resolver=lambda source, info, **_: source[info.path.key],
-        type_resolver=kind_of,
-    )
-    return [str(error) for error in run.errors or ()]
