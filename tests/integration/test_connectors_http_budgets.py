@@ -220,6 +220,25 @@ def test_what_others_spent_of_the_window_is_learned(server: ScriptedServer, tmp_
     assert 50 < waits[0] <= 60
 
 
+def test_a_refusal_that_says_when_to_come_back_is_taken_at_its_word(server: ScriptedServer, tmp_path: Path) -> None:
+    """It says as well that nothing is left; taken for the whole window, a second's wait would be a minute's."""
+    refusal = {"x-remaining-calls": "0", "x-retry-after": "1"}
+    server.script(Step(status=429, headers=refusal), Step(body={}))
+    waits: list[float] = []
+    budget = WindowBudget("account", 10, 60, tmp_path, remaining_header="x-remaining-calls", sleep=waits.append)
+    details = ConnectionDetails(conn_id="c", conn_type="shop", host=server.url)
+
+    with pytest.raises(_Waited):
+        HttpClient(
+            "Shop", details, authenticator=NoCredentials(), budget=budget, sleep=stop_after_first(waits)
+        ).request("GET", "/")
+    with pytest.raises(_Waited):
+        WindowBudget("account", 10, 60, tmp_path, sleep=stop_after_first(waits)).turn(1, "next").__enter__()
+
+    assert waits
+    assert max(waits) <= 1.5
+
+
 def test_a_window_that_is_shut_is_shut_for_everybody(server: ScriptedServer, tmp_path: Path) -> None:
     """One task's 429 tells all of them."""
 

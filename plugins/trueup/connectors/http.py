@@ -180,10 +180,11 @@ class HttpClient:
             if isinstance(result, Answer):
                 turn.learn(result)
                 result = self._judged(call, result)
-            elif result.answer is not None:
+            elif result.answer is not None and not _is_told_to_wait(result):
                 turn.learn(result.answer)
         if isinstance(result, Failure):
-            if result.status == 429 and result.wait_seconds is not None:
+            # Such an answer says that nothing is left, too: learned, that would mean a whole window.
+            if _is_told_to_wait(result) and result.wait_seconds is not None:
                 self._budget.pause(result.wait_seconds)
             result = result.with_credentials(credentials)
         return result
@@ -272,6 +273,10 @@ class HttpClient:
     def _where(self, call: Call) -> str:
         path = httpx.URL(call.url).path
         return f"{self.system} (connection '{self.conn_id}'), {call.method} {self.redaction.clean(path)}"
+
+
+def _is_told_to_wait(failure: Failure) -> bool:
+    return failure.status == 429 and failure.wait_seconds is not None
 
 
 def _tell_retry(state: RetryCallState) -> None:
