@@ -122,7 +122,8 @@ Each runs in the transaction of its model. A build that recomputes everything ne
             and item_skus.sku is not null
             and source_stock.system_id in ('{{ newly_swept | join("', '") }}')
         {%- endif %}
-    ) as found
+    ) as found;
+    {{ reckon_changes_by_hashing("(select count(*) from (" ~ touched("stock_sku", build.since) ~ ") as skus)") }}
     {%- endif -%}
 {% endmacro %}
 
@@ -248,5 +249,38 @@ order has hundreds of them, and the loops grow with their square.
         where order_lines.is_current and order_lines.order_name in ({{ touched("order_name", build.since) }})
         limit {{ most + 1 }}
     ) as lines
+    {%- endif -%}
+{% endmacro %}
+
+{#-
+Joins by hashing where a large part of a table is made anew, for the rest of the transaction.
+
+What landed a moment ago is in no statistics yet: PostgreSQL then expects a row or two and loops over thousands. Where
+the part is small beside the table, indexes are right whatever it expects, and hashing would read the table whole.
+-#}
+{% macro reckon_changes_by_hashing(change_count) %}
+    select set_config(
+        'enable_nestloop',
+        case
+            when
+                {{ change_count }} > 300
+                and {{ change_count }} * 20 > greatest(held.reltuples, pg_relation_size(held.oid) / 300.0)
+                then 'off'
+            else 'on'
+        end,
+        true
+    )
+    from pg_class as held
+    where held.oid = '{{ this }}'::regclass
+{% endmacro %}
+
+{#- The same for a model of the newest versions of a kind of record: what changes is at most what landed. -#}
+{% macro reckon_versions_by_hashing(kind) %}
+    {%- if is_incremental() and not build_state().is_full -%}
+    {%- set landed = namespace(count=0) -%}
+    {%- for scope in scopes_of(staging_models_of(kind)) -%}
+        {%- set landed.count = landed.count + scope.to - scope.from -%}
+    {%- endfor -%}
+    {{ reckon_changes_by_hashing(landed.count) }}
     {%- endif -%}
 {% endmacro %}

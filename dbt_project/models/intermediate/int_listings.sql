@@ -7,6 +7,7 @@
         {"columns": ["system_id", "source_stock_item_id"]},
         {"columns": ["build_id"]},
     ],
+    pre_hook="{{ reckon_versions_by_hashing('listings') }}",
 ) }}
 
 {%- set build = build_state() %}

@@ -10,6 +10,7 @@
         {"columns": ["code_key"]},
         {"columns": ["build_id"]},
     ],
+    pre_hook="{{ reckon_versions_by_hashing('orders') }}",
 ) }}
 
 {%- set columns = [

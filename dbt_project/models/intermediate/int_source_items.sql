@@ -13,6 +13,7 @@
         {"columns": ["gtin_key"]},
         {"columns": ["build_id"]},
     ],
+    pre_hook="{{ reckon_versions_by_hashing('products') }}",
 ) }}
 
 {%- set columns = [
