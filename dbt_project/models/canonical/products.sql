@@ -44,7 +44,7 @@ mastered as (
         and not source_items.is_deleted
         and source_items.is_stocked
         and source_items.source_sku is not null
-        {%- if is_incremental() and not build.is_full %}
+    {%- if is_incremental() and not build.is_full %}
         and source_items.code_key in ({{ touched("code", build.since) }})
         {%- endif %}
 ),

@@ -75,12 +75,13 @@ lines as (
         order_lines.is_current
         and not order_lines.is_deleted
         and order_lines.line_id <> ''
-        {%- if is_incremental() and not build.is_full %}
+    {%- if is_incremental() and not build.is_full %}
         and order_lines.order_name in ({{ touched("order_name", build.since) }})
         {%- endif %}
 ),
 
--- A line that names no item that we know is looked up by its code, unless that is the code of something else than goods.
+-- A line that names no item that we know is looked up by its code, unless that is declared as something else than
+-- goods.
 coded as (
     select
         lines.system_id,
@@ -164,9 +165,17 @@ erp_names as (
         min(system_id) as system_id,
         count(distinct system_id) as system_count
     from (
-        select order_name, system_id from taken where is_channel_order
+        select
+            order_name,
+            system_id
+        from taken
+        where is_channel_order
         union all
-        select order_name, system_id from erp_lines where owner_system_id = system_id
+        select
+            order_name,
+            system_id
+        from erp_lines
+        where owner_system_id = system_id
     ) as named
     group by order_name
 ),
@@ -357,10 +366,20 @@ shipments_by_name as (
 ),
 
 shipments as (
-    select owner_system_id, order_name, system_id, source_key, source_location_id
+    select
+        owner_system_id,
+        order_name,
+        system_id,
+        source_key,
+        source_location_id
     from shipments_by_order
     union all
-    select owner_system_id, order_name, system_id, source_key, source_location_id
+    select
+        owner_system_id,
+        order_name,
+        system_id,
+        source_key,
+        source_location_id
     from shipments_by_name
 ),
 

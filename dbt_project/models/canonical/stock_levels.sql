@@ -45,11 +45,11 @@ items as (
         item_skus.source_stock_item_id
     from item_skus
     where
-        {%- if is_incremental() and not build.is_full %}
+    {%- if is_incremental() and not build.is_full %}
         item_skus.sku in ({{ touched("stock_sku", build.since) }})
-        {%- else %}
+    {%- else %}
         item_skus.sku is not null
-        {%- endif %}
+    {%- endif %}
 ),
 
 -- A place's own system of record is the only one believed: the join to locations leaves the ERP's copies out.

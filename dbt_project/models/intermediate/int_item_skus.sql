@@ -52,7 +52,7 @@ items as (
         source_items.is_current
         and not source_items.is_deleted
         and source_items.source_item_id <> ''
-        {%- if is_incremental() and not build.is_full %}
+    {%- if is_incremental() and not build.is_full %}
         and source_items.system_id || '|' || source_items.source_item_id in ({{ touched("resolve", build.since) }})
         {%- endif %}
     order by source_items.system_id asc, source_items.source_item_id asc, source_items.record_id desc
@@ -128,7 +128,9 @@ candidates as (
         items.*,
         first_found.rule_order is not null as has_match,
         case when first_found.match_count = 1 then first_found.sku else declared.sku end as candidate_sku,
-        case when first_found.match_count = 1 then first_found.match_rule else declared.match_rule end as candidate_rule,
+        case
+            when first_found.match_count = 1 then first_found.match_rule else declared.match_rule
+        end as candidate_rule,
         case when first_found.match_count = 1 then first_found.rule_order else declared.rule_order end as rule_order
     from items
     left join first_found
@@ -169,7 +171,10 @@ final as (
         claimed.gtin,
         claimed.candidate_sku,
         case
-            when claimed.candidate_sku is not null and claimed.own_order = claimed.best_order and claimed.claim_count = 1
+            when
+                claimed.candidate_sku is not null
+                and claimed.own_order = claimed.best_order
+                and claimed.claim_count = 1
                 then claimed.candidate_sku
         end as sku,
         case

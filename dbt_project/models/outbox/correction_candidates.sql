@@ -11,7 +11,21 @@ stops as not materialized (
 ),
 
 final as (
-    select wanted.*
+    select
+        wanted.channel,
+        wanted.entity,
+        wanted.record_id,
+        wanted.field,
+        wanted.sku,
+        wanted.expected,
+        wanted.target,
+        wanted.cause,
+        wanted.priority,
+        wanted.facts_version,
+        wanted.facts_as_of,
+        wanted.listing_received_at,
+        wanted.correlation_id,
+        wanted.build_id
     from wanted
     where
         not exists (

@@ -24,7 +24,8 @@ final as (
         differences.shown_quantity as expected,
         differences.target_quantity as target,
         differences.cause,
-        -- By harm: what a channel overstates can be sold twice, so it goes before what it understates; the larger first.
+        -- By harm: what a channel overstates can be sold twice, so it goes before what it understates; the larger
+        -- first.
         case
             when differences.difference_quantity > 0 then 1000000 - least(differences.difference_quantity, 999999)
             else 2000000 - least(-differences.difference_quantity, 999999)

@@ -12,6 +12,9 @@
     pre_hook="{{ collect_position_skus() }}",
 ) }}
 
+{%- set terms = {
+    "safety_stock": "safety_stock_quantity", "buffer": "buffer_quantity", "share": "share", "cap": "cap_quantity",
+} %}
 -- depends_on: {{ ref("int_item_skus") }}
 {%- set build = build_state() %}
 {%- set is_part = is_incremental() and not build.is_full and not build.is_marts_full %}
@@ -35,11 +38,7 @@ stock_levels as not materialized (
 
 reservations as not materialized (
     select * from {{ ref("reservations") }}
-    where
-        status = 'open'
-        {%- if is_part %}
-        and sku in ({{ touched("position", build.since) }})
-        {%- endif %}
+    where status = 'open' {{ "and sku in (" ~ touched("position", build.since) ~ ")" if is_part }}
 ),
 
 listings as not materialized (
@@ -74,30 +73,27 @@ ordered_rules as (
     from channel_rules
 ),
 
-{%- set terms = {
-    "safety_stock": "safety_stock_quantity", "buffer": "buffer_quantity", "share": "share", "cap": "cap_quantity",
-} %}
 scoped_rules as (
     select
+        {%- for term, column in terms.items() %}
+        (array_agg({{ column }} order by position asc) filter (where {{ column }} is not null))[1] as {{ column }},
+        (array_agg(rule_id order by position asc) filter (where {{ column }} is not null))[1] as {{ term }}_rule_id,
+        {%- endfor %}
         channel,
         category,
         sku
-        {%- for term, column in terms.items() %},
-        (array_agg({{ column }} order by position asc) filter (where {{ column }} is not null))[1] as {{ column }},
-        (array_agg(rule_id order by position asc) filter (where {{ column }} is not null))[1] as {{ term }}_rule_id
-        {%- endfor %}
     from ordered_rules
     group by channel, category, sku
 ),
 
 channel_terms as (
     select
+        {%- for term, column in terms.items() %}
+        coalesce(of_channel.{{ column }}, of_all.{{ column }}) as {{ column }},
+        coalesce(of_channel.{{ term }}_rule_id, of_all.{{ term }}_rule_id) as {{ term }}_rule_id,
+        {%- endfor %}
         channels.channel,
         channels.shows
-        {%- for term, column in terms.items() %},
-        coalesce(of_channel.{{ column }}, of_all.{{ column }}) as {{ column }},
-        coalesce(of_channel.{{ term }}_rule_id, of_all.{{ term }}_rule_id) as {{ term }}_rule_id
-        {%- endfor %}
     from channels
     left join scoped_rules as of_channel
         on channels.channel = of_channel.channel and of_channel.category is null and of_channel.sku is null
@@ -107,15 +103,15 @@ channel_terms as (
 
 ruled as (
     select
+        {%- for term, column in terms.items() %}
+        coalesce(of_sku.{{ column }}, of_category.{{ column }}, channel_terms.{{ column }}) as {{ column }},
+        coalesce(of_sku.{{ term }}_rule_id, of_category.{{ term }}_rule_id, channel_terms.{{ term }}_rule_id)
+            as {{ term }}_rule_id,
+        {%- endfor %}
         products.sku,
         products.category,
         channel_terms.channel,
         channel_terms.shows
-        {%- for term, column in terms.items() %},
-        coalesce(of_sku.{{ column }}, of_category.{{ column }}, channel_terms.{{ column }}) as {{ column }},
-        coalesce(of_sku.{{ term }}_rule_id, of_category.{{ term }}_rule_id, channel_terms.{{ term }}_rule_id)
-            as {{ term }}_rule_id
-        {%- endfor %}
     from products
     cross join channel_terms
     left join scoped_rules as of_sku on channel_terms.channel = of_sku.channel and products.sku = of_sku.sku
@@ -143,8 +139,11 @@ unassigned as (
         channels.channel,
         sum(reservations.quantity)::integer as quantity,
         max(reservations.received_at) as received_at,
-        (array_agg(reservations.correlation_id order by reservations.received_at desc, reservations.reservation_id desc))[1]
-            as correlation_id
+        (
+            array_agg(
+                reservations.correlation_id order by reservations.received_at desc, reservations.reservation_id desc
+            )
+        )[1] as correlation_id
     from reservations
     cross join channels
     where
@@ -275,23 +274,52 @@ clamped as (
     select
         computed.*,
         least(
-            greatest(floor((pool_quantity - buffer_quantity) * share), 0),
-            coalesce(cap_quantity, 2147483647)
-        )::integer as ats_quantity
+            greatest(floor((computed.pool_quantity - computed.buffer_quantity) * computed.share), 0),
+            coalesce(computed.cap_quantity, 2147483647)
+        ) as ats_quantity
     from computed
 ),
 
 explained as (
     select
         clamped.*,
-        ats_quantity + channel_allocated_quantity as target_quantity,
+        (clamped.ats_quantity + clamped.channel_allocated_quantity)::integer as target_quantity,
         jsonb_build_object(
-            'safety_stock', safety_stock_rule_id,
-            'buffer', buffer_rule_id,
-            'share', share_rule_id,
-            'cap', cap_rule_id
+            'safety_stock', clamped.safety_stock_rule_id,
+            'buffer', clamped.buffer_rule_id,
+            'share', clamped.share_rule_id,
+            'cap', clamped.cap_rule_id
         ) as rule_ids
     from clamped
+),
+
+-- What this table holds so far.
+decided as (
+    {%- if is_incremental() %}
+    select
+        sku,
+        channel,
+        free_quantity,
+        unassigned_reserved_quantity,
+        buffer_quantity,
+        share,
+        cap_quantity,
+        target_quantity,
+        facts_version
+    from {{ this }}
+    {%- else %}
+    select
+        null::text as sku,
+        null::text as channel,
+        null::integer as free_quantity,
+        null::integer as unassigned_reserved_quantity,
+        null::integer as buffer_quantity,
+        null::numeric as share,
+        null::integer as cap_quantity,
+        null::integer as target_quantity,
+        null::text as facts_version
+    where false
+    {%- endif %}
 ),
 
 final as (
@@ -311,37 +339,29 @@ final as (
         explained.buffer_quantity,
         explained.share::numeric(6, 4) as share,
         explained.cap_quantity,
-        explained.ats_quantity,
+        explained.ats_quantity::integer as ats_quantity,
         explained.channel_allocated_quantity,
         explained.target_quantity,
         explained.location_terms,
         explained.rule_ids,
         explained.facts_as_of,
         explained.newest_received_at,
-        {%- if is_incremental() %}
         -- The version names the build that last changed a quantity: the same numbers are the same decision.
         case
             when
-                (
-                    decided.free_quantity, decided.unassigned_reserved_quantity, decided.buffer_quantity,
-                    decided.share, decided.cap_quantity, decided.target_quantity
-                )
-                is not distinct from (
-                    explained.free_quantity, explained.unassigned_reserved_quantity, explained.buffer_quantity,
-                    explained.share, explained.cap_quantity, explained.target_quantity
-                )
+                decided.free_quantity = explained.free_quantity
+                and decided.unassigned_reserved_quantity = explained.unassigned_reserved_quantity
+                and decided.buffer_quantity = explained.buffer_quantity
+                and decided.share = explained.share
+                and coalesce(decided.cap_quantity, -1) = coalesce(explained.cap_quantity, -1)
+                and decided.target_quantity = explained.target_quantity
                 then decided.facts_version
             else '{{ build.build_id }}'
         end as facts_version,
-        {%- else %}
-        '{{ build.build_id }}'::text as facts_version,
-        {%- endif %}
         explained.correlation_id,
         {{ build.build_id }}::bigint as build_id
     from explained
-    {%- if is_incremental() %}
-    left join {{ this }} as decided on explained.sku = decided.sku and explained.channel = decided.channel
-    {%- endif %}
+    left join decided on explained.sku = decided.sku and explained.channel = decided.channel
 )
 
 select * from final

@@ -305,6 +305,31 @@ versioned as (
     from aged
 ),
 
+-- What this table holds so far.
+open_difference as (
+    {%- if is_incremental() %}
+    select
+        sku,
+        channel,
+        detected_at,
+        age_source_seconds,
+        age_landing_seconds,
+        age_build_seconds,
+        facts_version
+    from {{ this }}
+    {%- else %}
+    select
+        null::text as sku,
+        null::text as channel,
+        null::timestamptz as detected_at,
+        null::double precision as age_source_seconds,
+        null::double precision as age_landing_seconds,
+        null::double precision as age_build_seconds,
+        null::text as facts_version
+    where false
+    {%- endif %}
+),
+
 final as (
     select
         versioned.sku,
@@ -331,13 +356,9 @@ final as (
                 'listing_received_at', versioned.listing_received_at
             )
         ) as evidence,
-        {%- if is_incremental() %}
         coalesce(open_difference.detected_at, now()) as detected_at,
-        {%- else %}
-        now() as detected_at,
-        {%- endif %}
         versioned.observed_at,
-        {%- if is_incremental() %}
+        -- How long it took to get here is settled when it is seen first.
         case
             when open_difference.facts_version = versioned.difference_version then open_difference.age_source_seconds
             else versioned.age_source_seconds
@@ -350,11 +371,6 @@ final as (
             when open_difference.facts_version = versioned.difference_version then open_difference.age_build_seconds
             else extract(epoch from now() - versioned.newest_received_at)::double precision
         end as age_build_seconds,
-        {%- else %}
-        versioned.age_source_seconds,
-        versioned.age_landing_seconds,
-        extract(epoch from now() - versioned.newest_received_at)::double precision as age_build_seconds,
-        {%- endif %}
         case
             when versioned.status in ('proposed', 'held', 'claimed', 'sent', 'applied')
                 then extract(epoch from now() - versioned.proposed_at)::double precision
@@ -366,10 +382,8 @@ final as (
         versioned.difference_version as facts_version,
         {{ build.build_id }}::bigint as build_id
     from versioned
-    {%- if is_incremental() %}
-    left join {{ this }} as open_difference
+    left join open_difference
         on versioned.sku = open_difference.sku and versioned.channel = open_difference.channel
-    {%- endif %}
 )
 
 select * from final

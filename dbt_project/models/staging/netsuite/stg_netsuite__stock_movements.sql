@@ -22,7 +22,8 @@ final as (
         end as kind,
 
         ---------- numerics
-        -- A count's line says how far the books were off, not what was counted: it adjusts. Part of a unit is rounded down.
+        -- A count's line says how far the books were off, not what was counted: it adjusts.
+        -- Part of a unit is rounded down.
         floor((records.payload ->> 'quantity')::numeric)::integer as delta_quantity,
         null::integer as counted_quantity,
         (records.payload ->> 'uniquekey')::bigint as sequence

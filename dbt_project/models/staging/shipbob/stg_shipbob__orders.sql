@@ -18,27 +18,31 @@ lines as (
             product.content as product,
             item.content as item,
             row_number() over (order by shipment.number, product.number, item.number) as line_number
-        from jsonb_array_elements(
-            case jsonb_typeof(records.payload -> 'shipments') when 'array' then records.payload -> 'shipments' end
-        ) with ordinality as shipment (content, number)
-        cross join lateral jsonb_array_elements(
-            case jsonb_typeof(shipment.content -> 'products') when 'array' then shipment.content -> 'products' end
-        ) with ordinality as product (content, number)
-        cross join lateral jsonb_array_elements(
-            case
+        from
+            jsonb_array_elements(
+                case jsonb_typeof(records.payload -> 'shipments') when 'array' then records.payload -> 'shipments' end
+            ) with ordinality as shipment (content, number)
+        cross join
+            lateral jsonb_array_elements(
+                case jsonb_typeof(shipment.content -> 'products') when 'array' then shipment.content -> 'products' end
+            ) with ordinality as product (content, number)
+        cross join
+            lateral jsonb_array_elements(
+                case
                 jsonb_typeof(product.content -> 'inventory_items')
-                when 'array' then product.content -> 'inventory_items'
-            end
-        ) with ordinality as item (content, number)
+                    when 'array' then product.content -> 'inventory_items'
+                end
+            ) with ordinality as item (content, number)
         union all
         select
             null as shipment,
             product.content as product,
             null as item,
             product.number as line_number
-        from jsonb_array_elements(
-            case jsonb_typeof(records.payload -> 'products') when 'array' then records.payload -> 'products' end
-        ) with ordinality as product (content, number)
+        from
+            jsonb_array_elements(
+                case jsonb_typeof(records.payload -> 'products') when 'array' then records.payload -> 'products' end
+            ) with ordinality as product (content, number)
         where coalesce(jsonb_array_length(nullif(records.payload -> 'shipments', 'null'::jsonb)), 0) = 0
     ) as part on true
 ),
@@ -91,7 +95,7 @@ final as (
         typed.ordered_quantity as committed_quantity,
         -- An order only goes on: of two answers of one second the one with less to ship is the later.
         -sum(case when typed.is_cancelled then 0 else typed.ordered_quantity - typed.shipped_quantity end)
-            over (partition by typed.system_id, typed.record_id)::bigint as tie_rank
+            over (partition by typed.system_id, typed.record_id) as tie_rank
     from typed
 )
 

@@ -26,7 +26,7 @@ final as (
     select
         typed.*,
         -- Of two answers of one second the smaller one: understating is safe.
-        -sum(typed.on_hand_quantity) over (partition by typed.system_id, typed.record_id)::bigint as tie_rank
+        -sum(typed.on_hand_quantity) over (partition by typed.system_id, typed.record_id) as tie_rank
     from typed
 )
 

@@ -9,9 +9,10 @@ changes as (
         records.payload,
         change.content
     from records
-    cross join lateral (
-        values (records.payload -> 'increment'), (records.payload -> 'decrement')
-    ) as change (content)
+    cross join
+        lateral (
+            values (records.payload -> 'increment'), (records.payload -> 'decrement')
+        ) as change (content)
     where jsonb_typeof(change.content) = 'object'
 ),
 

@@ -15,11 +15,11 @@ final as (
         records.key_text as channel_record_id,
 
         ---------- numerics
-        (jsonb_path_query_first(records.payload, '$.quantities[*] ? (@.name == "available").quantity') #>> '{}')::integer
+        jsonb_path_query_first(records.payload, '$.quantities[*] ? (@.name == "available").quantity')::integer
             as shown_available_quantity,
-        (jsonb_path_query_first(records.payload, '$.quantities[*] ? (@.name == "on_hand").quantity') #>> '{}')::integer
+        jsonb_path_query_first(records.payload, '$.quantities[*] ? (@.name == "on_hand").quantity')::integer
             as shown_on_hand_quantity,
-        (jsonb_path_query_first(records.payload, '$.quantities[*] ? (@.name == "committed").quantity') #>> '{}')::integer
+        jsonb_path_query_first(records.payload, '$.quantities[*] ? (@.name == "committed").quantity')::integer
             as allocated_quantity,
 
         ---------- booleans

@@ -49,9 +49,10 @@ typed as (
                 (
                     select sum((part.content ->> 'quantity')::integer)
                     from jsonb_array_elements(lines.fulfillments) as fulfillment (content)
-                    cross join lateral jsonb_array_elements(
-                        fulfillment.content #> '{fulfillmentLineItems,nodes}'
-                    ) as part (content)
+                    cross join
+                        lateral jsonb_array_elements(
+                            fulfillment.content #> '{fulfillmentLineItems,nodes}'
+                        ) as part (content)
                     where
                         fulfillment.content ->> 'status' not in ('CANCELLED', 'ERROR', 'FAILURE')
                         and part.content #>> '{lineItem,id}' = lines.line ->> 'id'
@@ -73,7 +74,7 @@ final as (
         typed.*,
         -- An order only goes on: of two answers of one second the one that still holds less is the later.
         -sum(case when typed.is_cancelled then 0 else typed.committed_quantity end)
-            over (partition by typed.system_id, typed.record_id)::bigint as tie_rank
+            over (partition by typed.system_id, typed.record_id) as tie_rank
     from typed
 )
 

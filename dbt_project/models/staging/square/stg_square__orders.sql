@@ -43,18 +43,20 @@ typed as (
             coalesce(ceil((lines.line ->> 'quantity')::numeric), 0) - coalesce(
                 (
                     select sum(floor((entry.content ->> 'quantity')::numeric))
-                    from jsonb_array_elements(
-                        case
+                    from
+                        jsonb_array_elements(
+                            case
                             jsonb_typeof(lines.payload -> 'fulfillments')
-                            when 'array' then lines.payload -> 'fulfillments'
-                        end
-                    ) as fulfillment (content)
-                    cross join lateral jsonb_array_elements(
-                        case
+                                when 'array' then lines.payload -> 'fulfillments'
+                            end
+                        ) as fulfillment (content)
+                    cross join
+                        lateral jsonb_array_elements(
+                            case
                             jsonb_typeof(fulfillment.content -> 'entries')
-                            when 'array' then fulfillment.content -> 'entries'
-                        end
-                    ) as entry (content)
+                                when 'array' then fulfillment.content -> 'entries'
+                            end
+                        ) as entry (content)
                     where
                         fulfillment.content ->> 'state' in ('CANCELED', 'FAILED')
                         and entry.content ->> 'line_item_uid' = lines.line ->> 'uid'
@@ -77,7 +79,7 @@ final as (
         typed.*,
         -- An order only goes on: of two answers of one second the one that still holds less is the later.
         -sum(case when typed.is_cancelled then 0 else typed.committed_quantity end)
-            over (partition by typed.system_id, typed.record_id)::bigint as tie_rank
+            over (partition by typed.system_id, typed.record_id) as tie_rank
     from typed
 )
 

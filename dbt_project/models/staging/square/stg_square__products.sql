@@ -34,7 +34,7 @@ final as (
     from records
     left join lateral jsonb_array_elements(
         case
-            jsonb_typeof(records.payload #> '{item_data,variations}')
+        jsonb_typeof(records.payload #> '{item_data,variations}')
             when 'array' then records.payload #> '{item_data,variations}'
         end
     ) as variation (content) on true

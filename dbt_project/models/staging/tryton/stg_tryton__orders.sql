@@ -7,7 +7,8 @@ lines as (
     select
         {{ record_columns() }},
         records.payload ->> 'id' as order_id,
-        coalesce(nullif(records.payload ->> 'number', ''), 'sale.sale,' || (records.payload ->> 'id')) as own_order_name,
+        coalesce(nullif(records.payload ->> 'number', ''), 'sale.sale,' || (records.payload ->> 'id'))
+            as own_order_name,
         nullif(records.payload ->> 'reference', '') as origin_order_name,
         records.payload #>> '{web_shop,name}' as origin_system_id,
         records.payload ->> 'warehouse' as sale_warehouse,
@@ -138,7 +139,7 @@ final as (
         committed.ordered_at,
         -- An order only goes on: of two answers of one second the one with less to ship is the later.
         sum(case when committed.is_cancelled then 0 else committed.shipped_quantity - committed.ordered_quantity end)
-            over (partition by committed.system_id, committed.record_id)::bigint as tie_rank
+            over (partition by committed.system_id, committed.record_id) as tie_rank
     from committed
 )
 

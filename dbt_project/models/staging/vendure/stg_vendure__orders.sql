@@ -19,7 +19,8 @@ typed as (
 
         ---------- numerics
         greatest(
-            coalesce((line.content ->> 'orderPlacedQuantity')::integer, 0), coalesce((line.content ->> 'quantity')::integer, 0)
+            coalesce((line.content ->> 'orderPlacedQuantity')::integer, 0),
+            coalesce((line.content ->> 'quantity')::integer, 0)
         ) as ordered_quantity,
         -- Units cancelled on a line are gone from its quantity, those that were fulfilled are still in it.
         coalesce((line.content ->> 'quantity')::integer, 0) as committed_quantity,
@@ -40,7 +41,7 @@ final as (
         typed.*,
         -- An order only goes on: of two answers of one second the one that still holds less is the later.
         -sum(case when typed.is_cancelled then 0 else typed.committed_quantity end)
-            over (partition by typed.system_id, typed.record_id)::bigint as tie_rank
+            over (partition by typed.system_id, typed.record_id) as tie_rank
     from typed
 )
 
