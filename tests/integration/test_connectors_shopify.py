@@ -120,6 +120,19 @@ def test_an_order_is_read_whole_however_many_lines_and_parcels(
     assert payloads(list(main_store.read("orders", ReadMode.POLL, cursor))) == expected
 
 
+def test_lines_whose_cursor_is_refused_are_asked_for_again(
+    main_store: ShopifyConnector, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of hundreds of trade orders one is always refused: a whole new read would never come to its end."""
+    cursor = {"since": (datetime.fromisoformat(control(sandbox, "GET", "/clock")["now"]) - HOURS).isoformat()}
+    expected = payloads(list(main_store.read("orders", ReadMode.POLL, cursor)))
+    monkeypatch.setattr(documents, "LINES_AT_FIRST", 1)
+    fault(sandbox, "shopify_main", "stale_cursor")
+
+    assert payloads(list(main_store.read("orders", ReadMode.POLL, cursor))) == expected
+    assert control(sandbox, "GET", "/faults")["rules"][0]["struck"] == 1
+
+
 HOURS = timedelta(hours=4)
 
 

@@ -35,6 +35,10 @@ _HEADER = "X-Shopify-Access-Token"
 _SIZES = (1, 2, 3, 5, 8, 13, 20, 30, 50, 80, 125, 180, LARGEST_PAGE)
 
 
+class StaleCursor(Transient):
+    """Shopify does not know the cursor that it gave a page before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """One page of a GraphQL connection, with the answer that brought it. `is_last`: there is no further page."""
@@ -95,7 +99,7 @@ class ShopifyApi:
         if is_too_dear(answer):
             raise _TooDear(f"{where}: costs more than one query may; declare fewer streams or report this")
         if errors and "cursor" in str(errors[0].get("message", "")).lower() and variables.get("after"):
-            raise Transient(f"{where}: refused the cursor of its own last page; read again from the start")
+            raise StaleCursor(f"{where}: refused the cursor of its own last page; read again from the start")
         if errors:
             raise Permanent(f"{where}: {self.clean(words_of(errors))}")
         data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
@@ -134,7 +138,8 @@ class ShopifyApi:
     ) -> Iterator[Connection]:
         """Yield every page of the connection that `find` takes from the data.
 
-        A page that is missing or announced twice raises `Transient`: it is unknown, never empty.
+        A page that is missing or announced twice raises `Transient`: it is unknown, never empty. `StaleCursor`
+        where Shopify refuses a page's cursor.
         """
         size = self.next_size(document)
         after: str | None = variables.get("after")

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trueup.connectors import shopify_documents as documents
-from trueup.connectors.shopify_api import SYSTEM, ShopifyApi
+from trueup.connectors.shopify_api import SYSTEM, ShopifyApi, StaleCursor
 from trueup.domain.errors import Transient
 
 _MOST_PARCELS = 100
+_FRESH_STARTS = 5
 
 
 def complete_order(api: ShopifyApi, order: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +62,26 @@ def _lines(api: ShopifyApi, document: documents.Document, owner: Mapping[str, An
     nodes = list(connection["nodes"])
     info = connection.get("pageInfo")
     if isinstance(info, Mapping) and info.get("hasNextPage") is True:
-        variables = {"id": owner["id"], "after": info.get("endCursor")}
-        for page in api.pages(document, variables, lambda data: (data.get("node") or {}).get(field)):
-            nodes += page.nodes
+        nodes = _rest(api, document, owner, field, nodes, info.get("endCursor"))
     return {"nodes": nodes}
+
+
+def _rest(
+    api: ShopifyApi, document: documents.Document, owner: Mapping[str, Any], field: str, nodes: list[Any], after: object
+) -> list[Any]:
+    """Return `nodes` and what comes behind them; from the first one again where the cursor is refused.
+
+    Not the whole stream: of hundreds of trade orders some cursor is refused in every read, and none would ever end.
+    """
+    fresh_starts = 0
+    while True:
+        pages = api.pages(
+            document, {"id": owner["id"], "after": after}, lambda data: (data.get("node") or {}).get(field)
+        )
+        try:
+            return nodes + [node for page in pages for node in page.nodes]
+        except StaleCursor:
+            fresh_starts += 1
+            if fresh_starts > _FRESH_STARTS:
+                raise
+            nodes, after = [], None
