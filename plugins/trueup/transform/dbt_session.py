@@ -65,8 +65,8 @@ class DbtSession:
         self._project_folder = project_folder
         self._state_folder = state_folder
 
-    def run(self, command: str, arguments: Sequence[str] = ()) -> DbtRun:
-        """Run one dbt command; results by node, failed ones included.
+    def run(self, command: str, arguments: Sequence[str] = (), *, subcommand: str | None = None) -> DbtRun:
+        """Run one dbt command (`docs` has subcommands); results by node, failed ones included.
 
         Raises `Permanent` where dbt did not come to run any node (the project does not parse, the
         warehouse refuses us), `Transient` where the warehouse was not reached.
@@ -78,8 +78,9 @@ class DbtSession:
         with _environment(
             {_PASSWORD_VARIABLE: self._details.password or "", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
         ):
-            outcome = dbtRunner().invoke([*self._global_arguments(), command, *self._arguments(), *arguments])
-        results = getattr(outcome.result, "results", None)
+            commands = [command] if subcommand is None else [command, subcommand]
+            outcome = dbtRunner().invoke([*self._global_arguments(), *commands, *self._arguments(), *arguments])
+        results = None if command == "docs" else getattr(outcome.result, "results", None)
         if outcome.exception is not None and not results:
             raise _translated(command, self._details.conn_id, outcome.exception)
         return DbtRun(
