@@ -1,12 +1,15 @@
 """Real transactions through the world: every line of the file once, as pandas counts them."""
 
 import csv
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from trueup.cli.main import app
 from trueup.sandbox.naive import PlainShop, plain_world
 from trueup.sandbox.places import CHANNELS
 from trueup.sandbox.replay import store_of
@@ -95,9 +98,25 @@ def test_parquet_reads_as_csv_does(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_layout_is_refused(tmp_path: Path) -> None:
-    """By the name of what is missing."""
-    with pytest.raises(ValueError, match="Invoice or InvoiceNo"):
-        read_transactions(write_csv(tmp_path / "a.csv", ("No", *_NAMES[0][1:])), None)
+    """By the names of all that is missing, and what is there instead."""
+    path = write_csv(tmp_path / "a.csv", ("No", *_NAMES[0][1:6], "Buyer", "Country"))
+    with pytest.raises(ValueError, match=r"no column Invoice or InvoiceNo, Customer ID or CustomerID; it has No, "):
+        read_transactions(path, None)
+
+
+def test_the_command_line_says_what_a_file_lacks_before_it_starts_anything(tmp_path: Path) -> None:
+    """One line, not a traceback of a process that died."""
+    for name, content, said in (
+        ("a.csv", b"a,b\n1,2\n", "no column Invoice or InvoiceNo, StockCode"),
+        ("a.parquet", b"no parquet at all", "--world:"),
+        ("a.csv", b"", "--world:"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content)
+        for command in (["demo", "--engine", "direct"], ["sandbox", "serve"]):
+            answer = CliRunner().invoke(app, [*command, "--world", str(path), "--json"])
+            assert answer.exit_code == 1, answer.output
+            assert said in json.loads(answer.stdout)["error"]
 
 
 def test_days_are_trading_days(tmp_path: Path) -> None:

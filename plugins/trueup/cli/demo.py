@@ -10,7 +10,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from trueup.cli.output import console, errors, print_json, print_rows
-from trueup.cli.session import JsonOption, places, reporting_errors
+from trueup.cli.session import JsonOption, places, reporting_errors, require_transactions
 from trueup.dev.demo.options import DemoOptions, EngineName
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def demo(
         speed=speed,
         step_seconds=step,
     )
+    with reporting_errors(as_json):
+        require_transactions(world)
     with reporting_errors(as_json), _progress() as bar:
         task = bar.add_task("starting", total=1.0)
         last_said = ""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from trueup.cli.output import console, print_json, print_rows
-from trueup.cli.session import JsonOption, reporting_errors
+from trueup.cli.session import JsonOption, reporting_errors, require_transactions
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -51,6 +51,7 @@ def serve(
             console.print("Credentials: --json prints them, --describe-to FILE writes them.")
 
     with reporting_errors(as_json):
+        require_transactions(world)
         settings = WorldSettings(seed=seed, skus=skus, intensity=intensity, transactions=world, days=days)
         run_sandbox(
             settings,

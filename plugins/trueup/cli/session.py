@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from trueup.cli.output import errors, print_json
-from trueup.domain.errors import TrueupError
+from trueup.domain.errors import Permanent, TrueupError
 from trueup.governance.connections import connections_from_environment
 from trueup.line.retailer import Retailer, open_retailer
 
@@ -52,6 +52,18 @@ def open_tenant(tenant: str) -> Retailer:
     """The tenant's declarations with connections from the environment or `.trueup/connections.json`."""
     where = places()
     return open_retailer(where.tenants, tenant, connections_from_environment(where.connections_file), where.state)
+
+
+def require_transactions(world: Path | None) -> None:
+    """Raise `Permanent` unless the file to replay, if any, can be: before anything is started for it."""
+    from trueup.sandbox.transactions import require_layout
+
+    if world is None:
+        return
+    try:
+        require_layout(world)
+    except (OSError, ValueError) as error:
+        raise Permanent(f"--world: {error}") from error
 
 
 def new_run_id() -> str:

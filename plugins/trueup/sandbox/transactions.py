@@ -73,15 +73,46 @@ class Row:
 def read_transactions(path: Path, days: int | None) -> tuple[Row, ...]:
     """The lines of the first `days` trading days (None: all), in order of time, then of the file.
 
-    Raises `ValueError` where a column is missing.
+    Raises `ValueError` where the file is of another layout, naming it and what is missing.
     """
     table = _read(path)
+    require_layout(path, table.column_names)
     if days is not None:
         # Cut first: a whole year is half a million lines, and twenty days are what a test replays.
         dates = [str(value)[:10] for value in table.column(_named(table, _COLUMNS["at"])).to_pylist()]
         wanted = frozenset(sorted(set(dates))[:days])
         table = table.filter([value in wanted for value in dates])
     return tuple(sorted(_rows(table), key=lambda row: row.at))
+
+
+def require_layout(path: Path, columns: Sequence[str] | None = None) -> None:
+    """Raise `ValueError` naming every column that the file lacks. `columns` None: look into the file."""
+    found = _columns(path) if columns is None else columns
+    if missing := [" or ".join(names) for names in _COLUMNS.values() if not set(names) & set(found)]:
+        raise ValueError(
+            f"{path} is not in the layout of the UCI Online Retail II data set: it has no column {', '.join(missing)};"
+            f" it has {', '.join(found) or 'none'}"
+        )
+
+
+def _columns(path: Path) -> list[str]:
+    """The names alone: a year's file need not be read for them."""
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    if path.is_dir():
+        return list(dict.fromkeys(name for file in _files(path) for name in _columns(file)))
+    if path.suffix == ".parquet":
+        return list(pyarrow.parquet.read_schema(path).names)
+    with pyarrow.csv.open_csv(path) as reader:
+        return list(reader.schema.names)
+
+
+def _files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("*.csv"))
+    if not files:
+        raise ValueError(f"{folder} has no CSV files")
+    return files
 
 
 def _read(path: Path) -> "pa.Table":
@@ -91,10 +122,7 @@ def _read(path: Path) -> "pa.Table":
     import pyarrow.parquet
 
     if path.is_dir():
-        files = sorted(path.glob("*.csv"))
-        if not files:
-            raise ValueError(f"{path} has no CSV files")
-        return pa.concat_tables([_read(file) for file in files])
+        return pa.concat_tables([_read(file) for file in _files(path)])
     if path.suffix == ".parquet":
         return pyarrow.parquet.read_table(path)
     every_column = {name: pa.string() for names in _COLUMNS.values() for name in names}
@@ -118,10 +146,7 @@ def _rows(table: "pa.Table") -> Iterator[Row]:
 
 
 def _named(table: "pa.Table", names: Sequence[str]) -> str:
-    for name in names:
-        if name in table.column_names:
-            return name
-    raise ValueError(f"the file has no column {' or '.join(names)}; it has {', '.join(table.column_names)}")
+    return next(name for name in names if name in table.column_names)
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401 - a cell
