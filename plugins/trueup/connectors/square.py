@@ -220,7 +220,8 @@ def _count(item: Mapping[str, Any]) -> Record:
         source_key=key_of(item["catalog_object_id"], item["location_id"], item["state"]),
         payload=item,
         source_version=text_or_none(item.get("calculated_at")),
-        occurred_at=moment_or_none(item.get("calculated_at")),
+        # Not calculated_at: that says since when the count holds, not that it still does, and may stand still while
+        # the count moves. Changes after it would then be laid over a count that has them.
     )
 
 
