@@ -17,7 +17,7 @@ _numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker, for their fixtures; and all that want an Airflow, which is one for all."""
+    """Keep the tests of a file on one worker, for their fixtures; and all that share the one Airflow."""
     for item in items:
         group = "airflow" if item.get_closest_marker("airflow") else item.path.name
         item.add_marker(pytest.mark.xdist_group(group))
