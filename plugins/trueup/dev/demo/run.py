@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from trueup.audit.explain import explain_lag
 from trueup.dev.airflow import LocalAirflow, run_airflow
 from trueup.dev.demo.engines import AirflowEngine, DirectEngine, Engine, Progress
@@ -26,6 +28,9 @@ from trueup.sandbox.settings import WorldSettings
 
 DAY_SECONDS = 24 * 3600
 TRADING_SECONDS = 11 * 3600  # the world begins at 9 as the stores open; they close at 20
+REPLAY_SECONDS = 15 * 3600  # a replayed one begins at 6 and closes at 21
+# Orders of a wholesaler go into the thousands, every day.
+_REPLAY_LARGEST_JUMP = 50_000
 
 
 def baseline(options: DemoOptions, world_seconds: int) -> BaselineReport:
@@ -73,7 +78,8 @@ def run_demo(
     with ExitStack() as stack:
         memory = stack.enter_context(MemoryWatch())
         progress(0.0, "starting PostgreSQL and the sandbox")
-        rig = stack.enter_context(run_rig(project, state, sandbox_options))
+        tenants = None if options.world_file is None else wholesale_tenants(project / "tenants", state / "tenants")
+        rig = stack.enter_context(run_rig(project, state, sandbox_options, tenants=tenants))
         world = rig.sandbox.world
         first = verify(world.ask("/truth"), rig.retailer.configuration)
         airflow: LocalAirflow | None = None
@@ -84,7 +90,8 @@ def run_demo(
             engine = AirflowEngine(rig, airflow, options.speed)
         else:
             engine = DirectEngine(rig, options.step_seconds)
-        world_seconds = (options.days - 1) * DAY_SECONDS + TRADING_SECONDS
+        last_day = TRADING_SECONDS if options.world_file is None else REPLAY_SECONDS
+        world_seconds = (options.days - 1) * DAY_SECONDS + last_day
         engine.live(world_seconds, progress)
         lived = int(world.ask("/clock")["seconds"])
         world.tell("/quiet", {"ship": True, "count": True})
@@ -119,6 +126,17 @@ def run_demo(
         )
         (state / "report.json").write_text(json.dumps(plain(report), indent=2) + "\n", encoding="utf-8")
         yield report, airflow
+
+
+def wholesale_tenants(tenants: Path, folder: Path) -> Path:
+    """Copy the demo tenant with guards for a file's trade orders, which would all be held for a person there."""
+    shutil.copytree(tenants / "demo", folder / "demo")
+    path = folder / "demo" / "channels.yml"
+    declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for channel in declared["channels"].values():
+        channel["guards"]["largest_jump"] = _REPLAY_LARGEST_JUMP
+    path.write_text(yaml.safe_dump(declared, sort_keys=False), encoding="utf-8")
+    return folder
 
 
 def check(rig: Rig) -> Verification:
