@@ -24,13 +24,16 @@ def print_rows(title: str, rows: Sequence[Any], empty: str) -> None:
         console.print(empty)
         return
     records = [plain(row) for row in rows]
-    columns = [name for name in records[0] if any(record.get(name) not in (None, [], {}) for record in records)]
+    # Counts by kind have only the kinds that there were.
+    names = dict.fromkeys(name for record in records for name in record)
+    columns = [name for name in names if any(record.get(name) not in (None, [], {}) for record in records)]
     table = Table(title=title, title_justify="left")
     for column in columns:
-        is_number = all(isinstance(record[column], int | float) for record in records if record[column] is not None)
+        values = [record.get(column) for record in records]
+        is_number = all(isinstance(value, int | float) for value in values if value is not None)
         table.add_column(column.replace("_", " "), justify="right" if is_number else "left", overflow="fold")
     for record in records:
-        table.add_row(*(_cell(record[column]) for column in columns))
+        table.add_row(*(_cell(record.get(column)) for column in columns))
     console.print(table)
 
 
