@@ -97,4 +97,3 @@ def count_facts(retailer: Retailer) -> dict[str, Any]:
     facts["freshness_p50_seconds"] = fresh.p50_seconds
     facts["freshness_p95_seconds"] = fresh.p95_seconds
     return facts
-
