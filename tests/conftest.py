@@ -16,13 +16,6 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 _numbers = itertools.count(1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker, for their fixtures; and all that share the one Airflow."""
-    for item in items:
-        group = "airflow" if item.get_closest_marker("airflow") else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def reachable_folder() -> Iterator[Path]:
     """A folder that PostgreSQL's own system user can reach.
