@@ -36,6 +36,8 @@ __all__ = ["Answer", "HttpClient", "InDoubt", "Limits", "Resend", "Verdict", "ba
 
 log = logging.getLogger(__name__)
 
+_RENEWALS = 2
+
 
 class HttpClient:
     """Speaks JSON to one system over one connection. Threads may share it; nothing is opened before the first request.
@@ -165,10 +167,13 @@ class HttpClient:
 
     def _attempt(self, call: Call) -> Answer | Failure:
         result = self._send_with_credentials(call)
-        if isinstance(result, Failure) and result.status == 401:
-            # The token may have ended between two calls: once more with a fresh one, and only once.
+        for _ in range(_RENEWALS):
+            if not isinstance(result, Failure) or result.status != 401:
+                break
+            # The token may have ended between two calls, and even the fresh one: where an account's tokens are reset
+            # one 401 follows another. After that it is the credentials.
             if not self._authenticator.renew(result.sent_credentials):
-                return result
+                break
             result = self._send_with_credentials(call)
         return result
 
