@@ -54,6 +54,18 @@ class Running:
             assert answer.status_code == httpx.codes.OK, answer.text
             return str(answer.json()["dag_run_id"])
 
+    def become_true(self, seconds: float = 240) -> None:
+        """Wait for every listing to be right, sweeping as an operator would: some changes move no timestamp."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            run_id = self.trigger("sweep")
+            pause_ends = time.monotonic() + 60
+            while time.monotonic() < pause_ends or self.run_state("sweep", run_id) not in {"success", "failed"}:
+                if not self.check().wrong:
+                    return
+                time.sleep(0.5)
+        raise AssertionError(f"still wrong after {seconds:.0f} s: {self.check().wrong[:5]}")
+
     def run_state(self, name: str, run_id: str) -> str:
         """The state of one DAG run."""
         with self.client() as client:

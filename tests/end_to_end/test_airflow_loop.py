@@ -21,7 +21,7 @@ def test_the_channels_become_true(running: Running) -> None:
 
 def test_a_delivery_reaches_the_channels(running: Running) -> None:
     """Goods arrive in the main warehouse; the ERP books them; every channel served from there follows."""
-    eventually(lambda: not running.check().wrong, 240, "the channels being true before")
+    running.become_true()
     world = running.rig.sandbox.world
     truth = world.ask("/truth")
     sku = next(iter(sorted(truth["listings"]["shopify_main"])))
@@ -31,12 +31,12 @@ def test_a_delivery_reaches_the_channels(running: Running) -> None:
     eventually(
         lambda: world.ask("/truth", skus=sku)["listings"]["shopify_main"][sku] > before, 90, "the delivery being sold"
     )
-    eventually(lambda: not running.check().wrong, 90, "every channel being true again")
+    running.become_true()
 
 
 def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> None:
     """Somebody typed 5,000: putting that right is beyond the guard, so Airflow asks."""
-    eventually(lambda: not running.check().wrong, 240, "the channels being true before")
+    running.become_true()
     world = running.rig.sandbox.world
     sku = next(iter(sorted(world.ask("/truth")["listings"]["shopify_outlet"])))
     world.tell("/edit", {"channel": "shopify_outlet", "sku": sku, "quantity": 5000})
@@ -63,7 +63,7 @@ def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> N
         path = f"/dags/demo.approve/dagRuns/{instance['dag_run_id']}/taskInstances/{instance['task_id']}"
         answer = client.patch(f"{path}/{instance['map_index']}/hitlDetails", json={"chosen_options": ["Approve"]})
         assert answer.status_code == httpx.codes.OK, answer.text
-    eventually(lambda: not running.check().wrong, 120, "the approved correction being pushed")
+    running.become_true()
     decision, decided_by = running.rows("select decision, decided_by from outbox.holds where hold_id = %s", hold[0])[0]
     assert decision == "approved"
     assert decided_by == "operator"
