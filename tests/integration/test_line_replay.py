@@ -4,6 +4,8 @@ Nothing is asked of the sandbox about what was sold: pandas counts the file, SQL
 days as fit into the suite; TRUEUP_REPLAY_DAYS=20 replays the first twenty.
 """
 
+import contextlib
+import logging
 import os
 import shutil
 from collections import Counter
@@ -20,8 +22,13 @@ from trueup.corrections.holds import decide_hold, open_holds
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.demo.verification import WrongListing, verify
 from trueup.dev.rig import Rig, run_rig
+from trueup.domain.errors import Transient
+from trueup.exceptions.queue import list_exceptions
+from trueup.exceptions.replay import replay
 from trueup.line import steps
 from trueup.warehouse.connection import Role, connect
+
+log = logging.getLogger(__name__)
 
 PROJECT = Path(__file__).resolve().parents[2]
 DAYS = int(os.environ.get("TRUEUP_REPLAY_DAYS", "3"))
@@ -42,6 +49,7 @@ class Close:
     cycles: int
     open_orders: int
     approved: int
+    replayed: int
 
 
 @dataclass
@@ -140,29 +148,42 @@ def live_through(rig: Rig, engine: DirectEngine) -> None:
 
 
 def close(rig: Rig, engine: DirectEngine, day: int) -> Close:
-    """Let the day's papers arrive, orders left open, and let the line come to rest; an operator lets go what it held.
+    """Let the day's papers arrive, orders left open, and let the line come to rest, an operator helping.
 
-    The tenant's guards hold jumps beyond 400 units for a person: this trade has bigger ones every day.
+    The tenant's guards hold jumps beyond 400 units for a person, and this trade has bigger ones every day. What a
+    channel rejects is not sent again by itself: the storm's refusals pass, so it is replayed.
     """
     world, retailer = rig.sandbox.world, rig.retailer
     if day < DAYS:
         world.tell("/quiet", {"ship": False, "count": True})
-    approved = 0
+    approved = replayed = 0
     for attempt in range(1, ATTEMPTS_AT_CLOSE + 1):
         # A sweep that a fault broke off is taken up by the next one; what a write changed, a poll sees.
         engine.cycle(is_sweep=attempt % 2 == 1)
+        run_id = f"operator-{day}-{attempt}"
         holds = open_holds(retailer.warehouse)
         for hold in holds:
             decide_hold(retailer.warehouse, hold.hold_id, "approved", "operator", "trade orders by the thousand")
-        if holds:
+        rejected = [each.exception_id for each in list_exceptions(retailer.warehouse, kind="correction_rejected")]
+        replay(retailer.warehouse, retailer.configuration, rejected, run_id=run_id, actor="operator")
+        if holds or rejected:
             approved += sum(hold.correction_count for hold in holds)
-            steps.correct(retailer, run_id=f"approved-{day}-{attempt}", actor="operator")
+            replayed += len(rejected)
+            correct(rig, run_id)
         truth = world.ask("/truth")
         wrong = verify(truth, retailer.configuration).wrong
         if not wrong:
             break
         world.tell("/step", {"seconds": 60})
-    return Close(day, wrong, attempt, int(truth["open_orders"]), approved)
+    closed = Close(day, wrong, attempt, int(truth["open_orders"]), approved, replayed)
+    log.info("%s", closed)
+    return closed
+
+
+def correct(rig: Rig, run_id: str) -> None:
+    """Push what was let go; what fails for now is tried by the next cycle."""
+    with contextlib.suppress(Transient):
+        steps.correct(rig.retailer, run_id=run_id, actor="operator")
 
 
 def units(frame: pd.DataFrame) -> Counter[str]:

@@ -129,6 +129,13 @@ def test_days_are_trading_days(tmp_path: Path) -> None:
     assert trade.customers.counts["shop_lines"] == 4
 
 
+def test_nothing_was_booked_after_the_world_began(tmp_path: Path) -> None:
+    """A count dated later than a delivery would swallow it, as Square's do."""
+    world, _, _ = plain_world(WorldSettings(transactions=write_csv(tmp_path / "a.csv")))
+    for system_id in ("netsuite", "shipbob", "square"):
+        assert all(level.changed_at < world.settings.begins_at for level in world.opening_levels(system_id))
+
+
 def test_every_line_does_what_its_kind_says(tmp_path: Path) -> None:
     """Two letter cases are one article; fees move nothing; what was cancelled is back once, wherever it came from."""
     settings = WorldSettings(transactions=write_csv(tmp_path / "a.csv"))

@@ -121,7 +121,7 @@ class Opening:
         for (sku, location_id), units in self.physical.items():
             place = PLACES[location_id]
             on_hand = units + (dice.randint(1, 2) if dice.random() < _LOST_UNCOUNTED else 0)
-            changed_at = settings.start - timedelta(minutes=dice.randint(10, 60 * 24 * 20))
+            changed_at = settings.begins_at - timedelta(minutes=dice.randint(10, 60 * 24 * 20))
             self._levels.setdefault(place.system_id, []).append(OpeningLevel(sku, location_id, on_hand, changed_at))
             if place.system_id != ERP:
                 stale = max(0, on_hand + dice.randint(-6, 6))
