@@ -7,6 +7,7 @@ listings go before orders, so that an order which has taken stock from a listing
 
 import gc
 import logging
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -97,7 +98,7 @@ def _land_stream(
 ) -> LandingReport:
     started = time.monotonic()
     arrival = Arrival.SWEEP if mode is ReadMode.SWEEP else Arrival.POLL
-    with connect(details, Role.LOADER) as connection, _translated(stream, details), _fewer_garbage_collections():
+    with connect(details, Role.LOADER) as connection, _translated(stream, details), _fewer_garbage_collections:
         landing = _begin(connection, stream, connector_name, arrival, mode.value, run_id)
         landing.read_started_at = landing.started_at
         if mode is ReadMode.SWEEP:
@@ -215,12 +216,29 @@ def _translated(stream: Stream, details: ConnectionDetails) -> Iterator[None]:
         raise Permanent(f"{message}; run `trueup up` to bring its tables and rights up to date") from error
 
 
-@contextmanager
-def _fewer_garbage_collections() -> Iterator[None]:
-    """Let Python look for cycles less often: JSON has none, and looking for them doubles the cost of decoding it."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(max(_COLLECT_GARBAGE_AFTER, thresholds[0]), *thresholds[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
+class _FewerGarbageCollections:
+    """Let Python look for cycles less often: JSON has none, and looking for them doubles the cost of decoding it.
+
+    The thresholds are the process's: the first landing of several at once raises them, the last one restores them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before = gc.get_threshold()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._before = gc.get_threshold()
+                gc.set_threshold(max(_COLLECT_GARBAGE_AFTER, self._before[0]), *self._before[1:])
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                gc.set_threshold(*self._before)
+
+
+_fewer_garbage_collections = _FewerGarbageCollections()

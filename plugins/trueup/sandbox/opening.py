@@ -137,7 +137,9 @@ class Opening:
         }
         for channel in CHANNELS.values():
             listing = self._listings[channel.channel_id] = {}
-            for article in self.catalogue.carried(channel.system_id):
+            articles = tuple(self.catalogue.carried(channel.system_id))
+            wrong = set(dice.sample([article.sku for article in articles], round(len(articles) * settings.wrong_share)))
+            for article in articles:
                 stocks = [books[article.sku, place] for place in channel.served_by if (article.sku, place) in books]
                 policy = policy_of(channel.channel_id, article)
                 right = available_to_sell(
@@ -147,8 +149,7 @@ class Opening:
                     policy.share,
                     policy.cap,
                 )
-                is_wrong = dice.random() < settings.wrong_share
-                listing[article.sku] = _mistaken(right, dice) if is_wrong else right
+                listing[article.sku] = _mistaken(right, dice) if article.sku in wrong else right
 
 
 def _mistaken(right: int, dice: random.Random) -> int:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from trueup.dev.airflow import LocalAirflow
@@ -65,9 +66,15 @@ class DirectEngine:
         run_id = f"direct__{self._cycles}"
         retailer = self._rig.retailer
         mode = ReadMode.SWEEP if is_sweep or self._cycles % self._sweep_every_cycles == 0 else ReadMode.POLL
-        for system_id in retailer.configuration.systems:
+        systems = retailer.configuration.systems
+        # Landing is mostly waiting for vendors, so each gets a thread, as each has a DAG.
+        with ThreadPoolExecutor(max_workers=len(systems), thread_name_prefix="land") as threads:
+            landings = [
+                threads.submit(steps.land, retailer, system_id, run_id=run_id, mode=mode) for system_id in systems
+            ]
+        for landing in landings:
             try:
-                steps.land(retailer, system_id, run_id=run_id, mode=mode)
+                landing.result()
             except Transient as error:
                 log.warning("cycle %d: %s", self._cycles, error)
         steps.build(retailer, run_id=run_id, actor="demo")
