@@ -64,7 +64,13 @@ class Running:
                 if not self.check().wrong:
                     return
                 time.sleep(0.5)
-        raise AssertionError(f"still wrong after {seconds:.0f} s: {self.check().wrong[:5]}")
+        wrong = self.check().wrong
+        known = self.rows(
+            "select channel, sku, status, status_reason, key from outbox.corrections where sku = any(%s)",
+            sorted({listing.sku for listing in wrong}),
+        )
+        held = self.rows("select hold_id, channel, reason, decision, decided_by from outbox.holds")
+        raise AssertionError(f"still wrong after {seconds:.0f} s: {wrong[:5]}; corrections {known}; holds {held}")
 
     def run_state(self, name: str, run_id: str) -> str:
         """The state of one DAG run."""

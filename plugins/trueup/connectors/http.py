@@ -171,10 +171,19 @@ class HttpClient:
             if not isinstance(result, Failure) or result.status != 401:
                 break
             # The token may have ended between two calls, and even the fresh one: where an account's tokens are reset
-            # one 401 follows another. After that it is the credentials.
+            # one 401 follows another.
             if not self._authenticator.renew(result.sent_credentials):
-                break
+                return result
             result = self._send_with_credentials(call)
+        if isinstance(result, Failure) and result.status == 401 and result.answer is not None:
+            # Who is granted a token has the right credentials: renewing them would not help.
+            return Failure(
+                Transient(
+                    f"{self._where(call)}: 401 for {_RENEWALS} tokens that were only just granted; try again, and where"
+                    " it stays so give this connection's app the permissions that the call needs"
+                ),
+                status=401,
+            )
         return result
 
     def _send_with_credentials(self, call: Call) -> Answer | Failure:
