@@ -1,5 +1,7 @@
 """Land one system: poll its streams into raw, every record once and in order.
 
+Runs at the interval that systems.yml declares, and as soon as the vendor's webhook rings.
+
 **Red?** The error names the system, the connection and the remedy. What had been read before the
 failure is landed and the cursor stands behind it: clearing the task goes on from there.
 
@@ -13,20 +15,28 @@ Runbook: docs/runbooks/land.md
 from datetime import timedelta
 
 from airflow.sdk import task
+from airflow.timetables.assets import AssetOrTimeSchedule
+from airflow.timetables.trigger import DeltaTriggerTimetable
 
+from trueup.connectors.registry import takes_webhooks
 from trueup.orchestration import tasks
-from trueup.orchestration.assets import raw_asset
+from trueup.orchestration.assets import raw_asset, webhook_asset
 from trueup.orchestration.factory import line_dag
 from trueup.orchestration.settings import declared_tenants
 
 for tenant in declared_tenants():
     for system_id, system in tenant.systems.items():
+        interval = timedelta(seconds=system.poll_every_seconds)
+        # Webhooks get lost, so the clock goes on beside them.
+        rung = AssetOrTimeSchedule(
+            timetable=DeltaTriggerTimetable(interval), assets=webhook_asset(tenant.tenant, system_id)
+        )
         with line_dag(
             tenant,
             f"land.{system_id}",
             doc=__doc__,
             tags=("raw", system.connector),
-            schedule=timedelta(seconds=system.poll_every_seconds),
+            schedule=rung if takes_webhooks(system) else interval,
         ) as dag:
             task(task_id="land", outlets=[raw_asset(tenant.tenant, system_id)])(tasks.land)(
                 tenant=tenant.tenant, system=system_id, mode="poll"

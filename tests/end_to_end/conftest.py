@@ -17,6 +17,11 @@ from trueup.warehouse.connection import Role, connect
 PROJECT = Path(__file__).resolve().parents[2]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests that start an Airflow of their own go first: two at once would only slow each other down."""
+    items.sort(key=lambda item: "running" in getattr(item, "fixturenames", ()))
+
+
 def eventually(condition: Callable[[], Any], seconds: float, what: str) -> Any:  # noqa: ANN401
     """Wait for `condition` to be true and return what it gave; fail with `what` at the deadline."""
     deadline = time.monotonic() + seconds

@@ -69,6 +69,45 @@ def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> N
     assert decided_by == "operator"
 
 
+def test_a_webhook_rings_for_a_poll(running: Running) -> None:
+    """Shopify tells of an edit, twice: its DAG runs at once, says what rang, and the edit is put right."""
+    world, shop = running.rig.sandbox.world, running.rig.sandbox.connections["trueup_demo_shopify_main"]
+    extra = shop["extra"] if isinstance(shop["extra"], dict) else json.loads(str(shop["extra"]))
+    grant = {"grant_type": "client_credentials", "client_id": shop["login"], "client_secret": extra["client_secret"]}
+    with httpx.Client(base_url=str(shop["host"]), trust_env=False, timeout=30) as vendor:
+        token = vendor.post("/admin/oauth/access_token", json=grant).json()["access_token"]
+        subscribe = (
+            "mutation($uri: String!) { webhookSubscriptionCreate(topic: INVENTORY_LEVELS_UPDATE,"
+            " webhookSubscription: {uri: $uri}) { userErrors { message } webhookSubscription { id } } }"
+        )
+        told = vendor.post(
+            "/admin/api/2026-10/graphql.json",
+            json={"query": subscribe, "variables": {"uri": f"{running.airflow.url}/trueup/demo/hooks/shopify_main"}},
+            headers={"X-Shopify-Access-Token": token},
+        ).json()
+    assert told["data"]["webhookSubscriptionCreate"]["userErrors"] == []
+    running.become_true()
+    world.put("/faults", {"rules": [{"system": "shopify_main", "kind": "duplicate_webhook"}]})
+    listings = world.ask("/truth")["listings"]["shopify_main"]
+    sku = next(iter(sorted(listings)))
+
+    world.tell("/edit", {"channel": "shopify_main", "sku": sku, "quantity": int(listings[sku]) + 5})
+
+    def rung() -> list[str]:
+        with running.client() as client:
+            found = client.get(
+                "/dags/demo.land.shopify_main/dagRuns", params={"run_type": "asset_triggered", "limit": 100}
+            ).json()
+        return [run["dag_run_id"] for run in found["dag_runs"] if run["state"] == "success"]
+
+    eventually(rung, 60, "the webhook starting a run")
+    world.put("/faults", {"rules": []})
+    running.become_true()
+    with running.client() as client:
+        events = client.get("/assets/events", params={"name_pattern": "webhook/demo/shopify_main"}).json()
+    assert {event["extra"]["topic"] for event in events["asset_events"]} == {"inventory_levels/update"}
+
+
 def test_the_connection_form_s_test_button_works(running: Running) -> None:
     """With the right client it names what was reached; with a wrong one, the remedy and no secret."""
     declared = running.rig.sandbox.connections["trueup_demo_netsuite"]

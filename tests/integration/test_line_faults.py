@@ -2,7 +2,7 @@
 
 One rig for all. A fault strikes while systems are landed and again while channels are corrected; then the vendors
 behave, people go home, and within two cycles every channel must be true, nothing lost, nothing done twice.
-Duplicate and reordered webhooks meet landing only: nothing takes vendors' webhooks in yet.
+Duplicate and reordered webhooks are in test_web_hooks.py and the end-to-end suite: they only ring for a poll.
 """
 
 from collections import Counter

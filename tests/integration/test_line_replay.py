@@ -117,9 +117,7 @@ def replayed(file: Path, reachable_folder: Path) -> Iterator[Replayed]:
     with run_rig(PROJECT, state, options, tenants=tenants) as rig:
         # Budgets of bigger plans: days pass in seconds here, and it is not the waiting that is to be seen.
         plus = {"points_per_second": 2_000, "bucket_size": 40_000}
-        rig.sandbox.world._client.put(
-            "/tuning", json={**dict.fromkeys(SHOPS, plus), "shipbob": {"requests_per_minute": 3_000}}
-        ).raise_for_status()
+        rig.sandbox.world.put("/tuning", {**dict.fromkeys(SHOPS, plus), "shipbob": {"requests_per_minute": 3_000}})
         replayed = Replayed(rig)
         engine = DirectEngine(rig, 0, sweep_every_cycles=1_000_000)
         engine.cycle(is_sweep=True)

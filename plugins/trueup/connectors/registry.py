@@ -19,6 +19,7 @@ from trueup.connectors.forms import (
     secret_field,
 )
 from trueup.connectors.state import state_folder
+from trueup.connectors.webhooks import Notice
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.governance.configuration import ChannelDeclaration, QuantityMeaning, SystemDeclaration
@@ -30,7 +31,8 @@ class ConnectorSpec:
 
     `connector` and `writer` name what builds them, as "module:function" below this package. Both take
     `(details, state_folder)`; a writer takes the channel's declaration as well. `writer` None: read only.
-    `writes`: the meanings of a shown quantity that the writer can set.
+    `writes`: the meanings of a shown quantity that the writer can set. `webhook` names what proves that a webhook is
+    the vendor's; None where it sends none.
     """
 
     name: str
@@ -40,6 +42,7 @@ class ConnectorSpec:
     form: tuple[FormField, ...]
     writer: str | None = None
     writes: frozenset[QuantityMeaning] = frozenset()
+    webhook: str | None = None
 
 
 CONNECTORS: Mapping[str, ConnectorSpec] = {
@@ -90,6 +93,7 @@ CONNECTORS: Mapping[str, ConnectorSpec] = {
             # correction decided on this read is refused there instead of applied to what is already sold.
             streams=("locations", "products", "listings", "orders"),
             connector="shopify:connect",
+            webhook="webhooks:verify_shopify",
             writer="shopify:connect_writer",
             writes=frozenset({QuantityMeaning.AVAILABLE}),
             form=(
@@ -100,7 +104,9 @@ CONNECTORS: Mapping[str, ConnectorSpec] = {
                     is_required=False,
                 ),
                 login_field("Client ID", "Of the app in the Dev Dashboard", is_required=False),
-                extra_field("client_secret", "Client secret", "Of the same app", is_secret=True),
+                extra_field(
+                    "client_secret", "Client secret", "Of the same app; signs its webhooks too", is_secret=True
+                ),
                 extra_field(
                     "refresh_token",
                     "Refresh token",
@@ -114,11 +120,15 @@ CONNECTORS: Mapping[str, ConnectorSpec] = {
             title="ShipBob",
             streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
             connector="shipbob:connect",
+            webhook="webhooks:verify_shipbob",
             form=(
                 host_field("https://api.shipbob.com"),
                 secret_field("Access token", "A personal access token with the read scopes"),
                 extra_field(
                     "requests_per_minute", "Requests a minute", "What ShipBob grants this account", placeholder="150"
+                ),
+                extra_field(
+                    "webhook_secret", "Webhook secret", "Of the webhook subscription (whsec_...)", is_secret=True
                 ),
             ),
         ),
@@ -128,6 +138,7 @@ CONNECTORS: Mapping[str, ConnectorSpec] = {
             # Counts before orders, for the reason that listings come before them at Shopify.
             streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
             connector="square:connect",
+            webhook="webhooks:verify_square",
             writer="square_writer:connect_writer",
             writes=frozenset({QuantityMeaning.AVAILABLE}),
             form=(
@@ -140,6 +151,13 @@ CONNECTORS: Mapping[str, ConnectorSpec] = {
                 login_field("Client ID", "The application ID, for OAuth", is_required=False),
                 extra_field("client_secret", "Client secret", "Of the same application", is_secret=True),
                 extra_field("refresh_token", "Refresh token", "Of the seller's consent", is_secret=True),
+                extra_field("webhook_secret", "Webhook signature key", "Of the webhook subscription", is_secret=True),
+                extra_field(
+                    "webhook_url",
+                    "Webhook URL",
+                    "The subscription's notification URL, letter by letter: Square signs it",
+                    placeholder="https://airflow.example.com/trueup/tenant/hooks/square",
+                ),
             ),
         ),
         ConnectorSpec(
@@ -191,6 +209,26 @@ def build_writer(declaration: SystemDeclaration, details: ConnectionDetails, cha
         raise Permanent(f"{spec.title} channels show {known}; channels.yml says {channel.shows}")
     writer: Writer = _load(spec.writer)(details, state_folder(os.environ), channel)
     return writer
+
+
+def takes_webhooks(declaration: SystemDeclaration) -> bool:
+    """Whether the system can ring for a poll."""
+    spec = CONNECTORS.get(declaration.connector)
+    return spec is not None and spec.webhook is not None
+
+
+def verify_webhook(
+    declaration: SystemDeclaration, details: ConnectionDetails, headers: Mapping[str, str], body: bytes
+) -> Notice:
+    """Tell what a webhook is about; `headers` by names in lower case.
+
+    Raises `NotGenuine` where it is not signed as the vendor signs, `Permanent` where the connection lacks the secret.
+    """
+    spec = _spec(declaration, details)
+    if spec.webhook is None:
+        raise Permanent(f"{spec.title} sends no webhooks that Trueup knows")
+    notice: Notice = _load(spec.webhook)(details, headers, body)
+    return notice
 
 
 def _spec(declaration: SystemDeclaration, details: ConnectionDetails) -> ConnectorSpec:

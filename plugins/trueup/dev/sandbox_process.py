@@ -28,6 +28,10 @@ class WorldControl:
         """POST an order to the world."""
         return self._json(self._client.post(path, json=dict(body or {})))
 
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+        """Replace a setting; return the answer."""
+        return self._json(self._client.put(path, json=dict(body)))
+
     def close(self) -> None:
         """Let go of the connection."""
         self._client.close()

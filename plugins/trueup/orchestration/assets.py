@@ -2,10 +2,18 @@
 
 from airflow.sdk import Asset, AssetAlias
 
+from trueup.line.bells import webhook_bell
+
 
 def raw_asset(tenant: str, system: str) -> Asset:
     """Rung when something of the system was landed."""
     return Asset(name=f"raw/{tenant}/{system}", uri=f"trueup://raw/{tenant}/{system}", group="raw")
+
+
+def webhook_asset(tenant: str, system: str) -> Asset:
+    """Rung by the vendor: something of the system has changed."""
+    name, uri = webhook_bell(tenant, system)
+    return Asset(name=name, uri=uri, group="webhook")
 
 
 def outbox_asset(tenant: str) -> Asset:

@@ -1,4 +1,4 @@
-"""The pages for operations, as one FastAPI application under `/trueup`. Reads only."""
+"""One FastAPI application under `/trueup`: the pages for operations, which only read, and the vendors' webhooks."""
 
 from collections.abc import Callable
 
@@ -9,14 +9,15 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from trueup.domain.connections import Connections
 from trueup.gates.docs import site_index
 from trueup.web import settings
+from trueup.web.hooks import Bell, hooks
 from trueup.web.quality import list_tenants, report
 from trueup.web.security import HEADERS, LOGGED_IN, send_to_login
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def create_app(connections: Callable[[], Connections]) -> FastAPI:
-    """Build the application; nothing is opened before a page is asked for."""
+def create_app(connections: Callable[[], Connections], bell: Bell) -> FastAPI:
+    """Build the application; nothing is opened before a page is asked for. `bell` is what webhooks ring."""
     # No generated documentation: those routes would stand outside the login.
     app = FastAPI(title="Trueup", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(HTTPException, send_to_login)
@@ -64,6 +65,7 @@ def create_app(connections: Callable[[], Connections]) -> FastAPI:
         return FileResponse(file, headers=HEADERS)
 
     app.include_router(pages)
+    app.include_router(hooks(connections, bell))
     return app
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 from trueup.web.app import create_app
+from trueup.web.bell import ring
 from trueup.web.connections import ServerConnections
 
 
@@ -13,7 +14,7 @@ class TrueupPlugin(AirflowPlugin):
 
     name = "trueup"
     fastapi_apps: list[Any] = [  # noqa: RUF012 - Airflow's base class declares it so
-        {"app": create_app(ServerConnections), "url_prefix": "/trueup", "name": "Trueup"}
+        {"app": create_app(ServerConnections, ring), "url_prefix": "/trueup", "name": "Trueup"}
     ]
     external_views: list[Any] = [  # noqa: RUF012
         {
