@@ -62,7 +62,8 @@ def demo(
         def progress(done: float, what: str) -> None:
             nonlocal last_said
             bar.update(task, completed=done, description=what)
-            headline = what.split(":")[0]
+            # Where nobody watches a bar, a line for each thing and for each hour of the world's clock.
+            headline = what.rsplit(":", 1)[0]
             if not bar.live.is_started and headline != last_said:
                 errors.print(headline, highlight=False)
                 last_said = headline
@@ -118,11 +119,20 @@ def print_report(report: "DemoReport") -> None:
         ],
         "",
     )
-    print_rows("Oversold, and the hop whose lag allowed it", report.oversales, "Nothing was oversold.")
+    for case in report.oversales:
+        unit = "unit" if case.units == 1 else "units"
+        console.print(
+            f"  oversold: {case.units} {unit} of {case.sku} on {case.channel}, order {case.order},"
+            f" at {case.sold_at[:16]}; allowed by {case.hop}: {case.why}",
+            highlight=False,
+            soft_wrap=True,
+        )
     print_rows(
         "Corrections", [{"channel": channel, **counts} for channel, counts in report.pushed.items()], "none was needed"
     )
     for title, counts in (
+        ("Held for a person, by reason", report.held_reasons),
+        ("Rejected by the channel, by reason", report.rejected_reasons),
         ("Causes", report.causes),
         ("Quarantined rows, by rule", report.quarantined),
         ("Open exceptions, by kind", report.exceptions),
@@ -136,3 +146,5 @@ def print_report(report: "DemoReport") -> None:
     console.print(f"Peak memory of everything: {report.peak_memory_mib} MiB; took {report.seconds:.0f} s\n")
     for name, place in report.look_at.items():
         console.print(f"  {name:14}{place}", highlight=False, soft_wrap=True)
+    if not sys.stdout.isatty():
+        console.print("\nEverything is stopped now; in a terminal it stays up to be looked at.")

@@ -1,8 +1,13 @@
 """The `trueup` command: the line, its questions and its local machinery."""
 
+import warnings
+
 import typer
 
 from trueup.cli import bench, channel, demo, exceptions, holds, line, local, questions, sandbox, tenant
+
+# Said by a library's library wherever nobody is logged in, such as in a container; it changes nothing for us.
+warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
 
 app = typer.Typer(
     help="Keeps every sales channel true to its system of record.",

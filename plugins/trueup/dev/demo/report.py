@@ -49,6 +49,8 @@ class DemoReport:
     pushed: Mapping[str, Mapping[str, int]]
     causes: Mapping[str, int]
     held: int
+    held_reasons: Mapping[str, int]
+    rejected_reasons: Mapping[str, int]
     quarantined: Mapping[str, int]
     exceptions: Mapping[str, int]
     records_landed: Mapping[str, int]
@@ -77,6 +79,14 @@ def count_facts(retailer: Retailer) -> dict[str, Any]:
             "pushed": pushed,
             "causes": counts("select cause, count(*) from outbox.corrections group by cause order by 2 desc"),
             "held": int(held[0]) if held else 0,
+            "held_reasons": counts(
+                "select channel || ': ' || reason || ' (' || coalesce(decision, 'open') || ')', sum(correction_count)"
+                " from outbox.holds group by 1 order by 2 desc"
+            ),
+            "rejected_reasons": counts(
+                "select channel || ': ' || coalesce(status_reason, 'no reason given'), count(*) from outbox.corrections"
+                " where status = 'rejected' group by 1 order by 2 desc"
+            ),
             "quarantined": counts(
                 "select rule_id, count(*) from gates.quarantine where released_at is null"
                 " group by rule_id order by 2 desc"

@@ -22,7 +22,9 @@ from trueup.dev.demo.report import DemoReport, Oversale, count_facts
 from trueup.dev.demo.verification import Verification, verify
 from trueup.dev.processes import proportional_memory
 from trueup.dev.rig import Rig, SandboxOptions, run_rig
+from trueup.gates.docs import site_index
 from trueup.line.reports import plain
+from trueup.line.steps import document
 from trueup.sandbox.naive import BaselineReport, run_baseline
 from trueup.sandbox.settings import WorldSettings
 
@@ -99,6 +101,7 @@ def run_demo(
         progress(1.0, "the same world and seed with a naive sync")
         with ProcessPoolExecutor(max_workers=1) as pool:
             naive = pool.submit(baseline, options, lived).result()
+        document(rig.retailer)
         truth = world.ask("/truth")
         last = verify(truth, rig.retailer.configuration)
         configuration = rig.retailer.configuration
@@ -122,7 +125,7 @@ def run_demo(
             **count_facts(rig.retailer),
             peak_memory_mib=memory.peak_bytes // 2**20,
             seconds=round(time.monotonic() - started, 1),
-            look_at=_look_at(state, airflow),
+            look_at=_look_at(state, rig.retailer.docs_folder, airflow),
         )
         (state / "report.json").write_text(json.dumps(plain(report), indent=2) + "\n", encoding="utf-8")
         yield report, airflow
@@ -169,8 +172,12 @@ def _explained(rig: Rig, cases: Sequence[Mapping[str, Any]]) -> tuple[Oversale, 
     return tuple(explained)
 
 
-def _look_at(state: Path, airflow: LocalAirflow | None) -> dict[str, str]:
-    places = {"report": str(state / "report.json")}
+def _look_at(state: Path, docs_folder: Path, airflow: LocalAirflow | None) -> dict[str, str]:
+    places = {
+        "report": str(state / "report.json"),
+        "explain": f"TRUEUP_STATE_FOLDER={state} trueup explain SKU CHANNEL --tenant demo",
+        "Data Docs": str(site_index(docs_folder)),
+    }
     if airflow is not None:
         places |= {
             "Airflow": airflow.url,
