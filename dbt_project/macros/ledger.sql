@@ -46,28 +46,58 @@ delete+insert would rewrite, and re-gate, every row; merge never removes one.
     analyze {{ temp }};
 
     {%- if touches and not build.is_full %}
+    {%- set changes = temp.identifier ~ "_changes" %}
+    -- Compared once: what differs is written, and tells what else to look at.
+    create temporary table "{{ changes }}" on commit drop as
+    select
+        {% for name in keys %}fresh.{{ name }}, {% endfor -%}
+        false as is_gone
+        {%- for kind, expression in touches.items() %},
+        {{ expression.replace("row.", "held.") }} as before_{{ kind }},
+        {{ expression.replace("row.", "fresh.") }} as after_{{ kind }}
+        {%- endfor %}
+    from {{ temp }} as fresh
+    left join {{ target }} as held on {{ is_same_key }}
+    where held.{{ keys[0] }} is null or {{ differs }}
+    union all
+    select
+        {% for name in keys %}held.{{ name }}, {% endfor -%}
+        true as is_gone
+        {%- for kind, expression in touches.items() %},
+        {{ expression.replace("row.", "held.") }} as before_{{ kind }},
+        null as after_{{ kind }}
+        {%- endfor %}
+    from {{ target }} as held
+    where
+        {{ in_part }}
+        and not exists (select 1 from {{ temp }} as fresh where {{ is_same_key }});
+
+    analyze "{{ changes }}";
+
     insert into staging.touched_keys (build_id, kind, key)
     select distinct {{ build.build_id }}, image.kind, image.key
-    from (
-        select row_image.kind, row_image.key
-        from {{ target }} as held
-        left join {{ temp }} as fresh on {{ is_same_key }}
-        cross join lateral (
-            values {% for kind, expression in touches.items() %}('{{ kind }}', {{ expression.replace("row.", "held.") }}){{ ", " if not loop.last }}{% endfor %}
-        ) as row_image (kind, key)
-        where {{ in_part }} and (fresh.{{ keys[0] }} is null or {{ differs }})
-        union all
-        select row_image.kind, row_image.key
-        from {{ temp }} as fresh
-        left join {{ target }} as held on {{ is_same_key }}
-        cross join lateral (
-            values {% for kind, expression in touches.items() %}('{{ kind }}', {{ expression.replace("row.", "fresh.") }}){{ ", " if not loop.last }}{% endfor %}
-        ) as row_image (kind, key)
-        where held.{{ keys[0] }} is null or {{ differs }}
-    ) as image
+    from "{{ changes }}" as changes
+    cross join lateral (
+        values
+        {%- for kind in touches %}
+        ('{{ kind }}', changes.before_{{ kind }}),
+        ('{{ kind }}', changes.after_{{ kind }}){{ "," if not loop.last }}
+        {%- endfor %}
+    ) as image (kind, key)
     where image.key is not null;
-    {%- endif %}
 
+    delete from {{ target }} as held
+    using "{{ changes }}" as fresh
+    where fresh.is_gone and {{ is_same_key }};
+
+    insert into {{ target }} ({{ columns | join(", ") }})
+    select {% for name in columns %}fresh.{{ name }}{{ ", " if not loop.last }}{% endfor %}
+    from "{{ changes }}" as held
+    inner join {{ temp }} as fresh on {{ is_same_key }}
+    where not held.is_gone
+    on conflict ({{ keys | join(", ") }}) do update set
+        {% for name in content + ["build_id"] %}{{ name }} = excluded.{{ name }}{{ ", " if not loop.last }}{% endfor %}
+    {%- else %}
     delete from {{ target }} as held
     where
         {{ in_part }}
@@ -80,4 +110,5 @@ delete+insert would rewrite, and re-gate, every row; merge never removes one.
     where held.{{ keys[0] }} is null or {{ differs }}
     on conflict ({{ keys | join(", ") }}) do update set
         {% for name in content + ["build_id"] %}{{ name }} = excluded.{{ name }}{{ ", " if not loop.last }}{% endfor %}
+    {%- endif %}
 {% endmacro %}

@@ -41,12 +41,28 @@ reservations as not materialized (
     where status = 'open' {{ "and sku in (" ~ touched("position", build.since) ~ ")" if is_part }}
 ),
 
-listings as not materialized (
-    select * from {{ ref("channel_listings") }}
-),
-
 channels as not materialized (
     select * from {{ source("governance", "channels") }}
+),
+
+-- Only what shows gross stock: without such a channel no listing is read at all.
+gross_listings as (
+    select
+        listings.sku,
+        listings.channel,
+        listings.allocated_quantity
+    from (select channels.channel from channels where channels.shows = 'on_hand' offset 0) as gross
+    cross join lateral (
+        select
+            listings.sku,
+            listings.channel,
+            listings.allocated_quantity
+        from {{ ref("channel_listings") }} as listings
+        where
+            gross.channel = listings.channel
+            {{ "and listings.sku in (" ~ touched("position", build.since) ~ ")" if is_part }}
+        offset 0
+    ) as listings
 ),
 
 channel_locations as not materialized (
@@ -262,12 +278,11 @@ computed as (
                 then unassigned.correlation_id
             else pooled.correlation_id
         end as correlation_id,
-        case ruled.shows when 'on_hand' then coalesce(listings.allocated_quantity, 0) else 0 end
-            as channel_allocated_quantity
+        coalesce(gross_listings.allocated_quantity, 0) as channel_allocated_quantity
     from ruled
     left join pooled on ruled.sku = pooled.sku and ruled.channel = pooled.channel
     left join unassigned on ruled.sku = unassigned.sku and ruled.channel = unassigned.channel
-    left join listings on ruled.sku = listings.sku and ruled.channel = listings.channel and ruled.shows = 'on_hand'
+    left join gross_listings on ruled.sku = gross_listings.sku and ruled.channel = gross_listings.channel
 ),
 
 clamped as (

@@ -16,7 +16,7 @@
 {%- set build = build_state() %}
 {%- set is_part = is_incremental() and not build.is_full and not build.is_marts_full %}
 
-with positions as not materialized (
+with positions as {{ "materialized" if is_part else "not materialized" }} (
     select * from {{ ref("ats_positions") }}
     {%- if is_part %}
     where sku in ({{ touched("difference", build.since) }})
@@ -93,12 +93,27 @@ compared as (
     from positions
     inner join channels on positions.channel = channels.channel and channels.is_enabled
     inner join systems on channels.system_id = systems.system_id
+    {%- if is_part %}
+    -- Fenced by its offset: one look into an index for each touched position. Left to choose, PostgreSQL underestimates
+    -- the listings, reads them all and compares each with every position.
+    cross join lateral (
+        select listings.*
+        from listings
+        where
+            positions.sku = listings.sku
+            and positions.channel = listings.channel
+            and listings.is_listed
+            and positions.target_quantity <> listings.shown_quantity
+        offset 0
+    ) as listings
+    {%- else %}
     inner join listings
         on
             positions.sku = listings.sku
             and positions.channel = listings.channel
             and listings.is_listed
             and positions.target_quantity <> listings.shown_quantity
+    {%- endif %}
 ),
 
 ---------------------------------------------------------------- what we did about it
