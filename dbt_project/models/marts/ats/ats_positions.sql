@@ -45,24 +45,32 @@ channels as not materialized (
     select * from {{ source("governance", "channels") }}
 ),
 
--- Only what shows gross stock: without such a channel no listing is read at all.
+gross_channels as materialized (
+    select channel from channels
+    where shows = 'on_hand'
+),
+
+-- Fenced by being materialized: without a channel that shows gross stock no listing is read at all.
 gross_listings as (
     select
-        listings.sku,
-        listings.channel,
-        listings.allocated_quantity
-    from (select channels.channel from channels where channels.shows = 'on_hand' offset 0) as gross
+        found.sku,
+        found.channel,
+        found.allocated_quantity
+    from gross_channels
     cross join lateral (
-        select
-            listings.sku,
-            listings.channel,
-            listings.allocated_quantity
-        from {{ ref("channel_listings") }} as listings
-        where
-            gross.channel = listings.channel
-            {{ "and listings.sku in (" ~ touched("position", build.since) ~ ")" if is_part }}
-        offset 0
-    ) as listings
+        with of_channel as materialized (
+            select
+                listings.sku,
+                listings.channel,
+                listings.allocated_quantity
+            from {{ ref("channel_listings") }} as listings
+            where
+                gross_channels.channel = listings.channel
+                {{ "and listings.sku in (" ~ touched("position", build.since) ~ ")" if is_part }}
+        )
+
+        select * from of_channel
+    ) as found
 ),
 
 channel_locations as not materialized (

@@ -23,9 +23,29 @@ with positions as {{ "materialized" if is_part else "not materialized" }} (
     {%- endif %}
 ),
 
+{%- if is_part %}
+
+-- Fenced by being materialized: a look into an index for each touched SKU. Left to choose, PostgreSQL underestimates the
+-- listings, reads them all and compares each with every position.
+listings as materialized (
+    select found.*
+    from ({{ touched("difference", build.since) }}) as skus
+    cross join lateral (
+        with of_sku as materialized (
+            select channel_listings.*
+            from {{ ref("channel_listings") }} as channel_listings
+            where skus.key = channel_listings.sku
+        )
+
+        select * from of_sku
+    ) as found
+),
+{%- else %}
+
 listings as not materialized (
     select * from {{ ref("channel_listings") }}
 ),
+{%- endif %}
 
 channels as not materialized (
     select * from {{ source("governance", "channels") }}
@@ -93,27 +113,12 @@ compared as (
     from positions
     inner join channels on positions.channel = channels.channel and channels.is_enabled
     inner join systems on channels.system_id = systems.system_id
-    {%- if is_part %}
-    -- Fenced by its offset: one look into an index for each touched position. Left to choose, PostgreSQL underestimates
-    -- the listings, reads them all and compares each with every position.
-    cross join lateral (
-        select listings.*
-        from listings
-        where
-            positions.sku = listings.sku
-            and positions.channel = listings.channel
-            and listings.is_listed
-            and positions.target_quantity <> listings.shown_quantity
-        offset 0
-    ) as listings
-    {%- else %}
     inner join listings
         on
             positions.sku = listings.sku
             and positions.channel = listings.channel
             and listings.is_listed
             and positions.target_quantity <> listings.shown_quantity
-    {%- endif %}
 ),
 
 ---------------------------------------------------------------- what we did about it
