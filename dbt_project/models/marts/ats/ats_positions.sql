@@ -66,7 +66,7 @@ gross_listings as (
             from {{ ref("channel_listings") }} as listings
             where
                 gross_channels.channel = listings.channel
-                {{ "and listings.sku in (" ~ touched("position", build.since) ~ ")" if is_part }}
+                and {{ "listings.sku in (" ~ touched("position", build.since) ~ ")" if is_part else "true" }}
         )
 
         select * from of_channel
