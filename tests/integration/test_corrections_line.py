@@ -12,6 +12,7 @@ from trueup.audit.trace import trace
 from trueup.corrections.apply import CorrectionReport, correct
 from trueup.corrections.holds import decide_hold, open_holds
 from trueup.corrections.propose import ProposalReport, due_count, propose
+from trueup.gates.run import run_gates
 
 MAIN = "shopify_main"
 RECORD = listing_id("1")
@@ -35,6 +36,7 @@ def _read(facts: Facts) -> None:
 
 def _publish(facts: Facts) -> ProposalReport:
     facts.build()
+    run_gates(facts.details, facts.configuration, run_id="publish")
     return propose(facts.details, facts.configuration, run_id="publish", actor="test")
 
 

@@ -7,7 +7,7 @@ from trueup.corrections.holds import decide_hold, open_holds, reconsider_hold
 from trueup.corrections.switches import resume_channel, stop_channel, stopped_channels
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import correction_key
-from trueup.domain.errors import Permanent
+from trueup.domain.errors import Permanent, Transient
 
 CAREFUL = {"shop": {"largest_share": 0.5, "largest_share_applies_from": 4, "largest_jump": 100, "canary_share": 0}}
 
@@ -37,6 +37,25 @@ def test_proposing_again_changes_nothing(line: Line) -> None:
     again = line.propose("publish again")
     assert (again.proposed_count, again.channels[0].unchanged_count) == (0, 2)
     assert line.rows("select * from outbox.corrections order by 1") == before
+
+
+def test_a_build_that_no_gate_has_judged_is_not_proposed_from(line: Line) -> None:
+    """On the command line the steps are called one by one, and one is easily forgotten."""
+    line.want(1, 5, 3)
+    line.act(
+        "insert into audit.builds (run_id, is_full_refresh, status, finished_at)"
+        " values ('b', false, 'succeeded', now())"
+    )
+
+    with pytest.raises(Transient, match="was not judged yet"):
+        line.propose()
+
+    assert line.statuses() == {}
+    line.act(
+        "insert into gates.runs (run_id, build_id, is_full, suites_hash, started_at, expectation_count, failed_count,"
+        " quarantined_count, released_count) select 'g', max(build_id), false, '', now(), 1, 0, 0, 0 from audit.builds"
+    )
+    assert line.propose().proposed_count == 1
 
 
 def test_the_key_is_the_documented_hash(line: Line) -> None:

@@ -15,6 +15,7 @@ from trueup.corrections.holds import take_proposal_lock
 from trueup.corrections.outbox import due_count
 from trueup.corrections.refusals import REFUSED
 from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Transient
 from trueup.exceptions.queue import close_exceptions, open_exception
 from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, Warehouse, connect
@@ -72,7 +73,8 @@ def propose(
 ) -> ProposalReport:
     """Decide on every candidate of every enabled channel, in the order of harm.
 
-    Raises `Transient` or `Permanent` where the warehouse does not answer; then nothing was decided.
+    Raises `Transient` where the newest build was not judged yet, `Transient` or `Permanent` where the warehouse does
+    not answer; then nothing was decided.
     """
     with (
         translated("deciding on corrections"),
@@ -80,6 +82,7 @@ def propose(
         connection.transaction(),
     ):
         take_proposal_lock(connection)
+        _require_judged(connection)
         _write_limits(connection, configuration)
         connection.execute(decisions.LOCK_REPLACEABLE)
         connection.execute(decisions.DECIDE)
@@ -100,6 +103,16 @@ def propose(
         len(report.channels),
     )
     return report
+
+
+def _require_judged(connection: Warehouse) -> None:
+    """A number that no gate has seen goes nowhere."""
+    row = connection.execute(
+        "select max(build_id), (select max(build_id) from gates.runs) from audit.builds where status = 'succeeded'"
+    ).fetchone()
+    built, judged = row or (None, None)
+    if built is not None and (judged is None or judged < built):
+        raise Transient(f"build {built} was not judged yet, so nothing was proposed from it; run `trueup gate` first")
 
 
 def _write_limits(connection: Warehouse, configuration: TenantConfiguration) -> None:
