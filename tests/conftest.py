@@ -16,6 +16,11 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the files that take minutes go first: begun last, one of them would keep one worker while the others idle."""
+    items.sort(key=lambda item: not item.path.name.startswith(("test_line_", "test_demo", "test_transform_")))
+
+
 @pytest.fixture(scope="session")
 def reachable_folder() -> Iterator[Path]:
     """A folder that PostgreSQL's own system user can reach.
