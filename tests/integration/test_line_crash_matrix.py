@@ -18,6 +18,7 @@ import pytest
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.demo.verification import verify
 from trueup.dev.rig import Rig, run_rig
+from trueup.dev.sandbox_process import WorldControl
 from trueup.domain.records import ReadMode
 from trueup.line import steps
 from trueup.line.retailer import Retailer
@@ -109,6 +110,14 @@ def _correct(retailer: Retailer) -> None:
     steps.correct(retailer, run_id="crash", actor="test")
 
 
+def _mistype(world: WorldControl, number: int) -> None:
+    """Somebody types nonsense into every channel, so that there is something to put right."""
+    for channel, listings in world.ask("/truth")["listings"].items():
+        skus = sorted(listings)
+        sku = skus[number % len(skus)]
+        world.tell("/edit", {"channel": channel, "sku": sku, "quantity": int(listings[sku]) + 7})
+
+
 def _rows(rig: Rig, query: str) -> list[tuple[Any, ...]]:
     with connect(rig.retailer.warehouse, Role.OPERATOR) as connection:
         return connection.execute(query.encode()).fetchall()
@@ -123,6 +132,8 @@ def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(rig: Rig) -> 
         ceiling = 1_000_000
         for point in range(points):
             world.tell("/step", {"seconds": 900})
+            if work is _correct:
+                _mistype(world, point)
             if work is not _land:
                 _land(retailer)
             if work is _correct:
