@@ -125,11 +125,17 @@ class AuditLine(Line):
         )
 
     def built(self, started_at: datetime, finished_at: datetime) -> None:
-        """A build that succeeded."""
+        """A build that succeeded and was judged."""
         self.act(
             "insert into audit.builds (run_id, started_at, finished_at, is_full_refresh, status)"
             " values ('build', %s, %s, false, 'succeeded')",
             started_at,
+            finished_at,
+        )
+        self.act(
+            "insert into gates.runs (run_id, build_id, is_full, suites_hash, started_at, expectation_count,"
+            " failed_count, quarantined_count, released_count)"
+            " select 'build', max(build_id), false, '', %s, 1, 0, 0, 0 from audit.builds",
             finished_at,
         )
 
