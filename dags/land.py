@@ -26,17 +26,18 @@ from trueup.orchestration.settings import declared_tenants
 
 for tenant in declared_tenants():
     for system_id, system in tenant.systems.items():
-        interval = timedelta(seconds=system.poll_every_seconds)
-        # Webhooks get lost, so the clock goes on beside them.
-        rung = AssetOrTimeSchedule(
-            timetable=DeltaTriggerTimetable(interval), assets=webhook_asset(tenant.tenant, system_id)
-        )
+        schedule = interval = timedelta(seconds=system.poll_every_seconds)
+        if takes_webhooks(system):
+            # Webhooks get lost, so the clock goes on beside them.
+            schedule = AssetOrTimeSchedule(
+                timetable=DeltaTriggerTimetable(interval), assets=webhook_asset(tenant.tenant, system_id)
+            )
         with line_dag(
             tenant,
             f"land.{system_id}",
             doc=__doc__,
             tags=("raw", system.connector),
-            schedule=rung if takes_webhooks(system) else interval,
+            schedule=schedule,
         ) as dag:
             task(task_id="land", outlets=[raw_asset(tenant.tenant, system_id)])(tasks.land)(
                 tenant=tenant.tenant, system=system_id, mode="poll"

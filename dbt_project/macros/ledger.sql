@@ -23,14 +23,6 @@ delete+insert would rewrite, and re-gate, every row; merge never removes one.
     {%- set is_same_key -%}
         {%- for key in keys %}fresh.{{ key }} = held.{{ key }}{{ " and " if not loop.last }}{% endfor -%}
     {%- endset -%}
-    {%- set differs -%}
-        (
-            ({% for name in content %}held.{{ name }}{{ ", " if not loop.last }}{% endfor %})
-            is distinct from
-            ({% for name in content %}fresh.{{ name }}{{ ", " if not loop.last }}{% endfor %})
-            or held.build_id > {{ build.since }}
-        )
-    {%- endset -%}
     {%- set in_part -%}
         {%- if build.is_full or build.is_marts_full and model.schema == "marts" -%}
             true
@@ -41,6 +33,23 @@ delete+insert would rewrite, and re-gate, every row; merge never removes one.
                 select {% for name in replaces %}part.{{ name }}{{ ", " if not loop.last }}{% endfor %} from {{ temp }} as part
             )
         {%- endif -%}
+    {%- endset %}
+
+    {%- set is_gone -%}
+        {{ in_part }} and not exists (select 1 from {{ temp }} as fresh where {{ is_same_key }})
+    {%- endset -%}
+    {%- set is_written -%}
+        (
+            held.{{ keys[0] }} is null
+            or ({% for name in content %}held.{{ name }}{{ ", " if not loop.last }}{% endfor %})
+            is distinct from
+            ({% for name in content %}fresh.{{ name }}{{ ", " if not loop.last }}{% endfor %})
+            or held.build_id > {{ build.since }}
+        )
+    {%- endset -%}
+    {%- set write -%}
+        insert into {{ target }} ({{ columns | join(", ") }})
+        select {% for name in columns %}fresh.{{ name }}{{ ", " if not loop.last }}{% endfor %}
     {%- endset %}
 
     analyze {{ temp }};
@@ -58,7 +67,7 @@ delete+insert would rewrite, and re-gate, every row; merge never removes one.
         {%- endfor %}
     from {{ temp }} as fresh
     left join {{ target }} as held on {{ is_same_key }}
-    where held.{{ keys[0] }} is null or {{ differs }}
+    where {{ is_written }}
     union all
     select
         {% for name in keys %}held.{{ name }}, {% endfor -%}
@@ -68,9 +77,7 @@ delete+insert would rewrite, and re-gate, every row; merge never removes one.
         null as after_{{ kind }}
         {%- endfor %}
     from {{ target }} as held
-    where
-        {{ in_part }}
-        and not exists (select 1 from {{ temp }} as fresh where {{ is_same_key }});
+    where {{ is_gone }};
 
     analyze "{{ changes }}";
 
@@ -90,25 +97,19 @@ delete+insert would rewrite, and re-gate, every row; merge never removes one.
     using "{{ changes }}" as fresh
     where fresh.is_gone and {{ is_same_key }};
 
-    insert into {{ target }} ({{ columns | join(", ") }})
-    select {% for name in columns %}fresh.{{ name }}{{ ", " if not loop.last }}{% endfor %}
+    {{ write }}
     from "{{ changes }}" as held
     inner join {{ temp }} as fresh on {{ is_same_key }}
     where not held.is_gone
-    on conflict ({{ keys | join(", ") }}) do update set
-        {% for name in content + ["build_id"] %}{{ name }} = excluded.{{ name }}{{ ", " if not loop.last }}{% endfor %}
     {%- else %}
     delete from {{ target }} as held
-    where
-        {{ in_part }}
-        and not exists (select 1 from {{ temp }} as fresh where {{ is_same_key }});
+    where {{ is_gone }};
 
-    insert into {{ target }} ({{ columns | join(", ") }})
-    select {% for name in columns %}fresh.{{ name }}{{ ", " if not loop.last }}{% endfor %}
+    {{ write }}
     from {{ temp }} as fresh
     left join {{ target }} as held on {{ is_same_key }}
-    where held.{{ keys[0] }} is null or {{ differs }}
+    where {{ is_written }}
+    {%- endif %}
     on conflict ({{ keys | join(", ") }}) do update set
         {% for name in content + ["build_id"] %}{{ name }} = excluded.{{ name }}{{ ", " if not loop.last }}{% endfor %}
-    {%- endif %}
 {% endmacro %}

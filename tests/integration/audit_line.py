@@ -132,12 +132,7 @@ class AuditLine(Line):
             started_at,
             finished_at,
         )
-        self.act(
-            "insert into gates.runs (run_id, build_id, is_full, suites_hash, started_at, expectation_count,"
-            " failed_count, quarantined_count, released_count)"
-            " select 'build', max(build_id), false, '', %s, 1, 0, 0, 0 from audit.builds",
-            finished_at,
-        )
+        self.judge_newest_build()
 
     def corrected(self, **columns: object) -> None:
         """One correction of HV-00001 on the shop, 9 to 6."""

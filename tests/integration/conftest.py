@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -43,6 +44,13 @@ def fresh_facts(postgres: EmbeddedPostgres, built_template: str) -> Iterator[Fac
         yield Facts(postgres.details(name), demo_tenant())
     finally:
         postgres.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Airflow writes a configuration on import; not into anybody's home."""
+    if "airflow" not in sys.modules:
+        os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Vendors' webhooks at the web server: the genuine ones ring, whatever their number and order; nothing else does."""
 
 import json
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from trueup.sandbox.shipbob import notices as shipbob_notices
 from trueup.sandbox.square import notices as square_notices
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.usefixtures("airflow_home")
 URL = "https://airflow.example/trueup/demo/hooks/square"
 SHIPBOB_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SECRETS = {
@@ -43,13 +42,6 @@ class Declared:
             password="password",
             extra=SECRETS[conn_id],
         )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Airflow writes a configuration on import; not into anybody's home."""
-    if "airflow" not in sys.modules:
-        os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import entry_points
@@ -22,6 +21,7 @@ from trueup.gates.run import run_gates
 from trueup.warehouse.connection import connect
 
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
+pytestmark = pytest.mark.usefixtures("airflow_home")
 PATHS = ("/trueup/", "/trueup/demo/quality", "/trueup/demo/docs/index.html", "/trueup/demo/docs/")
 
 
@@ -39,13 +39,6 @@ class OneWarehouse:
 def no_bell(*_: object) -> None:
     """Pages ring nothing."""
     raise AssertionError("a page rang")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Airflow writes a configuration on import; not into anybody's home."""
-    if "airflow" not in sys.modules:
-        os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
 
 
 @pytest.fixture

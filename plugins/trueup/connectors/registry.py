@@ -19,7 +19,7 @@ from trueup.connectors.forms import (
     secret_field,
 )
 from trueup.connectors.state import state_folder
-from trueup.connectors.webhooks import Notice
+from trueup.connectors.webhooks import Notice, Verify
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.governance.configuration import ChannelDeclaration, QuantityMeaning, SystemDeclaration
@@ -220,15 +220,15 @@ def takes_webhooks(declaration: SystemDeclaration) -> bool:
 def verify_webhook(
     declaration: SystemDeclaration, details: ConnectionDetails, headers: Mapping[str, str], body: bytes
 ) -> Notice:
-    """Tell what a webhook is about; `headers` by names in lower case.
+    """Tell what a webhook is about; `headers` are asked for by names in lower case.
 
     Raises `NotGenuine` where it is not signed as the vendor signs, `Permanent` where the connection lacks the secret.
     """
     spec = _spec(declaration, details)
     if spec.webhook is None:
         raise Permanent(f"{spec.title} sends no webhooks that Trueup knows")
-    notice: Notice = _load(spec.webhook)(details, headers, body)
-    return notice
+    verify: Verify = _load(spec.webhook)
+    return verify(details, headers, body)
 
 
 def _spec(declaration: SystemDeclaration, details: ConnectionDetails) -> ConnectorSpec:

@@ -39,9 +39,8 @@ def hooks(connections: Callable[[], Connections], bell: Bell) -> APIRouter:
     @router.post("/{tenant}/hooks/{system}", status_code=status.HTTP_202_ACCEPTED)
     async def hear(request: Request, tenant: str, system: str) -> Response:
         body = await _body(request)
-        headers = {name.lower(): value for name, value in request.headers.items()}
         # A database and Airflow's secrets are asked: not in the event loop.
-        return await run_in_threadpool(_hear, tenant, system, headers, body)
+        return await run_in_threadpool(_hear, tenant, system, request.headers, body)
 
     def _hear(tenant: str, system: str, headers: Mapping[str, str], body: bytes) -> Response:
         try:

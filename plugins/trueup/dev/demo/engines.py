@@ -107,9 +107,15 @@ class AirflowEngine:
         world.tell("/pause")
 
     def settle(self, is_true: Callable[[], bool], progress: Progress) -> bool:
-        """Ask for a sweep, as an operator would, and wait for the DAGs to do the rest."""
-        world = self._rig.sandbox.world
-        world.tell("/run", {"speed": 1})
+        """Let the clock go on at its own pace, and sweep until all is true."""
+        self._rig.sandbox.world.tell("/run", {"speed": 1})
+        return self.sweep_until(is_true, progress)
+
+    def sweep_until(self, is_true: Callable[[], bool], progress: Progress) -> bool:
+        """Ask for a sweep, as an operator would, and wait for the DAGs to do the rest; return whether it is true.
+
+        Some changes move no timestamp, and only a sweep finds them.
+        """
         started = time.monotonic()
         next_sweep_at = started
         while (passed := time.monotonic() - started) < self._settle_seconds:

@@ -74,15 +74,15 @@ def count_facts(retailer: Retailer) -> dict[str, Any]:
             "select channel, status, count(*) from outbox.corrections group by channel, status order by channel, status"
         ).fetchall():
             pushed.setdefault(channel, {})[status] = int(number)
-        held = connection.execute("select coalesce(sum(correction_count), 0) from outbox.holds").fetchone()
+        held_reasons = counts(
+            "select channel || ': ' || reason || ' (' || coalesce(decision, 'open') || ')', sum(correction_count)"
+            " from outbox.holds group by 1 order by 2 desc"
+        )
         facts = {
             "pushed": pushed,
             "causes": counts("select cause, count(*) from outbox.corrections group by cause order by 2 desc"),
-            "held": int(held[0]) if held else 0,
-            "held_reasons": counts(
-                "select channel || ': ' || reason || ' (' || coalesce(decision, 'open') || ')', sum(correction_count)"
-                " from outbox.holds group by 1 order by 2 desc"
-            ),
+            "held": sum(held_reasons.values()),
+            "held_reasons": held_reasons,
             "rejected_reasons": counts(
                 "select channel || ': ' || coalesce(status_reason, 'no reason given'), count(*) from outbox.corrections"
                 " where status = 'rejected' group by 1 order by 2 desc"
