@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from trueup.dev.airflow import LocalAirflow, run_airflow
+from trueup.dev.demo.engines import AirflowEngine
 from trueup.dev.demo.verification import Verification, verify
 from trueup.dev.rig import Rig, run_rig
 from trueup.warehouse.connection import Role, connect
@@ -60,15 +61,10 @@ class Running:
             return str(answer.json()["dag_run_id"])
 
     def become_true(self, seconds: float = 240) -> None:
-        """Wait for every listing to be right, sweeping as an operator would: some changes move no timestamp."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            run_id = self.trigger("sweep")
-            pause_ends = time.monotonic() + 60
-            while time.monotonic() < pause_ends or self.run_state("sweep", run_id) not in {"success", "failed"}:
-                if not self.check().wrong:
-                    return
-                time.sleep(0.5)
+        """Wait for every listing to be right, sweeping as an operator would."""
+        engine = AirflowEngine(self.rig, self.airflow, 1, settle_seconds=seconds)
+        if engine.sweep_until(lambda: not self.check().wrong, lambda *_: None):
+            return
         wrong = self.check().wrong
         known = self.rows(
             "select channel, sku, status, status_reason, key from outbox.corrections where sku = any(%s)",
@@ -76,6 +72,11 @@ class Running:
         )
         held = self.rows("select hold_id, channel, reason, decision, decided_by from outbox.holds")
         raise AssertionError(f"still wrong after {seconds:.0f} s: {wrong[:5]}; corrections {known}; holds {held}")
+
+    def scheduler_told(self, *parts: str) -> bool:
+        """Whether one line of the scheduler's log has all these parts."""
+        scheduler = next(child for child in self.airflow.children if child.log_file.stem == "scheduler")
+        return any(all(part in line for part in parts) for line in scheduler.log_file.read_text().splitlines())
 
     def run_state(self, name: str, run_id: str) -> str:
         """The state of one DAG run."""

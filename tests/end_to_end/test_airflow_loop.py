@@ -53,8 +53,9 @@ def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> N
             answer = client.get("/dags/demo.approve/dagRuns/~/hitlDetails", params={"response_received": False})
             assert answer.status_code == httpx.codes.OK, answer.text
             found = answer.json()["hitl_details"]
-        # The question is there a moment before the task waits for its answer; an answer in between wakes nobody.
-        return found[0] if found and found[0]["task_instance"]["state"] in {"awaiting_input", "deferred"} else None
+        # Airflow 3.3 fails and retries, hence asks again, a task that resumes before its scheduler heard that the
+        # worker let go of it: no person answers that fast, so neither does this test.
+        return found[0] if found and running.scheduler_told("task_id=one_hold.ask", "state=awaiting_input") else None
 
     asked = eventually(question, 90, "Airflow asking")
     assert hold[1] in str(asked["body"])
@@ -72,10 +73,11 @@ def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> N
 
 def test_a_webhook_rings_for_a_poll(running: Running) -> None:
     """Shopify tells of an edit, twice: its DAG runs at once, says what rang, and the edit is put right."""
-    world, shop = running.rig.sandbox.world, running.rig.sandbox.connections["trueup_demo_shopify_main"]
-    extra = shop["extra"] if isinstance(shop["extra"], dict) else json.loads(str(shop["extra"]))
-    grant = {"grant_type": "client_credentials", "client_id": shop["login"], "client_secret": extra["client_secret"]}
-    with httpx.Client(base_url=str(shop["host"]), trust_env=False, timeout=30) as vendor:
+    world = running.rig.sandbox.world
+    shop = running.rig.retailer.connections.get("trueup_demo_shopify_main")
+    secret = shop.extra["client_secret"]
+    grant = {"grant_type": "client_credentials", "client_id": shop.login, "client_secret": secret}
+    with httpx.Client(base_url=str(shop.host), trust_env=False, timeout=30) as vendor:
         token = vendor.post("/admin/oauth/access_token", json=grant).json()["access_token"]
         subscribe = (
             "mutation($uri: String!) { webhookSubscriptionCreate(topic: INVENTORY_LEVELS_UPDATE,"
