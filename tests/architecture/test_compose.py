@@ -4,8 +4,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
+
+from trueup.dev.postgres import EmbeddedPostgres
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -73,3 +76,16 @@ def test_the_image_installs_the_lock_with_its_hashes() -> None:
     assert "--require-hashes requirements.lock" in dockerfile
     for folder in ("plugins", "dbt_project", "expectations", "dags", "tenants"):
         assert re.search(rf"^COPY .*{folder} {folder}$", dockerfile, re.MULTILINE), folder
+
+
+def test_postgres_runs_with_the_settings_that_everything_is_measured_with(
+    compose: dict[str, Any], postgres: EmbeddedPostgres
+) -> None:
+    """Only its memory is the machine's own matter."""
+    command = compose["services"]["postgres"]["command"]
+    assert command[0] == "postgres"
+    settings = dict(option.removeprefix("-c").split("=", 1) for option in command[1:])
+    assert settings.pop("shared_buffers").startswith("${POSTGRES_SHARED_BUFFERS:-")
+    with psycopg.connect(postgres.url("postgres", driver="postgresql")) as connection:
+        here = {name: connection.execute(f"show {name}".encode()).fetchone() for name in settings}
+    assert {name: (value,) for name, value in settings.items()} == here

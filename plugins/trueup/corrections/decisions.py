@@ -1,7 +1,7 @@
 """The statements that turn the outbox's candidates into decisions, each over all channels at once.
 
-They run in one transaction on two temporary tables: `channel_limits` (what a tenant allows a channel)
-and `decisions` (one row a candidate with its `verdict`). Verdicts:
+They run in one transaction on temporary tables: `channel_limits` (what a tenant allows a channel), `candidates` (what
+may be pushed) and `decisions` (one row a candidate with its `verdict`). Verdicts:
 
     stopped    the channel's kill switch is on
     gated      a gate stopped the channel, or its SKU is in quarantine
@@ -35,18 +35,23 @@ select correction_id, status, hold_id from outbox.corrections where status in ('
 for update skip locked
 """
 
+# Written down and counted first: a publish has a handful of them or a million, and the way to decide differs. Guessing,
+# PostgreSQL reads every position and every correction there ever was for a handful.
+COLLECT_CANDIDATES: Final = """
+create temporary table candidates on commit drop as
+select
+    channel, entity, record_id, field, sku, expected, target, cause, priority, facts_version, facts_as_of,
+    listing_received_at, correlation_id,
+    count(*) over (partition by channel, record_id, field) as claim_count
+from outbox.correction_candidates
+where channel in (select channel from channel_limits)
+"""
+
 # The join to `previous` is by the newest correction of the record, whatever became of it. A person's
 # approval covers the decisions that follow it, as long as they go no further the same way.
 DECIDE: Final = """
 create temporary table decisions on commit drop as
-with candidates as (
-    select
-        channel, entity, record_id, field, sku, expected, target, cause, priority, facts_version, facts_as_of,
-        listing_received_at, correlation_id,
-        count(*) over (partition by channel, record_id, field) as claim_count
-    from outbox.correction_candidates
-    where channel in (select channel from channel_limits)
-), newest as (
+with newest as (
     select
         corrections.channel, corrections.record_id, corrections.field,
         max(corrections.correction_id) as correction_id

@@ -85,6 +85,8 @@ def propose(
         _require_judged(connection)
         _write_limits(connection, configuration)
         connection.execute(decisions.LOCK_REPLACEABLE)
+        connection.execute(decisions.COLLECT_CANDIDATES)
+        connection.execute("analyze replaceable, candidates")
         connection.execute(decisions.DECIDE)
         connection.execute("analyze decisions")
         hold_reasons = _guard(connection, configuration)
