@@ -383,28 +383,46 @@ shipments as (
     from shipments_by_name
 ),
 
--- Whatever left by a landed movement is out of the stock level: in its base, or in what is laid over it.
-moved as (
+-- Materialized: its size is a guess, and on a guess of one row PostgreSQL pairs every shipment with every item of its
+-- system before it looks which item was shipped.
+shipped_movements as materialized (
     select
         shipments.owner_system_id,
         shipments.order_name,
-        item_skus.sku,
-        locations.location_id,
-        greatest(-sum(movements.delta_quantity), 0)::integer as moved_quantity,
-        max(movements.received_at) as received_at
+        movements.system_id,
+        movements.source_item_id,
+        movements.source_location_id,
+        movements.delta_quantity,
+        movements.received_at
     from shipments
     inner join movements
         on
             shipments.system_id = movements.system_id
             and shipments.source_key = movements.source_key
             and shipments.source_location_id = movements.source_location_id
+),
+
+-- Whatever left by a landed movement is out of the stock level: in its base, or in what is laid over it.
+moved as (
+    select
+        shipped_movements.owner_system_id,
+        shipped_movements.order_name,
+        item_skus.sku,
+        locations.location_id,
+        greatest(-sum(shipped_movements.delta_quantity), 0)::integer as moved_quantity,
+        max(shipped_movements.received_at) as received_at
+    from shipped_movements
     inner join item_skus
         on
-            movements.system_id = item_skus.system_id and movements.source_item_id = item_skus.source_stock_item_id
+            shipped_movements.system_id = item_skus.system_id
+            and shipped_movements.source_item_id = item_skus.source_stock_item_id
     inner join locations
-        on movements.system_id = locations.system_id and movements.source_location_id = locations.source_location_id
+        on
+            shipped_movements.system_id = locations.system_id
+            and shipped_movements.source_location_id = locations.source_location_id
     where item_skus.sku is not null
-    group by shipments.owner_system_id, shipments.order_name, item_skus.sku, locations.location_id
+    group by
+        shipped_movements.owner_system_id, shipped_movements.order_name, item_skus.sku, locations.location_id
 ),
 
 places as (

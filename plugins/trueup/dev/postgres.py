@@ -68,7 +68,7 @@ def start_postgres(data_folder: Path, *, is_durable: bool = True) -> EmbeddedPos
         "work_mem": "64MB",
         "maintenance_work_mem": "256MB",
         "jit": "off",
-        # A flash disk: PostgreSQL's default is a spinning one's, and reads whole tables for a handful of rows.
+        # A flash disk: the default is a spinning one's, and reads whole tables for a handful of rows.
         "random_page_cost": "1.1",
         "timezone": "UTC",
         "fsync": "on" if is_durable else "off",
