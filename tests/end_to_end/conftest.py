@@ -11,7 +11,8 @@ import pytest
 
 from trueup.dev.airflow import LocalAirflow, run_airflow
 from trueup.dev.demo.engines import AirflowEngine
-from trueup.dev.demo.verification import Verification, verify
+from trueup.dev.demo.run import check
+from trueup.dev.demo.verification import Verification
 from trueup.dev.rig import Rig, run_rig
 from trueup.warehouse.connection import Role, connect
 
@@ -42,7 +43,7 @@ class Running:
 
     def check(self) -> Verification:
         """Every listing now, compared with the world's own books."""
-        return verify(self.rig.sandbox.world.ask("/truth"), self.rig.retailer.configuration)
+        return check(self.rig)
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Ask the warehouse as an operator."""
@@ -75,7 +76,7 @@ class Running:
 
     def scheduler_told(self, *parts: str) -> bool:
         """Whether one line of the scheduler's log has all these parts."""
-        scheduler = next(child for child in self.airflow.children if child.log_file.stem == "scheduler")
+        scheduler = next(child for child in self.airflow.children if child.name == "scheduler")
         return any(all(part in line for part in parts) for line in scheduler.log_file.read_text().splitlines())
 
     def run_state(self, name: str, run_id: str) -> str:
