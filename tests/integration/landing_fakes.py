@@ -70,10 +70,18 @@ def page(
     *,
     cursor: Mapping[str, Any] | None = None,
     is_last: bool = False,
+    is_partial: bool = False,
     damaged: Iterable[tuple[str, str]] = (),
 ) -> Page:
     """A page as of so many seconds after the start."""
-    return Page(records=tuple(records), as_of=at(seconds), cursor=cursor, is_last=is_last, damaged=tuple(damaged))
+    return Page(
+        records=tuple(records),
+        as_of=at(seconds),
+        cursor=cursor,
+        is_last=is_last,
+        is_partial=is_partial,
+        damaged=tuple(damaged),
+    )
 
 
 Step = Page | Exception | Callable[[], object]

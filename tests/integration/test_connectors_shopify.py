@@ -1,6 +1,6 @@
 """Shopify over real HTTP: whole orders, every level, within the points that the store gives."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Page, ReadMode
 from trueup.sandbox.server import Sandbox
+from trueup.sandbox.shopify.oauth import SCOPES
 
 STORES = ("shopify_main", "shopify_outlet")
 STREAMS = ("locations", "products", "listings", "orders")
@@ -191,7 +192,47 @@ def test_reading_stays_within_a_small_stores_points(
 
 def test_check_names_the_store(main_store: ShopifyConnector) -> None:
     """It must show that it is the right store."""
-    assert main_store.check().startswith("Shopify store 'Shopify Main' at http://127.0.0.1:")
+    told = main_store.check()
+
+    assert told.startswith("Shopify store 'Shopify Main' at http://127.0.0.1:")
+    assert "read only" not in told
+
+
+@pytest.fixture
+def granted(sandbox: Sandbox) -> Iterator[Callable[[str], None]]:
+    """Grants the main store's app these scopes, and all of them again after the test."""
+    yield lambda scopes: control(sandbox, "PUT", "/tuning", {"shopify_main": {"scopes": scopes}})
+    control(sandbox, "PUT", "/tuning", {"shopify_main": {"scopes": ",".join(SCOPES)}})
+
+
+def test_check_names_every_scope_that_is_missing(main_store: ShopifyConnector, granted: Callable[[str], None]) -> None:
+    """One at a time would send a person to Shopify as often as scopes are missing. A write scope holds the read."""
+    granted("read_locations,write_inventory,read_orders")
+
+    with pytest.raises(Permanent, match=r"does not grant the app read_products, read_all_orders; add"):
+        main_store.check()
+
+
+def test_check_tells_that_a_store_can_only_be_read(
+    main_store: ShopifyConnector, granted: Callable[[str], None]
+) -> None:
+    """A store that is no channel needs no more."""
+    granted(",".join(SCOPES - {"write_inventory"} | {"read_inventory"}))
+
+    assert main_store.check().endswith("read only: the app has no write_inventory")
+
+
+def test_a_sweep_that_sees_no_old_orders_says_so(
+    main_store: ShopifyConnector, granted: Callable[[str], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two months old, an open order drops out of the list: taken for deleted, its units would be sold twice."""
+    whole = sweep(main_store, "orders")
+    granted(",".join(SCOPES - {"read_all_orders"}))
+    cut = sweep(main_store, "orders")
+
+    assert not any(page.is_partial for page in whole)
+    assert all(page.is_partial for page in cut)
+    assert "the last 60 days only" in caplog.text
 
 
 def test_a_wrong_token_names_the_connection_and_the_remedy(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -309,8 +350,11 @@ def test_an_order_with_more_parcels_than_can_be_asked_for_fails_the_read(
     parcel = {"id": "1", "fulfillmentLineItems": {"nodes": [], "pageInfo": {"hasNextPage": False}}}
     order = {"id": "gid://shopify/Order/1", "fulfillments": [parcel] * 3, "refunds": []}
     page = {"nodes": [order], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+    app = {"accessScopes": [{"handle": "read_all_orders"}]}
     scripted.script(
-        answered({"shop": {"id": "1"}}), answered({"orders": page}), answered({"order": {"fulfillments": [parcel] * 4}})
+        answered({"currentAppInstallation": app}),
+        answered({"orders": page}),
+        answered({"order": {"fulfillments": [parcel] * 4}}),
     )
 
     with pytest.raises(Transient, match="4 fulfillments or more"):

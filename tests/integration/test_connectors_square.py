@@ -304,6 +304,28 @@ def test_a_write_that_is_answered_strangely_is_in_doubt(tmp_path: Path, body: ob
     assert [receipt.outcome for receipt in receipts] == [Outcome.UNKNOWN]
 
 
+@pytest.mark.parametrize("field", ["catalog_object_id", "location_id", "state", "quantity"])
+def test_a_count_that_cannot_be_read_is_unknown_not_gone(tmp_path: Path, field: str) -> None:
+    """Taken for gone, it would fail a canary and stop the channel; a count that is not told at all is none."""
+    count = {"catalog_object_id": "A", "location_id": LISTING, "state": "IN_STOCK", "quantity": "5"}
+    broken = {**count, "catalog_object_id": "B", field: {"corrupt": True}}
+
+    with scripted_server() as server:
+        server.script(lambda _: Step(body={"locations": [], "counts": [count, broken]}, headers=DATE))
+        writer = SquareWriter(
+            square.connect_client(ConnectionDetails("tills", "square", host=server.url, password="a-token"), tmp_path),
+            LISTING,
+        )
+        observed = writer.observe([f"A|{LISTING}", f"B|{LISTING}"])
+        receipts = writer.apply([correction(f"A|{LISTING}", 4, 9), correction(f"B|{LISTING}", 5, 9)])
+        server.script(lambda _: Step(body={"locations": [], "counts": [count]}, headers=DATE))
+        without = writer.observe([f"B|{LISTING}"])
+
+    assert {record_id: each.value for record_id, each in observed.items()} == {f"A|{LISTING}": 5}
+    assert [receipt.outcome for receipt in receipts] == [Outcome.CONFLICT, Outcome.RETRY]
+    assert [each.value for each in without.values()] == [None]
+
+
 def test_one_refused_correction_does_not_take_its_batch_with_it(sandbox: Sandbox, writer: SquareWriter) -> None:
     """Square takes a batch whole or not at all; one deleted article must not hold up 99 others."""
     shown = dict(list(listed(sandbox).items())[:7])

@@ -266,6 +266,23 @@ def test_a_variant_that_is_gone_is_seen_as_gone(server: ScriptedServer, tmp_path
     assert observed["99|1"].value is None
 
 
+@pytest.mark.parametrize("part", ["id", "stockLevels"])
+def test_a_variant_that_cannot_be_read_is_unknown_not_gone(
+    server: ScriptedServer, shop: Shop, tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken for gone, it would fail a canary and stop the channel."""
+    whole = shop._variant
+    monkeypatch.setattr(shop, "_variant", lambda variant: {**whole(variant), part: {"corrupt": True}})
+    setter = writer(server, tmp_path)
+
+    with pytest.raises(Transient, match=r"without (a )?readable"):
+        setter.observe(["1|1"])
+    receipts = setter.apply([correction("1", 15, 9)])
+
+    assert [receipt.outcome for receipt in receipts] == [Outcome.RETRY]
+    assert shop.writes == []
+
+
 def _data(data: dict[str, Any]) -> Step:
     return Step(body={"data": data}, headers=DATE)
 

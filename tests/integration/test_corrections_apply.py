@@ -289,6 +289,24 @@ def test_what_cannot_be_read_back_stays_in_doubt_until_it_can(line: Line, channe
     assert (report.recovered_count, line.statuses(), len(channel.calls)) == (1, {"r1": ["verified"]}, 1)
 
 
+class _Blinking(HttpWriter):
+    """Cannot read what it was asked for at first."""
+
+    def observe(self, record_ids: Sequence[str]) -> Mapping[str, Observation]:
+        found = super().observe(record_ids)
+        self.has_blinked, was_clear = True, getattr(self, "has_blinked", False)
+        return found if was_clear else {"r0": found["r0"]}
+
+
+def test_an_unclear_answer_is_asked_for_again(line: Line, channel: Channel, writer: HttpWriter) -> None:
+    """One damaged answer in a hundred must neither fail a canary nor leave a correction in doubt."""
+    line.want_many(3, 5, 4)
+    line.propose()
+    (report,) = line.correct({"shop": _Blinking(writer.url)})
+    assert report.verified_count == 3
+    assert [sorted(read) for read in channel.reads] == [["r0", "r1", "r2"], ["r1", "r2"]]
+
+
 def test_a_failing_channel_does_not_stop_the_others(warehouse: ConnectionDetails) -> None:
     """Each channel is its own customer."""
     guards = {"largest_share": 1, "canary_share": 0}

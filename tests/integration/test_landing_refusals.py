@@ -119,6 +119,15 @@ def test_a_sweep_with_a_malformed_piece_concludes_nothing(warehouse: ConnectionD
     assert rows(warehouse, "swept_as_of", "raw.stream_positions") == [(at(1),)]
 
 
+def test_a_sweep_of_less_than_all_concludes_nothing(warehouse: ConnectionDetails) -> None:
+    """A system that does not show old records has not deleted them; one part of it is enough to doubt the whole."""
+    _land(warehouse, page([level("a", "1"), level("b", "1")], 1, is_last=True), mode=ReadMode.SWEEP)
+    pages = [page([level("a", "2")], 10, is_partial=True), page([], 11, is_last=True)]
+    report = _land(warehouse, *pages, mode=ReadMode.SWEEP)
+    assert (report.is_conclusive, report.landed_count, report.tombstone_count) == (False, 1, 0)
+    assert rows(warehouse, "swept_as_of", "raw.stream_positions") == [(at(1),)]
+
+
 @pytest.mark.parametrize("key", ["", "x" * 1001, "a\x00", "\udfff", "a\x1fb"])
 def test_a_key_that_cannot_be_one_is_malformed(warehouse: ConnectionDetails, key: str) -> None:
     """It could neither be found nor closed again."""

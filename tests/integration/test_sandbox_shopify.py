@@ -25,7 +25,7 @@ from trueup.sandbox.server import Sandbox, serve
 from trueup.sandbox.settings import WorldSettings
 from trueup.sandbox.shopify.cost import Bucket
 from trueup.sandbox.shopify.mutations import IdempotencyLedger, SetQuantitiesPayload
-from trueup.sandbox.shopify.oauth import Authorization
+from trueup.sandbox.shopify.oauth import SCOPES, Authorization
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,9 @@ def sandbox(served: Sandbox) -> Sandbox:
 @pytest.fixture
 def shop(sandbox: Sandbox) -> Iterator[Shop]:
     shop = Shop(sandbox)
-    shop.simulator.tuning({"points_per_second": 1e6, "bucket_size": 1e6, "concurrent_seconds": 0})
+    shop.simulator.tuning(
+        {"points_per_second": 1e6, "bucket_size": 1e6, "concurrent_seconds": 0, "scopes": ",".join(SCOPES)}
+    )
     yield shop
     shop.client.close()
 
@@ -330,6 +332,52 @@ def test_a_request_without_a_good_token_is_401(shop: Shop) -> None:
     response = shop.post("{ shop { id } }")
     assert response.status_code == 401
     assert "data" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("scopes", "document"),
+    [
+        ("read_locations", "{ location { id } }"),
+        ("read_orders", "{ orders(first: 1) { nodes { id } } }"),
+        ("read_products", "{ productVariants(first: 1) { nodes { id } } }"),
+        ("read_inventory,write_inventory", "{ inventoryItems(first: 1) { nodes { id } } }"),
+        ("write_inventory", SET_QUANTITIES),
+    ],
+)
+def test_a_field_beyond_the_apps_scopes_is_denied(shop: Shop, scopes: str, document: str) -> None:
+    """A connector that forgets a scope must find out here."""
+    sku = shop.skus(1)[0]
+    asked = {"name": "available", "reason": "correction", "quantities": [shop.entry(sku, 1, None)]}
+    before = shop.shown(sku)
+    shop.simulator.tuning({"scopes": ",".join(SCOPES - set(scopes.split(",")))})
+
+    answer = shop.ask(document, input=asked, key="k")
+
+    assert code_of(answer) == "ACCESS_DENIED"
+    assert shop.shown(sku) == before
+    shop.simulator.tuning({"scopes": ",".join(SCOPES)})
+    assert "errors" not in shop.ask(document, input=asked, key="other")
+
+
+def test_orders_of_more_than_two_months_ago_need_a_scope_of_their_own(sandbox: Sandbox, shop: Shop) -> None:
+    """They are not listed, not counted and not there by their ids, though their stock is still committed."""
+    sku = shop.skus(1)[0]
+    take_order(shop, sku, 1, "#old")
+    sandbox.world.step(61 * 86_400)
+    take_order(shop, sku, 1, "#new")
+    query = "{ orders(first: 9) { nodes { id name } } ordersCount { count } }"
+    everything = shop.ask(query)["data"]
+    shop.simulator.tuning({"scopes": ",".join(SCOPES - {"read_all_orders"})})
+    seen = shop.ask(query)["data"]
+
+    assert [order["name"] for order in everything["orders"]["nodes"]] == ["#old", "#new"]
+    assert [order["name"] for order in seen["orders"]["nodes"]] == ["#new"]
+    assert (everything["ordersCount"], seen["ordersCount"]) == ({"count": 2}, {"count": 1})
+    old = everything["orders"]["nodes"][0]["id"]
+    assert shop.ask("query Old($id: ID!) { order(id: $id) { id } }", id=old)["data"] == {"order": None}
+    app = shop.ask("{ currentAppInstallation { accessScopes { handle description } } }")["data"]
+    told = {scope["handle"] for scope in app["currentAppInstallation"]["accessScopes"]}
+    assert told == SCOPES - {"read_all_orders"}
 
 
 def test_a_client_gets_a_token_for_its_secret_and_loses_it_when_it_expires(shop: Shop) -> None:

@@ -7,7 +7,9 @@ Draft orders are absent on purpose: they hold no stock. Prices are absent too. B
 list, so a store with more variants than that needs bulk operations, which this connector does not use.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from trueup.connectors.reading import (
     rfc3339,
     text_or_none,
 )
+from trueup.connectors.shopify_answers import scopes_of
 from trueup.connectors.shopify_api import SYSTEM, Connection, ShopifyApi, shopify_api
 from trueup.connectors.shopify_orders import complete_order
 from trueup.connectors.shopify_writer import ShopifyWriter
@@ -33,6 +36,11 @@ from trueup.governance.configuration import ChannelDeclaration
 
 # Search lags behind what it searches, by seconds on a good day.
 _OVERLAP = timedelta(minutes=5)
+_READS_ALL_ORDERS = "read_all_orders"
+_NEEDED_SCOPES = ("read_products", "read_locations", "read_inventory", "read_orders", _READS_ALL_ORDERS)
+_WRITES = "write_inventory"
+
+log = logging.getLogger(__name__)
 
 
 def connect(details: ConnectionDetails, folder: Path) -> "ShopifyConnector":
@@ -58,10 +66,18 @@ class ShopifyConnector:
         self._api.close()
 
     def check(self) -> str:
-        data, _ = self._api.ask(documents.SHOP, {})
+        data, _ = self._api.ask(documents.APP, {})
         shop = data.get("shop")
         name = shop.get("name") if isinstance(shop, Mapping) else None
-        return f"{SYSTEM} store '{name}' at {self._api.address}"
+        store = f"{SYSTEM} store '{name}' at {self._api.address}"
+        granted = scopes_of(data)
+        missing = [scope for scope in _NEEDED_SCOPES if scope not in granted]
+        if missing:
+            raise Permanent(
+                f"{store} does not grant the app {', '.join(missing)}; add this to the app's scopes and install it"
+                " again (docs/systems/shopify.md tells what each is for)"
+            )
+        return store if _WRITES in granted else f"{store}, read only: the app has no {_WRITES}"
 
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
         since = polled_since(cursor, _OVERLAP) if mode is ReadMode.POLL else None
@@ -104,6 +120,7 @@ class ShopifyConnector:
                 yield _page_of(connection, _listing, start, is_end=number == len(places))
 
     def _read_orders(self, query: str | None, cursor: Cursor | None) -> Iterator[Page]:
+        is_partial = query is None and not self._sees_all_orders()
         start = self._api.started_at()
         asked = {"query": query, "lines": documents.LINES_AT_FIRST}
         reached = None if cursor is None else polled_since(cursor, _OVERLAP)
@@ -124,7 +141,19 @@ class ShopifyConnector:
                     cursor=position(min(reached + _OVERLAP, start)) if reached else None,
                     damaged=found.damaged,
                 )
-            yield found
+            yield replace(found, is_partial=is_partial)
+
+    def _sees_all_orders(self) -> bool:
+        """Whether orders of more than 60 days ago are listed: an open one that is not would seem to be deleted."""
+        sees_all = _READS_ALL_ORDERS in scopes_of(self._api.ask(documents.APP, {})[0])
+        if not sees_all:
+            log.warning(
+                "%s at %s lists the orders of the last 60 days only, so none is taken for deleted; grant the app %s",
+                SYSTEM,
+                self._api.address,
+                _READS_ALL_ORDERS,
+            )
+        return sees_all
 
 
 def _page_of(

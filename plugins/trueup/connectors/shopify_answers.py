@@ -5,13 +5,14 @@ from typing import Any
 
 from trueup.connectors.answers import Answer, Verdict
 from trueup.connectors.points import PointsTold
+from trueup.domain.errors import Transient
 
 _TOO_DEAR = "MAX_COST_EXCEEDED"
 _THROTTLED = "THROTTLED"
 _RETRYABLE = frozenset({_THROTTLED, "INTERNAL_SERVER_ERROR", "TIMEOUT"})
 _REMEDIES = {
     "ACCESS_DENIED": "grant the app the missing scope (read_products, read_locations, read_inventory, write_inventory,"
-    " read_orders) and install it again",
+    " read_orders, read_all_orders) and install it again",
     "SHOP_INACTIVE": "the store is closed or frozen; ask the retailer",
 }
 
@@ -94,6 +95,16 @@ def words_of(errors: Sequence[Mapping[str, Any]]) -> str:
 def asked_points(answer: Answer) -> float | None:
     """Return the points that Shopify wanted to see for the request, None where it does not say."""
     return _number(_cost(answer).get("requestedQueryCost"))
+
+
+def scopes_of(data: Mapping[str, Any]) -> frozenset[str]:
+    """Return what the app may at the store; a scope that lets it write lets it read, told or not."""
+    app = data.get("currentAppInstallation")
+    scopes = app.get("accessScopes") if isinstance(app, Mapping) else None
+    if not isinstance(scopes, list):
+        raise Transient("Shopify answered without the app's scopes; try again")
+    told = {str(scope.get("handle")) for scope in scopes if isinstance(scope, Mapping)}
+    return frozenset(told | {scope.replace("write_", "read_", 1) for scope in told})
 
 
 def _number(told: object) -> float | None:

@@ -37,6 +37,8 @@ _REFUND = f"id createdAt refundLineItems(first: $lines) {{ nodes {{ {_REFUND_LIN
 
 SHOP = Document("shop", "query Shop { shop { id name } }", 1)
 
+APP = Document("app", "query App { shop { id name } currentAppInstallation { accessScopes { handle } } }", 20)
+
 LOCATIONS = Document(
     "locations",
     f"""query Locations($first: Int!, $after: String) {{
@@ -182,6 +184,7 @@ SET_QUANTITIES = Document(
 
 ALL = (
     SHOP,
+    APP,
     LOCATIONS,
     PRODUCTS,
     LISTINGS,

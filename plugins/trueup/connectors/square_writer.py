@@ -14,10 +14,11 @@ with the same idempotency key, which Square answers as the first time without do
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
@@ -40,6 +41,19 @@ _ON_HAND = "IN_STOCK"
 _REFUSED_BATCH = (400, 404, 409, 422)
 
 _Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What Square counts on hand. `moment`: the earliest that it was true. `is_whole`: every count was readable."""
+
+    found: Mapping[_Pair, Mapping[str, Any]]
+    moment: datetime
+    is_whole: bool
+
+    def tell_of(self, pair: _Pair) -> bool:
+        """Whether they tell what is there; none found among unreadable ones may be one of those."""
+        return self.is_whole or pair in self.found
 
 
 def connect_writer(details: ConnectionDetails, folder: Path, channel: ChannelDeclaration) -> "SquareWriter":
@@ -71,25 +85,27 @@ class SquareWriter:
         waiting = settlement.open()
         if waiting:
             try:
-                counts, moment = self._counts([_pair(correction.record_id) for correction in waiting])
+                counts = self._counts([_pair(correction.record_id) for correction in waiting])
             except Transient as error:
                 settlement.settle_open(Outcome.RETRY, f"not sent, the counts could not be read: {error}")
             else:
-                shown = {correction.key: counts.get(_pair(correction.record_id)) for correction in waiting}
+                for correction in waiting:
+                    if not counts.tell_of(_pair(correction.record_id)):
+                        settlement.settle(correction, Outcome.RETRY, "not sent, its count could not be read")
+                shown = {correction.key: counts.found.get(_pair(correction.record_id)) for correction in waiting}
                 to_send = fenced(settlement, {key: _value(count) for key, count in shown.items()})
-                self._send(to_send, shown, moment, settlement)
+                self._send(to_send, shown, counts.moment, settlement)
         return settlement.receipts()
 
     def observe(self, record_ids: Sequence[str]) -> Mapping[str, Observation]:
         pairs = {record_id: _pair(record_id) for record_id in record_ids if all(_pair(record_id))}
         if not pairs:
             return {}
-        counts, moment = self._counts(list(pairs.values()))
+        counts = self._counts(list(pairs.values()))
         return {
-            record_id: Observation(record_id, _value(counts.get(pair)), moment)
+            record_id: Observation(record_id, _value(counts.found.get(pair)), counts.moment)
             for record_id, pair in pairs.items()
-            # A count that is no number was not read, which is not the same as being none.
-            if pair not in counts or _value(counts[pair]) is not None
+            if counts.tell_of(pair)
         }
 
     def _problem(self, correction: Correction) -> str | None:
@@ -102,9 +118,10 @@ class SquareWriter:
             )
         return None if correction.target >= 0 else "a count below zero"
 
-    def _counts(self, pairs: Sequence[_Pair]) -> tuple[dict[_Pair, Mapping[str, Any]], datetime]:
+    def _counts(self, pairs: Sequence[_Pair]) -> "_Counts":
         start = started_at(self._client, lambda: self._client.request("GET", "/v2/locations"))
         found: dict[_Pair, Mapping[str, Any]] = {}
+        is_whole = True
         first: datetime | None = None
         items = sorted({item for item, _ in pairs})
         locations = sorted({location for _, location in pairs})
@@ -121,15 +138,17 @@ class SquareWriter:
                 answer = self._client.request("POST", "/v2/inventory/counts/batch-retrieve", json=body)
                 first = as_of(answer, start) if first is None else first
                 for count in items_of(answer, "counts", "Square", may_omit=True):
-                    if isinstance(count, Mapping) and count.get("state") == _ON_HAND:
-                        found[str(count.get("catalog_object_id")), str(count.get("location_id"))] = count
+                    if _is_readable(count):
+                        found[count["catalog_object_id"], count["location_id"]] = count
+                    else:
+                        is_whole = False
                 following = answer.body.get("cursor") if isinstance(answer.body, Mapping) else None
                 if not following:
                     break
                 if following == token:
                     raise Transient("Square announced the same page of counts twice; read again")
                 token = following
-        return found, first or start
+        return _Counts(found, first or start, is_whole)
 
     def _send(
         self,
@@ -223,6 +242,16 @@ def _reason(answer: Answer) -> str:
 def _pair(record_id: str) -> _Pair:
     item, _, location = record_id.partition("|")
     return item, location
+
+
+def _is_readable(count: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether it is a count on hand that tells of what, where and how many; no other kind was asked for."""
+    return (
+        isinstance(count, Mapping)
+        and count.get("state") == _ON_HAND
+        and all(isinstance(count.get(name), str) for name in ("catalog_object_id", "location_id"))
+        and _value(count) is not None
+    )
 
 
 def _value(count: Mapping[str, Any] | None) -> int | None:

@@ -104,7 +104,7 @@ class VendureWriter:
             options = {"filter": {"id": {"in": wanted[at : at + _IDS_A_QUESTION]}}}
             for answer, items, _ in self._api.pages(LISTINGS, "productVariants", options, _IDS_A_QUESTION):
                 moment = as_of(answer, start) if moment is None else moment
-                found |= {str(item["id"]): _stock(item) for item in items}
+                found |= {_id(item): _stock(item) for item in items}
         return found, moment or start
 
     def _send(self, batch: Sequence[Correction], found: Mapping[str, Levels | None], settlement: Settlement) -> None:
@@ -161,6 +161,13 @@ def _change(correction: Correction, levels: Levels, listing_location: str) -> di
             for location, units in sorted(spread(levels, listing_location, correction.target).items())
         ],
     }
+
+
+def _id(item: Mapping[str, Any]) -> str:
+    # One that cannot be read may be any of those asked for, which then seem to be gone.
+    if not isinstance(item["id"], str | int):
+        raise Transient("Vendure answered a variant without a readable id; try again")
+    return str(item["id"])
 
 
 def _stock(item: Mapping[str, Any]) -> Levels:

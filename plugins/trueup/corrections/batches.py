@@ -5,7 +5,7 @@ can read: claimed was not sent; sent may have been; applied was taken and has to
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -22,6 +22,7 @@ from trueup.warehouse.connection import Warehouse
 
 log = logging.getLogger(__name__)
 
+_READINGS: Final = 3
 _INTERRUPTED: Final = "the process ended before an answer was kept"
 
 
@@ -122,12 +123,22 @@ class Batches:
         settled: dict[int, Settlement] = {}
         for start in range(0, len(rows), self.writer.batch_size):
             part = rows[start : start + self.writer.batch_size]
-            self.tally.read_back_calls += 1
-            observations = self.writer.observe([row.correction.record_id for row, _ in part])
+            observations = self._observe([row.correction.record_id for row, _ in part])
             settled |= self._settle_observed(
                 [(row, outcome, observations.get(row.correction.record_id)) for row, outcome in part]
             )
         return settled
+
+    def _observe(self, record_ids: Sequence[str]) -> Mapping[str, Observation]:
+        """Read the records; those that an answer left unclear are asked for again, for most answers are clear."""
+        found: dict[str, Observation] = {}
+        for _ in range(_READINGS):
+            unclear = [record_id for record_id in record_ids if record_id not in found]
+            if not unclear:
+                break
+            self.tally.read_back_calls += 1
+            found |= self.writer.observe(unclear)
+        return found
 
     def _settle_observed(
         self, observed: Sequence[tuple[OutboxRow, Outcome, Observation | None]]

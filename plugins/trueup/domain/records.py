@@ -57,6 +57,7 @@ class Page:
     `as_of`: the source's clock at which everything on the page was true, never later than the truth.
     `cursor`: to be stored with the records, None to leave the stored one alone.
     `is_last`: the read is complete with this page. Only then may a sweep conclude deletions.
+    `is_partial`: the system does not show us all there is. A sweep with such a page concludes no deletions.
     `damaged`: raw pieces that could not be read as records at all, with the reason.
     """
 
@@ -64,4 +65,5 @@ class Page:
     as_of: datetime
     cursor: Cursor | None = None
     is_last: bool = False
+    is_partial: bool = False
     damaged: Sequence[tuple[str, str]] = ()

@@ -36,7 +36,7 @@ class Landing:
 class Completion:
     """A read that reached its end. `as_of`: the source's clock at its first page, None where it had none.
 
-    `is_conclusive`: every piece of it could be read. Only then may a sweep say what is gone.
+    `is_conclusive`: all there is was shown and could be read. Only then may a sweep say what is gone.
     """
 
     as_of: datetime | None

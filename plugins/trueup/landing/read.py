@@ -30,7 +30,7 @@ class Read:
         self._running: Future[Counts] | None = None
         self._as_of: datetime | None = None
         self._is_ended = False
-        self._is_damaged = False
+        self._is_whole = True
         self._kept_cursor: Cursor | None = None
 
     def land(self, pages: Iterator[Page]) -> tuple[Counts, bool]:
@@ -73,7 +73,7 @@ class Read:
         batch.damaged += page.damaged
         self._as_of = page.as_of if self._as_of is None else min(self._as_of, page.as_of)
         self._is_ended = page.is_last
-        self._is_damaged = self._is_damaged or bool(batch.damaged)
+        self._is_whole = self._is_whole and not batch.damaged and not page.is_partial
         if page.cursor is not None:
             # A sweep's cursor says that everything before it was seen: not before the sweep is complete.
             if landing.is_sweep:
@@ -84,7 +84,7 @@ class Read:
     def _completion(self) -> Completion | None:
         if self._landing.is_sweep and not self._is_ended:
             return None
-        return Completion(self._as_of, is_conclusive=not self._is_damaged)
+        return Completion(self._as_of, is_conclusive=self._is_whole)
 
     def _store(self, thread: ThreadPoolExecutor, batch: Batch, completion: Completion | None) -> None:
         self._wait()

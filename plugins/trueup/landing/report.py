@@ -44,7 +44,7 @@ class Counts:
 class LandingReport:
     """One read of one stream. `mode`: poll, sweep, or how records came that nobody asked for (webhook, file, replay).
 
-    `is_conclusive`: the read was complete and every piece of it could be read, so a sweep has concluded deletions.
+    `is_conclusive`: all there is was shown and could be read, so a sweep has concluded deletions.
     `drifted_fields`: met, landed and not in the contract.
     """
 

@@ -8,14 +8,17 @@ from typing import Any
 CLIENT_TOKEN_SECONDS = 86_399
 OFFLINE_TOKEN_SECONDS = 3_600
 REFRESH_TOKEN_SECONDS = 90 * 86_400
-SCOPES = "read_inventory,write_inventory,read_locations,read_orders,read_products"
+SCOPES = frozenset(
+    {"read_all_orders", "read_inventory", "read_locations", "read_orders", "read_products", "write_inventory"}
+)
 
 
 class Authorization:
-    """One app installed in one store. On our own clock: a token's hour is an hour."""
+    """One app installed in one store. On our own clock: a token's hour is an hour. `scopes`: what the app may."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self.scopes = SCOPES
         self.client_id = secrets.token_hex(16)
         self.client_secret = f"shpss_{secrets.token_hex(16)}"
         self.permanent_token = f"shpat_{secrets.token_hex(16)}"
@@ -47,7 +50,7 @@ class Authorization:
         match told.get("grant_type"):
             case "client_credentials":
                 token = self._new_token(CLIENT_TOKEN_SECONDS)
-                return 200, {"access_token": token, "scope": SCOPES, "expires_in": CLIENT_TOKEN_SECONDS}
+                return 200, {"access_token": token, "scope": self._told_scopes(), "expires_in": CLIENT_TOKEN_SECONDS}
             case "refresh_token":
                 return self._refresh(told.get("refresh_token"))
             case _:
@@ -65,8 +68,11 @@ class Authorization:
             "expires_in": OFFLINE_TOKEN_SECONDS,
             "refresh_token": self.refresh_token,
             "refresh_token_expires_in": REFRESH_TOKEN_SECONDS,
-            "scope": SCOPES,
+            "scope": self._told_scopes(),
         }
+
+    def _told_scopes(self) -> str:
+        return ",".join(sorted(self.scopes))
 
     def _new_token(self, seconds: int) -> str:
         token = f"shpat_{secrets.token_hex(16)}"

@@ -1,4 +1,4 @@
-"""Answers the fields of the Admin schema from one store's books.
+"""Answers the fields of the Admin schema from one store's books, as far as the app's access scopes reach.
 
 Most fields are attributes of the books' objects under their Python names; only those with arguments or a
 choice are written out.
@@ -7,7 +7,7 @@ choice are written out.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, ClassVar, TypeAlias
 
@@ -48,6 +48,30 @@ _ORDER_FIELDS: Fields = _TIMES | {
     "fulfillment_status": lambda order: order.display_fulfillment_status.lower(),
     "status": lambda order: "cancelled" if order.cancelled_at else "closed" if order.closed_at else "open",
 }
+_ORDERS_SEEN = timedelta(days=60)
+_SCOPES: Mapping[tuple[str, str], str] = {
+    ("QueryRoot", "location"): "read_locations",
+    ("QueryRoot", "locations"): "read_locations",
+    ("QueryRoot", "order"): "read_orders",
+    ("QueryRoot", "orders"): "read_orders",
+    ("QueryRoot", "ordersCount"): "read_orders",
+    ("QueryRoot", "productVariant"): "read_products",
+    ("QueryRoot", "productVariants"): "read_products",
+    ("QueryRoot", "productVariantsCount"): "read_products",
+    ("QueryRoot", "inventoryItem"): "read_inventory",
+    ("QueryRoot", "inventoryItems"): "read_inventory",
+    ("QueryRoot", "inventoryLevel"): "read_inventory",
+    ("Location", "inventoryLevel"): "read_inventory",
+    ("Location", "inventoryLevels"): "read_inventory",
+    ("Mutation", "inventorySetQuantities"): "write_inventory",
+}
+_NODE_SCOPES: Mapping[type[Record], str] = {
+    Item: "read_inventory",
+    Level: "read_inventory",
+    Place: "read_locations",
+    ShopOrder: "read_orders",
+    Variant: "read_products",
+}
 _PLACE_FIELDS: Fields = _TIMES | {"id": lambda place: place.number, "name": lambda place: place.name}
 
 
@@ -63,6 +87,25 @@ class Shop(Record):
     currency_code: str = "GBP"
     iana_timezone: str = "Etc/UTC"
     order_number_format_prefix: str = "#"
+
+
+@dataclass(frozen=True, slots=True)
+class AppInstallation:
+    """The app that asks, as the store has installed it."""
+
+    id: ClassVar[str] = "gid://shopify/AppInstallation/1"
+    access_scopes: Sequence["AccessScope"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessScope:
+    """One thing that the app may."""
+
+    handle: str
+
+    @property
+    def description(self) -> str:
+        return self.handle.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +125,15 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What one request's resolvers work on. `is_broken` says whether a node shall fail to be read."""
+    """What one request's resolvers work on. `is_broken` says whether a node shall fail to be read.
+
+    `scopes`: what the app may. Without `read_all_orders` the orders of the last 60 days are all there is to see
+    (shopify.dev/docs/api/admin-graphql/2026-10/objects/Order).
+    """
 
     books: ShopBooks
+    scopes: frozenset[str]
+    now: Callable[[], datetime]
     shop: Shop
     subscriptions: Subscriptions
     ledger: IdempotencyLedger
@@ -92,6 +141,18 @@ class Context:
     is_broken: Callable[[], bool]
     is_cursor_stale: Callable[[], bool]
     variables: Mapping[str, Any]
+
+    def may(self, scope: str) -> bool:
+        """Whether the app has the scope; one that lets it write lets it read."""
+        return scope in self.scopes or scope.replace("read_", "write_", 1) in self.scopes
+
+    def orders(self) -> list[ShopOrder]:
+        """The orders that the app may see."""
+        return [order for order in self.books.orders.values() if self.sees(order)]
+
+    def sees(self, order: ShopOrder) -> bool:
+        """Whether the app may see the order."""
+        return "read_all_orders" in self.scopes or order.created_at >= self.now() - _ORDERS_SEEN
 
 
 Info: TypeAlias = GraphQLResolveInfo[Context]
@@ -104,6 +165,9 @@ def _python_name(name: str) -> str:
 
 def resolve(source: Any, info: Info, **arguments: Any) -> Any:  # noqa: ANN401 - GraphQL's own types
     """Every field: a written-out one where there is one, else the attribute of that name."""
+    needed = _SCOPES.get((info.parent_type.name, info.field_name))
+    if needed is not None and not info.context.may(needed):
+        raise _denied(info.field_name, needed)
     written = _WRITTEN.get((info.parent_type.name, info.field_name))
     if written is not None:
         if arguments.get("after") is not None and info.context.is_cursor_stale():
@@ -111,6 +175,13 @@ def resolve(source: Any, info: Info, **arguments: Any) -> Any:  # noqa: ANN401 -
         return written(source, info, arguments)
     value = getattr(source, _python_name(info.field_name))
     return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+
+
+def _denied(field: str, scope: str) -> GraphQLError:
+    return GraphQLError(
+        f"Access denied for {field} field. Required access: `{scope}` access scope.",
+        extensions={"code": "ACCESS_DENIED", "requiredAccess": f"`{scope}` access scope."},
+    )
 
 
 def kind_of(value: object, *_: object) -> str | None:
@@ -144,8 +215,7 @@ def _orders(_: Any, info: Info, arguments: Mapping[str, Any]) -> Connection:  # 
         "ORDER_NUMBER": _by_number,
         "ID": _by_number,
     }
-    orders = list(info.context.books.orders.values())
-    return _paged(orders, arguments, _ORDER_FIELDS, keys[arguments["sortKey"]])
+    return _paged(info.context.orders(), arguments, _ORDER_FIELDS, keys[arguments["sortKey"]])
 
 
 def _variants(_: Any, info: Info, arguments: Mapping[str, Any]) -> Connection:  # noqa: ANN401
@@ -167,7 +237,12 @@ def _items(_: Any, info: Info, arguments: Mapping[str, Any]) -> Connection:  # n
 def _node(info: Info, node_id: str, kind: type[Record] | None = None) -> Record | None:
     context: Context = info.context
     found = context.books.by_id.get(node_id) or context.subscriptions.get(node_id)
-    return found if found is not None and (kind is None or isinstance(found, kind)) else None
+    if found is None or (kind is not None and not isinstance(found, kind)):
+        return None
+    needed = _NODE_SCOPES.get(type(found))
+    if needed is not None and not context.may(needed):
+        raise _denied(info.field_name, needed)
+    return None if isinstance(found, ShopOrder) and not context.sees(found) else found
 
 
 def _nodes(_: Any, info: Info, arguments: Mapping[str, Any]) -> list[Any]:  # noqa: ANN401
@@ -185,8 +260,7 @@ def _nodes(_: Any, info: Info, arguments: Mapping[str, Any]) -> list[Any]:  # no
 
 
 def _order_count(_: Any, info: Info, arguments: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401
-    orders = list(info.context.books.orders.values())
-    return {"count": len(matching(orders, arguments.get("query"), _ORDER_FIELDS)), "precision": "EXACT"}
+    return {"count": len(matching(info.context.orders(), arguments.get("query"), _ORDER_FIELDS)), "precision": "EXACT"}
 
 
 def _variant_count(_: Any, info: Info, arguments: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401
@@ -237,6 +311,9 @@ def _set_quantities(_: Any, info: Info, arguments: Mapping[str, Any]) -> SetQuan
 _Written = Callable[[Any, Info, Mapping[str, Any]], Any]
 
 _WRITTEN: Mapping[tuple[str, str], _Written] = {
+    ("QueryRoot", "currentAppInstallation"): lambda _, info, __: AppInstallation(
+        [AccessScope(scope) for scope in sorted(info.context.scopes)]
+    ),
     ("QueryRoot", "shop"): lambda _, info, __: info.context.shop,
     ("QueryRoot", "location"): lambda _, info, told: _node(
         info, told.get("id") or info.context.books.location.id, Place

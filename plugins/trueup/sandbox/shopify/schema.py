@@ -27,6 +27,7 @@ interface LegacyInteroperability {{ legacyResourceId: UnsignedInt64! }}
 interface DisplayableError {{ field: [String!] message: String! }}
 
 type QueryRoot {{
+  currentAppInstallation: AppInstallation!
   inventoryItem(id: ID!): InventoryItem
   inventoryItems({_CONNECTION}, query: String, reverse: Boolean = false): InventoryItemConnection!
   inventoryLevel(id: ID!): InventoryLevel
@@ -58,6 +59,9 @@ type Mutation {{
   ): WebhookSubscriptionCreatePayload
   webhookSubscriptionDelete(id: ID!): WebhookSubscriptionDeletePayload
 }}
+
+type AppInstallation implements Node {{ accessScopes: [AccessScope!]! id: ID! }}
+type AccessScope {{ description: String! handle: String! }}
 
 type PageInfo {{ endCursor: String hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String }}
 type Count {{ count: Int! precision: CountPrecision! }}

@@ -33,7 +33,10 @@ _PERMANENT_TOKEN_AT = "shopify_outlet"  # noqa: S105 - a store
 
 
 class ShopifySimulator(Simulator):
-    """A store. `points_per_second`, `bucket_size` and `concurrent_seconds` are set by `/world/tuning`."""
+    """A store. `points_per_second`, `bucket_size`, `concurrent_seconds` and `scopes` are set by `/world/tuning`.
+
+    `scopes`: the app's access scopes, separated by commas.
+    """
 
     real_time_paths = (TOKEN_PATH,)
 
@@ -135,6 +138,8 @@ class ShopifySimulator(Simulator):
                     self.bucket.set(size=float(value))
                 case "concurrent_seconds":
                     self._ledger.concurrent_seconds = float(value)
+                case "scopes":
+                    self.authorization.scopes = frozenset(str(value).split(","))
                 case _:
                     raise KeyError(name)
 
@@ -214,6 +219,8 @@ class ShopifySimulator(Simulator):
         )
         return Context(
             books=self.books,
+            scopes=self.authorization.scopes,
+            now=self.world.now,
             shop=self._shop,
             subscriptions=self._subscriptions,
             ledger=self._ledger,
