@@ -179,7 +179,7 @@ def test_an_unmigrated_warehouse_says_what_to_run(warehouse: ConnectionDetails) 
     """The first thing that goes wrong on a new machine."""
     with connect(warehouse, None) as connection:
         connection.execute("drop table audit.landings")
-    with pytest.raises(Permanent, match="run `trueup up`"):
+    with pytest.raises(Permanent, match="run `trueup tenant prepare TENANT`"):
         land_system(
             warehouse,
             CONFIGURATION,

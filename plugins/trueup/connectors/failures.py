@@ -17,7 +17,7 @@ _HOPELESS = frozenset({501, 505})
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 _REMEDIES = {
-    400: "the request does not fit this vendor's version; see the system's page in docs",
+    400: "the request does not fit this vendor's version; see the system's page in docs/systems",
     401: "renew the token or key of this connection",
     402: "the account is frozen until it is paid",
     403: "give the connection's user or app the missing permission (scope)",

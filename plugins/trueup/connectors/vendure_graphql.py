@@ -49,7 +49,7 @@ class AdminApi:
             told = f"{_SYSTEM} (connection '{self.client.conn_id}') answered {code}"
             if code == "INTERNAL_SERVER_ERROR":
                 raise Transient(f"{told}; try again, then see the server's log")
-            raise Permanent(f"{told}; the request does not fit this version, see the system's page in docs")
+            raise Permanent(f"{told}; the request does not fit this version, see docs/systems/vendure.md")
         data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
         if not isinstance(data, Mapping) or data.get(name) is None:
             raise Transient(f"{_SYSTEM} answered without '{name}'; try again, then check the connection's host")

@@ -213,7 +213,8 @@ def _translated(stream: Stream, details: ConnectionDetails) -> Iterator[None]:
         message = f"{stream}: warehouse '{details.conn_id}' failed while landing ({told}); what was committed stays"
         if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
             raise Transient(f"{message}, try again") from error
-        raise Permanent(f"{message}; run `trueup up` to bring its tables and rights up to date") from error
+        remedy = "run `trueup tenant prepare TENANT` to bring its tables and rights up to date"
+        raise Permanent(f"{message}; {remedy}") from error
 
 
 class _FewerGarbageCollections:

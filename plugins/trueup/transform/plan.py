@@ -95,13 +95,17 @@ def _in_force(connection: Warehouse, configuration: TenantConfiguration) -> tupl
         "select declaration_id, content from governance.declarations order by declaration_id desc limit 1"
     ).fetchone()
     if row is None:
-        raise Permanent("no declaration is in force; run `trueup up` to put the tenant's files in force")
+        raise Permanent(
+            f"no declaration is in force; run `trueup tenant prepare {configuration.tenant}` to put the tenant's files"
+            " in force"
+        )
     in_force = TenantConfiguration.model_validate(row[1])
     if in_force != configuration:
         log.warning(
-            "the files of tenant %s differ from declaration %d, which is in force and counts; `trueup up` puts them"
-            " in force",
+            "the files of tenant %s differ from declaration %d, which is in force and counts;"
+            " `trueup tenant prepare %s` puts them in force",
             configuration.tenant,
             row[0],
+            configuration.tenant,
         )
     return int(row[0]), in_force

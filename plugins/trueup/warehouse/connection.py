@@ -48,8 +48,8 @@ def connect(details: ConnectionDetails, role: Role | None, *, is_autocommit: boo
         except psycopg.Error as error:
             connection.close()
             raise Permanent(
-                f"warehouse '{details.conn_id}' has no role {role} for this login; run `trueup up`"
-                " to migrate it, and grant the login the role"
+                f"warehouse '{details.conn_id}' has no role {role} for this login; run"
+                " `trueup tenant prepare TENANT` to migrate it, and grant the login the role"
             ) from error
     connection.autocommit = is_autocommit
     return connection

@@ -26,8 +26,8 @@ def translated(work: str) -> Iterator[None]:
         ) from error
     except psycopg.Error as error:
         raise Permanent(
-            f"{work}: the warehouse answered {_primary(error)}; check that it is migrated (`trueup up`) and built"
-            " (`trueup build`)"
+            f"{work}: the warehouse answered {_primary(error)}; check that it is migrated"
+            " (`trueup tenant prepare TENANT`) and built (`trueup build`)"
         ) from error
 
 

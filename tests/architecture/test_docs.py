@@ -1,0 +1,102 @@
+"""The pages say what the code says: fields, streams, the words of errors; and their links lead somewhere."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from trueup.connectors.registry import CONNECTORS, ConnectorSpec
+
+PROJECT = Path(__file__).resolve().parents[2]
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+SPECS = list(CONNECTORS.values())
+_ERROR_COLUMN = re.compile(r"^\| (?:the error says|message) \|")
+
+
+def shown(page: Path) -> str:
+    """Return the page's name for a test's id."""
+    return str(page.relative_to(PROJECT))
+
+
+def page_of(spec: ConnectorSpec) -> str:
+    """Return the text of the system's page."""
+    return (PROJECT / "docs" / "systems" / f"{spec.name}.md").read_text(encoding="utf-8")
+
+
+def section(text: str, title: str) -> str:
+    """Return what stands under the heading, empty where there is none."""
+    found = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    return found.group(1) if found else ""
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_a_systems_page_tells_every_field_of_its_connection(spec: ConnectorSpec) -> None:
+    """The form has room for a line of help; where a value comes from is on the page."""
+    table = section(page_of(spec), "Connect it")
+    rows = [row.split("|")[1] for row in table.splitlines() if row.lstrip().startswith("|")]
+    told = {name.strip() for row in rows for name in row.split(",")}
+    assert [field.label for field in spec.form if field.label not in told] == []
+    assert f"*Trueup: {spec.title}*" in table
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_a_systems_page_tells_every_stream_and_no_other(spec: ConnectorSpec) -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", section(page_of(spec), "What is read"), re.MULTILINE)
+    assert rows == list(spec.streams)
+
+
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.writer], ids=lambda spec: spec.name)
+def test_a_channels_page_tells_the_window_that_remains(spec: ConnectorSpec) -> None:
+    """What is not fenced by the vendor must be known before the first push."""
+    assert re.search(r"\bwindow\b", section(page_of(spec), "What is written"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_the_errors_on_a_page_are_those_of_the_code(page: Path) -> None:
+    """Somebody searches the runbook for the words in the log at 2 a.m."""
+    quoted = [words for words in _quoted_errors(page) if not words.isdigit()]
+    assert [words for words in quoted if words not in _messages()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        found = (page.parent / name).resolve() if name else page
+        if not found.exists() or (anchor and anchor not in _anchors(found)):
+            broken.append(target)
+    assert broken == []
+
+
+def _quoted_errors(page: Path) -> list[str]:
+    found: list[str] = []
+    is_inside = False
+    for line in page.read_text(encoding="utf-8").splitlines():
+        is_inside = line.startswith("|") and (is_inside or bool(_ERROR_COLUMN.match(line)))
+        if is_inside:
+            found += re.findall(r"`([^`]+)`", line.split("|")[1])
+    return found
+
+
+@cache
+def _messages() -> str:
+    """Return every text of the package, literals that the compiler joins in one piece, a placeholder as `...`."""
+    texts: list[str] = []
+    for path in (PROJECT / "plugins" / "trueup").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.Constant) else "..." for part in node.values]
+                texts.append("".join(str(part) for part in parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join(texts)
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
