@@ -1,6 +1,7 @@
 """A broken record never holds up its page, never disappears, and closes itself once the same key comes well."""
 
 import logging
+from collections.abc import Iterable
 
 import orjson
 import pytest
@@ -126,6 +127,58 @@ def test_a_sweep_of_less_than_all_concludes_nothing(warehouse: ConnectionDetails
     report = _land(warehouse, *pages, mode=ReadMode.SWEEP)
     assert (report.is_conclusive, report.landed_count, report.tombstone_count) == (False, 1, 0)
     assert rows(warehouse, "swept_as_of", "raw.stream_positions") == [(at(1),)]
+
+
+def _sweep(warehouse: ConnectionDetails, keys: Iterable[int], second: int) -> LandingReport:
+    """A whole sweep that meets these keys."""
+    records = [level(f"k{key}", "1") for key in keys]
+    return _land(warehouse, page(records, second, is_last=True), mode=ReadMode.SWEEP)
+
+
+def test_a_sweep_that_loses_most_of_what_there_was_is_not_believed(warehouse: ConnectionDetails) -> None:
+    """NetSuite answers a role that lost a right with an empty list and status 200: nothing there was deleted."""
+    _sweep(warehouse, range(40), 1)
+    report = _sweep(warehouse, range(19), 10)
+    assert (report.is_conclusive, report.doubted_count, report.tombstone_count) == (False, 21, 0)
+    assert len([key for key, quantity in heads(warehouse).items() if quantity is not None]) == 40
+    assert rows(warehouse, "swept_as_of", "raw.stream_positions") == [(at(1),)]
+    (found,) = list_exceptions(warehouse)
+    assert (found.kind, found.reason[:34]) == ("sweep_collapsed", "a sweep met 19 of 40 records; the ")
+
+
+def test_the_records_met_again_settle_the_doubt(warehouse: ConnectionDetails) -> None:
+    """The right came back; nobody should have to tidy up."""
+    _sweep(warehouse, range(40), 1)
+    _sweep(warehouse, [], 10)
+    report = _sweep(warehouse, range(39), 20)
+    assert (report.is_conclusive, report.tombstone_count) == (True, 1)
+    (closed,) = list_exceptions(warehouse, status="resolved")
+    assert (closed.kind, closed.closed_by) == ("sweep_collapsed", "landing")
+
+
+def test_a_person_can_declare_the_records_gone_once(warehouse: ConnectionDetails) -> None:
+    """A catalogue that was really emptied; but that word is not for the next time, nor for more."""
+    _sweep(warehouse, range(60), 1)
+    _sweep(warehouse, range(20), 10)
+    (found,) = list_exceptions(warehouse)
+    (result,) = replay(warehouse, CONFIGURATION, [found.exception_id], run_id="r", actor="ann")
+    assert (result.outcome, result.detail[:34]) == ("replayed", "ann declares up to 40 records gone")
+
+    more = _sweep(warehouse, range(19), 20)
+    assert (more.doubted_count, more.tombstone_count) == (41, 0)
+    as_declared = _sweep(warehouse, range(20), 30)
+    assert (as_declared.is_conclusive, as_declared.tombstone_count) == (True, 40)
+    _sweep(warehouse, range(60), 40)
+    again = _sweep(warehouse, range(20), 50)
+    assert (again.doubted_count, again.tombstone_count) == (40, 0)
+
+
+@pytest.mark.parametrize(("known", "met"), [(19, 0), (40, 20)])
+def test_what_can_be_believed_is_concluded(warehouse: ConnectionDetails, known: int, met: int) -> None:
+    """Few records, or half of many."""
+    _sweep(warehouse, range(known), 1)
+    report = _sweep(warehouse, range(met), 10)
+    assert (report.is_conclusive, report.tombstone_count) == (True, known - met)
 
 
 @pytest.mark.parametrize("key", ["", "x" * 1001, "a\x00", "\udfff", "a\x1fb"])

@@ -34,6 +34,7 @@ HANDLERS: dict[str, str] = {
     "contract_violation": "trueup.landing.replay:replay_violation",
     "correction_exhausted": "trueup.corrections.replay:replay_correction",
     "correction_rejected": "trueup.corrections.replay:replay_correction",
+    "sweep_collapsed": "trueup.landing.replay:accept_loss",
 }
 """Kind of exception to `module:function`. A kind that is not here closes by mending its cause, not by replay."""
 

@@ -192,6 +192,7 @@ def _report(landing: Landing, counts: Counts, started: float, *, is_conclusive: 
         unchanged_count=counts.unchanged,
         late_count=counts.late,
         tombstone_count=counts.tombstones,
+        doubted_count=counts.doubted,
         violation_count=counts.violations,
         damaged_count=counts.damaged,
         leaked_count=counts.leaked,

@@ -1,4 +1,4 @@
-"""What cannot land: into the exception queue with its payload, and out of it once the same key lands well."""
+"""What cannot land, or cannot be believed: into the exception queue, and out of it once the system tells better."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -16,6 +16,7 @@ from trueup.warehouse.streams import Stream
 
 VIOLATION: Final = "contract_violation"
 MALFORMED: Final = "malformed_record"
+COLLAPSE: Final = "sweep_collapsed"
 _ACTOR = "landing"
 
 
@@ -106,6 +107,48 @@ def close_vanished(connection: Warehouse, stream: Stream, sweep_started_at: date
             closed_by=_ACTOR,
             reason="a complete sweep no longer met it",
         )
+
+
+def open_collapse(connection: Warehouse, stream: Stream, *, missing: int, known: int, run_id: str) -> None:
+    """Queue that a sweep did not meet so many of the stream's records that they are not believed to be gone."""
+    new = NewException(
+        kind=COLLAPSE,
+        system_id=stream.system_id,
+        stream=stream.name,
+        subject=stream.name,
+        reason=f"a sweep met {known - missing} of {known} records; the other {missing} are kept until this is settled",
+        remedy=f"look for them in {stream.system_id}: a right that was taken away reads like this. A sweep that meets"
+        " them closes this; if they are gone for good, `trueup exceptions replay`, and the next sweep concludes it",
+        context={"missing": missing},
+        run_id=run_id,
+    )
+    open_exceptions(connection, [new])
+
+
+def accepted_loss(connection: Warehouse, stream: Stream) -> int:
+    """Return how many records a person has declared gone since a sweep last came to a conclusion."""
+    row = connection.execute(
+        "select (queue.context ->> 'missing')::integer from exceptions.queue as queue"
+        " left join raw.stream_positions as position using (system_id, stream)"
+        " where queue.kind = %s and queue.system_id = %s and queue.stream = %s and queue.status = 'replayed'"
+        " and queue.closed_at > coalesce(position.swept_at, '-infinity')"
+        " order by queue.exception_id desc limit 1",
+        (COLLAPSE, stream.system_id, stream.name),
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def close_collapse(connection: Warehouse, stream: Stream) -> None:
+    """Close the doubt about an earlier sweep: this one came to a conclusion."""
+    close_exceptions(
+        connection,
+        kind=COLLAPSE,
+        system_id=stream.system_id,
+        stream=stream.name,
+        subjects=[stream.name],
+        closed_by=_ACTOR,
+        reason="a later sweep met the records again",
+    )
 
 
 def _readable(piece: str) -> object:

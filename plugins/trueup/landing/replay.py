@@ -1,4 +1,4 @@
-"""Takes a record that broke its contract back onto the line, once the contract or the record has been mended."""
+"""Takes back onto the line what landing held off: a mended record, or a loss that a person has found to be real."""
 
 from datetime import datetime
 
@@ -41,3 +41,15 @@ def replay_violation(
     if report.late_count:
         return HandlerOutcome(is_done=True, detail="a newer version of the same key has landed since")
     return HandlerOutcome(is_done=True, detail="the same version has landed already")
+
+
+def accept_loss(
+    details: ConnectionDetails,  # noqa: ARG001 - every handler's shape
+    configuration: TenantConfiguration,  # noqa: ARG001
+    queued: QueuedException,
+    run_id: str,  # noqa: ARG001
+    actor: str,
+) -> HandlerOutcome:
+    """Declare that the records which a sweep did not meet are gone: the next sweep may conclude so many."""
+    detail = f"{actor} declares up to {queued.context.get('missing')} records gone; the next sweep concludes it"
+    return HandlerOutcome(is_done=True, detail=detail)

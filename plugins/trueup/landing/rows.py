@@ -105,6 +105,14 @@ def move_heads(
     )
 
 
+def count_known(connection: Warehouse, stream: Stream) -> int:
+    """Return how many of the stream's keys are there, as far as has landed."""
+    row = connection.execute(
+        sql.SQL("select count(*) from {heads} where payload_hash is not null").format(heads=stream.heads)
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def conclude_sweep(connection: Warehouse, landing: Landing, completion: Completion, last_record_id: int) -> int:
     """Land a tombstone for every key that the sweep did not meet; how many.
 

@@ -2,20 +2,34 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import psycopg
 
 from trueup.domain.records import Arrival, Cursor
 from trueup.landing.batch import Batch, Candidate
 from trueup.landing.comparison import Change, find_changes
 from trueup.landing.landing import Completion, Landing
-from trueup.landing.refusals import close_mended, close_vanished, open_malformed, open_violations
+from trueup.landing.refusals import (
+    accepted_loss,
+    close_collapse,
+    close_mended,
+    close_vanished,
+    open_collapse,
+    open_malformed,
+    open_violations,
+)
 from trueup.landing.report import Counts
-from trueup.landing.rows import conclude_sweep, copy_changes, move_heads
+from trueup.landing.rows import conclude_sweep, copy_changes, count_known, move_heads
 from trueup.warehouse.connection import Warehouse
 from trueup.warehouse.storable import storable_text
 from trueup.warehouse.streams import Position, advance_position, create_stream_tables, lock_stream, read_position
 
 log = logging.getLogger(__name__)
 
+_LARGEST_LOSS: Final = 0.5
+_LOSS_DOUBTED_FROM: Final = 20
 _UNKEEPABLE = (
     "a text in it holds U+0000 or half a character, which jsonb cannot keep; replayed, it lands with U+FFFD there"
 )
@@ -48,16 +62,40 @@ def store_batch(
         are_keys_new = all(change.head_seen_at is None for change in kept)
         move_heads(connection, stream, position.last_record_id + 1, last_record_id, are_keys_new=are_keys_new)
         if completion is not None and completion.is_conclusive and landing.is_sweep:
-            close_vanished(connection, stream, landing.started_at)
-            gone = conclude_sweep(connection, landing, completion, last_record_id)
+            gone, counts.doubted = _conclude(connection, landing, completion, last_record_id)
             counts.landed += gone
             counts.tombstones += gone
             last_record_id += gone
+            completion = replace(completion, is_conclusive=counts.doubted == 0)
         if counts.landed:
             counts.first_record_id, counts.last_record_id = position.last_record_id + 1, last_record_id
         _advance(connection, landing, last_record_id, cursor, completion)
         _record_landing(connection, landing, counts)
     return counts
+
+
+def _conclude(connection: Warehouse, landing: Landing, completion: Completion, last_record_id: int) -> tuple[int, int]:
+    """Land tombstones for what the sweep did not meet: how many, and how many are too many to be believed.
+
+    A system that answers with an empty list, or with what a lesser role may see, has not deleted anything.
+    """
+    stream = landing.stream
+    gone = known = 0
+    is_believed = True
+    with connection.transaction() as conclusion:
+        gone = conclude_sweep(connection, landing, completion, last_record_id)
+        if gone >= _LOSS_DOUBTED_FROM:
+            known = gone + count_known(connection, stream)
+            is_believed = gone <= max(known * _LARGEST_LOSS, accepted_loss(connection, stream))
+        if not is_believed:
+            raise psycopg.Rollback(conclusion)
+        close_vanished(connection, stream, landing.started_at)
+        close_collapse(connection, stream)
+    if is_believed:
+        return gone, 0
+    open_collapse(connection, stream, missing=gone, known=known, run_id=landing.run_id)
+    log.warning("%s: a sweep met %d of %d records; none is taken for deleted", stream, known - gone, known)
+    return 0, gone
 
 
 def _without_late(landing: Landing, position: Position, changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
