@@ -124,7 +124,14 @@ def validate_line(spec: Spec, line: Mapping[str, Any]) -> list[str]:
     if any(line["path"].startswith(start) for start in OUTSIDE.get(spec.name, ())):
         return []
     return validate_exchange(
-        spec, line["method"], line["path"], line["request"], line["status"], line["response"], query=line["query"]
+        spec,
+        line["method"],
+        line["path"],
+        line["request"],
+        line["status"],
+        line["response"],
+        query=line["query"],
+        headers=line["headers"],
     )
 
 

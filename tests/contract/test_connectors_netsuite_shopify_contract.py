@@ -88,6 +88,21 @@ def test_a_renamed_field_of_netsuites_contract_is_noticed(recording: Path, share
     assert [problem for line in recorded(recording, "netsuite") for problem in validate_line(spec, line)]
 
 
+def test_a_header_that_netsuite_no_longer_takes_is_noticed(recording: Path, shared_folder: Path) -> None:
+    """Without `Prefer: transient` SuiteQL answers 400; what is sent as a header is held to the contract too."""
+    lines = recorded(recording, "netsuite")
+    path = shared_folder / "specs" / "netsuite" / "netsuite-rest-derived.openapi.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    for parameter in document["paths"]["/query/v1/suiteql"]["post"]["parameters"]:
+        if parameter["name"] == "Prefer":
+            parameter["schema"]["enum"] = ["respond-async"]
+    spec = read_spec("netsuite", document)
+
+    assert {problem.partition(": ")[2] for line in lines for problem in validate_line(spec, line)} == {
+        "header 'Prefer' is none of ['respond-async']"
+    }
+
+
 @pytest.mark.parametrize("document", ALL, ids=lambda document: document.name)
 def test_every_document_is_one_that_shopify_would_run(admin: GraphQLSchema, document: Document) -> None:
     """A misspelt field or a type that moved comes out here and not at the customer's."""

@@ -89,9 +89,10 @@ class FaultLayer:
         self._date(answer, path)
         if self._recording is not None:
             query = scope.get("query_string", b"").decode()
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope.get("headers", ())}
             # Again with every request: tokens are made as we go.
             self._recording.mask(self._simulator.secrets())
-            self._recording.keep(self._simulator.system_id, method, path, query, body, answer.status, meant)
+            self._recording.keep(self._simulator.system_id, method, path, query, headers, body, answer.status, meant)
         if refusal is None and self._strikes(FaultKind.LOST_ANSWER, path, method):
             await _hang_up(send)
             return

@@ -2,12 +2,15 @@
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Final
+
+_CREDENTIALS: Final = frozenset({"authorization", "cookie", "proxy-authorization", "x-shopify-access-token"})
 
 
 class Recording:
-    """Writes below `folder`. Headers are never kept; the secrets given are masked wherever they stand."""
+    """Writes below `folder`. The secrets given are masked wherever they stand, headers of credentials altogether."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -19,15 +22,24 @@ class Recording:
         self._secrets = sorted({*self._secrets, *(secret for secret in secrets if secret)}, key=len, reverse=True)
 
     def keep(
-        self, system_id: str, method: str, path: str, query: str, request: bytes, status: int, answer: bytes
+        self,
+        system_id: str,
+        method: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        request: bytes,
+        status: int,
+        answer: bytes,
     ) -> None:
-        """Append one exchange."""
+        """Append one exchange; `headers` are the request's, their names in lower case."""
         line = json.dumps(
             {
                 "system": system_id,
                 "method": method,
                 "path": path,
                 "query": query,
+                "headers": {name: "***" if name in _CREDENTIALS else value for name, value in headers.items()},
                 "request": _content(request),
                 "status": status,
                 "response": _content(answer),
