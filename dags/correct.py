@@ -3,8 +3,8 @@
 **Red?** The error names the channel. Nothing is lost and nothing is pushed twice: what was sent without
 an answer is read back before anything is sent again. Clear the task.
 
-1. *refused our token*, *lacks the permission*: renew the connection, press Test, clear the task.
-2. *canary did not verify*: the channel took a push and shows something else: look at one of the SKUs
+1. *renew the token or key*, *missing permission*: renew the connection, press Test, clear the task.
+2. *the canary failed*: the channel took a push and shows something else: look at one of the SKUs
    with `trueup explain SKU CHANNEL` before clearing.
 3. To stop all pushes to a channel now: `trueup channel stop CHANNEL --reason "..."`.
 

@@ -5,9 +5,11 @@ Runs at the interval that systems.yml declares, and as soon as the vendor's webh
 **Red?** The error names the system, the connection and the remedy. What had been read before the
 failure is landed and the cursor stands behind it: clearing the task goes on from there.
 
-1. *refused our token*: renew the connection under Admin > Connections, press Test, clear the task.
-2. *did not answer*, *429*: Airflow tries again by itself; more than three in a row: see the vendor's status page.
-3. *breaks its contract*: the task is not red for that; see `trueup exceptions list`.
+1. *renew the token or key*, *no token was granted*: renew the connection under Admin > Connections, press Test, clear
+   the task.
+2. *no answer came*, *asked us to slow down*: Airflow tries again by itself; more than three in a row: see the vendor's
+   status page.
+3. A record that breaks its contract does not make the task red: see `trueup exceptions list`.
 
 Runbook: docs/runbooks/land.md
 """

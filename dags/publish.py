@@ -6,7 +6,7 @@
    show. Mend the model or the data, clear the task: it builds what was missed too.
 2. *gate*: a suite could not run at all (a failed expectation does not fail the task: it quarantines rows
    or stops a channel, see Data quality in the menu).
-3. *propose*: the warehouse did not answer; clear the task.
+3. *propose*: the warehouse did not answer, or the newest build was not judged yet; clear the run.
 
 Runbook: docs/runbooks/publish.md
 """

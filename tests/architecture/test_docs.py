@@ -60,6 +60,14 @@ def test_the_errors_on_a_page_are_those_of_the_code(page: Path) -> None:
     assert [words for words in quoted if words not in _messages()] == []
 
 
+@pytest.mark.parametrize("page", sorted((PROJECT / "dags").glob("*.py")), ids=shown)
+def test_the_errors_in_a_dags_triage_note_are_those_of_the_code(page: Path) -> None:
+    """The note stands beside the red task."""
+    note = ast.get_docstring(ast.parse(page.read_text(encoding="utf-8"))) or ""
+    quoted = re.findall(r"(?<!\*)\*([^*\n]+)\*(?!\*)", note)
+    assert [words for words in quoted if words not in _messages()] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=shown)
 def test_every_link_leads_somewhere(page: Path) -> None:
     broken = []

@@ -56,7 +56,7 @@ def land(tenant: str, system: str, mode: str) -> None:
     from trueup.line import steps
 
     reports = steps.land(_open(tenant), system, run_id=_run_id(), mode=ReadMode(mode))
-    landed = sum(report.landed_count + report.tombstone_count for report in reports)
+    landed = sum(report.landed_count for report in reports)
     log.info("%s.%s %s: %d landed over %d streams", tenant, system, mode, landed, len(reports))
     if not landed:
         raise AirflowSkipException(f"{system} told nothing new")
