@@ -398,7 +398,7 @@ class TestCanary:
         assert [len(call) for call in channel.calls] == [2, 10, 8]
         assert (report.state, report.verified_count) == (RunState.DRAINED, 20)
 
-    @pytest.mark.parametrize("trouble", ["deaf", "rejected", "unreadable", "too_much"])
+    @pytest.mark.parametrize("trouble", ["deaf", "unreadable", "too_much"])
     def test_a_canary_that_does_not_verify_stops_the_rest(
         self, cautious: Line, channel: Channel, writer: HttpWriter, trouble: str
     ) -> None:
@@ -406,7 +406,6 @@ class TestCanary:
         cautious.want_many(20, 5, 4)
         cautious.propose()
         channel.faults = ["deaf"] if trouble == "deaf" else []
-        channel.refused = {"r0", "r1"} if trouble == "rejected" else set()
         channel.unreadable = {"r0", "r1"} if trouble == "unreadable" else set()
         if trouble == "too_much":
             channel.apply = _doubling(channel)  # type: ignore[method-assign]
@@ -415,6 +414,31 @@ class TestCanary:
         assert [len(call) for call in channel.calls] == [2]
         assert cautious.rows("select count(*) from outbox.corrections where status = 'proposed'") == [(18,)]
         assert ("canary_failed",) in cautious.rows("select kind from exceptions.queue where status = 'open'")
+
+    def test_several_rejections_in_a_row_stop_the_rest(
+        self, cautious: Line, channel: Channel, writer: HttpWriter
+    ) -> None:
+        """A channel that takes nothing, a wrong location: four exceptions tell it as well as twenty."""
+        cautious.want_many(20, 5, 4)
+        cautious.propose()
+        channel.refused = {f"r{number}" for number in range(20)}
+        with pytest.raises(Permanent, match="all of the 4 that were answered were rejected"):
+            cautious.correct({"shop": writer})
+        assert [len(call) for call in channel.calls] == [2, 2]
+        assert cautious.rows("select count(*) from outbox.corrections where status = 'proposed'") == [(16,)]
+        assert ("canary_failed",) in cautious.rows("select kind from exceptions.queue where status = 'open'")
+
+    def test_an_article_that_cannot_be_changed_says_nothing_of_the_others(
+        self, cautious: Line, channel: Channel, writer: HttpWriter
+    ) -> None:
+        """It is rejected and queued; another canary goes before the rest."""
+        cautious.want_many(20, 5, 4)
+        cautious.propose()
+        channel.refused = {"r0", "r1"}
+        (report,) = cautious.correct({"shop": writer})
+        assert (report.rejected_count, report.verified_count) == (2, 18)
+        assert [len(call) for call in channel.calls] == [2, 2, 10, 6]
+        assert cautious.rows("select kind, count(*) from exceptions.queue group by 1") == [("correction_rejected", 2)]
 
     def test_a_later_canary_closes_the_exception(self, cautious: Line, channel: Channel, writer: HttpWriter) -> None:
         """The channel was mended: the next run goes through without a hand."""

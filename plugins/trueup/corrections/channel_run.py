@@ -15,6 +15,8 @@ from trueup.domain.errors import Permanent, Transient
 from trueup.exceptions.queue import close_exceptions, open_exception
 from trueup.governance.configuration import Guards
 
+# One article that the channel will not change is an exception of its own; several in a row are the channel's.
+_TELLING_REJECTIONS: Final = 3
 # Rows that a publish is deciding on this moment cannot be claimed: look again shortly.
 _CONTENDED_SECONDS: Final = 0.05
 
@@ -42,6 +44,7 @@ class ChannelRun:
         """
         self._batches.settle_leftovers()
         is_canary_passed = False
+        canaries: list[BatchResult] = []
         while True:
             reason = stop_reason(self._connection, self._channel)
             if reason is not None:
@@ -59,10 +62,11 @@ class ChannelRun:
             if self._is_put_off:
                 return RunState.WAITING, "the channel put everything of the last call off"
             if canary < due:
-                problem = self._judge_canary(results)
+                canaries += results
+                problem = self._judge_canary(canaries)
                 if problem is not None:
                     return RunState.CANARY_FAILED, problem
-                is_canary_passed = any(each.count(Status.VERIFIED) for each in results)
+                is_canary_passed = any(each.count(Status.VERIFIED) for each in canaries)
 
     def _send(self, limit: int) -> list[BatchResult]:
         """Send up to `limit` in as few calls as the channel allows; stops early where it is told to."""
@@ -150,10 +154,11 @@ def canary_size(due: int, guards: Guards) -> int:
 
 
 def canary_problem(results: Sequence[BatchResult]) -> str | None:
-    """What in a canary speaks against sending the rest.
+    """What in the canaries of a run speaks against sending the rest.
 
     A conflict is the fence at work and a retry is patience: neither does. What was accepted and then read back
-    as something no sale explains does, what could not be read back does, and so does a canary refused whole.
+    as something no sale explains does, what could not be read back does, and so do several rejections with nothing
+    verified beside them: a rejected correction has changed nothing, so after fewer of them another canary goes first.
     """
     endings = [each for result in results for each in result.settled.values()]
     unexplained = [each for each in endings if each.is_unexplained]
@@ -163,6 +168,6 @@ def canary_problem(results: Sequence[BatchResult]) -> str | None:
         return f"{len(unexplained)} of {len(endings)} did not verify, the first: {unexplained[0].reason}"
     if unread:
         return f"{unread} of {len(endings)} could not be read back"
-    if rejected and not any(each.status is Status.VERIFIED for each in endings):
+    if len(rejected) >= _TELLING_REJECTIONS and not any(each.status is Status.VERIFIED for each in endings):
         return f"all of the {len(rejected)} that were answered were rejected, the first: {rejected[0].reason}"
     return None
