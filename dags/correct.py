@@ -4,8 +4,8 @@
 an answer is read back before anything is sent again. Clear the task.
 
 1. *renew the token or key*, *missing permission*: renew the connection, press Test, clear the task.
-2. *the canary failed*: the channel took a push and shows something else: look at one of the SKUs
-   with `trueup explain SKU CHANNEL` before clearing.
+2. *the canary failed*: the channel took a push and shows something else, or rejected all of several: look at one
+   of the SKUs with `trueup explain SKU CHANNEL` before clearing.
 3. To stop all pushes to a channel now: `trueup channel stop CHANNEL --reason "..."`.
 
 Runbook: docs/runbooks/correct.md

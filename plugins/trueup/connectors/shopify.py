@@ -25,7 +25,7 @@ from trueup.connectors.reading import (
     rfc3339,
     text_or_none,
 )
-from trueup.connectors.shopify_answers import scopes_of
+from trueup.connectors.shopify_answers import READ_ALL_ORDERS, READ_SCOPES, WRITE_SCOPE, scopes_of
 from trueup.connectors.shopify_api import SYSTEM, Connection, ShopifyApi, shopify_api
 from trueup.connectors.shopify_orders import complete_order
 from trueup.connectors.shopify_writer import ShopifyWriter
@@ -36,9 +36,6 @@ from trueup.governance.configuration import ChannelDeclaration
 
 # Search lags behind what it searches, by seconds on a good day.
 _OVERLAP = timedelta(minutes=5)
-_READS_ALL_ORDERS = "read_all_orders"
-_NEEDED_SCOPES = ("read_products", "read_locations", "read_inventory", "read_orders", _READS_ALL_ORDERS)
-_WRITES = "write_inventory"
 
 log = logging.getLogger(__name__)
 
@@ -71,13 +68,13 @@ class ShopifyConnector:
         name = shop.get("name") if isinstance(shop, Mapping) else None
         store = f"{SYSTEM} store '{name}' at {self._api.address}"
         granted = scopes_of(data)
-        missing = [scope for scope in _NEEDED_SCOPES if scope not in granted]
+        missing = [scope for scope in READ_SCOPES if scope not in granted]
         if missing:
             raise Permanent(
                 f"{store} does not grant the app {', '.join(missing)}; add this to the app's scopes and install it"
                 " again (docs/systems/shopify.md tells what each is for)"
             )
-        return store if _WRITES in granted else f"{store}, read only: the app has no {_WRITES}"
+        return store if WRITE_SCOPE in granted else f"{store}, read only: the app has no {WRITE_SCOPE}"
 
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
         since = polled_since(cursor, _OVERLAP) if mode is ReadMode.POLL else None
@@ -135,23 +132,18 @@ class ShopifyConnector:
                 # Orders come oldest change first: after a kill the read goes on behind what was landed. The overlap is
                 # put on top, since the next poll takes it off: pages of a busy minute must not come again for ever.
                 reached = max((moment for moment in (reached, _last_change(whole)) if moment), default=None)
-                found = Page(
-                    records=found.records,
-                    as_of=found.as_of,
-                    cursor=position(min(reached + _OVERLAP, start)) if reached else None,
-                    damaged=found.damaged,
-                )
+                found = replace(found, cursor=position(min(reached + _OVERLAP, start)) if reached else None)
             yield replace(found, is_partial=is_partial)
 
     def _sees_all_orders(self) -> bool:
         """Whether orders of more than 60 days ago are listed: an open one that is not would seem to be deleted."""
-        sees_all = _READS_ALL_ORDERS in scopes_of(self._api.ask(documents.APP, {})[0])
+        sees_all = READ_ALL_ORDERS in scopes_of(self._api.ask(documents.APP, {})[0])
         if not sees_all:
             log.warning(
                 "%s at %s lists the orders of the last 60 days only, so none is taken for deleted; grant the app %s",
                 SYSTEM,
                 self._api.address,
-                _READS_ALL_ORDERS,
+                READ_ALL_ORDERS,
             )
         return sees_all
 

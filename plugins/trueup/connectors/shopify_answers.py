@@ -7,12 +7,14 @@ from trueup.connectors.answers import Answer, Verdict
 from trueup.connectors.points import PointsTold
 from trueup.domain.errors import Transient
 
+READ_ALL_ORDERS = "read_all_orders"
+READ_SCOPES = ("read_products", "read_locations", "read_inventory", "read_orders", READ_ALL_ORDERS)
+WRITE_SCOPE = "write_inventory"
 _TOO_DEAR = "MAX_COST_EXCEEDED"
 _THROTTLED = "THROTTLED"
 _RETRYABLE = frozenset({_THROTTLED, "INTERNAL_SERVER_ERROR", "TIMEOUT"})
 _REMEDIES = {
-    "ACCESS_DENIED": "grant the app the missing scope (read_products, read_locations, read_inventory, write_inventory,"
-    " read_orders, read_all_orders) and install it again",
+    "ACCESS_DENIED": f"grant the app the missing scope ({', '.join((*READ_SCOPES, WRITE_SCOPE))}) and install it again",
     "SHOP_INACTIVE": "the store is closed or frozen; ask the retailer",
 }
 

@@ -5,6 +5,7 @@ payments and customers are not read at all: they hold no stock.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -190,7 +191,7 @@ class SquareReader:
 
 
 def _not_last(page_read: Page) -> Page:
-    return Page(records=page_read.records, as_of=page_read.as_of, damaged=page_read.damaged)
+    return replace(page_read, cursor=None, is_last=False)
 
 
 def _after(since: datetime | None) -> dict[str, Any]:

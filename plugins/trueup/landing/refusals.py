@@ -8,7 +8,14 @@ from uuid import UUID
 
 import orjson
 
-from trueup.exceptions.queue import NewException, close_exceptions, close_unseen, open_exceptions, open_subjects
+from trueup.exceptions.queue import (
+    NewException,
+    close_exceptions,
+    close_unseen,
+    open_exception,
+    open_exceptions,
+    open_subjects,
+)
 from trueup.landing.batch import Candidate
 from trueup.warehouse.connection import Warehouse
 from trueup.warehouse.copy import new_correlation_ids
@@ -111,7 +118,8 @@ def close_vanished(connection: Warehouse, stream: Stream, sweep_started_at: date
 
 def open_collapse(connection: Warehouse, stream: Stream, *, missing: int, known: int, run_id: str) -> None:
     """Queue that a sweep did not meet so many of the stream's records that they are not believed to be gone."""
-    new = NewException(
+    open_exception(
+        connection,
         kind=COLLAPSE,
         system_id=stream.system_id,
         stream=stream.name,
@@ -122,18 +130,15 @@ def open_collapse(connection: Warehouse, stream: Stream, *, missing: int, known:
         context={"missing": missing},
         run_id=run_id,
     )
-    open_exceptions(connection, [new])
 
 
-def accepted_loss(connection: Warehouse, stream: Stream) -> int:
-    """Return how many records a person has declared gone since a sweep last came to a conclusion."""
+def accepted_loss(connection: Warehouse, stream: Stream, since: datetime | None) -> int:
+    """Return how many records a person has declared gone `since` a sweep last came to a conclusion."""
     row = connection.execute(
-        "select (queue.context ->> 'missing')::integer from exceptions.queue as queue"
-        " left join raw.stream_positions as position using (system_id, stream)"
-        " where queue.kind = %s and queue.system_id = %s and queue.stream = %s and queue.status = 'replayed'"
-        " and queue.closed_at > coalesce(position.swept_at, '-infinity')"
-        " order by queue.exception_id desc limit 1",
-        (COLLAPSE, stream.system_id, stream.name),
+        "select (context ->> 'missing')::integer from exceptions.queue"
+        " where kind = %s and system_id = %s and stream = %s and status = 'replayed'"
+        " and closed_at > coalesce(%s, '-infinity'::timestamptz) order by exception_id desc limit 1",
+        (COLLAPSE, stream.system_id, stream.name, since),
     ).fetchone()
     return 0 if row is None else int(row[0])
 

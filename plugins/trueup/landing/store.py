@@ -62,7 +62,7 @@ def store_batch(
         are_keys_new = all(change.head_seen_at is None for change in kept)
         move_heads(connection, stream, position.last_record_id + 1, last_record_id, are_keys_new=are_keys_new)
         if completion is not None and completion.is_conclusive and landing.is_sweep:
-            gone, counts.doubted = _conclude(connection, landing, completion, last_record_id)
+            gone, counts.doubted = _conclude(connection, landing, completion, position, last_record_id)
             counts.landed += gone
             counts.tombstones += gone
             last_record_id += gone
@@ -74,7 +74,9 @@ def store_batch(
     return counts
 
 
-def _conclude(connection: Warehouse, landing: Landing, completion: Completion, last_record_id: int) -> tuple[int, int]:
+def _conclude(
+    connection: Warehouse, landing: Landing, completion: Completion, position: Position, last_record_id: int
+) -> tuple[int, int]:
     """Land tombstones for what the sweep did not meet: how many, and how many are too many to be believed.
 
     A system that answers with an empty list, or with what a lesser role may see, has not deleted anything.
@@ -86,7 +88,7 @@ def _conclude(connection: Warehouse, landing: Landing, completion: Completion, l
         gone = conclude_sweep(connection, landing, completion, last_record_id)
         if gone >= _LOSS_DOUBTED_FROM:
             known = gone + count_known(connection, stream)
-            is_believed = gone <= max(known * _LARGEST_LOSS, accepted_loss(connection, stream))
+            is_believed = gone <= max(known * _LARGEST_LOSS, accepted_loss(connection, stream, position.swept_at))
         if not is_believed:
             raise psycopg.Rollback(conclusion)
         close_vanished(connection, stream, landing.started_at)

@@ -165,10 +165,11 @@ def _python_name(name: str) -> str:
 
 def resolve(source: Any, info: Info, **arguments: Any) -> Any:  # noqa: ANN401 - GraphQL's own types
     """Every field: a written-out one where there is one, else the attribute of that name."""
-    needed = _SCOPES.get((info.parent_type.name, info.field_name))
+    field = (info.parent_type.name, info.field_name)
+    needed = _SCOPES.get(field)
     if needed is not None and not info.context.may(needed):
         raise _denied(info.field_name, needed)
-    written = _WRITTEN.get((info.parent_type.name, info.field_name))
+    written = _WRITTEN.get(field)
     if written is not None:
         if arguments.get("after") is not None and info.context.is_cursor_stale():
             raise GraphQLError("Invalid cursor for current pagination sort.")
