@@ -1,7 +1,7 @@
 """NetSuite over real HTTP: every row once, on its own clock, through every fault."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -277,6 +277,17 @@ def test_an_answer_without_a_list_is_unknown_never_empty(scripted: ScriptedServe
 
     with pytest.raises(Transient, match="without a list"):
         list(reader(scripted).read("locations", ReadMode.SWEEP, None))
+
+
+@pytest.mark.parametrize("more", [{}, {"hasMore": None}, {"hasMore": "true"}])
+def test_a_page_that_does_not_say_whether_it_is_the_last_is_not_taken_for_it(
+    scripted: ScriptedServer, more: Mapping[str, object]
+) -> None:
+    """A sweep that ends too soon would delete everything behind its end."""
+    scripted.script(Step(body={"items": [level("7", "2026-10-05 09:00:00")], **more}, headers=DATE))
+
+    with pytest.raises(Transient, match="whether it has more"):
+        list(reader(scripted).read("stock_levels", ReadMode.SWEEP, None))
 
 
 def test_a_page_that_never_ends_is_given_up(scripted: ScriptedServer) -> None:

@@ -157,6 +157,15 @@ def test_a_history_that_leads_nowhere_is_given_up(tmp_path: Path) -> None:
             list(scripted(server, tmp_path).read("stock_movements", ReadMode.SWEEP, None))
 
 
+def test_a_link_that_cannot_be_read_is_not_the_end(tmp_path: Path) -> None:
+    """A sweep that ends too soon would delete everything behind its end."""
+    step = Step(body={"items": [{"id": 1}], "next": {"corrupt": True}}, headers={"Date": DATE})
+    with scripted_server() as server:
+        server.script(Step(body=CENTRES, headers={"Date": DATE}), step)
+        with pytest.raises(Transient, match="'next' that is no text"):
+            list(scripted(server, tmp_path).read("products", ReadMode.SWEEP, None))
+
+
 @pytest.mark.parametrize(
     "link",
     [

@@ -342,6 +342,22 @@ def test_a_page_that_is_announced_twice_is_given_up(scripted: ScriptedServer, tm
         sweep(store(scripted, tmp_path), "products")
 
 
+@pytest.mark.parametrize(
+    "info", [None, {}, {"hasNextPage": "true", "endCursor": "x"}, {"hasNextPage": True, "endCursor": None}]
+)
+def test_an_order_that_does_not_say_whether_it_has_more_lines_fails_the_read(
+    scripted: ScriptedServer, tmp_path: Path, info: object
+) -> None:
+    """Taken for whole, an order of fifty lines would reserve ten of them."""
+    order = {"id": "gid://shopify/Order/1", "lineItems": {"nodes": [{"id": "1"}], "pageInfo": info}}
+    page = {"nodes": [order], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+    app = {"accessScopes": [{"handle": "read_all_orders"}]}
+    scripted.script(answered({"currentAppInstallation": app}), answered({"orders": page}))
+
+    with pytest.raises(Transient, match="more lineItems"):
+        sweep(store(scripted, tmp_path), "orders")
+
+
 def test_an_order_with_more_parcels_than_can_be_asked_for_fails_the_read(
     scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -326,6 +326,20 @@ def test_a_count_that_cannot_be_read_is_unknown_not_gone(tmp_path: Path, field: 
     assert [each.value for each in without.values()] == [None]
 
 
+def test_a_cursor_that_cannot_be_read_is_not_the_end(tmp_path: Path) -> None:
+    """A sweep that ends too soon would delete everything behind its end; a read-back would miss what was written."""
+    count = {"catalog_object_id": "A", "location_id": LISTING, "state": "IN_STOCK", "quantity": "5"}
+    body = {"locations": [{"id": LISTING}], "counts": [count], "cursor": {"corrupt": True}}
+
+    with scripted_server() as server:
+        server.script(lambda _: Step(body=body, headers=DATE))
+        details = ConnectionDetails("tills", "square", host=server.url, password="a-token")
+        with pytest.raises(Transient, match="'cursor' that is no text"):
+            list(square.connect(details, tmp_path).read("stock_levels", ReadMode.SWEEP, None))
+        with pytest.raises(Transient, match="'cursor' that is no text"):
+            SquareWriter(square.connect_client(details, tmp_path), LISTING).observe([f"A|{LISTING}"])
+
+
 def test_one_refused_correction_does_not_take_its_batch_with_it(sandbox: Sandbox, writer: SquareWriter) -> None:
     """Square takes a batch whole or not at all; one deleted article must not hold up 99 others."""
     shown = dict(list(listed(sandbox).items())[:7])

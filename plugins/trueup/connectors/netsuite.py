@@ -159,7 +159,9 @@ def _rows(answer: Answer) -> tuple[Sequence[object], bool]:
     body = answer.body
     if not isinstance(body, Mapping) or not isinstance(body.get("items"), list):
         raise Transient(f"{_SYSTEM} answered a query without a list of items; try again, then check the host")
-    return body["items"], body.get("hasMore") is True
+    if not isinstance(body.get("hasMore"), bool):
+        raise Transient(f"{_SYSTEM} answered a query without saying whether it has more; try again")
+    return body["items"], body["hasMore"]
 
 
 def _read_at(rows: Sequence[object]) -> datetime | None:

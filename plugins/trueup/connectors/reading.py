@@ -173,6 +173,14 @@ def items_of(answer: Answer, name: str, system: str, *, may_omit: bool = False) 
     return value
 
 
+def onward(answer: Answer, name: str, system: str) -> str | None:
+    """Return what leads to the next page, None after the last; raises where it is no text, for unknown is no end."""
+    told = answer.body.get(name) if isinstance(answer.body, Mapping) else None
+    if told is not None and not isinstance(told, str):
+        raise Transient(f"{system} answered with a '{name}' that is no text, so what follows is unknown; read again")
+    return told or None
+
+
 def _without(value: object, names: frozenset[str]) -> object:
     if isinstance(value, Mapping):
         return without(value, names)

@@ -25,6 +25,7 @@ from trueup.connectors.reading import (
     items_of,
     key_of,
     moment_or_none,
+    onward,
     page,
     polled_since,
     position,
@@ -241,8 +242,8 @@ def _calls_a_minute(details: ConnectionDetails) -> int:
 
 def _next_link(answer: Answer) -> str | None:
     """Return path and query of the next page, None after the last; the host stays the connection's."""
-    told = answer.body.get("next") if isinstance(answer.body, Mapping) else None
-    if not isinstance(told, str) or not told:
+    told = onward(answer, "next", _SYSTEM)
+    if told is None:
         return None
     try:
         path = httpx.URL(told).raw_path.decode()

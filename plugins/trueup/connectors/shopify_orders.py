@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trueup.connectors import shopify_documents as documents
+from trueup.connectors.shopify_answers import page_of
 from trueup.connectors.shopify_api import SYSTEM, ShopifyApi, StaleCursor
 from trueup.domain.errors import Transient
 
@@ -59,15 +60,19 @@ def _lines(api: ShopifyApi, document: documents.Document, owner: Mapping[str, An
     # What is not a connection breaks the contract: it is landed as an exception, not repaired here.
     if not isinstance(connection, Mapping) or not isinstance(connection.get("nodes"), list):
         return connection
-    nodes = list(connection["nodes"])
-    info = connection.get("pageInfo")
-    if isinstance(info, Mapping) and info.get("hasNextPage") is True:
-        nodes = _rest(api, document, owner, field, nodes, info.get("endCursor"))
-    return {"nodes": nodes}
+    nodes, end = page_of(connection)
+    if nodes is None:
+        raise Transient(f"{SYSTEM}, orders: an order does not say whether it has more {field}; read again")
+    return {"nodes": nodes if end is None else _rest(api, document, owner, field, list(nodes), end)}
 
 
 def _rest(
-    api: ShopifyApi, document: documents.Document, owner: Mapping[str, Any], field: str, nodes: list[Any], after: object
+    api: ShopifyApi,
+    document: documents.Document,
+    owner: Mapping[str, Any],
+    field: str,
+    nodes: list[Any],
+    after: str | None,
 ) -> list[Any]:
     """Return `nodes` and what comes behind them; from the first one again where the cursor is refused.
 

@@ -19,6 +19,7 @@ from trueup.connectors.reading import (
     items_of,
     key_of,
     moment_or_none,
+    onward,
     page,
     polled_since,
     position,
@@ -179,7 +180,7 @@ class SquareReader:
             answer = self._client.request(method, path, accept=(400,) if token else (), **sent)
             if answer.status == 400:
                 raise Transient(f"Square, {path}: refused the cursor of its own last page; read again from the start")
-            token = answer.body.get("cursor") if isinstance(answer.body, Mapping) else None
+            token = onward(answer, "cursor", "Square")
             if token in seen:
                 raise Transient(f"Square, {path}: the same page was announced twice; read again from the start")
             if token:

@@ -26,7 +26,7 @@ from trueup.connectors.answers import Answer
 from trueup.connectors.base import Observation
 from trueup.connectors.fence import Settlement, fenced
 from trueup.connectors.http import HttpClient
-from trueup.connectors.reading import as_of, items_of, moment_or_none, rfc3339, started_at
+from trueup.connectors.reading import as_of, items_of, moment_or_none, onward, rfc3339, started_at
 from trueup.connectors.square import connect_client
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Correction, Outcome, Receipt
@@ -142,7 +142,7 @@ class SquareWriter:
                         found[count["catalog_object_id"], count["location_id"]] = count
                     else:
                         is_whole = False
-                following = answer.body.get("cursor") if isinstance(answer.body, Mapping) else None
+                following = onward(answer, "cursor", "Square")
                 if not following:
                     break
                 if following == token:
