@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from trueup.contracts.check import Checker
-from trueup.domain.records import Arrival
+from trueup.domain.records import Arrival, Cursor
 from trueup.warehouse.streams import Position, Stream
 
 
@@ -13,6 +13,7 @@ class Landing:
     """One read, or one delivery, of one stream; shared by all its transactions.
 
     `read_started_at`: our clock, None for records that nobody asked for. `before`: where the stream stood then.
+    `has_refused`: something in it could not land, and had not been refused before. `reached`: how far it came since.
     """
 
     stream: Stream
@@ -25,6 +26,8 @@ class Landing:
     read_started_at: datetime | None
     before: Position
     told_drifts: set[str] = field(default_factory=set)
+    has_refused: bool = False
+    reached: Cursor | None = None
 
     @property
     def is_sweep(self) -> bool:

@@ -19,6 +19,7 @@ from trueup.exceptions.queue import (
 from trueup.landing.batch import Candidate
 from trueup.warehouse.connection import Warehouse
 from trueup.warehouse.copy import new_correlation_ids
+from trueup.warehouse.storable import storable_text
 from trueup.warehouse.streams import Stream
 
 VIOLATION: Final = "contract_violation"
@@ -35,11 +36,13 @@ def open_violations(
     connector: str,
     arrival: str,
     run_id: str,
-) -> None:
-    """Queue the records that break their contract, each under its source key."""
+) -> bool:
+    """Queue the records that break their contract, each under its source key; whether any is new there."""
+    are_new = _are_new(connection, VIOLATION, stream, [candidate.source_key for candidate, _ in broken])
     remedy = (
-        f"mend the record in {stream.system_id}; where the vendor changed it on purpose, widen"
-        f" contracts/streams/{connector}/{stream.name}.yml; then `trueup exceptions replay`"
+        f"the next poll asks for it once more; if it stays, mend the record in {stream.system_id}; where the vendor"
+        f" changed it on purpose, widen contracts/streams/{connector}/{stream.name}.yml; then `trueup exceptions"
+        " replay`"
     )
     fresh = new_correlation_ids(len(broken))
     open_exceptions(
@@ -64,10 +67,13 @@ def open_violations(
             for (candidate, reason), new_id in zip(broken, fresh, strict=True)
         ],
     )
+    return are_new
 
 
-def open_malformed(connection: Warehouse, stream: Stream, damaged: Sequence[tuple[str, str]], *, run_id: str) -> None:
-    """Queue the pieces that no record could be made of, each under the hash of what came."""
+def open_malformed(connection: Warehouse, stream: Stream, damaged: Sequence[tuple[str, str]], *, run_id: str) -> bool:
+    """Queue the pieces that no record could be made of, each under the hash of what came; whether any is new there."""
+    subjects = [hashlib.blake2b(piece.encode(errors="replace"), digest_size=16).hexdigest() for piece, _ in damaged]
+    are_new = _are_new(connection, MALFORMED, stream, subjects)
     open_exceptions(
         connection,
         [
@@ -75,16 +81,22 @@ def open_malformed(connection: Warehouse, stream: Stream, damaged: Sequence[tupl
                 kind=MALFORMED,
                 system_id=stream.system_id,
                 stream=stream.name,
-                subject=hashlib.blake2b(piece.encode(errors="replace"), digest_size=16).hexdigest(),
+                subject=subject,
                 reason=reason,
                 remedy=f"see in the payload what {stream.system_id} sent and mend it there; until a sweep no longer"
                 " meets it, and so closes this, sweeps conclude no deletions",
                 payload=_readable(piece),
                 run_id=run_id,
             )
-            for piece, reason in damaged
+            for subject, (piece, reason) in zip(subjects, damaged, strict=True)
         ],
     )
+    return are_new
+
+
+def _are_new(connection: Warehouse, kind: str, stream: Stream, subjects: Sequence[str]) -> bool:
+    is_open = open_subjects(connection, kind=kind, system_id=stream.system_id, stream=stream.name)
+    return not {storable_text(subject) for subject in subjects} <= set(is_open)
 
 
 def close_mended(connection: Warehouse, stream: Stream, good_keys: Collection[str]) -> None:

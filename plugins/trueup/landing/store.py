@@ -69,7 +69,7 @@ def store_batch(
             completion = replace(completion, is_conclusive=counts.doubted == 0)
         if counts.landed:
             counts.first_record_id, counts.last_record_id = position.last_record_id + 1, last_record_id
-        _advance(connection, landing, last_record_id, cursor, completion)
+        _advance(connection, landing, position, last_record_id, cursor, completion)
         _record_landing(connection, landing, counts)
     return counts
 
@@ -144,7 +144,7 @@ def _settle_exceptions(
     late: Sequence[Change],
 ) -> None:
     if broken:
-        open_violations(
+        landing.has_refused |= open_violations(
             connection,
             landing.stream,
             broken,
@@ -153,7 +153,7 @@ def _settle_exceptions(
             run_id=landing.run_id,
         )
     if batch.damaged:
-        open_malformed(connection, landing.stream, batch.damaged, run_id=landing.run_id)
+        landing.has_refused |= open_malformed(connection, landing.stream, batch.damaged, run_id=landing.run_id)
     # A replay's exception is closed by the replay itself, in the name of whoever asked for it.
     if batch.candidates and landing.arrival is not Arrival.REPLAY:
         not_evidence = {candidate.source_key for candidate, _ in broken}
@@ -178,8 +178,24 @@ def _record_drifts(connection: Warehouse, landing: Landing) -> list[str]:
 
 
 def _advance(
-    connection: Warehouse, landing: Landing, last_record_id: int, cursor: Cursor | None, completion: Completion | None
+    connection: Warehouse,
+    landing: Landing,
+    position: Position,
+    last_record_id: int,
+    cursor: Cursor | None,
+    completion: Completion | None,
 ) -> None:
+    """Move the stream's position; past what was refused for the first time only when a poll has asked for it again.
+
+    Damage on the way is gone then, and a record that was half written is whole. Whatever goes on being refused holds
+    polls back by one read, not for ever.
+    """
+    next_cursor: Cursor | None = position.next_cursor
+    if landing.has_refused:
+        landing.reached = cursor or landing.reached
+        cursor, next_cursor = (None, next_cursor) if completion is None else (next_cursor, landing.reached)
+    elif completion is not None:
+        next_cursor = None
     is_swept = completion is not None and landing.is_sweep and completion.is_conclusive
     is_polled = completion is not None and landing.arrival is Arrival.POLL
     as_of = None if completion is None else completion.as_of
@@ -188,6 +204,7 @@ def _advance(
         landing.stream,
         last_record_id=last_record_id,
         cursor=cursor,
+        next_cursor=next_cursor,
         polled_as_of=as_of if is_polled else None,
         swept_as_of=as_of if is_swept else None,
         read_started_at=landing.read_started_at if is_swept or is_polled else None,

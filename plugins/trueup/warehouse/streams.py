@@ -61,9 +61,14 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a stream stands; see raw.stream_positions. A stream never read stands at the beginning."""
+    """Where a stream stands; see raw.stream_positions. A stream never read stands at the beginning.
+
+    `cursor`: where the next poll begins. `next_cursor`: where the one after it may begin, while the next is to ask
+    again for what was refused; None where nothing is.
+    """
 
     cursor: dict[str, Any] | None = None
+    next_cursor: dict[str, Any] | None = None
     polled_as_of: datetime | None = None
     swept_as_of: datetime | None = None
     swept_at: datetime | None = None
@@ -94,7 +99,7 @@ def lock_stream(connection: Warehouse, stream: Stream, wait_seconds: int = 120) 
 def read_position(connection: Warehouse, stream: Stream) -> Position:
     """Where the stream stands."""
     row = connection.execute(
-        "select cursor, polled_as_of, swept_as_of, swept_at, last_record_id from raw.stream_positions"
+        "select cursor, next_cursor, polled_as_of, swept_as_of, swept_at, last_record_id from raw.stream_positions"
         " where system_id = %s and stream = %s",
         (stream.system_id, stream.name),
     ).fetchone()
@@ -107,22 +112,24 @@ def advance_position(
     *,
     last_record_id: int,
     cursor: Cursor | None = None,
+    next_cursor: Cursor | None,
     polled_as_of: datetime | None = None,
     swept_as_of: datetime | None = None,
     read_started_at: datetime | None = None,
 ) -> None:
-    """Move the stream's position, in the transaction that lands. What is None stays as it is.
+    """Move the stream's position, in the transaction that lands. What is None stays as it is, but for `next_cursor`.
 
     `swept_as_of` and `read_started_at` belong to reads that are complete.
     """
     connection.execute(
-        "insert into raw.stream_positions as position (system_id, stream, cursor, polled_as_of, swept_as_of, swept_at,"
-        " last_read_started_at, last_record_id)"
-        " values (%(system_id)s, %(stream)s, %(cursor)s, %(polled_as_of)s, %(swept_as_of)s,"
+        "insert into raw.stream_positions as position (system_id, stream, cursor, next_cursor, polled_as_of,"
+        " swept_as_of, swept_at, last_read_started_at, last_record_id)"
+        " values (%(system_id)s, %(stream)s, %(cursor)s, %(next_cursor)s, %(polled_as_of)s, %(swept_as_of)s,"
         " case when %(swept_as_of)s::timestamptz is not null then clock_timestamp() end, %(read_started_at)s,"
         " %(last_record_id)s)"
         " on conflict (system_id, stream) do update set"
         " cursor = coalesce(excluded.cursor, position.cursor),"
+        " next_cursor = excluded.next_cursor,"
         " polled_as_of = coalesce(excluded.polled_as_of, position.polled_as_of),"
         " swept_as_of = coalesce(excluded.swept_as_of, position.swept_as_of),"
         " swept_at = coalesce(excluded.swept_at, position.swept_at),"
@@ -132,6 +139,7 @@ def advance_position(
             "system_id": stream.system_id,
             "stream": stream.name,
             "cursor": None if cursor is None else Jsonb(dict(cursor)),
+            "next_cursor": None if next_cursor is None else Jsonb(dict(next_cursor)),
             "polled_as_of": polled_as_of,
             "swept_as_of": swept_as_of,
             "read_started_at": read_started_at,
