@@ -3,90 +3,28 @@
 What the guards do in detail is in test_corrections_propose.py, test_corrections_apply.py and test_gates_run.py.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator
 
 import pytest
-from corrections_channel import Channel, HttpWriter, run_channel
+from line_shop import COUNT, MAIN, ON_HAND, TARGET, Shop, open_shop
 from transform_facts import (
     Facts,
     at,
-    demo_tenant,
     listing_id,
-    netsuite_item,
     netsuite_level,
     shopify_listing,
-    shopify_variant,
 )
 
-from trueup.corrections.apply import CorrectionReport, correct
 from trueup.corrections.holds import decide_hold, open_holds
-from trueup.corrections.propose import ProposalReport, propose
 from trueup.corrections.reports import RunState
 from trueup.corrections.switches import resume_channel, stop_channel
 from trueup.domain.errors import Permanent
-from trueup.gates.run import run_gates
 from trueup.gates.standing import accept_total
-
-MAIN = "shopify_main"
-COUNT = 30
-ON_HAND, SHOWN, TARGET = 100, 60, 99  # the store keeps one back
-LENIENT: Mapping[str, float] = {"largest_share": 1, "largest_jump": 400, "canary_share": 0}
-
-
-@dataclass
-class Shop:
-    """Thirty articles of one store, all shown too low, and the shop that shows them."""
-
-    facts: Facts
-    channel: Channel
-    writer: HttpWriter
-
-    def guard(self, **guards: float) -> None:
-        """Declare the store's guards; what is not named lets everything through."""
-        channels = demo_tenant().model_dump(mode="json")["channels"]
-        channels[MAIN]["guards"] = {**LENIENT, **guards}
-        self.facts.declare(demo_tenant(channels=channels))
-
-    def publish(self) -> ProposalReport:
-        """Build, judge, propose."""
-        facts = self.facts
-        facts.build()
-        run_gates(facts.details, facts.configuration, run_id="publish")
-        return propose(facts.details, facts.configuration, run_id="publish", actor="test")
-
-    def correct(self) -> CorrectionReport:
-        facts = self.facts
-        return correct(facts.details, facts.configuration, {MAIN: self.writer}, run_id="correct", actor="test")
-
-    def reread(self) -> None:
-        """The store was read again just now."""
-        self.facts.position(MAIN, "listings", last_read_started_at=datetime.now(UTC))
-
-    @property
-    def sent(self) -> list[str]:
-        """Every record that was in a call."""
-        return [record for call in self.channel.calls for record in call]
-
-    @property
-    def untouched(self) -> int:
-        """Listings that show what they showed."""
-        return sum(quantity == SHOWN for quantity in self.channel.quantities.values())
 
 
 @pytest.fixture
 def shop(facts: Facts) -> Iterator[Shop]:
-    numbers = range(1, COUNT + 1)
-    facts.land(netsuite_item(f"{1000 + number}", f"HV-9{number:04}") for number in numbers)
-    facts.land(shopify_variant(str(number), f"HV-9{number:04}") for number in numbers)
-    facts.land(netsuite_level(f"{1000 + number}", ON_HAND, at(0)) for number in numbers)
-    facts.land(shopify_listing(str(number), SHOWN, at(0)) for number in numbers)
-    channel = Channel(quantities={listing_id(str(number)): SHOWN for number in numbers})
-    with run_channel(channel) as url:
-        shop = Shop(facts, channel, HttpWriter(url))
-        shop.guard()
-        shop.reread()
+    with open_shop(facts) as shop:
         yield shop
 
 

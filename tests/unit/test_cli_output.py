@@ -1,8 +1,13 @@
-"""Tables for people: a column for whatever any row has."""
+"""What people and programs read: tables with a column for whatever any row has, and errors in one message."""
 
+import json
+
+import psycopg
 import pytest
+import typer
 
 from trueup.cli.output import print_rows
+from trueup.cli.session import reporting_errors
 
 
 def test_rows_may_have_fields_that_others_lack(capsys: pytest.CaptureFixture[str]) -> None:
@@ -13,3 +18,12 @@ def test_rows_may_have_fields_that_others_lack(capsys: pytest.CaptureFixture[str
     assert "verified" in shown
     assert "conflicted" in shown
     assert [word in shown for word in ("3", "2")] == [True, True]
+
+
+def test_a_warehouse_in_distress_is_one_readable_message(capsys: pytest.CaptureFixture[str]) -> None:
+    """A traceback of psycopg's sends people to the code."""
+    with pytest.raises(typer.Exit) as ended, reporting_errors(as_json=True):
+        raise psycopg.errors.DiskFull
+    assert ended.value.exit_code == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["kind"], "make room on the disk" in told["error"]) == ("transient", True)

@@ -14,6 +14,7 @@ import typer
 from trueup.cli.output import errors, print_json
 from trueup.domain.errors import Permanent, TrueupError
 from trueup.governance.connections import connections_from_environment
+from trueup.line.failures import told_plainly
 from trueup.line.retailer import Retailer, open_retailer
 
 TenantOption = Annotated[str, typer.Option("--tenant", "-t", help="The tenant.", envvar="TRUEUP_TENANT")]
@@ -80,7 +81,8 @@ def actor() -> str:
 def reporting_errors(as_json: bool) -> Iterator[None]:  # noqa: FBT001 - the flag as the user gave it
     """Print our two failures as one readable message and exit with 1; anything else is a defect and shows whole."""
     try:
-        yield
+        with told_plainly("the command"):
+            yield
     except TrueupError as error:
         if as_json:
             print_json({"error": str(error), "kind": type(error).__name__.lower()})

@@ -20,7 +20,7 @@ from typing import Protocol
 from pyrate_limiter import Rate, RateItem, SQLiteBucket
 
 from trueup.connectors.answers import Answer
-from trueup.connectors.state import file_lock, open_folder
+from trueup.connectors.state import file_lock, kept_in, noted_if_possible
 from trueup.domain.errors import Transient
 
 _POLL_SECONDS = 0.02
@@ -100,12 +100,12 @@ class ConcurrencyGate:
         """A place is free as soon as any request ends: only the request that was refused waits."""
 
     def _take_place(self) -> int:
-        folder = open_folder(self._folder)
         give_up_at = self._clock() + self._patience
-        places = [folder / f"place-{_digest(self._owner)}-{number}" for number in range(self._limit)]
+        places = [self._folder / f"place-{_digest(self._owner)}-{number}" for number in range(self._limit)]
         while True:
             for path in random.sample(places, len(places)):
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                with kept_in(self._folder):
+                    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except OSError:
@@ -168,7 +168,7 @@ class WindowBudget:
         try:
             yield _WindowTurn(self._learn)
         finally:
-            with self._bucket() as bucket:
+            with noted_if_possible(self._owner), self._bucket() as bucket:
                 # It arrived somewhere between leave and answer: counted from the answer on, it is never too early.
                 bucket.conn.execute(
                     f"update '{bucket.table}' set item_timestamp = ? where name = ?",  # noqa: S608 - our own digest
@@ -177,7 +177,7 @@ class WindowBudget:
 
     def pause(self, seconds: float) -> None:
         """Count what is left of the window as spent: the vendor says it is, and its window ends in `seconds`."""
-        with self._bucket() as bucket:
+        with noted_if_possible(self._owner), self._bucket() as bucket:
             now = _now_ms()
             # As if spent long enough ago that the window has room again when the wait is over.
             moment = now - max(0, self._window_ms - int(seconds * 1000))
@@ -188,7 +188,7 @@ class WindowBudget:
         told = answer.headers.get(self._remaining_header or "")
         if told is None or not told.isdigit():
             return
-        with self._bucket() as bucket:
+        with noted_if_possible(self._owner), self._bucket() as bucket:
             now = _now_ms()
             bucket.leak(now)
             _fill(bucket, (self._limit - int(told)) - bucket.count(), now)
@@ -196,9 +196,8 @@ class WindowBudget:
     @contextmanager
     def _bucket(self) -> Iterator[SQLiteBucket]:
         # A connection for each use: none crosses a fork or a thread. The file lock makes count-then-insert one step.
-        folder = open_folder(self._folder)
         table = f"window_{_digest(self._owner)}_{self._limit}"
-        with file_lock(folder / f"{table}.lock"):
+        with file_lock(self._folder, f"{table}.lock"), kept_in(self._folder) as folder:
             connection = sqlite3.connect(folder / "windows.sqlite", timeout=30)
             try:
                 connection.execute(f"create table if not exists '{table}' (name varchar, item_timestamp integer)")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from trueup.connectors.answers import Answer
 from trueup.connectors.budget import Turn
-from trueup.connectors.state import open_folder
+from trueup.connectors.state import kept_in, noted_if_possible
 from trueup.domain.errors import Transient
 
 _SCHEMA = """
@@ -85,7 +85,7 @@ class PointsBudget:
 
     def pause(self, seconds: float) -> None:
         """Count the bucket as empty until then: it was told to us in points, or it will be with the next answer."""
-        with self._ledger() as ledger:
+        with noted_if_possible(self._owner), self._ledger() as ledger:
             level = self._level(ledger)
             if level is not None:
                 self._store(ledger, level, min(level.now(self._clock()), -seconds * level.restore), level.settled_at)
@@ -141,7 +141,7 @@ class PointsBudget:
         if told is None or told.restore_rate <= 0:
             return
         moment = self._clock()
-        with self._ledger() as ledger:
+        with noted_if_possible(self._owner), self._ledger() as ledger:
             ledger.execute("delete from bookings where id = ?", (booking.id,))
             booked = float(
                 ledger.execute(
@@ -182,7 +182,7 @@ class PointsBudget:
         return level.maximum if level else None
 
     def _release(self, booking: "_Booking") -> None:
-        with self._ledger() as ledger:
+        with noted_if_possible(self._owner), self._ledger() as ledger:
             ledger.execute("delete from bookings where id = ?", (booking.id,))
 
     def _level(self, ledger: sqlite3.Connection) -> _Level | None:
@@ -204,8 +204,8 @@ class PointsBudget:
 
     @contextmanager
     def _ledger(self) -> Iterator[sqlite3.Connection]:
-        path = open_folder(self._folder) / "points.sqlite"
-        with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as ledger:
+        path = self._folder / "points.sqlite"
+        with kept_in(self._folder), closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as ledger:
             if os.stat(path).st_size == 0:
                 ledger.execute("pragma journal_mode = wal")
             ledger.execute("pragma synchronous = off")
@@ -218,7 +218,8 @@ class PointsBudget:
                 )
                 yield ledger
             except BaseException:
-                ledger.execute("rollback")
+                if ledger.in_transaction:
+                    ledger.execute("rollback")
                 raise
             ledger.execute("commit")
 

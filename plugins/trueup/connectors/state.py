@@ -6,13 +6,23 @@ Containers share a quota when they share this folder.
 
 import fcntl
 import hashlib
+import logging
 import os
+import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from trueup.domain.errors import Permanent
+from trueup.domain.errors import Permanent, Transient
+
+log = logging.getLogger(__name__)
+
+_ROOM_BYTES = 4096
+
+
+class NoRoom(Transient):
+    """The folder's disk is full, or what is kept there cannot be read or written."""
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
@@ -42,9 +52,32 @@ def open_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def file_lock(path: Path) -> Iterator[None]:
+def kept_in(folder: Path) -> Iterator[Path]:
+    """Make the folder and read or write in it; `NoRoom` names it and the remedy where the disk does not let us."""
+    try:
+        yield open_folder(folder)
+    except (OSError, sqlite3.Error) as error:
+        told = error.strerror if isinstance(error, OSError) else str(error)
+        raise NoRoom(
+            f"quotas and tokens cannot be kept in {folder}: {told}; make room on its disk, or set TRUEUP_STATE_FOLDER"
+            " to a folder on another"
+        ) from error
+
+
+@contextmanager
+def noted_if_possible(owner: str) -> Iterator[None]:
+    """Do what follows an answer: a full disk must not cost the answer, only what would have been noted about it."""
+    try:
+        yield
+    except NoRoom as error:
+        log.warning("%s: what was spent is not noted: %s", owner, error)
+
+
+@contextmanager
+def file_lock(folder: Path, name: str) -> Iterator[None]:
     """Hold an exclusive lock that the kernel releases when its holder dies."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with kept_in(folder):
+        descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -61,8 +94,12 @@ class PrivateFile:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes out while the text is read, used and replaced."""
-        with file_lock(open_folder(self._folder) / f"{self._name}.lock"):
+        """Keep other processes out while the text is read, used and replaced.
+
+        There is room for the new text before the old one is used up; raises `NoRoom` where there is not.
+        """
+        with file_lock(self._folder, f"{self._name}.lock"):
+            self._fill(b"\0" * _ROOM_BYTES)
             yield
 
     def read(self) -> str | None:
@@ -72,10 +109,16 @@ class PrivateFile:
 
     def write(self, text: str) -> None:
         """Replace the text; a reader sees the old one or the new."""
-        fresh = open_folder(self._folder) / f"{self._name}.new"
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._folder / self._name)
+        self._fill(text.encode()).replace(self._folder / self._name)
+
+    def _fill(self, content: bytes) -> Path:
+        """Make the next version hold this; over what is there, which needs no room that is not ours already."""
+        with kept_in(self._folder) as folder:
+            fresh = folder / f"{self._name}.new"
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.truncate()
+                file.flush()
+                os.fsync(file.fileno())
+        return fresh

@@ -12,15 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.errors import Permanent, Transient
+from trueup.domain.errors import Permanent
 from trueup.gates.judging import BrokenSuite, JudgedSuite, judge_all
 from trueup.gates.ledger import ALL_CHANNELS, Ledger
 from trueup.gates.suites import Severity, default_folder, suite_files, suites_hash
 from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, Warehouse, connect
+from trueup.warehouse.failures import translated
 
 log = logging.getLogger(__name__)
 
@@ -80,33 +79,31 @@ def run_gates(
         raise Permanent(f"{folder}: no suites; nothing would be gated. Name the folder that holds them")
     parameters = _parameters(configuration)
     fingerprint = suites_hash(folder, parameters)
-    try:
-        with connect(details, Role.TRANSFORMER, is_autocommit=True) as connection:
-            # Two runs at once would each quarantine, and release, by what the other has half written.
-            connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
-            build_id = _newest_build(connection)
-            since_build, is_known = _last_gated(connection, fingerprint)
-            if build_id is None or (is_known and since_build == build_id and not is_full):
-                return _nothing(connection, run_id, build_id, started)
-            since_build = since_build if is_known and not is_full else None
-            judged, broken = judge_all(details, connection, folder, parameters, since_build)
-            with connection.transaction():
-                ledger = Ledger(connection, run_id)
-                failed = _write(ledger, judged, broken, since_build)
-                count = sum(len(one.verdicts) for one in judged)
-                connection.execute(
-                    "insert into gates.runs (run_id, build_id, is_full, suites_hash, started_at, expectation_count,"
-                    " failed_count, quarantined_count, released_count) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-                    (
-                        *(run_id, build_id, since_build is None, fingerprint, started_at, count, len(failed)),
-                        *(ledger.quarantined_count, ledger.released_count),
-                    ),
-                )
-            open_stops, held_count = _standing(connection)
-    except psycopg.OperationalError as error:
-        raise Transient(
-            f"gates: the warehouse '{details.conn_id}' was lost: {str(error).strip()}; run again"
-        ) from error
+    with (
+        translated("judging"),
+        connect(details, Role.TRANSFORMER, is_autocommit=True) as connection,
+    ):
+        # Two runs at once would each quarantine, and release, by what the other has half written.
+        connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
+        build_id = _newest_build(connection)
+        since_build, is_known = _last_gated(connection, fingerprint)
+        if build_id is None or (is_known and since_build == build_id and not is_full):
+            return _nothing(connection, run_id, build_id, started)
+        since_build = since_build if is_known and not is_full else None
+        judged, broken = judge_all(details, connection, folder, parameters, since_build)
+        with connection.transaction():
+            ledger = Ledger(connection, run_id)
+            failed = _write(ledger, judged, broken, since_build)
+            count = sum(len(one.verdicts) for one in judged)
+            connection.execute(
+                "insert into gates.runs (run_id, build_id, is_full, suites_hash, started_at, expectation_count,"
+                " failed_count, quarantined_count, released_count) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                (
+                    *(run_id, build_id, since_build is None, fingerprint, started_at, count, len(failed)),
+                    *(ledger.quarantined_count, ledger.released_count),
+                ),
+            )
+        open_stops, held_count = _standing(connection)
     report = GateReport(
         run_id=run_id,
         build_id=build_id,

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import great_expectations as gx
+import psycopg
 from great_expectations.data_context.types.base import (
     DataContextConfig,
     InMemoryStoreBackendDefaults,
@@ -30,6 +31,7 @@ from trueup.domain.errors import Permanent, Transient
 from trueup.gates.suites import Expectation, Scope, Suite
 from trueup.gates.verdict import Verdict
 from trueup.warehouse.connection import Role, connect
+from trueup.warehouse.failures import is_passing, next_step, next_step_of_words
 
 # SQLAlchemy would take a colon before a word for a parameter.
 _COLON = re.compile(r"(?<![:\w\\]):(?=\w)")
@@ -76,8 +78,9 @@ class Validator:
             return self._judge(suite, expectations, rows, parameters)
         except (SQLAlchemyError, GreatExpectationsError, ConnectionError) as error:
             message = f"{suite.file}: {str(error).strip().splitlines()[0][:300]}"
-            if _is_loss(error):
-                raise Transient(f"{message}; the warehouse was lost, run again") from error
+            lost = _loss(error)
+            if lost is not None:
+                raise Transient(f"{message}; {lost}") from error
             raise Permanent(f"{message}; correct the suite or the model") from error
 
     def _judge(
@@ -109,6 +112,9 @@ class Validator:
 
     def _judgement(self, batch: Any, expectation: Expectation, result: Any) -> Verdict:  # noqa: ANN401 - untyped library
         error = _error_of(result.exception_info)
+        passing = None if error is None else next_step_of_words(error)
+        if passing is not None:
+            raise Transient(f"{expectation.rule_id} could not be judged: {error}; {passing}")
         if error is not None:
             return Verdict(expectation, is_passed=False, error=error)
         observed = (result.result or {}).get("observed_value")
@@ -166,14 +172,17 @@ def _build(expectation: Expectation) -> Any:  # noqa: ANN401 - Great Expectation
     )
 
 
-def _is_loss(error: BaseException) -> bool:
-    """Whether the connection is what failed, however deep Great Expectations wrapped it."""
+def _loss(error: BaseException) -> str | None:
+    """What to do where the warehouse is what failed, however deep Great Expectations wrapped it; None where not."""
     seen: BaseException | None = error
+    lost = None
     while seen is not None:
+        if isinstance(seen, psycopg.Error) and is_passing(seen):
+            return next_step(seen)
         if isinstance(seen, OperationalError | InterfaceError):
-            return True
+            lost = "the warehouse was lost, run again"
         seen = seen.__cause__ or seen.__context__
-    return False
+    return lost
 
 
 def _error_of(information: Mapping[str, Any] | None) -> str | None:

@@ -28,15 +28,18 @@ def in_airflow_terms(body: Callable[P, R]) -> Callable[P, R]:
     """Translate our two failures to Airflow's, once for all tasks."""
 
     @functools.wraps(body)
-    def translated(*arguments: P.args, **options: P.kwargs) -> R:
+    def in_terms(*arguments: P.args, **options: P.kwargs) -> R:
+        from trueup.line.failures import told_plainly
+
         try:
-            return body(*arguments, **options)
+            with told_plainly(body.__name__):
+                return body(*arguments, **options)
         except Permanent as error:
             raise AirflowFailException(str(error)) from error
         except Transient as error:
             raise AirflowException(str(error)) from error
 
-    return translated
+    return in_terms
 
 
 def _open(tenant: str) -> Any:  # noqa: ANN401 - Retailer is imported late: parsing must not pay for it

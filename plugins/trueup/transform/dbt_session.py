@@ -19,6 +19,7 @@ import yaml
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.warehouse.connection import Role
+from trueup.warehouse.failures import next_step_of_words
 
 log = logging.getLogger(__name__)
 
@@ -165,8 +166,9 @@ def _node_result(result: Any) -> NodeResult:  # noqa: ANN401 -- dbt publishes no
 
 def _translated(command: str, conn_id: str, error: BaseException) -> Permanent | Transient:
     text = " ".join(str(error).split())
-    if "could not connect" in text or "Connection refused" in text or "server closed the connection" in text:
-        return Transient(f"dbt {command}: warehouse '{conn_id}' was not reached: {text}; check that the server runs")
+    passing = next_step_of_words(text)
+    if passing is not None:
+        return Transient(f"dbt {command}: warehouse '{conn_id}' did not let it begin: {text}; {passing}")
     return Permanent(
         f"dbt {command} did not run on warehouse '{conn_id}': {text}; correct the project or the connection"
     )

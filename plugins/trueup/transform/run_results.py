@@ -5,16 +5,8 @@ import re
 from trueup.domain.errors import Permanent, Transient
 from trueup.transform.dbt_session import DbtRun, NodeResult
 from trueup.warehouse.connection import Warehouse
+from trueup.warehouse.failures import next_step_of_words
 
-_PASSING = (
-    "deadlock detected",
-    "could not serialize access",
-    "server closed the connection",
-    "could not connect",
-    "connection refused",
-    "lock timeout",
-    "terminating connection",
-)
 # PostgreSQL quotes the offending value; a value is somebody's payload.
 _QUOTED = re.compile(r'(: )"[^"]*"')
 
@@ -50,13 +42,13 @@ def failure_of(run: DbtRun) -> Permanent | Transient | None:
     first = failed[0]
     skipped = sum(result.status == "skipped" for result in run.results)
     name = first.node_id.split(".")[-1]
-    message = (
-        f"model '{name}' ({first.path}) failed: {_cause(first)}; {skipped} models after it were left out."
-        " Correct the model or the records it reads and build again: the same records are taken in again"
+    message = f"model '{name}' ({first.path}) failed: {_cause(first)}; {skipped} models after it were left out"
+    passing = next_step_of_words(first.message or "")
+    if passing is not None:
+        return Transient(f"{message}; {passing}")
+    return Permanent(
+        f"{message}. Correct the model or the records it reads and build again: the same records are taken in again"
     )
-    if any(text in (first.message or "").lower() for text in _PASSING):
-        return Transient(message)
-    return Permanent(message)
 
 
 def _cause(result: NodeResult) -> str | None:

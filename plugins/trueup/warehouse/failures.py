@@ -1,4 +1,4 @@
-"""PostgreSQL's errors in our two kinds."""
+"""PostgreSQL's errors in our two kinds, with what helps."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,55 @@ from psycopg import errors
 from trueup.domain.errors import Permanent, Transient
 
 # The statement was right and the moment wrong: the same work can succeed when it is done again.
-_PASSING = (psycopg.OperationalError, errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
+_PASSING = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.SerializationFailure,
+    errors.DeadlockDetected,
+    errors.LockNotAvailable,
+    errors.ReadOnlySqlTransaction,
+)
+_MAKE_ROOM = "make room on the disk of the warehouse's server"
+_REMEDIES = {
+    errors.DiskFull: _MAKE_ROOM,
+    errors.OutOfMemory: "give the warehouse's server more memory, or lower its work_mem",
+    errors.TooManyConnections: "raise max_connections of the warehouse's server, or run fewer tasks at once",
+    errors.ConfigurationLimitExceeded: "raise the limit that the warehouse's server names",
+    errors.ReadOnlySqlTransaction: "point the connection at the server that takes writes",
+}
+# Where only the words are left of an error; the server may tell them in another language, and then it is not known.
+_PASSING_WORDS = {
+    "no space left on device": _MAKE_ROOM,
+    "read-only transaction": _REMEDIES[errors.ReadOnlySqlTransaction],
+    "too many clients": _REMEDIES[errors.TooManyConnections],
+    "deadlock detected": None,
+    "could not serialize access": None,
+    "server closed the connection": None,
+    "could not connect": None,
+    "connection refused": None,
+    "lock timeout": None,
+    "terminating connection": None,
+}
+
+
+def is_passing(error: psycopg.Error) -> bool:
+    """Whether the same work may succeed when it is done again."""
+    return isinstance(error, _PASSING)
+
+
+def next_step(error: psycopg.Error) -> str:
+    """What to do about an error that passes: first what helps, where something must."""
+    remedy = next((told for kind, told in _REMEDIES.items() if isinstance(error, kind)), None)
+    return _then(remedy)
+
+
+def next_step_of_words(message: str) -> str | None:
+    """The same by the server's words alone; None where it is no error that passes."""
+    words = message.lower()
+    for told, remedy in _PASSING_WORDS.items():
+        if told in words:
+            return _then(remedy)
+    return None
 
 
 @contextmanager
@@ -20,16 +68,20 @@ def translated(work: str) -> Iterator[None]:
     """
     try:
         yield
-    except _PASSING as error:
-        raise Transient(
-            f"{work}: the warehouse answered {_primary(error)}; the work is repeated by the next run"
-        ) from error
     except psycopg.Error as error:
+        message = f"{work}: the warehouse answered {primary_message(error)}"
+        if is_passing(error):
+            raise Transient(f"{message}; {next_step(error)}") from error
         raise Permanent(
-            f"{work}: the warehouse answered {_primary(error)}; check that it is migrated"
-            " (`trueup tenant prepare TENANT`) and built (`trueup build`)"
+            f"{message}; check that it is migrated (`trueup tenant prepare TENANT`) and built (`trueup build`)"
         ) from error
 
 
-def _primary(error: psycopg.Error) -> str:
+def primary_message(error: psycopg.Error) -> str:
+    """The server's own first sentence, which quotes no row."""
     return error.diag.message_primary or type(error).__name__
+
+
+def _then(remedy: str | None) -> str:
+    again = "the work is repeated by the next run"
+    return again if remedy is None else f"{remedy}; {again}"
