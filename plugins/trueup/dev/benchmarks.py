@@ -4,7 +4,9 @@ import importlib.util
 import json
 import os
 import platform
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +35,28 @@ def machine() -> dict[str, Any]:
 
 
 def run_benchmark(project: Path, name: str) -> dict[str, Any]:
-    """Run `benchmarks/<name>.py`'s `run()` and write `benchmarks/results/<name>.json`."""
+    """Run `benchmarks/<name>.py`'s `run()` and write `benchmarks/results/<name>.json`.
+
+    In a process of its own: what one benchmark leaves in memory is no part of another's figures.
+    """
     file = project / "benchmarks" / f"{name}.py"
     if not file.exists():
         raise Permanent(f"no benchmark {file}; run this inside a checkout of the project")
-    specification = importlib.util.spec_from_file_location(f"benchmarks_{name}", file)
-    if specification is None or specification.loader is None:
-        raise Permanent(f"{file} cannot be loaded")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    report = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), **module.run()}
+    measured_at = datetime.now(UTC).isoformat(timespec="seconds")
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as process:
+        figures = process.submit(_measure, file).result()
+    report = {"measured_at": measured_at, "machine": machine(), **figures}
     results = project / "benchmarks" / "results"
     results.mkdir(exist_ok=True)
     (results / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report
+
+
+def _measure(file: Path) -> dict[str, Any]:
+    specification = importlib.util.spec_from_file_location(f"benchmarks_{file.stem}", file)
+    if specification is None or specification.loader is None:
+        raise Permanent(f"{file} cannot be loaded")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    figures: dict[str, Any] = module.run()
+    return figures
