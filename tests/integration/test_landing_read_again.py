@@ -96,7 +96,6 @@ class Source:
     damages: list[int] = field(default_factory=list)
     breaks_after: int | None = None
     asked: list[tuple[int, int]] = field(default_factory=list)
-    well: set[int] = field(default_factory=set)
 
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
         """Two records a page, oldest first; a position with every page, as connectors do that can be killed."""
@@ -111,10 +110,7 @@ class Source:
 
     def _record(self, number: int) -> Record:
         self.damages[number] -= 1
-        is_damaged = self.damages[number] >= 0
-        if not is_damaged:
-            self.well.add(number)
-        return level(f"{self.prefix}-{number}", BROKEN if is_damaged else GOOD)
+        return level(f"{self.prefix}-{number}", BROKEN if self.damages[number] >= 0 else GOOD)
 
     def check(self) -> str:
         """There is nothing to reach."""

@@ -38,6 +38,7 @@ def test_a_violation_is_queued_with_its_payload_and_the_rest_of_the_page_lands(w
     assert "contracts/streams/netsuite/stock_levels.yml" in found.remedy
     assert found.correlation_id is not None
     assert "the next poll asks for it once more" in found.remedy
+    assert rows(warehouse, "cursor, next_cursor", "raw.stream_positions") == [(None, {"since": 1})]
 
 
 def test_no_payload_gets_into_a_log(warehouse: ConnectionDetails, caplog: pytest.LogCaptureFixture) -> None:

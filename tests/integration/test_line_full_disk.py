@@ -146,7 +146,6 @@ def test_another_defect_is_not_told_as_the_warehouses() -> None:
 ASK = """
 import resource, signal, sys
 from pathlib import Path
-from trueup.connectors import square
 from trueup.connectors.auth import NoCredentials, TokenHeader, refresh_grant
 from trueup.connectors.budget import WindowBudget
 from trueup.connectors.http import HttpClient

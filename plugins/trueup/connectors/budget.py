@@ -90,7 +90,8 @@ class ConcurrencyGate:
 
     @contextmanager
     def turn(self, cost: float, operation: str) -> Iterator[Turn]:  # noqa: ARG002 - each request takes one place
-        descriptor = self._take_place()
+        with kept_in(self._folder) as folder:
+            descriptor = self._take_place(folder)
         try:
             yield _PlainTurn()
         finally:
@@ -99,13 +100,12 @@ class ConcurrencyGate:
     def pause(self, seconds: float) -> None:
         """A place is free as soon as any request ends: only the request that was refused waits."""
 
-    def _take_place(self) -> int:
+    def _take_place(self, folder: Path) -> int:
         give_up_at = self._clock() + self._patience
-        places = [self._folder / f"place-{_digest(self._owner)}-{number}" for number in range(self._limit)]
+        places = [folder / f"place-{_digest(self._owner)}-{number}" for number in range(self._limit)]
         while True:
             for path in random.sample(places, len(places)):
-                with kept_in(self._folder):
-                    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except OSError:
@@ -197,7 +197,7 @@ class WindowBudget:
     def _bucket(self) -> Iterator[SQLiteBucket]:
         # A connection for each use: none crosses a fork or a thread. The file lock makes count-then-insert one step.
         table = f"window_{_digest(self._owner)}_{self._limit}"
-        with file_lock(self._folder, f"{table}.lock"), kept_in(self._folder) as folder:
+        with kept_in(self._folder) as folder, file_lock(folder / f"{table}.lock"):
             connection = sqlite3.connect(folder / "windows.sqlite", timeout=30)
             try:
                 connection.execute(f"create table if not exists '{table}' (name varchar, item_timestamp integer)")

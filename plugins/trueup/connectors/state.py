@@ -11,7 +11,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from trueup.domain.errors import Permanent, Transient
@@ -74,10 +74,9 @@ def noted_if_possible(owner: str) -> Iterator[None]:
 
 
 @contextmanager
-def file_lock(folder: Path, name: str) -> Iterator[None]:
+def file_lock(path: Path) -> Iterator[None]:
     """Hold an exclusive lock that the kernel releases when its holder dies."""
-    with kept_in(folder):
-        descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -98,7 +97,10 @@ class PrivateFile:
 
         There is room for the new text before the old one is used up; raises `NoRoom` where there is not.
         """
-        with file_lock(self._folder, f"{self._name}.lock"):
+        with ExitStack() as held:
+            # What the caller does under the lock fails in words of its own.
+            with kept_in(self._folder) as folder:
+                held.enter_context(file_lock(folder / f"{self._name}.lock"))
             self._fill(b"\0" * _ROOM_BYTES)
             yield
 

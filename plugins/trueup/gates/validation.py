@@ -31,7 +31,7 @@ from trueup.domain.errors import Permanent, Transient
 from trueup.gates.suites import Expectation, Scope, Suite
 from trueup.gates.verdict import Verdict
 from trueup.warehouse.connection import Role, connect
-from trueup.warehouse.failures import is_passing, next_step, next_step_of_words
+from trueup.warehouse.failures import next_step, next_step_of_words
 
 # SQLAlchemy would take a colon before a word for a parameter.
 _COLON = re.compile(r"(?<![:\w\\]):(?=\w)")
@@ -177,8 +177,9 @@ def _loss(error: BaseException) -> str | None:
     seen: BaseException | None = error
     lost = None
     while seen is not None:
-        if isinstance(seen, psycopg.Error) and is_passing(seen):
-            return next_step(seen)
+        passing = next_step(seen) if isinstance(seen, psycopg.Error) else None
+        if passing is not None:
+            return passing
         if isinstance(seen, OperationalError | InterfaceError):
             lost = "the warehouse was lost, run again"
         seen = seen.__cause__ or seen.__context__

@@ -40,13 +40,10 @@ _PASSING_WORDS = {
 }
 
 
-def is_passing(error: psycopg.Error) -> bool:
-    """Whether the same work may succeed when it is done again."""
-    return isinstance(error, _PASSING)
-
-
-def next_step(error: psycopg.Error) -> str:
-    """What to do about an error that passes: first what helps, where something must."""
+def next_step(error: psycopg.Error) -> str | None:
+    """What to do about an error that passes: first what helps, where something must. None where it does not pass."""
+    if not isinstance(error, _PASSING):
+        return None
     remedy = next((told for kind, told in _REMEDIES.items() if isinstance(error, kind)), None)
     return _then(remedy)
 
@@ -69,17 +66,14 @@ def translated(work: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        message = f"{work}: the warehouse answered {primary_message(error)}"
-        if is_passing(error):
-            raise Transient(f"{message}; {next_step(error)}") from error
+        # Errors of the driver's own have no message of the server's.
+        message = f"{work}: the warehouse answered {error.diag.message_primary or type(error).__name__}"
+        passing = next_step(error)
+        if passing is not None:
+            raise Transient(f"{message}; {passing}") from error
         raise Permanent(
             f"{message}; check that it is migrated (`trueup tenant prepare TENANT`) and built (`trueup build`)"
         ) from error
-
-
-def primary_message(error: psycopg.Error) -> str:
-    """The server's own first sentence, which quotes no row."""
-    return error.diag.message_primary or type(error).__name__
 
 
 def _then(remedy: str | None) -> str:
