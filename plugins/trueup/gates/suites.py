@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from trueup.domain.errors import Permanent
+from trueup.domain.shipped import shipped_folder
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$")]
@@ -184,8 +185,8 @@ class Suite(_Written):
 
 
 def default_folder() -> Path:
-    """`expectations/` of the checkout this package is installed from."""
-    return Path(__file__).resolve().parents[3] / "expectations"
+    """Where the suites are: in the installed package, or in the checkout."""
+    return shipped_folder("expectations", "*/*.yml")
 
 
 def suite_files(folder: Path) -> list[Path]:

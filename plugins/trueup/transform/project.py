@@ -2,24 +2,16 @@
 
 import hashlib
 import json
-import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
-from trueup.domain.errors import Permanent
+from trueup.domain.shipped import shipped_folder
 from trueup.governance.configuration import TenantConfiguration
 
 
 def project_folder() -> Path:
-    """Where dbt_project is: in the checkout, or where an installation put it."""
-    candidates = (
-        Path(__file__).resolve().parents[3] / "dbt_project",
-        Path(sysconfig.get_path("data")) / "share" / "trueup" / "dbt_project",
-    )
-    for folder in candidates:
-        if (folder / "dbt_project.yml").is_file():
-            return folder
-    raise Permanent(f"no dbt project at {' or '.join(map(str, candidates))}; install Trueup with its dbt_project")
+    """Where dbt_project is: in the installed package, or in the checkout."""
+    return shipped_folder("dbt_project", "dbt_project.yml")
 
 
 def project_hash(folder: Path) -> str:
