@@ -1,4 +1,4 @@
-"""What `pip install` brings is complete: the wheel alone, in an empty environment in another folder, runs the pipeline."""
+"""The wheel is complete: alone, in an empty environment in another folder, it runs the pipeline."""
 
 import json
 import os
