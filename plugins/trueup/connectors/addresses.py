@@ -23,7 +23,8 @@ def base_url(system: str, details: ConnectionDetails) -> str:
         url = None
     if url is None or url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query:
         raise Permanent(f"{where}: its host is not a plain http(s) address; enter one without login and query")
-    if details.port is not None and url.port is None:
+    # Airflow's form keeps 0 for a port that nobody entered.
+    if details.port and url.port is None:
         url = url.copy_with(port=details.port)
     is_allowed = is_loopback(url.host) or details.extra.get("allow_plain_http") is True
     if url.scheme == "http" and not is_allowed:
