@@ -1,7 +1,9 @@
 """The Data Docs: what the gates kept, on pages that need nothing but themselves."""
 
+import json
 import re
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,53 @@ def test_a_folder_that_cannot_be_written_is_named(gated: ConnectionDetails, tmp_
     (tmp_path / "docs").write_text("a file")
     with pytest.raises(Permanent, match="docs: the Data Docs cannot be written there"):
         build_data_docs(gated, tmp_path / "docs")
+
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "</td></table><script>alert(2)</script>",
+    "<scr<script></script>ipt>alert(3)</script>",
+    "<svg/onload=alert(4)>",
+    '<a href="javascript:alert(5)">here</a>',
+    "&lt;script&gt;alert(6)&lt;/script&gt;",
+    "<!--><script>alert(7)</script>-->",
+    "<style>@import url(//elsewhere)</style>",
+    "<iframe srcdoc='<script>alert(8)</script>'>",
+)
+
+
+class Page(HTMLParser):
+    """Every element, attribute and text of a page."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.elements: set[str] = set()
+        self.attributes: set[tuple[str, str]] = set()
+        self.text = ""
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        self.attributes.update((name, value or "") for name, value in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_a_value_that_is_html_is_shown_and_does_nothing(gated: ConnectionDetails, tmp_path: Path) -> None:
+    """A product's code is whatever a vendor let somebody type; operations open these pages logged in."""
+    with connect(gated, None) as connection:
+        connection.execute(
+            "update gates.results set unexpected_sample = %s, unexpected_count = 9, evaluated_count = 9,"
+            " is_passed = false, error = %s where scope = 'row'",
+            (json.dumps(HOSTILE), "".join(HOSTILE)),
+        )
+    build_data_docs(gated, tmp_path / "docs")
+    pages = {path: Page(path) for path in site_index(tmp_path / "docs").parent.rglob("*.html")}
+    for path, page in pages.items():
+        assert not page.elements & {"script", "img", "svg", "iframe", "style", "form", "input", "base", "object"}, path
+        assert not {name for name, _ in page.attributes if name.startswith("on") or name in {"srcdoc", "src"}}, path
+        assert not {value for name, value in page.attributes if name == "href" and ":" in value}, path
+    shown = next(page.text for path, page in pages.items() if "/canonical_stock_levels/second/" in path.as_posix())
+    for value in HOSTILE:
+        assert value in shown

@@ -178,6 +178,27 @@ def test_pages_load_nothing_from_elsewhere(logged_in: TestClient, gated: Connect
         assert answer.headers["cache-control"] == "no-store"
 
 
+def test_every_answer_carries_the_policy(client: TestClient, gated: ConnectionDetails, token: str) -> None:
+    """A page that is opened by its file's address, an error and a redirect run in the same browser."""
+    without = client.get("/trueup/demo/quality")
+    client.cookies.set("_token", token)
+    docs = client.get("/trueup/demo/docs/index.html")
+    style = re.search(r'href="([^"]+\.css)"', docs.text)
+    assert style is not None
+    answers = [
+        without,
+        docs,
+        client.get(f"/trueup/demo/docs/{style[1]}"),
+        client.get("/trueup/demo/docs/none.html"),
+        client.get("/trueup/nobody/quality"),
+        client.get("/trueup/nowhere"),
+        client.post("/trueup/demo/hooks/shopify_main"),
+    ]
+    for answer in answers:
+        assert "default-src 'none'" in answer.headers.get("content-security-policy", ""), answer.url
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 def test_a_stop_and_a_build_that_is_not_gated_are_seen_at_once(logged_in: TestClient, gated: ConnectionDetails) -> None:
     """These are why somebody opens the page."""
     with connect(gated, None) as connection:

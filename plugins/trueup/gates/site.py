@@ -1,5 +1,6 @@
 """Great Expectations' side of the Data Docs: its objects made of kept verdicts, and its site builder."""
 
+import html
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -155,16 +156,22 @@ def _result(rule: Expectation, verdict: Mapping[str, Any] | None, hindrance: str
             success=False,
             expectation_config=_configuration(rule, {}),
             result={},
-            exception_info={"raised_exception": True, "exception_message": hindrance, "exception_traceback": ""},
+            exception_info={
+                "raised_exception": True,
+                "exception_message": html.escape(hindrance or ""),
+                "exception_traceback": "",
+            },
         )
     result: dict[str, Any]
     if rule.scope is Scope.TABLE:
         sample = verdict["sample"]
-        result = {"observed_value": sample.get("observed") if isinstance(sample, dict) else None}
+        observed = sample.get("observed") if isinstance(sample, dict) else None
+        result = {"observed_value": html.escape(observed) if isinstance(observed, str) else observed}
     else:
         evaluated, unexpected = verdict["evaluated"] or 0, verdict["unexpected"] or 0
         share = 100 * unexpected / evaluated if evaluated else 0
-        keys = list(verdict["sample"] or ())
+        # Great Expectations sets them into its pages as they are.
+        keys = [html.escape(str(key)) for key in verdict["sample"] or ()]
         result = {
             "element_count": evaluated,
             "unexpected_count": unexpected,

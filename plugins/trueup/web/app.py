@@ -11,7 +11,7 @@ from trueup.gates.docs import site_index
 from trueup.web import settings
 from trueup.web.hooks import Bell, hooks
 from trueup.web.quality import list_tenants, report
-from trueup.web.security import HEADERS, LOGGED_IN, send_to_login
+from trueup.web.security import LOGGED_IN, send_to_login, with_policy
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -21,6 +21,7 @@ def create_app(connections: Callable[[], Connections], bell: Bell) -> FastAPI:
     # No generated documentation: those routes would stand outside the login.
     app = FastAPI(title="Trueup", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(HTTPException, send_to_login)
+    app.middleware("http")(with_policy)
     pages = APIRouter(dependencies=[LOGGED_IN])
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("trueup.web"),
@@ -62,7 +63,7 @@ def create_app(connections: Callable[[], Connections], bell: Bell) -> FastAPI:
                 status.HTTP_404_NOT_FOUND,
                 f"no such page; the DAG {tenant}.docs builds the Data Docs, and replaces old ones",
             )
-        return FileResponse(file, headers=HEADERS)
+        return FileResponse(file)
 
     app.include_router(pages)
     app.include_router(hooks(connections, bell))
@@ -90,4 +91,4 @@ def _root(request: Request) -> str:
 
 
 def _page(templates: jinja2.Environment, name: str, **values: object) -> HTMLResponse:
-    return HTMLResponse(templates.get_template(f"{name}.html.jinja").render(**values), headers=HEADERS)
+    return HTMLResponse(templates.get_template(f"{name}.html.jinja").render(**values))

@@ -3,6 +3,7 @@
 A plugin's application is mounted bare: Airflow's own middleware reads the cookie, but refuses nobody.
 """
 
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode
 
 from airflow.api_fastapi.app import API_ROOT_PATH
@@ -38,3 +39,10 @@ async def send_to_login(request: Request, error: Exception) -> Response:
         login = f"{API_ROOT_PATH}api/v2/auth/login?{urlencode({'next': str(request.url)})}"
         return RedirectResponse(login, status_code=status.HTTP_303_SEE_OTHER)
     return await http_exception_handler(request, error)
+
+
+async def with_policy(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Middleware: every answer carries the policy, also a file's, a redirect's and an error's."""
+    response = await answer(request)
+    response.headers.update(HEADERS)
+    return response
