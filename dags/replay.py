@@ -1,6 +1,6 @@
 """Replay: try again what left the line, by hand.
 
-Trigger with the ids that `trueup exceptions list` or the Data quality page shows, for example
+Trigger with ids that `trueup exceptions list` shows, for example
 `{"exception_ids": [12, 13]}`. What succeeds closes itself; what fails stays in the queue with the newer
 reason.
 

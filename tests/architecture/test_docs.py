@@ -2,16 +2,23 @@
 
 import ast
 import re
+import shlex
 from functools import cache
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from trueup.cli.main import app
 from trueup.connectors.registry import CONNECTORS, ConnectorSpec
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 SPECS = list(CONNECTORS.values())
+# The command line's parser comes with typer, which names of its errors only the most special ones.
+_USAGE_ERROR = typer.BadParameter.__bases__[0]
 _ERROR_COLUMN = re.compile(r"^\| (?:the error says|message) \|")
 
 
@@ -79,6 +86,41 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         if not found.exists() or (anchor and anchor not in _anchors(found)):
             broken.append(target)
     assert broken == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, *sorted((PROJECT / "dags").glob("*.py"))], ids=shown)
+def test_every_command_on_a_page_is_one_that_the_command_line_takes(page: Path) -> None:
+    """At 2 a.m. a command that lacks an option is one more thing to find out."""
+    refused = {}
+    for written in _commands(page.read_text(encoding="utf-8")):
+        try:
+            _parse(shlex.split(written)[1:])
+        except (_USAGE_ERROR, ValueError) as error:
+            refused[written] = str(error)
+    assert refused == {}
+
+
+def _commands(text: str) -> list[str]:
+    """Every `trueup ...` in backticks or on a line of its own, each command of a chain for itself."""
+    blocks = re.compile(r"^ {4}.*$", re.MULTILINE)
+    found = re.findall(r"`([^`]*\btrueup [^`]*)`", blocks.sub("", text))
+    found += [line for line in blocks.findall(text) if line.strip().startswith("trueup ")]
+    parts = [part.strip() for line in found for part in re.split(r"&&|;|\||#", " ".join(line.split()))]
+    return [part for part in parts if part.startswith("trueup ") and "..." not in part.split('"')[0]]
+
+
+def _parse(words: list[str]) -> None:
+    """Read the words as the command line would, without doing anything. ID stands for a number."""
+    command = get_command(app)
+    while isinstance(command, TyperGroup):
+        # A group's own context would ask for a subcommand of it; it has no options but --help.
+        if not words or words[0] not in command.commands:
+            raise ValueError(f"{command.name} has no command {words[:1]}; it has {', '.join(command.commands)}")
+        command, words = command.commands[words[0]], words[1:]
+    # A command named in a sentence, without any argument, is a mention.
+    if not words:
+        return
+    command.make_context(command.name, ["1" if word == "ID" else word for word in words])
 
 
 def _quoted_errors(page: Path) -> list[str]:

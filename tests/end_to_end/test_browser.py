@@ -1,13 +1,18 @@
 """What a person does in Airflow's own pages, in a real browser."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from tests.end_to_end.conftest import Running
+from trueup.dev.airflow import airflow_environment
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 
@@ -20,6 +25,15 @@ _QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+_LOOK_UP = """
+import sys
+from pathlib import Path
+from trueup.cli.session import airflow_connections
+from trueup.governance.connections import connections_from_environment
+details = connections_from_environment(Path("none"), airflow_connections()).get(sys.argv[1])
+print("ok" if details.conn_type == "shipbob" and details.password else details.conn_type)
+"""
 
 
 @pytest.fixture
@@ -57,3 +71,25 @@ def test_a_connection_made_in_the_form_can_be_tested_there(running: Running, pag
     assert sent["port"] == 0, "Airflow's form sends no 0 any more: web/unset_port.py can go"
     assert answered.value.status == 200, answered.value.text()
     assert answered.value.json()["status"] is True, answered.value.text()
+    # The same connection, seen from the command line: it is in no variable and in no file.
+    assert _reached_by_command_line(running, "made_in_the_form") == "ok"
+
+
+def _reached_by_command_line(running: Running, conn_id: str) -> str:
+    """Ask for the connection as a command does, in a process with the settings of this Airflow."""
+    paths = running.rig.paths
+    answer = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            _LOOK_UP,
+            conn_id,
+        ],
+        env={**os.environ, **airflow_environment(paths, running.rig.metadata_url, 0, ("demo",))},
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    return answer.stdout.strip().splitlines()[-1]

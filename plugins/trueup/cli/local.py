@@ -16,14 +16,15 @@ def up(
     skus: Annotated[int, typer.Option(help="How many articles.")] = 500,
     speed: Annotated[float, typer.Option(help="World seconds a second; 0 stands still until told.")] = 0.0,
     faults: Annotated[str, typer.Option(help="none, typical or storm.")] = "none",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Drop the warehouse of an earlier `up` first.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Start PostgreSQL and the sandbox, and prepare the demo tenant's warehouse."""
+    """Start PostgreSQL and the sandbox, and prepare the demo tenant's warehouse; one of the same world is kept."""
     from trueup.dev.local import bring_up
     from trueup.line.steps import prepare
 
     with reporting_errors(as_json):
-        parts = bring_up(places().state, seed=seed, skus=skus, speed=speed, faults=faults)
+        parts = bring_up(places().state, seed=seed, skus=skus, speed=speed, faults=faults, is_fresh=fresh)
         prepare(open_tenant("demo"), actor())
         if as_json:
             print_json(parts)

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from trueup.cli.output import errors, print_json
-from trueup.domain.errors import Permanent, TrueupError
+from trueup.domain.connections import ConnectionDetails, Connections
+from trueup.domain.errors import Permanent, Transient, TrueupError
 from trueup.governance.connections import connections_from_environment
 from trueup.line.failures import told_plainly
 from trueup.line.retailer import Retailer, open_retailer
@@ -50,9 +52,28 @@ def places() -> Places:
 
 
 def open_tenant(tenant: str) -> Retailer:
-    """The tenant's declarations with connections from the environment or `.trueup/connections.json`."""
+    """The tenant's declarations with connections from the environment, `.trueup/connections.json` or Airflow."""
     where = places()
-    return open_retailer(where.tenants, tenant, connections_from_environment(where.connections_file), where.state)
+    connections = connections_from_environment(where.connections_file, airflow_connections())
+    return open_retailer(where.tenants, tenant, connections, where.state)
+
+
+def airflow_connections() -> Connections | None:
+    """The connections made in Airflow, by its secrets backends and its database; None where no Airflow is set up here.
+
+    Asked only for what neither environment nor file has: importing Airflow takes seconds, and where none is set up it
+    would make itself a home and an empty database.
+    """
+    home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
+    is_configured = any(name.startswith("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") for name in os.environ)
+    return _ConnectionsOfAirflow() if is_configured or (home / "airflow.cfg").is_file() else None
+
+
+class _ConnectionsOfAirflow:
+    def get(self, conn_id: str) -> ConnectionDetails:
+        from trueup.web.connections import ServerConnections
+
+        return ServerConnections().get(conn_id)
 
 
 def require_transactions(world: Path | None) -> None:
@@ -87,5 +108,6 @@ def reporting_errors(as_json: bool) -> Iterator[None]:  # noqa: FBT001 - the fla
         if as_json:
             print_json({"error": str(error), "kind": type(error).__name__.lower()})
         else:
-            errors.print(f"[bold red]{type(error).__name__}:[/] {error}", highlight=False, markup=True)
+            title = "Error (trying again can help)" if isinstance(error, Transient) else "Error"
+            errors.print(Text.assemble((f"{title}: ", "bold red"), str(error)), soft_wrap=True)
         raise typer.Exit(1) from error

@@ -6,6 +6,8 @@ import typer
 
 from trueup.cli.output import console, print_json, print_rows
 from trueup.cli.session import JsonOption, actor, open_tenant, places, reporting_errors
+from trueup.domain.errors import TrueupError
+from trueup.line.retailer import Retailer
 
 app = typer.Typer(no_args_is_help=True)
 Tenant = Annotated[str, typer.Argument(help="The tenant's folder under tenants/.")]
@@ -27,13 +29,10 @@ def check(
     connect: Annotated[bool, typer.Option(help="Call every system too, with the connections at hand.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the tenant's files, and with --connect its connections; exits with 1 on the first mistake."""
+    """Check the tenant's files, and with --connect its connections, all of them; exits with 1 where one fails."""
     with reporting_errors(as_json):
         retailer = open_tenant(tenant)
-        reached = [
-            {"system": name, "answer": retailer.connector(name).check()}
-            for name in (retailer.configuration.systems if connect else {})
-        ]
+        reached = [_reach(retailer, name) for name in (retailer.configuration.systems if connect else {})]
         summary = {
             "tenant": tenant,
             "systems": len(retailer.configuration.systems),
@@ -49,7 +48,9 @@ def check(
                 f" {summary['channels']} channels: the files hold together."
             )
             if connect:
-                print_rows("Reached", reached, "no systems")
+                print_rows("Systems", reached, "no systems")
+        if any(not system["is_reached"] for system in reached):
+            raise typer.Exit(1)
 
 
 @app.command()
@@ -65,3 +66,11 @@ def prepare(tenant: Tenant, as_json: JsonOption = False) -> None:
             console.print(
                 f"{tenant}: the warehouse is migrated; its files were {'put' if is_changed else 'already'} in force."
             )
+
+
+def _reach(retailer: Retailer, system_id: str) -> dict[str, str | bool]:
+    """Call one system; what hinders is its answer, so that one wrong connection does not hide the next."""
+    try:
+        return {"system": system_id, "is_reached": True, "answer": retailer.connector(system_id).check()}
+    except TrueupError as error:
+        return {"system": system_id, "is_reached": False, "answer": str(error)}

@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from trueup.connectors.redaction import Redaction
 from trueup.connectors.state import PrivateFile
-from trueup.domain.errors import Permanent, Transient
+from trueup.domain.errors import CredentialsRefused, Permanent, Transient
 
 if TYPE_CHECKING:
     from trueup.connectors.answers import Answer
@@ -240,7 +240,7 @@ def _granted(answer: "Answer", conn_id: str, redaction: Redaction) -> Mapping[st
     if answer.status == 200:
         raise Transient(f"connection '{conn_id}': the token endpoint answered without an access token; try again")
     reason = redaction.clean(body.get("error", "no reason given"))
-    raise Permanent(
+    raise CredentialsRefused(
         f"connection '{conn_id}': no token was granted ({answer.status}, {reason});"
         " renew the client id, key or refresh token of this connection"
     )

@@ -8,7 +8,7 @@ import httpx
 
 from trueup.connectors.answers import Answer, InDoubt, Resend, TransportFailed
 from trueup.connectors.redaction import Redaction
-from trueup.domain.errors import Permanent, Transient, TrueupError
+from trueup.domain.errors import CredentialsRefused, Permanent, Transient, TrueupError
 
 # Not "anything but 4xx": a redirect would then be retried for ever.
 _RETRYABLE = frozenset({408, 425, 429})
@@ -111,7 +111,8 @@ def refused(answer: Answer, where: str, resend: Resend, wait: float | None, reda
         return Failure(Transient(f"{told}, an answer that is none; try again"), status=status, answer=answer)
     if status < 500 and status not in _RETRYABLE:
         remedy = _REMEDIES.get(status, "see the vendor's message")
-        return Failure(Permanent(f"{told}; {remedy}"), status=status, answer=answer)
+        kind = CredentialsRefused if status == 401 else Permanent
+        return Failure(kind(f"{told}; {remedy}"), status=status, answer=answer)
     if status in _HOPELESS:
         return Failure(Permanent(f"{told}; check the connection's host and version"), status=status, answer=answer)
     is_certainly_undone = status in (425, 429) or (status == 503 and wait is not None)

@@ -36,12 +36,27 @@ def warehouse_connection(postgres: EmbeddedPostgres, database: str) -> dict[str,
     }
 
 
-def bring_up(state: Path, *, seed: int, skus: int, speed: float, faults: str) -> list[Part]:
-    """Start PostgreSQL and the sandbox unless they run, and write `connections.json`."""
+def bring_up(state: Path, *, seed: int, skus: int, speed: float, faults: str, is_fresh: bool = False) -> list[Part]:
+    """Start PostgreSQL and the sandbox unless they run, and write `connections.json`.
+
+    A warehouse of an earlier `up` is kept where it holds the same world; `is_fresh` drops it. Raises `Permanent` where
+    it holds another world: its facts would stand beside those of the new one.
+    """
     running = {part.name: part for part in local_status(state)}
     if running["sandbox"].is_running:
         raise Permanent("the local sandbox is running already; `trueup down` stops it")
+    world = {"seed": seed, "skus": skus}
+    world_file = state / "world.json"
+    held = json.loads(world_file.read_text()) if world_file.exists() else world
+    if held != world and not is_fresh:
+        raise Permanent(
+            f"the local warehouse holds the world of seed {held['seed']} with {held['skus']} SKUs;"
+            " `trueup up --fresh` with your options drops it and begins anew"
+        )
     postgres = start_postgres(state / "postgres")
+    if is_fresh:
+        postgres.drop_database(DATABASE)
+    world_file.write_text(json.dumps(world))
     sandbox = start_sandbox(
         state / "logs", {"seed": seed, "skus": skus, "speed": speed, "faults": faults}, outlives_parent=True
     )

@@ -12,6 +12,10 @@ class Permanent(TrueupError):
     """Trying again cannot help: a person has to change something first."""
 
 
+class CredentialsRefused(Permanent):
+    """The system does not know our credentials: whatever else is asked with them fails in the same way."""
+
+
 class Transient(TrueupError):
     """Trying again can help.
 

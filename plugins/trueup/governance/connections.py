@@ -9,18 +9,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trueup.domain.connections import ConnectionDetails
+from trueup.domain.connections import ConnectionDetails, Connections
 from trueup.domain.errors import Permanent
 
 _FIELDS = frozenset({"conn_type", "host", "port", "schema", "login", "password", "extra", "description"})
 
 
 class DeclaredConnections:
-    """Looks in the environment first, then in `file`."""
+    """Looks in the environment first, then in `file`, then in `others` (Airflow's own, where there is an Airflow)."""
 
-    def __init__(self, environment: Mapping[str, str], file: Path | None) -> None:
+    def __init__(self, environment: Mapping[str, str], file: Path | None, others: Connections | None = None) -> None:
         self._environment = environment
         self._file = file
+        self._others = others
 
     def get(self, conn_id: str) -> ConnectionDetails:
         """Return the details; raise `Permanent` where there are none or they cannot be read."""
@@ -31,15 +32,18 @@ class DeclaredConnections:
             content = _parse(self._file.read_text(encoding="utf-8"), str(self._file))
             if conn_id in content:
                 return _details(conn_id, json.dumps(content[conn_id]), f"{self._file}: {conn_id}")
+        if self._others is not None:
+            return self._others.get(conn_id)
         raise Permanent(
             f"no connection '{conn_id}': set {variable} to its JSON, or add it to the file that"
-            " TRUEUP_CONNECTIONS_FILE names (`trueup up` writes the sandbox's)"
+            " TRUEUP_CONNECTIONS_FILE names (`trueup up` writes the sandbox's); connections made in Airflow are found"
+            " where AIRFLOW_HOME is this Airflow's"
         )
 
 
-def connections_from_environment(default_file: Path) -> DeclaredConnections:
-    """What the command line uses: the environment, then TRUEUP_CONNECTIONS_FILE or `default_file`."""
-    return DeclaredConnections(os.environ, Path(os.environ.get("TRUEUP_CONNECTIONS_FILE", default_file)))
+def connections_from_environment(default_file: Path, others: Connections | None = None) -> DeclaredConnections:
+    """What the command line uses: the environment, then TRUEUP_CONNECTIONS_FILE or `default_file`, then `others`."""
+    return DeclaredConnections(os.environ, Path(os.environ.get("TRUEUP_CONNECTIONS_FILE", default_file)), others)
 
 
 def _parse(text: str, where: str) -> dict[str, Any]:

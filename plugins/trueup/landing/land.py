@@ -18,7 +18,7 @@ import psycopg
 from trueup.connectors.base import Connector
 from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.errors import Permanent, Transient, TrueupError
+from trueup.domain.errors import CredentialsRefused, Permanent, Transient, TrueupError
 from trueup.domain.records import Arrival, ReadMode, Record
 from trueup.governance.configuration import TenantConfiguration
 from trueup.landing.batch import Batch
@@ -159,8 +159,15 @@ def _declared(configuration: TenantConfiguration, system_id: str, name: str) -> 
 def _summary(
     system_id: str, mode: ReadMode, wanted: int, failures: Sequence[tuple[Stream, TrueupError]]
 ) -> TrueupError:
-    told = "; ".join(f"{stream.name}: {error}" for stream, error in failures)
-    message = f"{len(failures)} of {wanted} streams of {system_id} failed to {mode}: {told}"
+    # One wrong credential fails every stream, each at an address of its own: that is one thing to say, and to do.
+    reasons: dict[str, str] = {}
+    streams: dict[str, list[str]] = {}
+    for stream, error in failures:
+        kind = type(error).__name__ if isinstance(error, CredentialsRefused) else str(error)
+        reasons.setdefault(kind, str(error))
+        streams.setdefault(kind, []).append(stream.name)
+    reported = "; ".join(f"{', '.join(streams[kind])}: {reason}" for kind, reason in reasons.items())
+    message = f"{len(failures)} of {wanted} streams of {system_id} failed to {mode}: {reported}"
     transient = [error for _, error in failures if isinstance(error, Transient)]
     if not transient:
         return Permanent(message)

@@ -17,6 +17,7 @@ import uvicorn
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from trueup.domain.errors import Permanent
 from trueup.sandbox.control import Control
 from trueup.sandbox.fault_layer import FaultLayer
 from trueup.sandbox.faults import Faults
@@ -81,13 +82,20 @@ class Sandbox:
         }
 
     def start(self) -> None:
-        """Listen. Returns when requests are answered."""
+        """Listen. Returns when requests are answered. Raises `Permanent` where the address cannot be had."""
         if self._recording is not None:
             for simulator in self.simulators.values():
                 self._recording.mask(simulator.secrets())
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((self._host, self._port))
+        try:
+            listener.bind((self._host, self._port))
+        except OSError as error:
+            listener.close()
+            raise Permanent(
+                f"the sandbox cannot listen on {self._host}:{self._port}: {error.strerror}; name another --port"
+                " (0 takes a free one), or stop what listens there"
+            ) from error
         self._port = listener.getsockname()[1]
         config = uvicorn.Config(
             self._app(),
