@@ -11,7 +11,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 export GX_ANALYTICS_ENABLED = false
 
-.PHONY: help setup demo test lint unit test-peers bench lock clean
+.PHONY: help setup demo test lint unit test-nightly test-peers bench lock clean
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,8 +37,12 @@ lint: setup ## Lint, types, import rules, SQL
 	@if ls dbt_project/dbt_project.yml >/dev/null 2>&1; then $(BIN)/sqlfluff lint --disable-progress-bar dbt_project; fi
 
 test: lint ## Every check and every test
-	$(BIN)/pytest -m "not peers and not airflow" -n 4 --dist loadfile --no-loadscope-reorder
-	$(BIN)/pytest -m "not peers and airflow"
+	$(BIN)/pytest -m "not peers and not nightly and not airflow" -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not peers and not nightly and airflow"
+
+test-nightly: setup ## The long runs, and the mutation run
+	$(BIN)/pytest -m nightly -n 2 --dist loadfile
+	$(BIN)/python -m tests.mutation.run
 
 test-peers: setup ## The loop against a real Tryton and a real Vendure
 	$(BIN)/pytest -m peers tests/peers

@@ -1,0 +1,260 @@
+"""Small faults, written into the code one at a time: the tests named beside each must notice it.
+
+Python is changed by Cosmic Ray's operators, SQL by the list in sql.yml. Part of `make test-nightly`:
+
+    python -m tests.mutation.run              # all of them
+    python -m tests.mutation.run --only holds # those whose file's path contains the word
+
+Ends with 1 where fewer than 95 % are noticed, where one survives that survivors.yml does not name with its reason, and
+where the tests fail without any fault.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+
+import yaml
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parents[1]
+LEAST_SHARE = 0.95
+WORKERS = 2
+# What people get wrong: a bound, a sign, a negation, one condition of two, a number.
+OPERATORS = (
+    "core/ReplaceComparisonOperator_Lt_LtE",
+    "core/ReplaceComparisonOperator_LtE_Lt",
+    "core/ReplaceComparisonOperator_Gt_GtE",
+    "core/ReplaceComparisonOperator_GtE_Gt",
+    "core/ReplaceComparisonOperator_Eq_NotEq",
+    "core/ReplaceComparisonOperator_NotEq_Eq",
+    "core/ReplaceComparisonOperator_Is_IsNot",
+    "core/ReplaceComparisonOperator_IsNot_Is",
+    "core/ReplaceBinaryOperator_Add_Sub",
+    "core/ReplaceBinaryOperator_Sub_Add",
+    "core/ReplaceBinaryOperator_Mul_Add",
+    "core/AddNot",
+    "core/ReplaceTrueWithFalse",
+    "core/ReplaceFalseWithTrue",
+    "core/ReplaceAndWithOr",
+    "core/ReplaceOrWithAnd",
+    "core/ReplaceContinueWithBreak",
+    "core/NumberReplacer",
+    "core/ZeroIterationForLoop",
+)
+# Faults in these lines change what is said, how fast it is, or what is declared; not what is done.
+_LEFT_OUT = ("log.", "raise ", "import ", '"""', "assert ", "@", "def ", "class ")
+_CONSTANT = re.compile(r"_?[A-Z][A-Z_]+(: \S+)? = ")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One fault: the file with it, where it stands, and the tests that must notice."""
+
+    file: str
+    what: str
+    before: str
+    after: str
+    content: str
+    tests: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The same for the same fault, wherever its line moves to."""
+        return f"{self.file}: {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one mutant."""
+
+    name: str
+    what: str
+    is_noticed: bool
+    seconds: float
+
+
+def python_mutants(targets: Sequence[Mapping[str, object]]) -> Iterator[Mutant]:
+    """Of each module's possible faults the wanted number, at most one a line, chosen by the hash of the line."""
+    for target in targets:
+        file, tests = str(target["file"]), tuple(str(test) for test in _list(target["tests"]))
+        code = (PROJECT / file).read_text(encoding="utf-8")
+        found = sorted(_candidates(file, code, tests), key=lambda mutant: _rank(mutant.name))
+        chosen: dict[str, Mutant] = {}
+        for mutant in found:
+            chosen.setdefault(mutant.before, mutant)
+        yield from list(chosen.values())[: int(str(target["count"]))]
+
+
+def _candidates(file: str, code: str, tests: tuple[str, ...]) -> Iterator[Mutant]:
+    for operator_name in OPERATORS:
+        for occurrence in count():
+            mutated = mutate_code(code, get_operator(operator_name)(), occurrence)
+            if mutated is None:
+                break
+            changed = [
+                (before.strip(), after.strip())
+                for before, after in zip(code.splitlines(), mutated.splitlines(), strict=False)
+                if before != after
+            ]
+            if len(changed) != 1 or changed[0][0].startswith(_LEFT_OUT) or _CONSTANT.match(changed[0][0]):
+                continue
+            if "strict=" not in changed[0][0] and _is_python(mutated):
+                yield Mutant(file, operator_name.removeprefix("core/"), *changed[0], mutated, tests)
+
+
+def _is_python(code: str) -> bool:
+    """A star that parts arguments is no multiplication."""
+    try:
+        compile(code, "mutant", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def sql_mutants(faults: Sequence[Mapping[str, object]]) -> Iterator[Mutant]:
+    """The faults of the list; `from` must stand in the file exactly once."""
+    for fault in faults:
+        file, before, after = str(fault["file"]), str(fault["from"]), str(fault["to"])
+        code = (PROJECT / file).read_text(encoding="utf-8")
+        if code.count(before) != 1:
+            raise SystemExit(f"sql.yml: {file} has {before!r} {code.count(before)} times, not once; correct the list")
+        tests = tuple(str(test) for test in _list(fault["tests"]))
+        yield Mutant(file, "SQL", before, after, code.replace(before, after), tests)
+
+
+def copy_of_the_project(folder: Path) -> Path:
+    """What git tracks and what is new, so that a fault is never written into the checkout itself."""
+    names = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split("\0")
+    for name in filter(None, names):
+        if (PROJECT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, folder / name)
+    return folder
+
+
+def run_tests(folder: Path, tests: Sequence[str], timeout: float) -> bool:
+    """Whether they pass over the code in `folder`; running into the timeout is a failure too."""
+    environment = {**os.environ, "PYTHONPATH": str(folder / "plugins"), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        try:
+            return process.wait(timeout) == 0
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            return False
+
+
+def try_all(mutants: Sequence[Mutant]) -> list[Outcome]:
+    """Every mutant against its tests, in `WORKERS` copies of the project."""
+    waiting: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
+    for mutant in mutants:
+        waiting.put(mutant)
+    outcomes: list[Outcome] = []
+
+    def work(folder: Path, timeouts: Mapping[tuple[str, ...], float]) -> None:
+        while True:
+            try:
+                mutant = waiting.get_nowait()
+            except queue.Empty:
+                return
+            file = folder / mutant.file
+            original = file.read_text(encoding="utf-8")
+            file.write_text(mutant.content, encoding="utf-8")
+            started = time.monotonic()
+            is_noticed = not run_tests(folder, mutant.tests, timeouts[mutant.tests])
+            file.write_text(original, encoding="utf-8")
+            outcomes.append(Outcome(mutant.name, mutant.what, is_noticed, round(time.monotonic() - started, 1)))
+            print(
+                f"{'noticed ' if is_noticed else 'SURVIVED'} {outcomes[-1].seconds:6.1f} s  {mutant.name}", flush=True
+            )
+
+    with tempfile.TemporaryDirectory(prefix="trueup-mutants-") as base:
+        Path(base).chmod(0o755)
+        folders = [copy_of_the_project(Path(base) / f"copy{number}" / "trueup") for number in range(WORKERS)]
+        for folder in folders:
+            shared = PROJECT.parent / "shared"
+            if shared.is_dir():
+                (folder.parent / "shared").symlink_to(shared)
+        timeouts: dict[tuple[str, ...], float] = {}
+        for tests in dict.fromkeys(mutant.tests for mutant in mutants):
+            started = time.monotonic()
+            if not run_tests(folders[0], tests, 900):
+                raise SystemExit(f"the tests fail without any fault: {' '.join(tests)}")
+            timeouts[tests] = 4 * (time.monotonic() - started) + 60
+        threads = [threading.Thread(target=work, args=(folder, timeouts)) for folder in folders]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return outcomes
+
+
+def main() -> int:
+    """Run the mutants; print those that survive, and what that means."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="part of the path of the files to change")
+    parser.add_argument("--list", action="store_true", help="show the mutants and run nothing")
+    options = parser.parse_args()
+    targets = _read("python.yml")
+    mutants = [*python_mutants(targets), *sql_mutants(_read("sql.yml"))]
+    mutants = [mutant for mutant in mutants if options.only in mutant.file]
+    if options.list:
+        print("\n".join(f"{mutant.what:40} {mutant.name}" for mutant in mutants))
+        return 0
+    outcomes = try_all(mutants)
+    report = PROJECT / ".trueup" / "mutation.json"
+    report.parent.mkdir(exist_ok=True)
+    report.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=2) + "\n")
+    noticed = sum(outcome.is_noticed for outcome in outcomes)
+    reasons = {str(entry["mutant"]): str(entry["reason"]) for entry in _read("survivors.yml")}
+    unnamed = [outcome.name for outcome in outcomes if not outcome.is_noticed and outcome.name not in reasons]
+    print(f"{noticed} of {len(outcomes)} noticed ({100 * noticed / max(1, len(outcomes)):.1f} %)")
+    for outcome in outcomes:
+        if not outcome.is_noticed:
+            print(f"survived: {outcome.name}\n    {reasons.get(outcome.name, 'no reason in survivors.yml')}")
+    return int(noticed < LEAST_SHARE * len(outcomes) or bool(unnamed))
+
+
+def _rank(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def _read(name: str) -> list[Mapping[str, object]]:
+    content = yaml.safe_load((HERE / name).read_text(encoding="utf-8"))
+    return list(content or [])
+
+
+def _list(value: object) -> list[object]:
+    return list(value) if isinstance(value, list) else [value]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
