@@ -183,7 +183,7 @@ def _land_everything(details: ConnectionDetails, skus: int, channels: int) -> No
     )
     _insert(
         details,
-        Stream("erp", "stock_movements", StreamKind.EVENT),
+        Stream("erp", "stock_movements", StreamKind.STATE),
         "select number::text as source_key, jsonb_build_object('uniquekey', number::text, 'transaction',"
         " number::text, 'type', 'InvAdjst', 'item', number::text, 'location', (number % 5 + 1)::text, 'quantity', '-1',"
         " 'createddate', '2026-06-01 12:00:30') as payload"

@@ -112,7 +112,7 @@ Each runs in the transaction of its model. A build that recomputes everything ne
                 source_stock.system_id = movements.system_id
                 and source_stock.source_item_id = movements.source_item_id
                 and source_stock.source_location_id = movements.source_location_id
-                and source_stock.occurred_at < movements.occurred_at
+                and source_stock.occurred_at < movements.settled_at
         inner join {{ ref("int_item_skus") }} as item_skus
             on
                 source_stock.system_id = item_skus.system_id

@@ -7,8 +7,9 @@ version that was landed last when it ended: that one was still true when the swe
 same second the greater tie_rank counts (staging says which error would be the safer one), then the content's hash.
 
 `columns`: what the staging models give beyond record_columns(), tie_rank included.
+`keeps_all`: leave every version in `newest`. `held_where`: of the rows held already, those that a staging model gave.
 -#}
-{% macro newest_versions(kind, columns) %}
+{% macro newest_versions(kind, columns, keeps_all=false, held_where=none) %}
 {%- set build = build_state() -%}
 {%- set staging_models = staging_models_of(kind) -%}
 {%- set scopes = scopes_of(staging_models) -%}
@@ -56,6 +57,7 @@ versions as (
         from fresh
         where fresh.system_id = held.system_id and fresh.record_id = held.record_id
     )
+    {{ "and " ~ held_where if held_where }}
 ),
 {%- else %}
 
@@ -100,6 +102,6 @@ newest as (
         record_id = current_record_id as is_current,
         record_id = newest_record_id as is_newest
     from judged
-    where record_id in (current_record_id, newest_record_id)
+    {{ "where record_id in (current_record_id, newest_record_id)" if not keeps_all }}
 )
 {%- endmacro %}

@@ -56,3 +56,27 @@ index on ids of another collation. Ids are made of key_text.
     records.payload_hash,
     records.payload is null as is_deleted
 {%- endmacro %}
+
+{#-
+Of two versions of a movement of one second, the one to believe: deleted before anything else, for then less is in stock
+or more is promised; else the one that was changed later, where the system tells.
+-#}
+{% macro movement_tie_rank(relation) -%}
+    case
+        when {{ relation }}.is_deleted then 9223372036854775807
+        else coalesce(extract(epoch from {{ relation }}.modified_at)::bigint, 0)
+    end
+{%- endmacro %}
+
+{#- A datetime as Tryton's REST interface writes it: an object of its parts, in UTC. -#}
+{% macro tryton_time(value) -%}
+    make_timestamptz(
+        ({{ value }} ->> 'year')::integer,
+        ({{ value }} ->> 'month')::integer,
+        ({{ value }} ->> 'day')::integer,
+        ({{ value }} ->> 'hour')::integer,
+        ({{ value }} ->> 'minute')::integer,
+        ({{ value }} ->> 'second')::double precision,
+        'UTC'
+    )
+{%- endmacro %}

@@ -26,7 +26,7 @@ def built_template(postgres: EmbeddedPostgres) -> str:
     create_all_stream_tables(
         details,
         [
-            Stream(system_id, stream, StreamKind.EVENT if stream == "stock_movements" else StreamKind.STATE)
+            Stream(system_id, stream, StreamKind.STATE)
             for system_id, system in configuration.systems.items()
             for stream in system.streams
         ],

@@ -26,7 +26,6 @@ from trueup.warehouse.streams import Stream, create_stream_tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
-_EVENTS = frozenset({"stock_movements"})
 _build_lock = threading.Lock()
 
 
@@ -83,18 +82,15 @@ class Facts:
             by_stream.setdefault((fact.system_id, fact.stream), []).append(fact)
         with connect(self.details, Role.LOADER) as connection, connection.transaction():
             for (system_id, name), rows in by_stream.items():
-                kind = StreamKind.EVENT if name in _EVENTS else StreamKind.STATE
-                create_stream_tables(connection, Stream(system_id, name, kind))
+                create_stream_tables(connection, Stream(system_id, name, StreamKind.STATE))
                 table = f"raw.{system_id}__{name}"
                 last = connection.execute(f"select coalesce(max(record_id), 0) from {table}").fetchone()
                 number = last[0] if last else 0
-                on_conflict = "on conflict (source_key) do nothing" if kind is StreamKind.EVENT else ""
                 with connection.cursor() as cursor:
                     cursor.executemany(
                         f"insert into {table} (record_id, source_key, occurred_at, received_at, arrival,"
                         " correlation_id, run_id, payload, payload_hash)"
-                        " values (%s, %s, %s, coalesce(%s, clock_timestamp()), 'poll', %s, 'test', %s, %s)"
-                        f" {on_conflict}",
+                        " values (%s, %s, %s, coalesce(%s, clock_timestamp()), 'poll', %s, 'test', %s, %s)",
                         [
                             (
                                 number + index,
@@ -200,8 +196,10 @@ def netsuite_movement(
     location: str = "1",
     order: str | None = None,
     created_from: str | None = None,
+    modified: datetime | None = None,
+    observed: datetime | None = None,
 ) -> Fact:
-    """A posted line of the ERP."""
+    """A posted line of the ERP; `when` it was posted, last `modified`, and `observed` by us."""
     payload = {
         "uniquekey": str(key),
         "transaction": str(90_000 + key),
@@ -212,13 +210,18 @@ def netsuite_movement(
         "quantity": str(quantity),
         "trandate": spelt(when),
         "createddate": spelt(when),
-        "lastmodifieddate": spelt(when),
+        "lastmodifieddate": spelt(modified or when),
     }
     if order is not None:
         payload["otherrefnum"] = order
     if created_from is not None:
         payload["createdfrom"] = created_from
-    return Fact("netsuite", "stock_movements", str(key), payload, when)
+    return Fact("netsuite", "stock_movements", str(key), payload, observed or modified or when)
+
+
+def gone(fact: Fact, when: datetime) -> Fact:
+    """A sweep that began `when` no longer met the record."""
+    return Fact(fact.system_id, fact.stream, fact.source_key, None, when)
 
 
 def netsuite_order(

@@ -33,6 +33,7 @@ products as not materialized (
 
 movements as not materialized (
     select * from {{ ref("int_movements") }}
+    where is_current and not is_void
 ),
 
 stock_levels as not materialized (

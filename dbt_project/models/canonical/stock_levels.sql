@@ -109,6 +109,8 @@ counted_only as (
     inner join systems on items.system_id = systems.system_id
     where
         movements.counted_quantity is not null
+        and movements.is_current
+        and not movements.is_void
         and not exists (
             select 1
             from told
@@ -163,7 +165,10 @@ later as (
         levels.confirmed_at,
         levels.clock_uncertainty_seconds,
         movements.source_key,
-        movements.occurred_at,
+        movements.is_current,
+        movements.moved_at,
+        movements.begins_at,
+        movements.ends_at,
         movements.sequence,
         movements.delta_quantity,
         movements.counted_quantity,
@@ -176,7 +181,7 @@ later as (
             levels.system_id = movements.system_id
             and levels.source_stock_item_id = movements.source_item_id
             and levels.source_location_id = movements.source_location_id
-            and levels.occurred_at < movements.occurred_at
+            and levels.occurred_at < movements.settled_at
 ),
 
 -- A count is absolute: the newest one after the level takes the level's place.
@@ -186,35 +191,42 @@ counts as (
         source_stock_item_id,
         source_location_id,
         counted_quantity,
-        occurred_at,
+        moved_at,
         sequence,
         source_key
     from later
-    where counted_quantity is not null and occurred_at > confirmed_at
+    where counted_quantity is not null and is_current and moved_at > confirmed_at
     order by
         system_id asc,
         source_stock_item_id asc,
         source_location_id asc,
-        occurred_at desc,
+        moved_at desc,
         sequence desc,
         source_key desc
 ),
 
+-- What the base says of a movement: whether it may be from before the movement, and which versions it may hold. A level
+-- may have been taken so much later than it says as its system's clock is uncertain; a count was taken when it says.
 effective as (
     select
         later.*,
-        counts.occurred_at as counted_at,
         case
-            when later.counted_quantity is not null then false
-            when counts.source_key is not null
+            when counts.source_key is null then later.moved_at > later.confirmed_at
+            else
+                (later.moved_at, later.sequence, later.source_key)
+                > (counts.moved_at, counts.sequence, counts.source_key)
+        end as may_precede,
+        case
+            when counts.source_key is null
                 then
-                    (later.occurred_at, later.sequence, later.source_key)
-                    > (counts.occurred_at, counts.sequence, counts.source_key)
-            when later.delta_quantity < 0 then later.occurred_at > later.confirmed_at
-            -- The level may have been taken that much later than it says, and hold this already. Stock that is seen
-            -- late is a lost sale at worst; stock that is seen twice is sold twice.
-            else later.occurred_at > later.confirmed_at + make_interval(secs => later.clock_uncertainty_seconds)
-        end as is_applied
+                    later.begins_at <= later.confirmed_at + make_interval(secs => later.clock_uncertainty_seconds)
+                    and (later.ends_at is null or later.ends_at > later.confirmed_at)
+            else
+                (later.moved_at, later.sequence, later.source_key)
+                <= (counts.moved_at, counts.sequence, counts.source_key)
+                and later.begins_at <= counts.moved_at
+                and (later.ends_at is null or later.ends_at > counts.moved_at)
+        end as may_be_held
     from later
     left join counts
         on
@@ -223,17 +235,39 @@ effective as (
             and later.source_location_id = counts.source_location_id
 ),
 
+-- What a movement says now, less the most of it that the base may hold already. Stock that is seen late is a lost sale
+-- at worst; stock that is seen twice is sold twice.
+movement_overlays as (
+    select
+        system_id,
+        source_stock_item_id,
+        source_location_id,
+        source_key,
+        coalesce(sum(delta_quantity) filter (where is_current), 0)
+        - coalesce(
+            greatest(
+                max(coalesce(delta_quantity, 0)) filter (where may_be_held),
+                max(0) filter (where may_precede)
+            ),
+            0
+        ) as movement_quantity,
+        (array_agg(record_id order by received_at desc, record_id desc))[1] as record_id,
+        max(received_at) as received_at,
+        (array_agg(correlation_id order by received_at desc, record_id desc))[1] as correlation_id
+    from effective
+    group by system_id, source_stock_item_id, source_location_id, source_key
+),
+
 overlays as (
     select
         system_id,
         source_stock_item_id,
         source_location_id,
-        coalesce(sum(delta_quantity) filter (where is_applied), 0)::integer as movement_quantity,
-        max(counted_at) as counted_at,
+        sum(movement_quantity)::integer as movement_quantity,
         (array_agg(record_id order by received_at desc, record_id desc))[1] as record_id,
         max(received_at) as received_at,
         (array_agg(correlation_id order by received_at desc, record_id desc))[1] as correlation_id
-    from effective
+    from movement_overlays
     group by system_id, source_stock_item_id, source_location_id
 ),
 
@@ -249,7 +283,7 @@ computed as (
         -- A sweep's word is taken down where it decided about a movement; elsewhere the record's own time says as much,
         -- and a million rows need not be rewritten to say it again.
         case
-            when counts.source_key is not null then counts.occurred_at
+            when counts.source_key is not null then counts.moved_at
             when overlays.record_id is not null then levels.confirmed_at
             else levels.occurred_at
         end as as_of,
