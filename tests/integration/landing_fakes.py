@@ -72,6 +72,7 @@ def page(
     is_last: bool = False,
     is_partial: bool = False,
     damaged: Iterable[tuple[str, str]] = (),
+    covers_since: datetime | None = None,
 ) -> Page:
     """A page as of so many seconds after the start."""
     return Page(
@@ -81,6 +82,7 @@ def page(
         is_last=is_last,
         is_partial=is_partial,
         damaged=tuple(damaged),
+        covers_since=covers_since,
     )
 
 

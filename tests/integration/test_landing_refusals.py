@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 
 import orjson
 import pytest
 from landing_fakes import CONFIGURATION, Scripted, at, heads, level, movement, page, quantities, rows
 
+from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.records import Arrival, Page, ReadMode, Record
+from trueup.domain.records import Arrival, Page, ReadMode, Record, StreamKind
 from trueup.exceptions.queue import list_exceptions, open_exception, show_exception
 from trueup.exceptions.replay import replay
 from trueup.landing.land import land_records, land_system
@@ -314,8 +316,16 @@ def test_a_kind_without_replay_says_what_to_do_instead(warehouse: ConnectionDeta
     assert "add it to aliases.csv" in result.detail
 
 
+@pytest.fixture
+def movements_are_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vendor who documents that a record of this stream never changes."""
+    contract = replace(load_contract("netsuite", "stock_movements"), kind=StreamKind.EVENT)
+    monkeypatch.setattr("trueup.landing.land.load_contract", lambda *_: contract)
+
+
+@pytest.mark.usefixtures("movements_are_events")
 def test_an_event_is_taken_once_however_often_it_comes(warehouse: ConnectionDetails) -> None:
-    """A shipment counted twice is stock that is not there."""
+    """A payment counted twice is money that is not there."""
     first = _land(warehouse, page([movement("1"), movement("2"), movement("1", "-9")], 1), stream="stock_movements")
     again = _land(warehouse, page([movement("2", "-9"), movement("3")], 2), stream="stock_movements")
     assert (first.landed_count, again.landed_count, again.unchanged_count) == (2, 1, 1)
@@ -323,6 +333,7 @@ def test_an_event_is_taken_once_however_often_it_comes(warehouse: ConnectionDeta
     assert found == [("1", "-1"), ("2", "-1"), ("3", "-1")]
 
 
+@pytest.mark.usefixtures("movements_are_events")
 def test_a_sweep_of_events_concludes_no_deletions(warehouse: ConnectionDetails) -> None:
     """What has happened has happened, even where the vendor keeps ninety days only."""
     _land(warehouse, page([movement("1"), movement("2")], 1), stream="stock_movements")

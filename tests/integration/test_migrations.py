@@ -1,9 +1,16 @@
 """The schema comes up from nothing, twice, and each role can do its work and no more."""
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
+from landing_fakes import CONFIGURATION, Scripted, at, movement, page
 
+from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
+from trueup.domain.records import ReadMode, StreamKind
+from trueup.landing.batch import Batch
+from trueup.landing.land import land_system
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import migrate
 
@@ -31,3 +38,101 @@ def test_a_role_cannot_do_what_is_not_its_work(warehouse: ConnectionDetails, rol
     """Least privilege, and an audit trail nobody can rewrite."""
     with connect(warehouse, role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement)
+
+
+# As landing made them before movements had versions: one row a key, no table of the newest ones.
+_STREAM = """
+    create table raw.{table} (
+        record_id bigint primary key,
+        source_key text collate "C" not null,
+        source_version text,
+        occurred_at timestamptz,
+        received_at timestamptz not null,
+        arrival text not null,
+        correlation_id uuid not null,
+        run_id text not null,
+        payload jsonb,
+        payload_hash bytea
+    );
+    create index on raw.{table} (correlation_id);
+"""
+_OLD_TABLES = (
+    _STREAM.format(table="netsuite__stock_movements")
+    + "create unique index on raw.netsuite__stock_movements (source_key);"
+    + _STREAM.format(table="netsuite__stock_levels")
+    + """
+    create index on raw.netsuite__stock_levels (source_key, record_id desc);
+    create table raw.netsuite__stock_levels__heads (
+        source_key text collate "C" primary key,
+        record_id bigint not null,
+        source_version text,
+        observed_at timestamptz not null,
+        seen_at timestamptz not null,
+        payload_hash bytea
+    ) with (fillfactor = 80);
+    """
+)
+
+
+@pytest.fixture
+def old_warehouse(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
+    """A warehouse before movements had versions, with three of them landed; one told no time."""
+    postgres.create_database("before_versions")
+    details = postgres.details("before_versions")
+    migrate(details, "0008_read_again")
+    told = [movement("1", "-5"), movement("2", "-3"), movement("3", "4")]
+    batch = Batch(StreamKind.STATE)
+    batch.add(told, at(0), at(1))
+    with connect(details, Role.LOADER) as connection, connection.transaction():
+        connection.execute(_OLD_TABLES)
+        for number, each in enumerate(batch.candidates.values(), 1):
+            connection.execute(
+                "insert into raw.netsuite__stock_movements values"
+                " (%s, %s, null, %s, %s, 'poll', gen_random_uuid(), 'old', %s, %s)",
+                (
+                    number,
+                    each.source_key,
+                    None if number == 3 else at(0),
+                    at(1),
+                    None if each.payload is None else each.payload.decode(),
+                    each.payload_hash,
+                ),
+            )
+        connection.execute(
+            "insert into raw.stream_positions (system_id, stream, cursor, last_record_id)"
+            " values ('netsuite', 'stock_movements', '{\"since\": 1}', 3)"
+        )
+    yield details
+    postgres.drop_database("before_versions")
+
+
+def test_movements_landed_by_an_older_version_get_versions(old_warehouse: ConnectionDetails) -> None:
+    """An upgrade must not land everything again, and must see what was changed and deleted meanwhile."""
+    migrate(old_warehouse)
+    with connect(old_warehouse, Role.OPERATOR) as connection:
+        heads = connection.execute(
+            "select source_key, record_id, happened_at from raw.netsuite__stock_movements__heads order by 1"
+        ).fetchall()
+        owners = connection.execute(
+            "select distinct tableowner from pg_tables where schemaname = 'raw' and tablename like 'netsuite%'"
+        ).fetchall()
+    assert heads == [("1", 1, at(0)), ("2", 2, at(0)), ("3", 3, None)]
+    assert len(owners) == 1
+    swept = page([movement("1", "-2"), movement("3", "4")], 60, is_last=True)
+    (report,) = land_system(
+        old_warehouse,
+        CONFIGURATION,
+        "netsuite",
+        Scripted({"stock_movements": [swept]}),
+        mode=ReadMode.SWEEP,
+        run_id="new",
+        streams=["stock_movements"],
+    )
+    assert (report.landed_count, report.tombstone_count, report.unchanged_count) == (2, 1, 1)
+    with connect(old_warehouse, Role.TRANSFORMER) as connection:
+        landed = connection.execute(
+            "select source_key, payload ->> 'quantity' from raw.netsuite__stock_movements"
+            " where record_id > 3 order by 1"
+        ).fetchall()
+        connection.execute("select happened_at from raw.netsuite__stock_levels__heads")
+    assert landed == [("1", "-2"), ("2", None)]

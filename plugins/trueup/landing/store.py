@@ -60,7 +60,15 @@ def store_batch(
         counts.drifts = _record_drifts(connection, landing)
         last_record_id = position.last_record_id + counts.landed
         are_keys_new = all(change.head_seen_at is None for change in kept)
-        move_heads(connection, stream, position.last_record_id + 1, last_record_id, are_keys_new=are_keys_new)
+        own_times = [change.candidate.changed_at for change in kept]
+        move_heads(
+            connection,
+            stream,
+            position.last_record_id + 1,
+            last_record_id,
+            happened_at=own_times if any(own_times) else (),
+            are_keys_new=are_keys_new,
+        )
         if completion is not None and completion.is_conclusive and landing.is_sweep:
             gone, counts.doubted = _conclude(connection, landing, completion, position, last_record_id)
             counts.landed += gone
@@ -87,11 +95,11 @@ def _conclude(
     with connection.transaction() as conclusion:
         gone = conclude_sweep(connection, landing, completion, last_record_id)
         if gone >= _LOSS_DOUBTED_FROM:
-            known = gone + count_known(connection, stream)
+            known = gone + count_known(connection, stream, completion.covers_since)
             is_believed = gone <= max(known * _LARGEST_LOSS, accepted_loss(connection, stream, position.swept_at))
         if not is_believed:
             raise psycopg.Rollback(conclusion)
-        close_vanished(connection, stream, landing.started_at)
+        close_vanished(connection, stream, landing.started_at, completion.covers_since)
         close_collapse(connection, stream)
     if is_believed:
         return gone, 0

@@ -38,8 +38,8 @@ def create_database(details: ConnectionDetails) -> bool:
     return True
 
 
-def migrate(details: ConnectionDetails) -> None:
-    """Apply every pending migration, each in a transaction; doing it again changes nothing."""
+def migrate(details: ConnectionDetails, revision: str = "head") -> None:
+    """Apply every pending migration up to `revision`, each in a transaction; doing it again changes nothing."""
     url = sqlalchemy.URL.create(
         "postgresql+psycopg",
         username=details.login,
@@ -56,4 +56,4 @@ def migrate(details: ConnectionDetails) -> None:
         connection.execute(sqlalchemy.text("select pg_advisory_lock(7303014)"))
         connection.commit()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)

@@ -1,9 +1,9 @@
 """The tables of the streams: `raw.<system>__<stream>`, made on first use, and where each stream stands.
 
 A state stream has a second table, `raw.<system>__<stream>__heads`: the newest landed version of each key, with the last
-time at which it was known to be true by the source's clock (`observed_at`) and by ours (`seen_at`); sweeps confirm all
-at once, in raw.stream_positions. It is what incoming records are compared with; looking that up in the facts themselves
-would slow down with every change kept.
+time at which it was known to be true by the source's clock (`observed_at`) and by ours (`seen_at`), and the record's
+own time where it has one (`happened_at`). Sweeps confirm all at once, in raw.stream_positions. It is what incoming
+records are compared with; looking that up in the facts themselves would slow down with every change kept.
 """
 
 import logging
@@ -184,7 +184,8 @@ def create_stream_tables(connection: Warehouse, stream: Stream) -> None:
                 " source_version text,"
                 " observed_at timestamptz not null,"
                 " seen_at timestamptz not null,"
-                " payload_hash bytea) with (fillfactor = 80)"
+                " payload_hash bytea,"
+                " happened_at timestamptz) with (fillfactor = 80)"
             ).format(stream.heads)
         )
     connection.execute(sql.SQL("create index on {} (correlation_id)").format(stream.table))
