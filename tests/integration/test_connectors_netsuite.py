@@ -110,6 +110,24 @@ def test_a_poll_brings_what_a_sweep_would_find_new(netsuite: NetSuiteConnector, 
     assert len(polled) < len(after)
 
 
+def test_a_fulfilment_that_is_lowered_is_polled_and_one_that_is_deleted_is_swept(
+    netsuite: NetSuiteConnector, sandbox: Sandbox
+) -> None:
+    """Its making lies hours behind the cursor; its units are needed again now."""
+    control(sandbox, "POST", "/step", {"seconds": 6 * 3600})
+    before = sweep(netsuite, "stock_movements")
+    fulfilled = [key for key, payload in payloads(before).items() if payload["type"] == "ItemShip"]
+    lowered, deleted = fulfilled[0], fulfilled[-1]
+    control(sandbox, "POST", "/step", {"seconds": 3600})
+    control(sandbox, "POST", "/amend", {"system": "netsuite", "movement": lowered, "quantity": 0})
+    control(sandbox, "POST", "/amend", {"system": "netsuite", "movement": deleted, "quantity": None})
+
+    polled = payloads(list(netsuite.read("stock_movements", ReadMode.POLL, before[-1].cursor)))
+    assert polled[lowered]["quantity"] == "0"
+    assert deleted not in polled
+    assert deleted not in payloads(sweep(netsuite, "stock_movements"))
+
+
 @pytest.mark.parametrize(
     "kind", ["rate_limited", "server_error", "lost_answer", "malformed_payload", "expired_token", "slow_answer"]
 )
@@ -241,6 +259,44 @@ def test_times_in_the_accounts_zone_leave_in_utc(scripted: ScriptedServer) -> No
 
 
 SINCE = "2026-10-05T08:00:00+00:00"
+
+
+def test_a_poll_of_movements_asks_for_what_was_changed_not_for_what_was_made(scripted: ScriptedServer) -> None:
+    """A fulfilment that is lowered keeps the date of its making: asked by that, it is never seen."""
+    scripted.script(rows())
+
+    (page,) = reader(scripted).read("stock_movements", ReadMode.POLL, {"since": SINCE})
+
+    since = "TO_DATE('2026-10-05 07:50:00', 'YYYY-MM-DD HH24:MI:SS')"
+    asked = scripted.requests[-1].json["q"]
+    assert f"(t.lastmodifieddate >= {since} OR tl.linelastmodifieddate >= {since})" in asked
+    assert "createddate >=" not in asked
+    assert page.covers_since is None
+
+
+def test_a_sweep_of_movements_reads_three_months_and_says_so(scripted: ScriptedServer) -> None:
+    """Years of history would make every sweep longer; what it did not ask for is not missing."""
+    scripted.script(rows())
+
+    (page,) = reader(scripted).read("stock_movements", ReadMode.SWEEP, None)
+
+    asked = scripted.requests[-1].json["q"]
+    assert "t.createddate >= TO_DATE('2026-07-07 09:00:0" in asked
+    assert "lastmodifieddate >=" not in asked
+    assert page.covers_since is not None
+    assert page.covers_since - datetime(2026, 7, 8, 9, tzinfo=UTC) < timedelta(seconds=5)
+    (orders,) = reader(scripted).read("orders", ReadMode.SWEEP, None)
+    assert orders.covers_since is None
+
+
+def test_the_first_poll_of_movements_reads_them_all(scripted: ScriptedServer) -> None:
+    """Analysts get the history once."""
+    scripted.script(rows())
+
+    (page,) = reader(scripted).read("stock_movements", ReadMode.POLL, None)
+
+    assert ">= TO_DATE" not in scripted.requests[-1].json["q"]
+    assert page.covers_since is None
 
 
 def test_the_cursor_is_where_the_read_began(scripted: ScriptedServer) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,28 @@ def test_the_history_of_every_centre_is_followed_to_its_end(tmp_path: Path) -> N
     assert [record.source_key for record in all_records(pages)] == ["700", "701", "702", "800", "801", "802"]
     assert [page.is_last for page in pages] == [False] * (len(pages) - 1) + [True]
     assert [page.cursor is not None for page in pages] == [page.is_last for page in pages]
+
+
+@pytest.mark.parametrize(("is_open", "is_partial"), [(True, False), (False, True)])
+def test_a_sweep_of_the_history_says_what_it_covers(tmp_path: Path, *, is_open: bool, is_partial: bool) -> None:
+    """ShipBob answers for ninety days, and not for a centre that it has closed to us: none of that is gone."""
+
+    def answer(request: Request) -> Step:
+        centres = [CENTRES[0], {**CENTRES[1], "access_granted": is_open}]
+        body: Any = centres if "/location" in request.path else {"data": [], "next": None}
+        return Step(body=body, headers={"Date": DATE})
+
+    with scripted_server() as server:
+        server.script(answer)
+        connector = scripted(server, tmp_path)
+        swept = list(connector.read("stock_movements", ReadMode.SWEEP, None))
+        polled = list(connector.read("stock_movements", ReadMode.POLL, swept[-1].cursor))
+        asked = [request.json for request in server.requests if "history" in request.path]
+
+    assert {each["start_date"] for each in asked[: len(swept) - 1]} == {"2026-07-07T09:00:00.000Z"}
+    assert {page.covers_since for page in swept} == {datetime(2026, 7, 8, 9, tzinfo=UTC)}
+    assert {page.covers_since for page in polled} == {None}
+    assert swept[-1].is_partial is is_partial
 
 
 def test_a_history_that_leads_nowhere_is_given_up(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Square over real HTTP: what is read is what the books say, and what is written is neither doubled nor too much."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -130,6 +132,21 @@ def test_a_sweep_reads_every_count_as_the_books_have_it(sandbox: Sandbox, reader
 
     told = {record.source_key: (record.payload or {})["quantity"] for record in found}
     assert told == {"|".join(key): format(tally.value, "f") for key, tally in books(sandbox).stock.tallies.items()}
+
+
+def test_a_sweep_of_changes_reads_three_months_and_says_so(tmp_path: Path) -> None:
+    """Years of till sales would make every sweep longer; what it did not ask for is not missing."""
+    told = ConnectionDetails(conn_id="tills", conn_type="square", password="a-token")
+    with scripted_server() as server:
+        server.script(lambda _: Step(body={"changes": [], "locations": []}, headers=DATE))
+        connector = square.connect(replace(told, host=server.url), tmp_path)
+        (swept,) = connector.read("stock_movements", ReadMode.SWEEP, None)
+        (polled,) = connector.read("stock_movements", ReadMode.POLL, None)
+        asked = [request.json for request in server.requests if "changes" in request.path]
+
+    assert asked[0]["updated_after"] == "2026-07-07T09:00:00.000Z"
+    assert swept.covers_since == datetime(2026, 7, 8, 9, tzinfo=UTC)
+    assert ("updated_after" in asked[1], polled.covers_since) == (False, None)
 
 
 def test_a_poll_brings_every_change_since_the_last(sandbox: Sandbox, reader: SquareReader) -> None:

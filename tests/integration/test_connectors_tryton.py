@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -161,6 +162,33 @@ def test_a_move_tells_which_warehouse_it_left(server: ScriptedServer, erp: Erp, 
     assert {record.occurred_at.isoformat() if record.occurred_at else None for record in moves} == {
         "2026-10-05T08:30:00+00:00"
     }
+
+
+def test_a_done_move_that_is_cancelled_is_told(server: ScriptedServer, erp: Erp, tmp_path: Path) -> None:
+    """Asked for done moves only, its cancellation looks like nothing at all until a sweep."""
+    ends = {"from_location": {"id": 1, "type": "storage"}, "to_location": {"id": 7, "type": "customer"}}
+    states = ("draft", "assigned", "done", "cancelled")
+    erp.moves = [
+        {"id": number, "state": state, "company": 1, "write_date": WRITTEN, "create_date": None, **ends}
+        for number, state in enumerate(states)
+    ]
+    connector = connect(server, tmp_path)
+
+    for cursor in (None, {"since": "2026-10-05T09:00:00+00:00"}):
+        moves = all_records(read(connector, "stock_movements", cursor))
+        assert [(record.payload or {})["state"] for record in moves] == ["done", "cancelled"]
+
+
+def test_a_sweep_of_moves_reads_three_months_and_says_so(server: ScriptedServer, erp: Erp, tmp_path: Path) -> None:
+    """Years of moves would make every sweep longer; what it did not ask for is not missing."""
+    pages = read(connect(server, tmp_path), "stock_movements")
+
+    since = next(domain for model, _, domain, _ in erp.asked if model == "stock.move")[-1]
+    assert [(clause[0], clause[2]["month"], clause[2]["day"]) for clause in since[1:]] == [
+        ("write_date", 7, 7),
+        ("create_date", 7, 7),
+    ]
+    assert {page.covers_since for page in pages} == {datetime(2026, 7, 8, 9, tzinfo=UTC)}
 
 
 def test_fields_of_modules_that_are_not_there_are_not_asked_for(

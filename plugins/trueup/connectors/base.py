@@ -28,8 +28,9 @@ class Reader(Protocol):
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
         """Yield the pages of one read of one stream.
 
-        A poll starts at `cursor` (None: from the beginning). A sweep yields everything, ends with a
-        page whose `is_last` is true, and never reports a page it could not read as empty: it raises.
+        A poll starts at `cursor` (None: from the beginning). A sweep yields everything, or everything that happened
+        since each page's `covers_since`; it ends with a page whose `is_last` is true, and never reports a page it
+        could not read as empty: it raises.
         """
         ...
 

@@ -5,8 +5,10 @@ certificate; token-based authentication (OAuth 1) takes no new integrations from
 webhooks of its own, so streams are polled and swept.
 
 Transactions are saved late and out of order: a poll goes back behind its cursor (`_OVERLAP`, on the source's clock),
-what comes twice is sorted out downstream. `lastquantityavailablechange` does not move with every change of stock; the
-sweep finds those.
+what comes twice is sorted out downstream. `lastquantityavailablechange` does not move with every change of stock, and a
+transaction that is deleted is in no answer; the sweep finds those. Of movements it reads the last months. SuiteQL's
+`deletedrecord` is not asked: it needs a permission that shows every deletion in the account, and names whole
+transactions, not the lines that somebody takes out of one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +23,7 @@ from trueup.connectors import netsuite_queries as queries
 from trueup.connectors.auth import TokenHeader, certificate_grant
 from trueup.connectors.budget import ConcurrencyGate
 from trueup.connectors.http import Answer, HttpClient, base_url
-from trueup.connectors.reading import as_of, polled_since, position, started_at
+from trueup.connectors.reading import as_of, polled_since, position, started_at, swept_since, windowed
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -88,14 +90,25 @@ class NetSuiteConnector:
         if statement is None:
             raise Permanent(f"{_SYSTEM} has no stream '{stream}'; declare some of {', '.join(self._statements)}")
         since = polled_since(cursor, _OVERLAP) if mode is ReadMode.POLL else None
-        return self._pages(stream, statement, since)
-
-    def _pages(self, stream: str, statement: queries.Statement, since: datetime | None) -> Iterator[Page]:
         start = started_at(self._client, lambda: self._query(queries.NOW, limit=1))
-        literal = None if since is None else queries.time_literal(since, self._zone)
+        if mode is ReadMode.SWEEP and statement.happened is not None:
+            asked = swept_since(start)
+            return windowed(self._pages(stream, statement, start, None, asked), asked)
+        return self._pages(stream, statement, start, since)
+
+    def _pages(
+        self,
+        stream: str,
+        statement: queries.Statement,
+        start: datetime,
+        since: datetime | None,
+        happened_since: datetime | None = None,
+    ) -> Iterator[Page]:
+        changed = None if since is None else queries.time_literal(since, self._zone)
+        happened = None if happened_since is None else queries.time_literal(happened_since, self._zone)
         after: queries.Key | None = None
         while True:
-            answer = self._query(statement.text(literal, after))
+            answer = self._query(statement.text(changed, after, happened))
             rows, has_more = _rows(answer)
             records, damaged, last = self._records(statement, rows)
             if has_more and (last is None or last == after):

@@ -1,6 +1,7 @@
 """What reading is alike for every vendor: the source's clock, the position of a poll, records from JSON."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,12 @@ from trueup.domain.records import Cursor, Page, Record
 
 _SILENCE_SECONDS = 1.0
 _QUIET_SECONDS = 0.05
+
+SWEPT_HISTORY = timedelta(days=90)
+"""How far back a sweep reads what happened: a longer history would make every sweep longer, for changes that move
+nothing any more. A sweep concludes nothing about the first of these days, so that no difference of clocks, or of how a
+vendor takes the boundary, makes a record seem to be gone."""
+_BOUNDARY = timedelta(days=1)
 
 _ABSENT = object()
 
@@ -88,6 +95,17 @@ def polled_since(cursor: Cursor | None, overlap: timedelta) -> datetime | None:
     """
     told = None if cursor is None else moment_or_none(cursor.get("since"))
     return None if told is None else told - overlap
+
+
+def swept_since(start: datetime) -> datetime:
+    """Return from when a sweep of what happened asks, for one that begins at `start`."""
+    return start - SWEPT_HISTORY
+
+
+def windowed(pages: Iterable[Page], asked_since: datetime) -> Iterator[Page]:
+    """Yield a sweep's pages as what they are: all there is since `asked_since`, and nothing older."""
+    for each in pages:
+        yield replace(each, covers_since=asked_since + _BOUNDARY)
 
 
 def rfc3339(moment: datetime) -> str:

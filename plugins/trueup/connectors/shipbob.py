@@ -9,6 +9,7 @@ they can be seen.
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ from trueup.connectors.reading import (
     polled_since,
     position,
     rfc3339,
+    swept_since,
     text_or_none,
+    windowed,
     without,
 )
 from trueup.connectors.standing import Read, read_standing
@@ -46,8 +49,6 @@ _OVERLAP = timedelta(minutes=15)
 _PAGE = 250
 _CALLS_A_MINUTE = 150
 _IDS_A_QUESTION = 200
-# ShipBob answers for at most 90 days of history at once, and for no more where none are named.
-_HISTORY = timedelta(days=90)
 _PEOPLE = frozenset({"recipient", "addresses", "gift_message", "customer_ticket_number"})
 
 _Describe = Callable[[Mapping[str, Any]], Record]
@@ -94,7 +95,7 @@ class ShipBobConnector:
             case "stock_levels":
                 return self._read_levels()
             case "stock_movements":
-                return self._read_history(since)
+                return self._read_history(mode, since)
             case "orders":
                 return self._read_orders(since)
         raise Permanent(
@@ -175,18 +176,25 @@ class ShipBobConnector:
         return newest
 
     def _open_centres(self) -> list[int]:
-        centres = self._centres(self._ask_locations())
-        return [int(centre["id"]) for centre in centres if centre.get("access_granted") is not False]
+        return [int(centre["id"]) for centre in self._centres(self._ask_locations()) if _is_open(centre)]
 
-    def _read_history(self, since: datetime | None) -> Iterator[Page]:
+    def _read_history(self, mode: ReadMode, since: datetime | None) -> Iterator[Page]:
         clock = self._clock()
-        centres = self._open_centres()
-        earliest = clock.start - _HISTORY
+        # ShipBob answers for at most 90 days of history at once, and for no more where none are named.
+        earliest = swept_since(clock.start)
         begin = earliest if since is None else max(since, earliest)
+        pages = self._read_events(clock, begin)
+        return windowed(pages, begin) if mode is ReadMode.SWEEP else pages
+
+    def _read_events(self, clock: ReadClock, begin: datetime) -> Iterator[Page]:
+        every_centre = self._centres(self._ask_locations())
+        centres = [int(centre["id"]) for centre in every_centre if _is_open(centre)]
         for centre in centres:
             for answer, events, _ in self._history(centre, begin):
                 yield page(events, _movement, clock.at(answer), is_last=False)
-        yield page([], _movement, clock.start, is_last=True, cursor=position(clock.start))
+        last = page([], _movement, clock.start, is_last=True, cursor=position(clock.start))
+        # What a closed centre moved is not shown, and so not gone.
+        yield replace(last, is_partial=len(centres) < len(every_centre))
 
     def _history(self, centre: int, begin: datetime) -> Iterator[tuple[Answer, Sequence[Any], bool]]:
         after: int | None = None
@@ -222,6 +230,10 @@ class ShipBobConnector:
             if is_last:
                 return
             number += 1
+
+
+def _is_open(centre: Mapping[str, Any]) -> bool:
+    return centre.get("access_granted") is not False
 
 
 def _calls_a_minute(details: ConnectionDetails) -> int:

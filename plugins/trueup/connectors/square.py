@@ -24,7 +24,9 @@ from trueup.connectors.reading import (
     polled_since,
     position,
     rfc3339,
+    swept_since,
     text_or_none,
+    windowed,
     without,
 )
 from trueup.domain.connections import ConnectionDetails
@@ -104,8 +106,7 @@ class SquareReader:
             case "stock_levels":
                 return self._read_counts(clock, since)
             case "stock_movements":
-                asked = {**_after(since), "types": ["PHYSICAL_COUNT", "ADJUSTMENT"]}
-                return self._paged("POST", _CHANGES, "changes", asked, _change, clock)
+                return self._read_changes(clock, mode, since)
             case "orders":
                 return self._read_orders(clock, since)
         raise Permanent(f"Square has no stream '{stream}'; declare some of {', '.join(self.streams)}")
@@ -151,6 +152,12 @@ class SquareReader:
         raise Transient(
             "Square's counts change faster than they can be read whole; sweep again when the shops are calm"
         )
+
+    def _read_changes(self, clock: ReadClock, mode: ReadMode, since: datetime | None) -> Iterator[Page]:
+        swept = swept_since(clock.start) if mode is ReadMode.SWEEP else None
+        asked = {**_after(since or swept), "types": ["PHYSICAL_COUNT", "ADJUSTMENT"]}
+        pages = self._paged("POST", _CHANGES, "changes", asked, _change, clock)
+        return pages if swept is None else windowed(pages, swept)
 
     def _read_orders(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
         ids = [str(place["id"]) for place in self._locations() if place.get("id")]

@@ -19,7 +19,7 @@ from typing import Any
 from trueup.connectors import tryton_rest as rest
 from trueup.connectors.answers import Answer
 from trueup.connectors.http import HttpClient
-from trueup.connectors.reading import ReadClock, key_of, page, polled_since, position
+from trueup.connectors.reading import ReadClock, key_of, page, polled_since, position, swept_since, windowed
 from trueup.connectors.standing import Read, read_standing
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
@@ -100,7 +100,7 @@ class TrytonConnector:
             case "stock_levels":
                 return self._read_levels(clock, since)
             case "stock_movements":
-                return self._read_moves(clock, since)
+                return self._read_moves(clock, mode, since)
             case "orders":
                 return self._read_orders(clock, since, cursor)
         raise Permanent(
@@ -185,8 +185,14 @@ class TrytonConnector:
             newest[move["product"]] = max(moved_at, newest.get(move["product"], moved_at))
         return newest
 
-    def _read_moves(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
-        domain: rest.Domain = [["state", "=", "done"], ["company", "=", self._company_id()]]
+    def _read_moves(self, clock: ReadClock, mode: ReadMode, since: datetime | None) -> Iterator[Page]:
+        swept = swept_since(clock.start) if mode is ReadMode.SWEEP else None
+        pages = self._read_moves_since(clock, since or swept)
+        return pages if swept is None else windowed(pages, swept)
+
+    def _read_moves_since(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
+        # Cancelled ones too: one that was done is taken back by its cancellation.
+        domain: rest.Domain = [["state", "in", ["done", "cancelled"]], ["company", "=", self._company_id()]]
         if since is not None:
             domain = [*domain, rest.touched_since(since, "")]
         fields: tuple[str, ...] = _MOVE_FIELDS
