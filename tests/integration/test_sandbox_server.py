@@ -118,6 +118,9 @@ def test_the_same_settings_begin_the_same_world_with_the_same_credentials(
         ("/edit", {"channel": "shopify_main", "sku": "NO-SUCH", "quantity": 1}, "NO-SUCH"),
         ("/receive", {"sku": "HV-00001", "location": "MOON", "quantity": 1}, "MOON"),
         ("/receive", {"sku": "HV-00001", "location": "WH-EAST", "quantity": 0}, "above 0"),
+        ("/amend", {"system": "square", "movement": "A1", "quantity": 1}, "square keeps what it recorded"),
+        ("/amend", {"system": "netsuite", "movement": "1", "quantity": 1}, "no inventory line 1"),
+        ("/amend", {"system": "shipbob", "movement": "1", "quantity": None}, "no event 1"),
     ],
 )
 def test_a_mistake_is_named(world: httpx.Client, path: str, told: dict[str, object], wrong: str) -> None:
