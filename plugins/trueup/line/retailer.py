@@ -8,7 +8,7 @@ from trueup.connectors.registry import build_connector, build_writer
 from trueup.domain.connections import ConnectionDetails, Connections
 from trueup.domain.errors import Permanent
 from trueup.governance.configuration import TenantConfiguration
-from trueup.governance.tenants import load_tenant, tenant_names
+from trueup.governance.tenants import load_tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,4 @@ class Retailer:
 
 def open_retailer(tenants_folder: Path, tenant: str, connections: Connections, state_folder: Path) -> Retailer:
     """Read the tenant's files; raise `Permanent` naming the mistake, or the tenants there are."""
-    if not (tenants_folder / tenant).is_dir():
-        known = ", ".join(tenant_names(tenants_folder)) or "none"
-        raise Permanent(f"no tenant '{tenant}' under {tenants_folder}; there is: {known}")
     return Retailer(load_tenant(tenants_folder, tenant), connections, state_folder)

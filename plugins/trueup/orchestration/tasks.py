@@ -52,6 +52,11 @@ def _run_id() -> str:
     return str(get_current_context()["run_id"])
 
 
+def report_broken(mistakes: str) -> None:
+    """Fail with what a person has to mend in a tenant's files."""
+    raise AirflowFailException(mistakes)
+
+
 @in_airflow_terms
 def land(tenant: str, system: str, mode: str) -> None:
     """Poll or sweep one system; skipped where nothing was new."""

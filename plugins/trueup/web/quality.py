@@ -58,8 +58,8 @@ class TenantReport:
 
 
 def list_tenants(folder: Path, chosen: Sequence[str]) -> list[str]:
-    """The tenants to show, sorted."""
-    return [name for name in tenant_names(folder) if not chosen or name in chosen]
+    """The tenants to show, sorted; one that was chosen and is gone is shown with what is wrong."""
+    return sorted(set(chosen)) if chosen else tenant_names(folder)
 
 
 def report(folder: Path, tenant: str, connections: Connections) -> TenantReport:
