@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -54,13 +53,12 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Exactly one per correction per attempt. `attempted_at` is UTC, before sending."""
+    """Exactly one per correction per attempt. When it was made is known to the outbox, by the database's clock."""
 
     key: str
     outcome: Outcome
     http_status: int | None
     detail: str
-    attempted_at: datetime
 
 
 def correction_key(

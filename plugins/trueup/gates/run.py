@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +72,7 @@ def run_gates(
     A failed expectation is not an error of this call. Raises `Transient` where the warehouse is lost,
     `Permanent` where there are no suites at all: then nothing would be gated.
     """
-    started, started_at = time.monotonic(), datetime.now(UTC)
+    started = time.monotonic()
     folder = folder or default_folder()
     if not suite_files(folder):
         raise Permanent(f"{folder}: no suites; nothing would be gated. Name the folder that holds them")
@@ -97,9 +96,12 @@ def run_gates(
             count = sum(len(one.verdicts) for one in judged)
             connection.execute(
                 "insert into gates.runs (run_id, build_id, is_full, suites_hash, started_at, expectation_count,"
-                " failed_count, quarantined_count, released_count) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                " failed_count, quarantined_count, released_count)"
+                # By the clock that dates the verdicts: the reports look for them between a run's start and its end.
+                " values (%s, %s, %s, %s, clock_timestamp() - make_interval(secs => %s), %s, %s, %s, %s)",
                 (
-                    *(run_id, build_id, since_build is None, fingerprint, started_at, count, len(failed)),
+                    *(run_id, build_id, since_build is None, fingerprint, time.monotonic() - started),
+                    *(count, len(failed)),
                     *(ledger.quarantined_count, ledger.released_count),
                 ),
             )
