@@ -16,6 +16,7 @@ from trueup.domain.errors import Permanent
 from trueup.gates.judging import BrokenSuite, JudgedSuite, judge_all
 from trueup.gates.ledger import ALL_CHANNELS, Ledger
 from trueup.gates.suites import Severity, default_folder, suite_files, suites_hash
+from trueup.gates.verdict import Status
 from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
@@ -40,6 +41,7 @@ class FailedRule:
 class GateReport:
     """What one run found. `is_skipped`: the newest build was gated before, by the same rules.
 
+    `not_applicable_count`: of the expectations, those that there was nothing to validate of.
     `stopped` and `resumed`: what this run changed. `open_stops` and `open_quarantine_count`: how things stand after it.
     """
 
@@ -49,6 +51,7 @@ class GateReport:
     is_skipped: bool
     suite_count: int
     expectation_count: int
+    not_applicable_count: int
     failed: tuple[FailedRule, ...]
     quarantined_count: int
     released_count: int
@@ -93,7 +96,8 @@ def run_gates(
         with connection.transaction():
             ledger = Ledger(connection, run_id)
             failed = _write(ledger, judged, broken, since_build)
-            count = sum(len(one.verdicts) for one in judged)
+            statuses = [verdict.status for one in judged for verdict in one.verdicts]
+            count = len(statuses) - statuses.count(Status.ERROR)
             connection.execute(
                 "insert into gates.runs (run_id, build_id, is_full, suites_hash, started_at, expectation_count,"
                 " failed_count, quarantined_count, released_count)"
@@ -113,6 +117,7 @@ def run_gates(
         is_skipped=False,
         suite_count=len(judged) + len(broken),
         expectation_count=count,
+        not_applicable_count=statuses.count(Status.NOT_APPLICABLE),
         failed=tuple(failed),
         quarantined_count=ledger.quarantined_count,
         released_count=ledger.released_count,
@@ -142,7 +147,7 @@ def _parameters(configuration: TenantConfiguration) -> dict[str, Any]:
 
 def _nothing(connection: Warehouse, run_id: str, build_id: int | None, started: float) -> GateReport:
     seconds = round(time.monotonic() - started, 3)
-    return GateReport(run_id, build_id, False, True, 0, 0, (), 0, 0, (), (), *_standing(connection), seconds)
+    return GateReport(run_id, build_id, False, True, 0, 0, 0, (), 0, 0, (), (), *_standing(connection), seconds)
 
 
 def _standing(connection: Warehouse) -> tuple[tuple[str, ...], int]:
@@ -182,16 +187,19 @@ def _write(
         for verdict in suite_judged.verdicts:
             ledger.record(suite, verdict, since_build)
             rule = verdict.expectation
-            if not verdict.is_passed:
+            if verdict.status is Status.FAILED:
                 failed.append(FailedRule(suite.name, rule.rule_id, str(rule.severity), str(rule.scope), None))
-        ledger.judge_quarantine_share(suite)
+        # Of a table that cannot be read nothing is counted; its stop is of another rule.
+        if suite_judged.error is None:
+            ledger.judge_quarantine_share(suite)
     if not broken:
         ledger.release_withdrawn([one.suite for one in judged])
     is_clean = not ledger.is_anything_held() and not any(one.severity == Severity.CRITICAL for one in failed)
     for suite_judged in judged:
         for verdict in suite_judged.verdicts:
             rule = verdict.expectation
-            if verdict.is_passed and rule.baseline is not None and isinstance(verdict.observed, int | float):
+            is_passed = verdict.status is Status.PASSED
+            if is_passed and rule.baseline is not None and isinstance(verdict.observed, int | float):
                 ledger.keep_baseline(suite_judged.suite, rule, float(verdict.observed), is_clean=is_clean)
     ledger.close()
     return failed

@@ -16,12 +16,13 @@ _SEVERITIES = ("critical", "warning", "info")
 
 @dataclass(frozen=True, slots=True)
 class SuiteReport:
-    """One suite: its newest verdicts, what failed first."""
+    """One suite: its newest verdicts, what failed first. What is neither failed nor passed had nothing to validate."""
 
     name: str
     table: str
     verdicts: Sequence[StandingVerdict]
     failed_count: int
+    passed_count: int
     worst_severity: str | None
 
 
@@ -39,7 +40,7 @@ class TenantReport:
 
     @property
     def failed_count(self) -> int:
-        """Rules whose newest verdict is a failure."""
+        """Rules whose newest verdict is a failure, or that could not be validated."""
         return sum(suite.failed_count for suite in self.suites)
 
     @property
@@ -86,12 +87,13 @@ def _by_suite(verdicts: Sequence[StandingVerdict]) -> list[SuiteReport]:
 
 
 def _suite(name: str, verdicts: Sequence[StandingVerdict]) -> SuiteReport:
-    failed = [verdict for verdict in verdicts if not verdict.is_passed]
-    return SuiteReport(name, verdicts[0].table, verdicts, len(failed), failed[0].severity if failed else None)
+    failed = [verdict for verdict in verdicts if verdict.is_failing]
+    passed = sum(verdict.status == "passed" for verdict in verdicts)
+    return SuiteReport(name, verdicts[0].table, verdicts, len(failed), passed, failed[0].severity if failed else None)
 
 
 def _urgency(verdict: StandingVerdict) -> tuple[bool, int, int, str]:
-    return (verdict.is_passed, _SEVERITIES.index(verdict.severity), -verdict.held_count, verdict.rule_id)
+    return (not verdict.is_failing, _SEVERITIES.index(verdict.severity), -verdict.held_count, verdict.rule_id)
 
 
 def _place_in_line(suite: SuiteReport) -> tuple[int, int, str]:
