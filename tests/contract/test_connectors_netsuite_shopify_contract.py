@@ -143,7 +143,7 @@ def write_something(sandbox: Sandbox, tmp_path: Path) -> None:
     found = writer.observe([f"gid://shopify/InventoryItem/{7120000000 + number}|{location}" for number in range(1, 80)])
     known = {record_id: seen.value for record_id, seen in found.items() if seen.value is not None}
     asked = [
-        Correction(key, "shopify_main", "stock", key, "available", units, units + 1, Cause.CHANNEL_EDIT, 1, UUID(int=1))
+        Correction(key, "shopify_main", "stock", key, "available", units, units + 1, Cause.EDITED, 1, UUID(int=1))
         for key, units in known.items()
     ]
     assert {receipt.outcome for receipt in writer.apply(asked)} == {Outcome.APPLIED}

@@ -126,14 +126,16 @@ insert into marts.ats_positions values
     ('HV-00002', 'square_online', 'Kitchen', 6, 0, 0, 6, 0, 6, 0, 2, -2, 0, 1, null, 0, 3, 0, '[]', '[]',
      now(), now(), 'v1', gen_random_uuid(), 1);
 insert into marts.stock_differences values
-    ('HV-00001', 'shopify_main', 'i1|l1', 30, 9, 21, 'source_delay', '{}', now(), now(), 1, 2, 3, 4,
+    ('HV-00001', 'shopify_main', 'i1|l1', 30, 9, 21, 'source_delay',
+     '{"written_facts_received_at": "2026-06-01"}', now(), now(), 1, 2, 3, 4,
      gen_random_uuid(), 'v1', 1),
-    ('HV-00002', 'shopify_main', 'i2|l1', 4, 10, -6, 'channel_edit', '{}', now(), now(), 1, 2, 3, 4,
+    ('HV-00002', 'shopify_main', 'i2|l1', 4, 10, -6, 'edited',
+     '{"previous_available_quantity": 10}', now(), now(), 1, 2, 3, 4,
      gen_random_uuid(), 'v1', 1);
 insert into outbox.wanted_corrections values
     ('shopify_main', 'stock', 'i1|l1', 'available', 'HV-00001', 30, 9, 'source_delay', 1, 'v1', now(), now(),
      gen_random_uuid()),
-    ('shopify_main', 'stock', 'i2|l1', 'available', 'HV-00002', 4, 10, 'channel_edit', 2, 'v1', now(), now(),
+    ('shopify_main', 'stock', 'i2|l1', 'available', 'HV-00002', 4, 10, 'edited', 2, 'v1', now(), now(),
      gen_random_uuid());
 """
 

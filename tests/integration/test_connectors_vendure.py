@@ -104,7 +104,7 @@ def writer(server: ScriptedServer, folder: Path) -> VendureWriter:
 def correction(variant: str, expected: int | None, target: int, location: str = "1") -> Correction:
     record_id = f"{variant}|{location}"
     return Correction(
-        f"key {record_id}", "shop", "stock", record_id, "on_hand", expected, target, Cause.CHANNEL_EDIT, 1, UUID(int=1)
+        f"key {record_id}", "shop", "stock", record_id, "on_hand", expected, target, Cause.EDITED, 1, UUID(int=1)
     )
 
 

@@ -184,6 +184,8 @@ CORRUPTIONS = {
     ),
     "stock_differences.cause_known": "update marts.stock_differences set cause = 'gremlins' where sku = 'HV-00001'",
     "stock_differences.cause_present": "update marts.stock_differences set cause = null where sku = 'HV-00001'",
+    "stock_differences.cause_has_evidence": "update marts.stock_differences set evidence = '{}' where sku = 'HV-00001'",
+    "stock_differences.cause_found": "update marts.stock_differences set cause = 'unexplained' where sku = 'HV-00001'",
     "stock_differences.record_present": (
         "update marts.stock_differences set channel_record_id = null where sku = 'HV-00001'"
     ),

@@ -18,7 +18,7 @@ class Outcome(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a channel shows something else than it should."""
+    """Why a channel shows something else than it should; a cause is named only where a fact speaks for it."""
 
     IN_FLIGHT = "in_flight"
     SOURCE_DELAY = "source_delay"
@@ -26,7 +26,10 @@ class Cause(StrEnum):
     QUEUE_BACKLOG = "queue_backlog"
     API_TIMEOUT = "api_timeout"
     DOWNSTREAM_REJECTION = "downstream_rejection"
-    CHANNEL_EDIT = "channel_edit"
+    EDITED = "edited"  # somebody else changed it at the channel
+    NOT_SYNCED_YET = "not_synced_yet"  # it never took a correction from us: the state that was found
+    RULES_CHANGED = "rules_changed"  # the tenant's rules are newer than what was last written
+    UNEXPLAINED = "unexplained"  # a person looks at it first
 
 
 @dataclass(frozen=True, slots=True)
