@@ -495,6 +495,37 @@ class TestAfterAKill:
         line.correct({"shop": writer})
         assert (channel.calls, line.statuses()) == ([], {"r1": ["conflicted"]})
 
+    def test_sent_and_still_unread_was_not_answered(self, line: Line, channel: Channel, writer: HttpWriter) -> None:
+        """Run after run it stays in doubt: an answer that nobody had is not made up, and nothing is sent again."""
+        line.want(1, 5, 9)
+        line.propose()
+        line.act("update outbox.corrections set status = 'sent', attempts = 1, sent_at = clock_timestamp()")
+        channel.unreadable = {"r1"}
+        for _ in range(2):
+            (report,) = line.correct({"shop": writer})
+            assert (report.undetermined_count, report.recovered_count, channel.calls) == (1, 0, [])
+            assert line.rows("select status, applied_at from outbox.corrections") == [("sent", None)]
+        assert line.rows("select attempt, outcome from outbox.receipts") == [(1, "unknown")]
+        channel.unreadable = set()
+        line.correct({"shop": writer})
+        assert line.rows("select status, status_reason, applied_at from outbox.corrections") == [
+            ("conflicted", "no answer; the channel shows 5, as before: decide again", None)
+        ]
+
+    def test_answered_and_unread_was_answered(self, line: Line, channel: Channel, writer: HttpWriter) -> None:
+        """Its receipt says so: a channel that shows something else then has not done what it said."""
+        line.want(1, 5, 9)
+        line.propose()
+        channel.unreadable = {"r1"}
+        line.correct({"shop": writer})
+        channel.unreadable = set()
+        channel.quantities["r1"] = 5
+        line.correct({"shop": writer})
+        assert line.rows("select status, status_reason from outbox.corrections") == [
+            ("conflicted", "9 was accepted, 5 read back")
+        ]
+        assert line.rows("select attempt, outcome from outbox.receipts") == [(1, "applied")]
+
     def test_a_second_corrector_leaves_the_channel_to_the_first(
         self, line: Line, channel: Channel, writer: HttpWriter
     ) -> None:

@@ -335,6 +335,45 @@ class TestHolding:
         with pytest.raises(Permanent, match="no hold 999"):
             decide_hold(careful.details, 999, "approved", "ada")
 
+    def test_approving_lets_only_the_newest_decision_of_a_record_go(self, careful: Line) -> None:
+        """While the question is open the numbers move on: what was replaced in the hold stays replaced."""
+        careful.want(1, 5, 900)
+        careful.want(2, 5, 800)
+        careful.want(3, 5, 700)
+        careful.propose()
+        (hold,) = open_holds(careful.details)
+        careful.want(1, 5, 901, facts_version="v2")  # replaced in the same hold
+        careful.want(2, 5, 6, facts_version="v2")  # needs no person any more
+        careful.withdraw(3)  # nothing to correct any more
+        careful.propose("again")
+        (still,) = open_holds(careful.details)
+        assert (still.hold_id, still.correction_count) == (hold.hold_id, 1)
+        assert decide_hold(careful.details, hold.hold_id, "approved", "ada").correction_count == 1
+        assert careful.statuses() == {
+            "r1": ["superseded", "proposed"],
+            "r2": ["superseded", "proposed"],
+            "r3": ["superseded"],
+        }
+        assert careful.rows("select target from outbox.corrections where status = 'proposed' order by 1") == [
+            (6,),
+            (901,),
+        ]
+
+    def test_a_rejection_covers_only_what_the_hold_still_held(self, careful: Line) -> None:
+        """What had left the hold before the answer was not part of the question: it is asked about when it returns."""
+        careful.want(1, 5, 900)
+        careful.want(2, 5, 800)
+        careful.propose()
+        careful.withdraw(2)
+        careful.propose("r2 is right again")
+        (hold,) = open_holds(careful.details)
+        assert decide_hold(careful.details, hold.hold_id, "rejected", "ada").correction_count == 1
+        careful.want(2, 5, 800)
+        report = careful.propose("r2 is wrong again")
+        assert (report.held_count, report.channels[0].declined_count) == (1, 1)
+        (asked,) = open_holds(careful.details)
+        assert asked.reason == "1 listing would move by more than 100 units: S00002 5 to 800"
+
     def test_a_hold_with_nothing_left_is_withdrawn(self, careful: Line) -> None:
         """Nobody should be asked about corrections that no longer exist."""
         careful.want(1, 5, 900)

@@ -102,6 +102,17 @@ def test_a_complete_sweep_closes_what_it_no_longer_meets(warehouse: ConnectionDe
     assert list_exceptions(warehouse) == []
 
 
+def test_what_a_sweep_meets_again_stays_open(warehouse: ConnectionDetails) -> None:
+    """The very sweep that would close it has seen it: it is open until the record comes well."""
+    for second in (1, 10, 20):
+        _land(warehouse, page([level("a", 5), level("b", "1")], second, is_last=True), mode=ReadMode.SWEEP)
+        (found,) = list_exceptions(warehouse)
+        assert (found.subject, found.status) == ("a|1", "open")
+    assert found.seen_count == 3
+    _land(warehouse, page([level("a", "5"), level("b", "1")], 30, is_last=True), mode=ReadMode.SWEEP)
+    assert list_exceptions(warehouse) == []
+
+
 @pytest.mark.parametrize("piece", ['{"id": 7, "na', '{"name": "no key"}', "\ud800\x00", ""])
 def test_a_piece_that_is_no_record_is_queued_as_it_came(warehouse: ConnectionDetails, piece: str) -> None:
     """Malformed answers are evidence for the vendor's support."""

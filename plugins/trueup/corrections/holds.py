@@ -77,6 +77,12 @@ def decide_hold(
                 f"hold {hold_id} of {channel} was {decided} by {decided_by}; nothing was changed."
                 " The next publish proposes what is still wrong"
             )
+        # Before the corrections are moved: what left the hold earlier was settled before this moment, and was no part
+        # of what the person answered.
+        connection.execute(
+            "update outbox.holds set decision = %s, decided_by = %s, decided_at = clock_timestamp() where hold_id = %s",
+            (decision, actor, hold_id),
+        )
         moved = connection.execute(
             "update outbox.corrections set status = %s, status_reason = %s, settled_at = case when %s then null"
             " else clock_timestamp() end where hold_id = %s and status = 'held'",
@@ -87,10 +93,6 @@ def decide_hold(
                 hold_id,
             ),
         ).rowcount
-        connection.execute(
-            "update outbox.holds set decision = %s, decided_by = %s, decided_at = clock_timestamp() where hold_id = %s",
-            (decision, actor, hold_id),
-        )
         record_event(
             connection,
             actor=actor,
