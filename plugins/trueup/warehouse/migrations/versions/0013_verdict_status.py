@@ -3,7 +3,7 @@
 from trueup.warehouse.migrations.sql_file import run_sql_file
 
 revision = "0013_verdict_status"
-down_revision = "0008_read_again"
+down_revision = "0012_movement_versions"
 
 
 def upgrade() -> None:
