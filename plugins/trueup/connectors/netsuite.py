@@ -144,8 +144,10 @@ class NetSuiteConnector:
     def _record(self, statement: queries.Statement, row: Mapping[str, Any], key: queries.Key) -> Record:
         # `links` is the REST layer's, not a column: it is empty for every SuiteQL row.
         payload = {name: value for name, value in row.items() if name not in (queries.READ_AT, "links")}
+        takes_away = statement.signed is not None and str(payload.get(statement.signed)).startswith("-")
         for name in statement.local_times:
-            moment = queries.parse_time(payload.get(name), self._zone)
+            is_latest = takes_away and name == statement.occurred_at
+            moment = queries.parse_time(payload.get(name), self._zone, is_latest=is_latest)
             if moment is not None:
                 payload[name] = queries.written(moment)
         occurred_at = None
