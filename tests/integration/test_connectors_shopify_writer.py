@@ -137,15 +137,16 @@ def test_without_an_observation_there_is_no_fence(writer: ShopifyWriter) -> None
 
 def test_what_can_never_be_written_is_rejected_and_the_rest_is_set(writer: ShopifyWriter) -> None:
     """A person must look at those; the others need not wait for it."""
-    batch = corrections(writer, 6)
+    batch = corrections(writer, 7)
     batch[1] = correction(batch[1].record_id, batch[1].expected, -1)
     batch[2] = correction(record(99_999), 1, 2)
     batch[3] = correction("gid://shopify/InventoryItem/1|gid://shopify/Location/777", 1, 2)
     batch[4] = correction(batch[4].record_id, batch[4].expected, 5, field="on_hand")
+    batch[5] = correction(batch[5].record_id, batch[5].expected, 1_000_000_001)
 
     told = outcomes(writer, batch)
 
-    assert told == [Outcome.APPLIED, *[Outcome.REJECTED] * 4, Outcome.APPLIED]
+    assert told == [Outcome.APPLIED, *[Outcome.REJECTED] * 5, Outcome.APPLIED]
 
 
 def test_two_corrections_of_one_level_do_not_meet_in_one_call(writer: ShopifyWriter) -> None:

@@ -343,6 +343,26 @@ def test_a_count_that_cannot_be_read_is_unknown_not_gone(tmp_path: Path, field: 
     assert [each.value for each in without.values()] == [None]
 
 
+@pytest.mark.parametrize(
+    ("told", "whole"),
+    [("10.7", 10), ("-0.5", -1), ("NaN", None), ("Infinity", None), ("1E+1000000", None), ("", None)],
+)
+def test_a_count_is_whole_units_rounded_down_or_unknown(tmp_path: Path, told: str, whole: int | None) -> None:
+    """As the build rounds what is shown, or the fence would never meet; a number of a million digits costs nothing."""
+    count = {"catalog_object_id": "A", "location_id": LISTING, "state": "IN_STOCK", "quantity": told}
+    record_id = f"A|{LISTING}"
+
+    with scripted_server() as server:
+        server.script(lambda _: Step(body={"locations": [], "counts": [count]}, headers=DATE))
+        writer = SquareWriter(
+            square.connect_client(ConnectionDetails("tills", "square", host=server.url, password="a-token"), tmp_path),
+            LISTING,
+        )
+        observed = writer.observe([record_id])
+
+    assert (observed[record_id].value if record_id in observed else None) == whole
+
+
 def test_a_cursor_that_cannot_be_read_is_not_the_end(tmp_path: Path) -> None:
     """A sweep that ends too soon would delete everything behind its end; a read-back would miss what was written."""
     count = {"catalog_object_id": "A", "location_id": LISTING, "state": "IN_STOCK", "quantity": "5"}

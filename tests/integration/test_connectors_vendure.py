@@ -247,11 +247,11 @@ def test_an_internal_error_on_a_write_is_tried_again_later(server: ScriptedServe
     assert receipts[0].outcome is Outcome.RETRY
 
 
-@pytest.mark.parametrize(("location", "target"), [("2", 4), ("1", -1)])
+@pytest.mark.parametrize(("location", "target"), [("2", 4), ("1", -1), ("1", 2**31)])
 def test_what_is_not_ours_to_set_is_never_sent(
     server: ScriptedServer, shop: Shop, tmp_path: Path, location: str, target: int
 ) -> None:
-    """Another location's record, and a stock below zero, which Vendure would accept."""
+    """Another location's record; a stock below zero, which Vendure would accept; more than GraphQL can say."""
     receipts = writer(server, tmp_path).apply([correction("1", 15, target, location)])
 
     assert receipts[0].outcome is Outcome.REJECTED

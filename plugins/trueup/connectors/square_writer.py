@@ -13,6 +13,7 @@ with the same idempotency key, which Square answers as the first time without do
 """
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,7 @@ _CHANGES_A_CALL = 100
 _IDS_A_QUESTION = 500
 _COUNTS_A_PAGE = 1000
 _ON_HAND = "IN_STOCK"
+_MOST_DIGITS = 15
 # A batch is taken whole or not at all; with these Square says that something in it is wrong, not that we are.
 _REFUSED_BATCH = (400, 404, 409, 422)
 
@@ -255,8 +257,12 @@ def _is_readable(count: object) -> TypeGuard[Mapping[str, Any]]:
 
 
 def _value(count: Mapping[str, Any] | None) -> int | None:
-    """Whole units of a count; a fraction is cut off, for it cannot be sold. None: not there, or no number."""
+    """Whole units of a count, rounded down as the build rounds them. None: not there, or no number that a count has."""
     try:
-        return None if count is None else int(Decimal(str(count.get("quantity"))))
-    except (InvalidOperation, ValueError, OverflowError):
+        told = None if count is None else Decimal(str(count.get("quantity")))
+    except InvalidOperation:
         return None
+    # Looked at before it is made an integer: of 1E+1000000 that one would have a million digits.
+    if told is None or not told.is_finite() or told.adjusted() > _MOST_DIGITS:
+        return None
+    return math.floor(told)

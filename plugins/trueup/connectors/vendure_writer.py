@@ -28,6 +28,7 @@ from trueup.governance.configuration import ChannelDeclaration
 
 _VARIANTS_A_CALL = 100
 _IDS_A_QUESTION = 500
+_LARGEST = 2**31 - 1  # GraphQL's Int; one beyond it refuses its whole call
 _UPDATE = """
 mutation SetStock($input: [UpdateProductVariantInput!]!) {
     updateProductVariants(input: $input) { id }
@@ -93,6 +94,8 @@ class VendureWriter:
             return f"'{correction.record_id}' is no Vendure record; it wants 'variant id|stock location id'"
         if location != self._listing_location:
             return f"stock location {location} is not the channel's own ({self._listing_location})"
+        if correction.target > _LARGEST:
+            return f"{correction.target} is more than Vendure takes ({_LARGEST}); set a cap in channels.yml"
         return None if correction.target >= 0 else "Vendure would take a stock below zero, we do not set one"
 
     def _levels(self, variants: Sequence[str]) -> tuple[dict[str, Levels], datetime]:
