@@ -15,6 +15,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Correction, Receipt
 from trueup.domain.errors import Permanent, Transient
 from trueup.warehouse.connection import Role, connect
+from trueup.warehouse.locks import Lock
 
 
 @pytest.fixture
@@ -533,7 +534,7 @@ class TestAfterAKill:
         line.want(1, 5, 3)
         line.propose()
         with connect(line.details, Role.OPERATOR, is_autocommit=True) as other:
-            other.execute("select pg_advisory_lock(7303016, hashtext('shop'))")
+            other.execute("select pg_advisory_lock(%s, hashtext('shop'))", (Lock.CORRECTION,))
             (report,) = line.correct({"shop": writer})
         assert (report.state, channel.calls) == (RunState.BUSY, [])
 

@@ -7,17 +7,15 @@ somebody asks for it (`reconsider_hold`): an answer that was only a timeout must
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from trueup.audit.trail import record_event
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.warehouse.connection import Role, Warehouse, connect
+from trueup.warehouse.locks import Lock
 
 Decision = Literal["approved", "rejected"]
-
-# Proposing and deciding both move held rows and their hold: one at a time, so neither waits on the other's rows.
-_PROPOSAL_LOCK: Final = 7303015
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,5 +123,8 @@ def reconsider_hold(details: ConnectionDetails, hold_id: int, actor: str) -> int
 
 
 def take_proposal_lock(connection: Warehouse) -> None:
-    """Serialise whoever moves held corrections, until the transaction ends."""
-    connection.execute("select pg_advisory_xact_lock(%s)", (_PROPOSAL_LOCK,))
+    """Serialise whoever moves held corrections, until the transaction ends.
+
+    Proposing and deciding both move held rows and their hold: one at a time, so neither waits on the other's rows.
+    """
+    connection.execute("select pg_advisory_xact_lock(%s)", (Lock.PROPOSAL,))

@@ -15,6 +15,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Cause, Correction, Receipt
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
+from trueup.warehouse.locks import Lock
 from trueup.warehouse.storable import storable_text
 
 _COLUMNS: Final = (
@@ -107,7 +108,7 @@ def channels_with_work(connection: Warehouse) -> list[str]:
 
 def take_channel_lock(connection: Warehouse, channel: str) -> bool:
     """Become the channel's only corrector for as long as the session lives; False where another one is."""
-    row = connection.execute("select pg_try_advisory_lock(7303016, hashtext(%s))", (channel,)).fetchone()
+    row = connection.execute("select pg_try_advisory_lock(%s, hashtext(%s))", (Lock.CORRECTION, channel)).fetchone()
     return row is not None and bool(row[0])
 
 

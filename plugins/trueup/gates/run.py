@@ -20,10 +20,9 @@ from trueup.gates.verdict import Status
 from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
+from trueup.warehouse.locks import Lock
 
 log = logging.getLogger(__name__)
-
-_LOCK = 7303021
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def run_gates(
         connect(details, Role.TRANSFORMER, is_autocommit=True) as connection,
     ):
         # Two runs at once would each quarantine, and release, by what the other has half written.
-        connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
+        connection.execute("select pg_advisory_lock(%s)", (Lock.GATE,))
         build_id = _newest_build(connection)
         since_build, is_known = _last_gated(connection, fingerprint)
         if build_id is None or (is_known and since_build == build_id and not is_full):

@@ -26,10 +26,10 @@ from trueup.transform.scope import close_scope
 from trueup.transform.state_folder import default_state_folder
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
+from trueup.warehouse.locks import Lock
 
 log = logging.getLogger(__name__)
 
-_LOCK = 7303015
 _LOCK_WAIT = "15min"
 
 
@@ -129,7 +129,7 @@ def _only_build(connection: Warehouse, conn_id: str) -> Iterator[None]:
     """One build a warehouse at a time; the others wait. The lock dies with its connection."""
     connection.execute(f"set lock_timeout = '{_LOCK_WAIT}'")
     try:
-        connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
+        connection.execute("select pg_advisory_lock(%s)", (Lock.BUILD,))
     except psycopg.errors.LockNotAvailable as error:
         raise Transient(
             f"another build of warehouse '{conn_id}' has run for {_LOCK_WAIT}; look at audit.builds for what it does"
@@ -139,7 +139,7 @@ def _only_build(connection: Warehouse, conn_id: str) -> Iterator[None]:
         yield
     finally:
         if not connection.closed:
-            connection.execute("select pg_advisory_unlock(%s)", (_LOCK,))
+            connection.execute("select pg_advisory_unlock(%s)", (Lock.BUILD,))
 
 
 def _begin(connection: Warehouse, configuration: TenantConfiguration, run_id: str, *, is_full_refresh: bool) -> Plan:

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
+from trueup.warehouse.locks import Lock
 
 
 def create_database(details: ConnectionDetails) -> bool:
@@ -53,7 +54,7 @@ def migrate(details: ConnectionDetails, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.connect() as connection:
-        connection.execute(sqlalchemy.text("select pg_advisory_lock(7303014)"))
+        connection.execute(sqlalchemy.text(f"select pg_advisory_lock({Lock.MIGRATION:d})"))
         connection.commit()
         config.attributes["connection"] = connection
         command.upgrade(config, revision)

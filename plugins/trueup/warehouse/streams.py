@@ -19,6 +19,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, StreamKind
 from trueup.warehouse.connection import Role, Warehouse, connect
+from trueup.warehouse.locks import Lock
 
 log = logging.getLogger(__name__)
 
@@ -82,18 +83,18 @@ def lock_stream(connection: Warehouse, stream: Stream, wait_seconds: int = 120) 
     Raises `Transient` where another writer holds it for longer than `wait_seconds`.
     """
     key = f"raw.{stream.table_name}"
-    row = connection.execute("select pg_try_advisory_xact_lock(hashtextextended(%s, 0))", (key,)).fetchone()
+    row = connection.execute("select pg_try_advisory_xact_lock(%s, hashtext(%s))", (Lock.STREAM, key)).fetchone()
     if row is not None and row[0]:
         return
     log.info("%s: another run is writing it; waiting up to %d s", stream, wait_seconds)
     connection.execute("select set_config('lock_timeout', %s, true)", (f"{wait_seconds}s",))
     try:
-        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
+        connection.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", (Lock.STREAM, key))
     except psycopg.errors.LockNotAvailable as error:
         raise Transient(
             f"{stream}: another run has been writing it for {wait_seconds} s; try again when that run has ended"
         ) from error
-    connection.execute("select set_config('lock_timeout', '0', true)")
+    connection.execute("set local lock_timeout to default")
 
 
 def read_position(connection: Warehouse, stream: Stream) -> Position:
