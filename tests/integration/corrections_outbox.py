@@ -160,6 +160,14 @@ class Line:
         with connect(self.details, None) as connection:
             connection.execute(query, arguments or None)
 
+    def forget(self) -> None:
+        """Take everything back that was decided, done and written down; only the owner can."""
+        with connect(self.details, Role.OWNER) as connection:
+            connection.execute(
+                "truncate outbox.corrections, outbox.receipts, outbox.read_backs, exceptions.queue, audit.events;"
+                " delete from outbox.correction_candidates"
+            )
+
     def judge_newest_build(self) -> None:
         """Have a gate run behind the newest build: without one nothing is proposed from it."""
         self.act(

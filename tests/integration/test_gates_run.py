@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from gates_tables import add_build, create_tables, demo_configuration, fill_tables
+from psycopg import sql
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
@@ -14,6 +15,7 @@ from trueup.gates.run import GateReport, run_gates
 from trueup.gates.standing import accept_total, standing
 from trueup.gates.suites import default_folder
 from trueup.warehouse.connection import Role, connect
+from trueup.warehouse.roles import role_name
 
 LEVEL = "canonical.stock_levels"
 
@@ -339,7 +341,8 @@ def test_the_transformer_is_who_judges(built: ConnectionDetails, levels: Path) -
     """Not the login: a suite's SQL runs with the least rights that do."""
     with connect(built, None) as connection:
         connection.execute("create table canonical.secrets (sku text, build_id bigint)")
-        connection.execute("revoke all on canonical.secrets from trueup_transformer")
+        transformer = sql.Identifier(role_name(str(built.schema), Role.TRANSFORMER))
+        connection.execute(sql.SQL("revoke all on canonical.secrets from {}").format(transformer))
     suite = levels / "canonical" / "stock_levels.yml"
     suite.write_text(
         suite.read_text().replace("from canonical.products as product", "from canonical.secrets as product")

@@ -20,6 +20,7 @@ from tests.integration.transform_facts import (
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.errors import Permanent
 from trueup.governance.configuration import TenantConfiguration
+from trueup.warehouse.connection import Role, connect
 
 
 @pytest.fixture
@@ -94,7 +95,8 @@ def test_a_build_that_fails_names_the_model_and_is_made_good_by_the_next(facts: 
     assert facts.row(last)["status"] == "failed"
     statuses = facts.rows("select distinct status from audit.dbt_runs where node_id like '%int_source_stock'")
     assert {row["status"] for row in statuses} == {"success", "error"}
-    facts.execute("delete from raw.netsuite__stock_levels where payload ->> 'quantityonhand' = 'many'")
+    with connect(facts.details, Role.OWNER) as owner:
+        owner.execute("delete from raw.netsuite__stock_levels where payload ->> 'quantityonhand' = 'many'")
     facts.land([netsuite_level("1001", 7, at(60))])
     assert facts.build().status == "succeeded"
     assert facts.row("select on_hand_quantity from canonical.stock_levels")["on_hand_quantity"] == 7

@@ -20,7 +20,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
 from trueup.exceptions.queue import close_exceptions, open_exception
 from trueup.governance.configuration import TenantConfiguration
-from trueup.warehouse.connection import Role, Warehouse, connect
+from trueup.warehouse.connection import Role, Warehouse, act_as, connect
 from trueup.warehouse.failures import translated
 from trueup.warehouse.locks import Lock
 
@@ -83,9 +83,10 @@ def propose(
     """
     with (
         translated("deciding on corrections"),
-        connect(details, Role.OPERATOR) as connection,
+        connect(details, Role.PROPOSER) as connection,
         connection.transaction(),
     ):
+        act_as(connection, actor)
         _wait_for_build(connection)
         take_proposal_lock(connection)
         _require_judged(connection)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from trueup.audit.trail import record_event
 from trueup.gates import subject
 from trueup.gates.suites import Expectation, Scope, Severity, Suite
 from trueup.gates.verdict import Status, Verdict
@@ -182,9 +183,13 @@ class Ledger:
             self._audit("channel_released_by_gate", channel, f"{rule_id} passes or was withdrawn")
 
     def _audit(self, action: str, channel: str | None, reason: str) -> None:
-        self._connection.execute(
-            "insert into audit.events (actor, action, subject, reason, run_id) values ('gates', %s, %s, %s, %s)",
-            (action, channel or ALL_CHANNELS, reason, self._run_id),
+        record_event(
+            self._connection,
+            actor="gates",
+            action=action,
+            subject=channel or ALL_CHANNELS,
+            reason=reason,
+            run_id=self._run_id,
         )
 
     def _count(self, suite: Suite, channel: str | None) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from trueup.audit.trail import record_event
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.warehouse.connection import Role, connect
@@ -142,10 +143,14 @@ def accept_total(details: ConnectionDetails, rule_id: str, *, actor: str, reason
             "update gates.stops set released_at = clock_timestamp() where rule_id = %s and released_at is null",
             (rule_id,),
         )
-        connection.execute(
-            "insert into audit.events (actor, action, subject, reason, details, run_id)"
-            " values (%s, 'total_accepted', %s, %s, jsonb_build_object('total', %s::float8), %s)",
-            (actor, rule_id, reason, float(observed), run_id),
+        record_event(
+            connection,
+            actor=actor,
+            action="total_accepted",
+            subject=rule_id,
+            reason=reason,
+            details={"total": float(observed)},
+            run_id=run_id,
         )
     return float(observed)
 

@@ -30,7 +30,7 @@ def prepare(retailer: Retailer, actor: str) -> bool:
     """
     create_database(retailer.warehouse)
     migrate(retailer.warehouse)
-    with connect(retailer.warehouse, None) as connection:
+    with connect(retailer.warehouse, Role.CONFIGURATOR) as connection:
         return put_in_force(connection, retailer.configuration, actor)
 
 
@@ -56,7 +56,7 @@ def land(
 
 def build(retailer: Retailer, *, run_id: str, actor: str, is_full_refresh: bool = False) -> BuildReport:
     """Put changed declarations in force and bring canonical and marts up to date with raw."""
-    with connect(retailer.warehouse, None) as connection:
+    with connect(retailer.warehouse, Role.CONFIGURATOR) as connection:
         put_in_force(connection, retailer.configuration, actor)
     return build_tables(retailer.warehouse, retailer.configuration, run_id=run_id, is_full_refresh=is_full_refresh)
 

@@ -18,8 +18,8 @@ import yaml
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
-from trueup.warehouse.connection import Role
 from trueup.warehouse.failures import next_step_of_words
+from trueup.warehouse.roles import Role, role_identifier
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,8 @@ class DbtSession:
             "password": f"{{{{ env_var('{_PASSWORD_VARIABLE}') }}}}",
             "dbname": details.schema,
             "schema": "staging",
-            "role": str(Role.TRANSFORMER),
+            # dbt puts it into its statement as it is.
+            "role": role_identifier(details.schema or details.login or "", Role.TRANSFORMER),
             "threads": _THREADS,
             "application_name": "trueup",
         }

@@ -37,7 +37,34 @@ _PASSING_WORDS = {
     "connection refused": None,
     "lock timeout": None,
     "terminating connection": None,
+    "connection reset": None,
+    "connection timed out": None,
+    "timeout expired": None,
+    "no route to host": None,
+    "network is unreachable": None,
+    "could not translate host name": None,
+    "could not receive data": None,
+    "could not send data": None,
+    "consuming input failed": None,
+    "ssl connection has been closed": None,
+    "ssl syscall error": None,
+    "connection already closed": None,
+    "the connection is closed": None,
+    "the connection is lost": None,
+    "is starting up": None,
+    "is shutting down": None,
+    "in recovery mode": None,
+    "remaining connection slots": _REMEDIES[errors.TooManyConnections],
 }
+# The driver has no error code for a connection that did not come about, only the server's words.
+_REFUSING_WORDS = (
+    "authentication failed",
+    "does not exist",
+    "permission denied",
+    "no pg_hba.conf entry",
+    "no password supplied",
+    "not permitted to log in",
+)
 
 
 def next_step(error: psycopg.Error) -> str | None:
@@ -55,6 +82,12 @@ def next_step_of_words(message: str) -> str | None:
         if told in words:
             return _then(remedy)
     return None
+
+
+def opening_is_refused(error: psycopg.OperationalError) -> bool:
+    """Whether the server turned the login away; else it was not reached, or had no time or room for us."""
+    words = str(error).lower()
+    return any(refusal in words for refusal in _REFUSING_WORDS)
 
 
 @contextmanager

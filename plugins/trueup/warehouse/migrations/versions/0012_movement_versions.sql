@@ -22,7 +22,7 @@ begin
             and class.relname !~ '__heads$'
         order by class.relname
     loop
-        -- The stream's only writer until this migration is committed, as every landing is.
+        -- The stream's only writer until this migration is committed, as a landing of the version before is.
         perform pg_advisory_xact_lock(hashtextextended('raw.' || stream.relname, 0));
         if to_regclass(format('raw.%I', stream.relname || '__heads')) is not null then
             execute format('alter table raw.%I add column happened_at timestamptz', stream.relname || '__heads');
