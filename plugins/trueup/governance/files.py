@@ -143,12 +143,15 @@ class _Builder:
     def _value(self, event: yaml.ScalarEvent) -> Any:  # noqa: ANN401 - a word, a number, a date, true, none
         tag = event.tag
         if tag in (None, "!"):
-            tag = self._scalars.resolve(yaml.ScalarNode, event.value, event.implicit)
+            # The library's types leave this function out.
+            tag = self._scalars.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call]
         if tag == _STRING:
             return event.value
         if tag not in _PLAIN:
             raise self._refusal(event, f"tag {_short(str(tag))} is not read; remove it, or quote the value")
-        return self._scalars.construct_object(yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark))
+        # Its types know the marks of the parser in Python alone; those of the one in C serve as well.
+        node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)  # type: ignore[arg-type]
+        return self._scalars.construct_object(node)
 
     def _put(self, value: object) -> None:
         if not self._open:
