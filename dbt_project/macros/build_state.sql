@@ -25,13 +25,15 @@ and would read whole tables.
     {%- if execute -%}
         {%- set rows = run_query(
             "select system_id, from_record_id, to_record_id, swept_as_of::text, swept_at::text,"
-            ~ " swept_as_of is distinct from from_swept_as_of from staging.build_scope where stream = '" ~ stream
-            ~ "' order by system_id"
+            ~ " swept_as_of is distinct from from_swept_as_of, exists (select from staging.set_aside where"
+            ~ " set_aside.system_id = build_scope.system_id and set_aside.stream = build_scope.stream)"
+            ~ " from staging.build_scope where stream = '" ~ stream ~ "' order by system_id"
         ).rows -%}
         {%- for row in rows -%}
             {%- do scopes.append({
                 "system_id": row[0], "from": row[1] | int, "to": row[2] | int,
                 "swept_as_of": row[3], "swept_at": row[4], "is_newly_swept": row[5],
+                "stream": stream, "has_set_aside": row[6],
             }) -%}
         {%- endfor -%}
     {%- endif -%}

@@ -175,10 +175,11 @@ def _many_positions(details: ConnectionDetails, build_id: int, spoilt: int) -> N
         details, build_id,
         "delete from marts.ats_positions",
         "insert into marts.ats_positions (sku, channel, on_hand_quantity, damaged_quantity, quality_control_quantity,"
-        " sellable_quantity, reserved_quantity, safety_stock_quantity, free_quantity, unassigned_reserved_quantity,"
+        " sellable_quantity, reserved_quantity, safety_stock_quantity, free_quantity, shortfall_quantity,"
+        " unassigned_reserved_quantity,"
         " pool_quantity, buffer_quantity, share, ats_quantity, channel_allocated_quantity, target_quantity,"
         " facts_version, rule_ids, build_id)"
-        " select 'HV-' || number, channel, 9, 0, 0, 9, 0, 0, 9, 0, 9, 0, 1, 9, 0,"
+        " select 'HV-' || number, channel, 9, 0, 0, 9, 0, 0, 9, 0, 0, 9, 0, 1, 9, 0,"
         f" case when channel = 'shopify_outlet' and number <= {spoilt} then 8 else 9 end, 'v', '[]', {build_id}"
         " from generate_series(1, 200) as number"
         " cross join (values ('shopify_main'), ('shopify_outlet')) as channels (channel)",

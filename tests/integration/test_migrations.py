@@ -22,6 +22,51 @@ def test_migrating_again_changes_nothing(warehouse: ConnectionDetails) -> None:
         assert connection.execute("select count(*) from outbox.corrections").fetchone() == (0,)
 
 
+def test_quantities_are_widened_under_data_and_views(postgres: EmbeddedPostgres) -> None:
+    """A warehouse of before has corrections, read-backs and the views of its build."""
+    name = "widened"
+    postgres.create_database(name)
+    details = postgres.details(name)
+    migrate(details, "0008_read_again")
+    with connect(details, None, is_autocommit=True) as connection:
+        connection.execute(
+            "insert into outbox.corrections (key, channel, entity, record_id, field, sku, expected, target, cause,"
+            " priority, facts_version, correlation_id, status, run_id)"
+            " values ('k', 'c', 'stock', 'r', 'available', 'A', null, 2147483647, 'source_delay', 1, 'v',"
+            " gen_random_uuid(), 'verified', 'run')"
+        )
+        connection.execute(
+            "insert into outbox.read_backs (key, observed, as_of, is_verified, run_id)"
+            " values ('k', 2147483647, now(), true, 'run')"
+        )
+        connection.execute(
+            "create view outbox.wanted_corrections as select channel, record_id from outbox.corrections"
+            " where status in ('applied', 'verified', 'conflicted') and greatest(applied_at, settled_at) is not null"
+        )
+    migrate(details)
+    with connect(details, None, is_autocommit=True) as connection:
+        connection.execute("update outbox.corrections set expected = 3000000000, target = target + 1")
+        connection.execute("update outbox.read_backs set observed = observed + 1")
+        row = connection.execute(
+            "select expected, target, observed from outbox.corrections inner join outbox.read_backs using (key)"
+        ).fetchone()
+    postgres.drop_database(name)
+    assert row == (3_000_000_000, 2_147_483_648, 2_147_483_648)
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["NaN", "Infinity", "1E+400", "1000000001", "-1000000001", "ask", ""],
+)
+def test_what_no_quantity_can_be_is_refused_by_the_cast(warehouse: ConnectionDetails, told: str) -> None:
+    """The build's last word on it, after the contracts."""
+    with (
+        connect(warehouse, Role.TRANSFORMER) as connection,
+        pytest.raises((psycopg.DataError, psycopg.errors.CheckViolation)),
+    ):
+        connection.execute("select %s::text::staging.quantity", (told,))
+
+
 @pytest.mark.parametrize(
     ("role", "statement"),
     [

@@ -57,6 +57,11 @@ def _edit(path: Path, change: Callable[[dict], object]) -> None:  # type: ignore
         ),
         (
             "channels.yml",
+            lambda c: c["channels"]["shopify_outlet"]["rules"][0].update(cap=3_000_000_000),
+            "less than or equal to 1000000000",
+        ),
+        (
+            "channels.yml",
             lambda c: c["channels"]["shopify_outlet"]["rules"][1].update(sku="A"),
             "both category and sku",
         ),

@@ -201,7 +201,7 @@ def write_read_backs(
     """Keep what was read back; the record ids whose newest `length` read-backs all failed."""
     connection.execute(
         "insert into outbox.read_backs (key, observed, as_of, is_verified, run_id)"
-        " select *, %s from unnest(%s::text[], %s::integer[], %s::timestamptz[], %s::boolean[])",
+        " select *, %s from unnest(%s::text[], %s::bigint[], %s::timestamptz[], %s::boolean[])",
         (
             run_id,
             [row.correction.key for row, _, _ in read],

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 LocationId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9-]{0,39}$")]
+# As many as a source may say: what is more is no number of units, and no column of the registry takes it.
 Units = Annotated[int, Field(ge=0, le=1_000_000_000)]
 # What Airflow takes for a tag and for an owner.
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]

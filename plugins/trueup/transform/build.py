@@ -15,14 +15,15 @@ from typing import Any, Literal
 import psycopg
 
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.errors import Transient, TrueupError
+from trueup.domain.errors import Permanent, Transient, TrueupError
 from trueup.governance.configuration import TenantConfiguration
-from trueup.transform.dbt_session import DbtSession
+from trueup.transform.dbt_session import DbtRun, DbtSession
 from trueup.transform.findings import report_findings
 from trueup.transform.plan import Plan, decide
 from trueup.transform.project import project_folder, project_variables
 from trueup.transform.run_results import failure_of, record_run
 from trueup.transform.scope import close_scope
+from trueup.transform.set_aside import close_replaced, set_aside_unreadable, take_back_all
 from trueup.transform.state_folder import default_state_folder
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
@@ -31,6 +32,8 @@ from trueup.warehouse.locks import Lock
 log = logging.getLogger(__name__)
 
 _LOCK_WAIT = "15min"
+# Each round finds one kind of fault in all streams at once: casts, overlong texts, repeated parts; and one to succeed.
+_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +87,7 @@ def build(
             state_folder or default_state_folder(details),
         )
         try:
-            run = session.run("run", _selection(plan))
-            record_run(connection, run, run_id)
-            failed = failure_of(run)
-            if failed is not None:
-                raise failed
+            run = _run(connection, session, plan, run_id)
             counts = _finish(connection, plan, run_id)
         except (TrueupError, KeyboardInterrupt) as error:
             _fail(connection, plan.build_id, error)
@@ -122,6 +121,25 @@ def rebuild(
 ) -> BuildReport:
     """Recompute everything from raw into the same tables; rows that come out the same are left alone."""
     return build(details, configuration, run_id=run_id, is_full_refresh=True, state_folder=state_folder)
+
+
+def _run(connection: Warehouse, session: DbtSession, plan: Plan, run_id: str) -> DbtRun:
+    """Run the models; where records cannot be read, set them aside and run them again without those."""
+    if plan.is_recreated:
+        take_back_all(connection)
+    selection = _selection(plan)
+    for rounds_left in reversed(range(_ROUNDS)):
+        run = session.run("run", selection)
+        record_run(connection, run, run_id)
+        failed = failure_of(run)
+        if failed is None:
+            break
+        is_of_records = isinstance(failed, Permanent) and rounds_left > 0
+        if not is_of_records or not set_aside_unreadable(connection, plan, run_id):
+            raise failed
+        # The views name the records that they leave out, so they have to be made anew.
+        selection = ["--full-refresh"] if plan.is_recreated else []
+    return run
 
 
 @contextmanager
@@ -178,13 +196,14 @@ def _selection(plan: Plan) -> list[str]:
 
 def _finish(connection: Warehouse, plan: Plan, run_id: str) -> tuple[int, int]:
     with connection.transaction():
-        counts = report_findings(connection, plan, run_id)
+        opened, closed = report_findings(connection, plan, run_id)
+        closed += close_replaced(connection, plan)
         connection.execute(
             "update audit.builds set status = 'succeeded', finished_at = clock_timestamp() where build_id = %s",
             (plan.build_id,),
         )
         close_scope(connection, plan.build_id or 0, plan.state_after())
-    return counts
+    return opened, closed
 
 
 def _fail(connection: Warehouse, build_id: int, error: BaseException) -> None:

@@ -65,4 +65,9 @@ def _cause(result: NodeResult) -> str | None:
     lines = [line.strip() for line in result.message.splitlines() if line.strip()]
     if len(lines) > 1 and " Error in " in lines[0]:
         lines = lines[1:]
-    return _QUOTED.sub(r'\1"…"', lines[0])[:500] if lines else None
+    return without_values(lines[0]) if lines else None
+
+
+def without_values(message: str) -> str:
+    """PostgreSQL's message without the values that it quotes, which are somebody's payload."""
+    return _QUOTED.sub(r'\1"…"', message)[:500]

@@ -148,7 +148,7 @@ assigned as (
     select
         sku,
         location_id,
-        sum(quantity)::integer as reserved_quantity,
+        sum(quantity) as reserved_quantity,
         max(received_at) as received_at,
         (array_agg(correlation_id order by received_at desc, reservation_id desc))[1] as correlation_id
     from reservations
@@ -161,7 +161,7 @@ unassigned as (
     select
         reservations.sku,
         channels.channel,
-        sum(reservations.quantity)::integer as quantity,
+        sum(reservations.quantity) as quantity,
         max(reservations.received_at) as received_at,
         (
             array_agg(
@@ -224,6 +224,15 @@ served as (
             - placed.reserved_quantity - ruled.safety_stock_quantity,
             0
         ) as free_quantity,
+        -- What is promised here beyond what is here comes out of the other places: somebody will have to send it.
+        greatest(
+            placed.reserved_quantity - greatest(
+                placed.on_hand_quantity - placed.damaged_quantity - placed.quality_control_quantity
+                - ruled.safety_stock_quantity,
+                0
+            ),
+            0
+        ) as shortfall_quantity,
         placed.source_system_id,
         placed.as_of,
         placed.record_id,
@@ -238,12 +247,13 @@ pooled as (
     select
         sku,
         channel,
-        sum(on_hand_quantity)::integer as on_hand_quantity,
-        sum(damaged_quantity)::integer as damaged_quantity,
-        sum(quality_control_quantity)::integer as quality_control_quantity,
-        sum(sellable_quantity)::integer as sellable_quantity,
-        sum(reserved_quantity)::integer as reserved_quantity,
-        sum(free_quantity)::integer as free_quantity,
+        sum(on_hand_quantity) as on_hand_quantity,
+        sum(damaged_quantity) as damaged_quantity,
+        sum(quality_control_quantity) as quality_control_quantity,
+        sum(sellable_quantity) as sellable_quantity,
+        sum(reserved_quantity) as reserved_quantity,
+        sum(free_quantity) as free_quantity,
+        sum(shortfall_quantity) as shortfall_quantity,
         max(as_of) filter (where isfinite(as_of)) as facts_as_of,
         max(received_at) as received_at,
         (array_agg(correlation_id order by received_at desc, location_id asc))[1] as correlation_id,
@@ -251,13 +261,14 @@ pooled as (
             jsonb_build_object(
                 'location_id', location_id,
                 'source_system_id', source_system_id,
-                'on_hand_quantity', on_hand_quantity,
-                'damaged_quantity', damaged_quantity,
-                'quality_control_quantity', quality_control_quantity,
-                'sellable_quantity', sellable_quantity,
-                'reserved_quantity', reserved_quantity,
+                'on_hand_quantity', trim_scale(on_hand_quantity),
+                'damaged_quantity', trim_scale(damaged_quantity),
+                'quality_control_quantity', trim_scale(quality_control_quantity),
+                'sellable_quantity', trim_scale(sellable_quantity),
+                'reserved_quantity', trim_scale(reserved_quantity),
                 'safety_stock_quantity', safety_stock_quantity,
-                'free_quantity', free_quantity,
+                'free_quantity', trim_scale(free_quantity),
+                'shortfall_quantity', trim_scale(shortfall_quantity),
                 'as_of', as_of,
                 'record_id', record_id
             )
@@ -276,8 +287,10 @@ computed as (
         coalesce(pooled.sellable_quantity, 0) as sellable_quantity,
         coalesce(pooled.reserved_quantity, 0) as reserved_quantity,
         coalesce(pooled.free_quantity, 0) as free_quantity,
+        coalesce(pooled.shortfall_quantity, 0) as shortfall_quantity,
         coalesce(unassigned.quantity, 0) as unassigned_reserved_quantity,
-        coalesce(pooled.free_quantity, 0) - coalesce(unassigned.quantity, 0) as pool_quantity,
+        coalesce(pooled.free_quantity, 0) - coalesce(pooled.shortfall_quantity, 0) - coalesce(unassigned.quantity, 0)
+            as pool_quantity,
         coalesce(pooled.location_terms, '[]'::jsonb) as location_terms,
         pooled.facts_as_of,
         greatest(pooled.received_at, unassigned.received_at) as newest_received_at,
@@ -286,7 +299,7 @@ computed as (
                 then unassigned.correlation_id
             else pooled.correlation_id
         end as correlation_id,
-        coalesce(gross_listings.allocated_quantity, 0) as channel_allocated_quantity
+        floor(coalesce(gross_listings.allocated_quantity, 0))::bigint as channel_allocated_quantity
     from ruled
     left join pooled on ruled.sku = pooled.sku and ruled.channel = pooled.channel
     left join unassigned on ruled.sku = unassigned.sku and ruled.channel = unassigned.channel
@@ -296,17 +309,18 @@ computed as (
 clamped as (
     select
         computed.*,
+        -- The only rounding there is: a channel promises whole units. Where there is no cap, its null bounds nothing.
         least(
             greatest(floor((computed.pool_quantity - computed.buffer_quantity) * computed.share), 0),
-            coalesce(computed.cap_quantity, 2147483647)
-        ) as ats_quantity
+            computed.cap_quantity
+        )::bigint as ats_quantity
     from computed
 ),
 
 explained as (
     select
         clamped.*,
-        (clamped.ats_quantity + clamped.channel_allocated_quantity)::integer as target_quantity,
+        clamped.ats_quantity + clamped.channel_allocated_quantity as target_quantity,
         jsonb_build_object(
             'safety_stock', clamped.safety_stock_rule_id,
             'buffer', clamped.buffer_rule_id,
@@ -323,6 +337,7 @@ decided as (
         sku,
         channel,
         free_quantity,
+        shortfall_quantity,
         unassigned_reserved_quantity,
         buffer_quantity,
         share,
@@ -334,12 +349,13 @@ decided as (
     select
         null::text as sku,
         null::text as channel,
-        null::integer as free_quantity,
-        null::integer as unassigned_reserved_quantity,
+        null::numeric as free_quantity,
+        null::numeric as shortfall_quantity,
+        null::numeric as unassigned_reserved_quantity,
         null::integer as buffer_quantity,
         null::numeric as share,
         null::integer as cap_quantity,
-        null::integer as target_quantity,
+        null::bigint as target_quantity,
         null::text as facts_version
     where false
     {%- endif %}
@@ -357,12 +373,13 @@ final as (
         explained.reserved_quantity,
         explained.safety_stock_quantity,
         explained.free_quantity,
+        explained.shortfall_quantity,
         explained.unassigned_reserved_quantity,
         explained.pool_quantity,
         explained.buffer_quantity,
         explained.share::numeric(6, 4) as share,
         explained.cap_quantity,
-        explained.ats_quantity::integer as ats_quantity,
+        explained.ats_quantity,
         explained.channel_allocated_quantity,
         explained.target_quantity,
         explained.location_terms,
@@ -373,6 +390,7 @@ final as (
         case
             when
                 decided.free_quantity = explained.free_quantity
+                and decided.shortfall_quantity = explained.shortfall_quantity
                 and decided.unassigned_reserved_quantity = explained.unassigned_reserved_quantity
                 and decided.buffer_quantity = explained.buffer_quantity
                 and decided.share = explained.share

@@ -96,7 +96,8 @@ compared as (
         systems.clock_uncertainty_seconds,
         listings.channel_record_id,
         listings.source_item_id,
-        listings.shown_quantity,
+        -- Corrections are of whole units: what is shown beyond them cannot be sold as one.
+        floor(listings.shown_quantity)::bigint as shown_quantity,
         listings.available_quantity,
         listings.previous_available_quantity,
         listings.previous_observed_at,
@@ -122,7 +123,7 @@ compared as (
             positions.sku = listings.sku
             and positions.channel = listings.channel
             and listings.is_listed
-            and positions.target_quantity <> listings.shown_quantity
+            and positions.target_quantity <> floor(listings.shown_quantity)
 ),
 
 ---------------------------------------------------------------- what we did about it

@@ -23,14 +23,13 @@ typed as (
 
         ---------- numerics
         -- A count's line says how far the books were off, not what was counted: it adjusts.
-        -- Part of a unit is rounded down.
-        floor((records.payload ->> 'quantity')::numeric)::integer as delta_quantity,
-        null::integer as counted_quantity,
+        {{ quantity("records.payload ->> 'quantity'") }} as delta_quantity,
+        null::numeric as counted_quantity,
         (records.payload ->> 'uniquekey')::bigint as sequence,
 
         ---------- timestamps
-        (records.payload ->> 'createddate')::timestamp at time zone 'UTC' as moved_at,
-        (records.payload ->> 'lastmodifieddate')::timestamp at time zone 'UTC' as modified_at
+        {{ moment("records.payload ->> 'createddate'") }} as moved_at,
+        {{ moment("records.payload ->> 'lastmodifieddate'") }} as modified_at
     from records
 ),
 

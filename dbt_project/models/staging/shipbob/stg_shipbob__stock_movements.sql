@@ -14,7 +14,7 @@ changes as (
     left join lateral (
         select
             side.content ->> 'facility_id' as facility_id,
-            sum((side.content ->> 'quantity_change')::integer) as quantity,
+            sum({{ quantity("side.content ->> 'quantity_change'") }}) as quantity,
             bool_or(side.content ->> 'inventory_status' = 'Damaged') as is_damaged
         from (values (records.payload -> 'increment'), (records.payload -> 'decrement')) as side (content)
         where jsonb_typeof(side.content) = 'object'
@@ -54,12 +54,12 @@ typed as (
         end as kind,
 
         ---------- numerics
-        changes.quantity::integer as delta_quantity,
-        null::integer as counted_quantity,
+        changes.quantity as delta_quantity,
+        null::numeric as counted_quantity,
         (changes.payload ->> 'inventory_audit_event_id')::bigint as sequence,
 
         ---------- timestamps
-        (changes.payload ->> 'event_datetime')::timestamptz as moved_at,
+        {{ moment("changes.payload ->> 'event_datetime'") }} as moved_at,
         null::timestamptz as modified_at
     from changes
 ),

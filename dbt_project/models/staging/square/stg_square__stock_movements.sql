@@ -93,10 +93,10 @@ typed as (
 
         ---------- numerics
         case
-            when not changes.is_count then floor(changes.sign * (changes.content ->> 'quantity')::numeric)::integer
+            when not changes.is_count then changes.sign * {{ quantity("changes.content ->> 'quantity'") }}
         end as delta_quantity,
         case
-            when changes.is_count then floor((changes.content ->> 'quantity')::numeric)::integer
+            when changes.is_count then {{ quantity("changes.content ->> 'quantity'") }}
         end as counted_quantity,
         -- Square numbers nothing: what it took in at one time is ordered by its ids.
         0::bigint as sequence,

@@ -12,7 +12,7 @@ moves as (
         records.payload #>> '{to_location,type}' as to_type,
         records.payload #>> '{from_location,warehouse}' as from_warehouse,
         records.payload #>> '{to_location,warehouse}' as to_warehouse,
-        (records.payload ->> 'internal_quantity')::numeric as quantity,
+        {{ quantity("records.payload ->> 'internal_quantity'") }} as quantity,
         (records.payload ->> 'id')::bigint as sequence,
         coalesce(records.payload ->> 'state', '') = 'done' as is_done,
         coalesce(
@@ -70,9 +70,8 @@ typed as (
         end as kind,
 
         ---------- numerics
-        -- Part of a unit is rounded down, whichever way it went.
-        floor(ends.direction * ends.quantity)::integer as delta_quantity,
-        null::integer as counted_quantity,
+        ends.direction * ends.quantity as delta_quantity,
+        null::numeric as counted_quantity,
         ends.sequence,
 
         ---------- timestamps
