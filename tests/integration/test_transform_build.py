@@ -24,7 +24,6 @@ from tests.integration.transform_facts import (
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.errors import Permanent
 from trueup.governance.configuration import TenantConfiguration
-from trueup.warehouse.connection import Role, connect
 
 
 @pytest.fixture
