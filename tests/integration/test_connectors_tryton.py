@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -188,7 +188,9 @@ def test_a_sweep_of_moves_reads_three_months_and_says_so(server: ScriptedServer,
         ("write_date", 7, 7),
         ("create_date", 7, 7),
     ]
-    assert {page.covers_since for page in pages} == {datetime(2026, 7, 8, 9, tzinfo=UTC)}
+    covered = [page.covers_since for page in pages if page.covers_since is not None]
+    assert len(covered) == len(pages)
+    assert all(timedelta() <= each - datetime(2026, 7, 8, 9, tzinfo=UTC) < timedelta(minutes=1) for each in covered)
 
 
 def test_fields_of_modules_that_are_not_there_are_not_asked_for(

@@ -75,7 +75,7 @@ typed as (
         ends.sequence,
 
         ---------- timestamps
-        -- Also a later change of a done move, of its cost for example, is told as write_date: the first one told counts.
+        -- A later change of a done move, of its cost for example, is told as write_date too: the first one counts.
         ends.written_at as moved_at,
         ends.written_at as modified_at
     from ends
