@@ -1,6 +1,6 @@
 """A role's name tells its database, fits PostgreSQL, and no two databases meet in one."""
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trueup.warehouse.roles import Role, role_identifier, role_name, with_role_names
@@ -15,6 +15,7 @@ def test_the_name_says_tenant_and_work() -> None:
     assert role_name("trueup_acme", Role.ANALYST) == "trueup_acme_analyst"
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_DATABASES, st.sampled_from(list(Role)))
 def test_a_name_is_never_cut_off(database: str, role: Role) -> None:
     """PostgreSQL cuts at 63 bytes without a word, and two tenants' roles would be one."""
@@ -24,6 +25,7 @@ def test_a_name_is_never_cut_off(database: str, role: Role) -> None:
     assert name.endswith(f"_{role}")
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sets(_DATABASES, min_size=2, max_size=6))
 def test_no_two_databases_share_a_name(databases: set[str]) -> None:
     names = [role_name(database, role) for database in databases for role in Role]

@@ -107,6 +107,7 @@ def _close_database(connection: Warehouse, names: dict[Role, str], former: dict[
     connection.execute(sql.SQL("revoke all on database {} from public").format(database))
     for name in former:
         connection.execute(sql.SQL("revoke all on database {} from {}").format(database, sql.Identifier(name)))
+        connection.execute(sql.SQL("revoke all on schema public from {}").format(sql.Identifier(name)))
     for rights, roles in _DATABASE_RIGHTS.items():
         connection.execute(
             sql.SQL("grant {} on database {} to {}").format(
