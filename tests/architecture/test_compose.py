@@ -128,6 +128,27 @@ def test_the_image_installs_the_lock_with_its_hashes() -> None:
         assert re.search(rf"^COPY .*{folder} {folder}$", dockerfile, re.MULTILINE), folder
 
 
+def test_what_is_downloaded_is_what_was_looked_at(compose: dict[str, Any]) -> None:
+    """A tag can be moved to another image, a release can be replaced: a digest and a hash cannot."""
+    images = [service["image"] for service in compose["services"].values() if "build" not in service]
+    images += re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
+    assert len(images) == 3
+    for image in images:
+        assert re.fullmatch(r"[a-z]+:[0-9]+\.[0-9.]+-[a-z-]+@sha256:[0-9a-f]{64}", image), image
+
+
+@pytest.mark.parametrize("file", ["Dockerfile", "Makefile"])
+def test_the_installer_is_installed_by_its_hash(file: str) -> None:
+    """It fetches everything else: whoever replaces it needs no other hole."""
+    installs = re.findall(r"pip install [^;&}\n]*", (PROJECT / file).read_text().replace("\\\n", " "))
+    plain = [line for line in installs if "--no-deps" not in line]
+    assert plain
+    for line in plain:
+        assert "--require-hashes -r" in line, line
+    lock = (PROJECT / "requirements.uv.lock").read_text()
+    assert re.search(r"^uv==[0-9.]+ \\\n    --hash=sha256:[0-9a-f]{64}", lock)
+
+
 def test_postgres_runs_with_the_settings_that_everything_is_measured_with(
     compose: dict[str, Any], postgres: EmbeddedPostgres
 ) -> None:
