@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests.integration.connectors_state import LastingState
 from tests.integration.transform_facts import Facts, demo_tenant
 
 from trueup.dev.postgres import EmbeddedPostgres
@@ -33,6 +34,12 @@ def built_template(postgres: EmbeddedPostgres) -> str:
     )
     Facts(details, configuration).build()
     return _TEMPLATE
+
+
+@pytest.fixture
+def state() -> LastingState:
+    """Quotas and refresh tokens, shared by the connectors of one test."""
+    return LastingState()
 
 
 @contextmanager

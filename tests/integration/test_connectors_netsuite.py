@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,6 +16,7 @@ from connectors_sandbox import (
     sandbox_world,
 )
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from connectors_state import LastingState
 
 from trueup.connectors.auth import bearer
 from trueup.connectors.http import HttpClient, Limits
@@ -43,8 +43,8 @@ def sandbox(world: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def netsuite(sandbox: Sandbox, tmp_path: Path) -> Iterator[NetSuiteConnector]:
-    connector = connect(details_of(sandbox, "netsuite"), tmp_path)
+def netsuite(sandbox: Sandbox, state: LastingState) -> Iterator[NetSuiteConnector]:
+    connector = connect(details_of(sandbox, "netsuite"), state)
     yield connector
     connector.close()
 
@@ -158,40 +158,40 @@ def test_check_tells_what_was_reached(netsuite: NetSuiteConnector) -> None:
     assert netsuite.check().endswith("/netsuite: 5 locations")
 
 
-def test_an_unknown_certificate_is_permanent_and_names_the_connection(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_unknown_certificate_is_permanent_and_names_the_connection(sandbox: Sandbox, state: LastingState) -> None:
     """The person who reads it must know which connection to renew."""
     details = details_of(sandbox, "netsuite", extra={"certificate_id": "another", "algorithm": "ES256"})
 
     with pytest.raises(Permanent, match=r"'trueup_demo_netsuite': no token was granted \(400, invalid"):
-        connect(details, tmp_path).check()
+        connect(details, state).check()
 
 
-def test_a_key_that_lost_its_line_breaks_still_signs(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_key_that_lost_its_line_breaks_still_signs(sandbox: Sandbox, state: LastingState) -> None:
     """Airflow's form field is one line."""
     details = details_of(sandbox, "netsuite")
     flat = " ".join((details.password or "").split("\n"))
     escaped = (details.password or "").replace("\n", "\\n")
 
     for password in (flat, escaped):
-        assert connect(details_of(sandbox, "netsuite", password=password), tmp_path).check()
+        assert connect(details_of(sandbox, "netsuite", password=password), state).check()
 
 
-def test_a_key_that_cannot_sign_says_what_to_store(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_key_that_cannot_sign_says_what_to_store(sandbox: Sandbox, state: LastingState) -> None:
     """A key library's own words would quote the key."""
     details = details_of(sandbox, "netsuite", password="not-a-key-at-all")
 
     with pytest.raises(Permanent, match="could not sign with ES256") as caught:
-        connect(details, tmp_path).check()
+        connect(details, state).check()
 
     assert "not-a-key-at-all" not in str(caught.value)
     assert caught.value.__cause__ is None
 
 
-def test_many_readers_stay_below_the_accounts_concurrency(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_many_readers_stay_below_the_accounts_concurrency(sandbox: Sandbox, state: LastingState) -> None:
     """The sixth request at once is answered 429, and costs somebody else a retry."""
     control(sandbox, "PUT", "/tuning", {"netsuite": {"concurrency": 2, "latency_seconds": 0.02}})
     details = details_of(sandbox, "netsuite")
-    connectors = [connect(details, tmp_path) for _ in range(5)]
+    connectors = [connect(details, state) for _ in range(5)]
     refusals: list[BaseException] = []
 
     def read(connector: NetSuiteConnector) -> None:

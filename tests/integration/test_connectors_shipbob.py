@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from connectors_state import LastingState
 
 from trueup.connectors import shipbob
 from trueup.connectors.shipbob import ShipBobConnector
@@ -33,17 +33,17 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def connector(sandbox: Sandbox, tmp_path: Path) -> Iterator[ShipBobConnector]:
+def connector(sandbox: Sandbox, state: LastingState) -> Iterator[ShipBobConnector]:
     told = sandbox.describe()["connections"]["trueup_demo_shipbob"]
     details = ConnectionDetails(conn_id="warehouse", **told, extra={"requests_per_minute": 10_000})
-    built = shipbob.connect(details, tmp_path)
+    built = shipbob.connect(details, state)
     yield built
     built.close()
 
 
-def scripted(server: ScriptedServer, folder: Path) -> ShipBobConnector:
+def scripted(server: ScriptedServer, state: LastingState) -> ShipBobConnector:
     details = ConnectionDetails(conn_id="warehouse", conn_type="shipbob", host=server.url, password="a-token")
-    return shipbob.connect(details, folder)
+    return shipbob.connect(details, state)
 
 
 def books(sandbox: Sandbox) -> Any:  # noqa: ANN401 - the simulator's own
@@ -124,7 +124,7 @@ def test_a_refused_link_is_read_again_not_believed_empty(
     assert _read(connector, "stock_levels")[-1].is_last
 
 
-def test_the_history_of_every_centre_is_followed_to_its_end(tmp_path: Path) -> None:
+def test_the_history_of_every_centre_is_followed_to_its_end(state: LastingState) -> None:
     """The first centre's last page is not the stream's."""
 
     def answer(request: Request) -> Step:
@@ -138,7 +138,7 @@ def test_the_history_of_every_centre_is_followed_to_its_end(tmp_path: Path) -> N
 
     with scripted_server() as server:
         server.script(answer)
-        pages = list(scripted(server, tmp_path).read("stock_movements", ReadMode.SWEEP, None))
+        pages = list(scripted(server, state).read("stock_movements", ReadMode.SWEEP, None))
 
     assert [record.source_key for record in all_records(pages)] == ["700", "701", "702", "800", "801", "802"]
     assert [page.is_last for page in pages] == [False] * (len(pages) - 1) + [True]
@@ -146,7 +146,7 @@ def test_the_history_of_every_centre_is_followed_to_its_end(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("is_open", "is_partial"), [(True, False), (False, True)])
-def test_a_sweep_of_the_history_says_what_it_covers(tmp_path: Path, *, is_open: bool, is_partial: bool) -> None:
+def test_a_sweep_of_the_history_says_what_it_covers(state: LastingState, *, is_open: bool, is_partial: bool) -> None:
     """ShipBob answers for ninety days, and not for a centre that it has closed to us: none of that is gone."""
 
     def answer(request: Request) -> Step:
@@ -156,7 +156,7 @@ def test_a_sweep_of_the_history_says_what_it_covers(tmp_path: Path, *, is_open: 
 
     with scripted_server() as server:
         server.script(answer)
-        connector = scripted(server, tmp_path)
+        connector = scripted(server, state)
         swept = list(connector.read("stock_movements", ReadMode.SWEEP, None))
         polled = list(connector.read("stock_movements", ReadMode.POLL, swept[-1].cursor))
         asked = [request.json for request in server.requests if "history" in request.path]
@@ -170,7 +170,7 @@ def test_a_sweep_of_the_history_says_what_it_covers(tmp_path: Path, *, is_open: 
     assert swept[-1].is_partial is is_partial
 
 
-def test_a_history_that_leads_nowhere_is_given_up(tmp_path: Path) -> None:
+def test_a_history_that_leads_nowhere_is_given_up(state: LastingState) -> None:
     """A page that announces itself again would be read for ever."""
 
     def answer(request: Request) -> Step:
@@ -180,16 +180,16 @@ def test_a_history_that_leads_nowhere_is_given_up(tmp_path: Path) -> None:
     with scripted_server() as server:
         server.script(answer)
         with pytest.raises(Transient, match="leads nowhere"):
-            list(scripted(server, tmp_path).read("stock_movements", ReadMode.SWEEP, None))
+            list(scripted(server, state).read("stock_movements", ReadMode.SWEEP, None))
 
 
-def test_a_link_that_cannot_be_read_is_not_the_end(tmp_path: Path) -> None:
+def test_a_link_that_cannot_be_read_is_not_the_end(state: LastingState) -> None:
     """A sweep that ends too soon would delete everything behind its end."""
     step = Step(body={"items": [{"id": 1}], "next": {"corrupt": True}}, headers={"Date": DATE})
     with scripted_server() as server:
         server.script(Step(body=CENTRES, headers={"Date": DATE}), step)
         with pytest.raises(Transient, match="'next' that is no text"):
-            list(scripted(server, tmp_path).read("products", ReadMode.SWEEP, None))
+            list(scripted(server, state).read("products", ReadMode.SWEEP, None))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_link_that_cannot_be_read_is_not_the_end(tmp_path: Path) -> None:
         "product?cursor=abc",
     ],
 )
-def test_the_next_page_is_asked_for_at_the_connections_own_server(tmp_path: Path, link: str) -> None:
+def test_the_next_page_is_asked_for_at_the_connections_own_server(state: LastingState, link: str) -> None:
     """The token goes with every request: an answer must not choose who gets it."""
     with scripted_server() as server:
         server.script(
@@ -209,13 +209,13 @@ def test_the_next_page_is_asked_for_at_the_connections_own_server(tmp_path: Path
             Step(body={"items": [{"id": 1}], "next": link}, headers={"Date": DATE}),
             Step(body={"items": [{"id": 2}], "next": None}, headers={"Date": DATE}),
         )
-        pages = list(scripted(server, tmp_path).read("products", ReadMode.SWEEP, None))
+        pages = list(scripted(server, state).read("products", ReadMode.SWEEP, None))
 
         assert server.requests[-1].path == "/2026-01/product?cursor=abc"
     assert [record.source_key for record in all_records(pages)] == ["1", "2"]
 
 
-def test_a_vendor_that_gives_fewer_than_asked_for_is_read_to_the_end(tmp_path: Path) -> None:
+def test_a_vendor_that_gives_fewer_than_asked_for_is_read_to_the_end(state: LastingState) -> None:
     """A page cap lower than ours must not look like the end of the orders."""
     served = [{"id": number} for number in range(1, 6)]
 
@@ -227,20 +227,20 @@ def test_a_vendor_that_gives_fewer_than_asked_for_is_read_to_the_end(tmp_path: P
 
     with scripted_server() as server:
         server.script(answer)
-        pages = list(scripted(server, tmp_path).read("orders", ReadMode.SWEEP, None))
+        pages = list(scripted(server, state).read("orders", ReadMode.SWEEP, None))
 
     assert [record.source_key for record in all_records(pages)] == ["1", "2", "3", "4", "5"]
 
 
 @pytest.mark.parametrize("told", ["many", "0", "-5"])
-def test_a_budget_that_cannot_be_meant_is_named(tmp_path: Path, told: str) -> None:
+def test_a_budget_that_cannot_be_meant_is_named(state: LastingState, told: str) -> None:
     """A typing error in the form must not switch the budget off."""
     details = ConnectionDetails(
         "warehouse", "shipbob", host="https://api.shipbob.com", password="t", extra={"requests_per_minute": told}
     )
 
     with pytest.raises(Permanent, match="requests_per_minute"):
-        shipbob.connect(details, tmp_path)
+        shipbob.connect(details, state)
 
 
 def _read(connector: ShipBobConnector, stream: str) -> list[Page]:

@@ -51,6 +51,10 @@ class Writer(Protocol):
         """Read the named records as they are now. A record left out could not be read: unknown."""
         ...
 
+    def close(self) -> None:
+        """Close the connections to the channel; the next request opens new ones."""
+        ...
+
 
 class Probe(Protocol):
     """Airflow's "Test" button and `trueup tenant check --connect`."""
@@ -62,3 +66,7 @@ class Probe(Protocol):
 
 class Connector(Reader, Probe, Protocol):
     """What every system has; channels that take corrections are a `Writer` as well."""
+
+    def close(self) -> None:
+        """Close the connections to the system; the next request opens new ones."""
+        ...

@@ -13,7 +13,6 @@ transactions, not the lines that somebody takes out of one.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -22,8 +21,9 @@ import orjson
 from trueup.connectors import netsuite_queries as queries
 from trueup.connectors.auth import TokenHeader, certificate_grant
 from trueup.connectors.budget import ConcurrencyGate
-from trueup.connectors.http import Answer, HttpClient, base_url
+from trueup.connectors.http import Answer, HttpClient, Resend, base_url
 from trueup.connectors.reading import as_of, polled_since, position, started_at, swept_since, windowed
+from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -36,8 +36,8 @@ _SHARED_TIER = 5
 _OVERLAP = timedelta(minutes=10)
 
 
-def connect(details: ConnectionDetails, folder: Path) -> "NetSuiteConnector":
-    """Build the connector from the fields of registry.py's form; no I/O. `folder` is where processes share quotas."""
+def connect(details: ConnectionDetails, state: SharedState) -> "NetSuiteConnector":
+    """Build the connector from the fields of registry.py's form; no I/O. `state` is where workers share quotas."""
     extra = details.extra
     address = base_url(_SYSTEM, details)
     algorithm = str(extra.get("algorithm") or "PS256")
@@ -59,7 +59,8 @@ def connect(details: ConnectionDetails, folder: Path) -> "NetSuiteConnector":
         _SYSTEM,
         details,
         authenticator=TokenHeader(grant),
-        budget=ConcurrencyGate(f"netsuite:{address}", _concurrency(details), folder),
+        budget=ConcurrencyGate(f"netsuite:{address}", _concurrency(details), state),
+        our_time=state.now,
         headers={"prefer": "transient"},
     )
     channel_field = extra.get("channel_field")
@@ -164,13 +165,17 @@ class NetSuiteConnector:
         )
 
     def _query(self, text: str, limit: int = queries.PAGE_SIZE) -> Answer:
-        return self._client.request("POST", _SUITEQL, params={"limit": limit, "offset": 0}, json={"q": text})
+        return self._client.request(
+            "POST", _SUITEQL, params={"limit": limit, "offset": 0}, json={"q": text}, resend=Resend.SAFE
+        )
 
 
 _UTC = ZoneInfo("UTC")
 
 
 def _rows(answer: Answer) -> tuple[Sequence[object], bool]:
+    if answer.is_empty:
+        return [], False
     body = answer.body
     if not isinstance(body, Mapping) or not isinstance(body.get("items"), list):
         raise Transient(f"{_SYSTEM} answered a query without a list of items; try again, then check the host")

@@ -176,10 +176,12 @@ def without(payload: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]
 
 
 def items_of(answer: Answer, name: str, system: str, *, may_omit: bool = False) -> Sequence[Any]:
-    """Return the list under `name`, or the answer itself where that is the list; null is an empty one.
+    """Return the list under `name`, or the answer itself where that is the list; null is an empty one, and so is a 204.
 
     `may_omit`: this vendor leaves an empty list out. Raises where there is none, for unknown is not empty.
     """
+    if answer.is_empty:
+        return []
     body = answer.body
     value = body.get(name, [] if may_omit else _ABSENT) if isinstance(body, Mapping) else body
     if isinstance(body, Mapping) and body.get("errors") and not body.get(name):

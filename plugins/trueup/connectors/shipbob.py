@@ -11,16 +11,16 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from trueup.connectors.addresses import base_url
-from trueup.connectors.answers import Answer
+from trueup.connectors.answers import Answer, Resend, whole_number
 from trueup.connectors.auth import bearer
 from trueup.connectors.budget import WindowBudget
 from trueup.connectors.http import HttpClient
+from trueup.connectors.paging import PageGuard
 from trueup.connectors.reading import (
     ReadClock,
     items_of,
@@ -37,6 +37,7 @@ from trueup.connectors.reading import (
     without,
 )
 from trueup.connectors.standing import Read, read_standing
+from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -54,17 +55,20 @@ _PEOPLE = frozenset({"recipient", "addresses", "gift_message", "customer_ticket_
 _Describe = Callable[[Mapping[str, Any]], Record]
 
 
-def connect(details: ConnectionDetails, folder: Path) -> "ShipBobConnector":
-    """Build the connector; no I/O. `folder` is where processes share the account's budget."""
+def connect(details: ConnectionDetails, state: SharedState) -> "ShipBobConnector":
+    """Build the connector; no I/O. `state` is where workers share the account's budget."""
     address = base_url(_SYSTEM, details)
     budget = WindowBudget(
         f"shipbob:{address}:{details.conn_id}",
         _calls_a_minute(details),
         60.0,
-        folder,
+        state,
         remaining_header="x-remaining-calls",
     )
-    return ShipBobConnector(HttpClient(_SYSTEM, details, authenticator=bearer(details.password or ""), budget=budget))
+    client = HttpClient(
+        _SYSTEM, details, authenticator=bearer(details.password or ""), budget=budget, our_time=state.now
+    )
+    return ShipBobConnector(client)
 
 
 class ShipBobConnector:
@@ -120,19 +124,20 @@ class ShipBobConnector:
 
     def _read_linked(self, path: str, asked: Mapping[str, str | int], describe: _Describe) -> Iterator[Page]:
         clock = self._clock()
-        for answer, is_last in self._linked(path, asked):
+        for answer, items, is_last in self._linked(path, asked):
             yield page(
-                items_of(answer, "items", _SYSTEM),
+                items,
                 describe,
                 clock.at(answer),
                 is_last=is_last,
                 cursor=position(clock.start),
             )
 
-    def _linked(self, path: str, asked: Mapping[str, str | int]) -> Iterator[tuple[Answer, bool]]:
+    def _linked(self, path: str, asked: Mapping[str, str | int]) -> Iterator[tuple[Answer, Sequence[Any], bool]]:
         """Follow `next` from page to page; it says everything the first request said."""
         link: str | None = path
         seen: set[str] = set()
+        guard = PageGuard(f"{_SYSTEM}, {path}")
         while link is not None:
             if link in seen:
                 raise Transient(f"{_SYSTEM}, {path}: the same page was announced twice; read again from the start")
@@ -144,7 +149,10 @@ class ShipBobConnector:
             if answer.status == 400:
                 raise Transient(f"{_SYSTEM}, {path}: refused the link to its own next page; read again from the start")
             link = _next_link(answer)
-            yield answer, link is None
+            items = items_of(answer, "items", _SYSTEM)
+            if link is not None:
+                guard.take(items)
+            yield answer, items, link is None
 
     def _read_levels(self) -> Iterator[Page]:
         clock = self._clock()
@@ -157,8 +165,8 @@ class ShipBobConnector:
                 questions = [{"PageSize": _PAGE, "InventoryIds": ",".join(map(str, group))} for group in groups]
             for asked in questions:
                 clock.listen()
-                for answer, _ in self._linked(f"{_BASE}/inventory-level/locations", asked):
-                    yield clock.at(answer), items_of(answer, "items", _SYSTEM)
+                for answer, levels, _ in self._linked(f"{_BASE}/inventory-level/locations", asked):
+                    yield clock.at(answer), levels
 
         for moment, rows in read_standing(ask, _inventory_id, self._moved_after, self._sleep):
             yield page(rows, _level, moment, is_last=False)
@@ -202,7 +210,7 @@ class ShipBobConnector:
             asked: dict[str, Any] = {"facility_id": centre, "start_date": rfc3339(begin)}
             if after is not None:
                 asked["cursor"] = after
-            answer = self._client.request("POST", f"{_BASE}/inventory/history:query", json=asked)
+            answer = self._client.request("POST", f"{_BASE}/inventory/history:query", json=asked, resend=Resend.SAFE)
             events = items_of(answer, "data", _SYSTEM)
             newest = _newest_event(events)
             has_more = _next_link(answer) is not None and bool(events)
@@ -220,12 +228,15 @@ class ShipBobConnector:
         if since is not None:
             asked["LastUpdateStartDate"] = rfc3339(since)
         number, full_page = 1, 0
+        guard = PageGuard(f"{_SYSTEM}, {_BASE}/order")
         while True:
             answer = self._client.request("GET", f"{_BASE}/order", params={**asked, "Page": number})
             orders = items_of(answer, "orders", _SYSTEM)
             # ShipBob may give fewer than asked for: only a page shorter than its first is surely the last.
             full_page = full_page or len(orders)
             is_last = len(orders) == 0 or len(orders) < full_page or _is_last_page(answer, number)
+            if not is_last:
+                guard.take(orders)
             yield page(orders, _order, clock.at(answer), is_last=is_last, cursor=position(clock.start))
             if is_last:
                 return
@@ -270,8 +281,8 @@ def _newest_event(events: Any) -> int | None:  # noqa: ANN401 - whatever the pag
 
 
 def _is_last_page(answer: Answer, number: int) -> bool:
-    told = answer.headers.get("total-pages", "")
-    return told.isdigit() and number >= int(told)
+    told = whole_number(answer.headers.get("total-pages"))
+    return told is not None and number >= told
 
 
 def _inventory_id(item: object) -> int | None:

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from trueup.connectors import shopify_documents as documents
@@ -29,6 +28,7 @@ from trueup.connectors.shopify_answers import READ_ALL_ORDERS, READ_SCOPES, WRIT
 from trueup.connectors.shopify_api import SYSTEM, Connection, ShopifyApi, shopify_api
 from trueup.connectors.shopify_orders import complete_order
 from trueup.connectors.shopify_writer import ShopifyWriter
+from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -40,14 +40,14 @@ _OVERLAP = timedelta(minutes=5)
 log = logging.getLogger(__name__)
 
 
-def connect(details: ConnectionDetails, folder: Path) -> "ShopifyConnector":
+def connect(details: ConnectionDetails, state: SharedState) -> "ShopifyConnector":
     """Build the connector from the fields of registry.py's form; no I/O."""
-    return ShopifyConnector(shopify_api(details, folder))
+    return ShopifyConnector(shopify_api(details, state))
 
 
-def connect_writer(details: ConnectionDetails, folder: Path, channel: ChannelDeclaration) -> ShopifyWriter:
+def connect_writer(details: ConnectionDetails, state: SharedState, channel: ChannelDeclaration) -> ShopifyWriter:
     """Build what sets the quantities at the channel's listing location; no I/O."""
-    return ShopifyWriter(shopify_api(details, folder), channel.listing_location)
+    return ShopifyWriter(shopify_api(details, state), channel.listing_location)
 
 
 class ShopifyConnector:

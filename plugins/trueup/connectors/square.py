@@ -7,13 +7,13 @@ payments and customers are not read at all: they hold no stock.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from trueup.connectors.addresses import base_url
-from trueup.connectors.answers import Answer
+from trueup.connectors.answers import Answer, Resend
 from trueup.connectors.auth import Authenticator, TokenHeader, bearer, refresh_grant
 from trueup.connectors.http import HttpClient
+from trueup.connectors.paging import PageGuard
 from trueup.connectors.reading import (
     ReadClock,
     items_of,
@@ -29,6 +29,7 @@ from trueup.connectors.reading import (
     windowed,
     without,
 )
+from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -47,19 +48,23 @@ _PEOPLE = frozenset({"recipient", "delivery_details", "buyer_email_address", "bi
 _INNER = {"PHYSICAL_COUNT": "physical_count", "ADJUSTMENT": "adjustment", "TRANSFER": "transfer"}
 
 
-def connect(details: ConnectionDetails, folder: Path) -> "SquareReader":
+def connect(details: ConnectionDetails, state: SharedState) -> "SquareReader":
     """Build the reader of one seller; no I/O."""
-    return SquareReader(connect_client(details, folder))
+    return SquareReader(connect_client(details, state))
 
 
-def connect_client(details: ConnectionDetails, folder: Path) -> HttpClient:
+def connect_client(details: ConnectionDetails, state: SharedState) -> HttpClient:
     """Build what speaks to Square: with the access token given, else with one got for the refresh token."""
     return HttpClient(
-        "Square", details, authenticator=_authenticator(details, folder), headers={"Square-Version": VERSION}
+        "Square",
+        details,
+        authenticator=_authenticator(details, state),
+        headers={"Square-Version": VERSION},
+        our_time=state.now,
     )
 
 
-def _authenticator(details: ConnectionDetails, folder: Path) -> Authenticator:
+def _authenticator(details: ConnectionDetails, state: SharedState) -> Authenticator:
     if details.password:
         return bearer(details.password)
     told = {name: str(details.extra.get(name) or "") for name in ("client_secret", "refresh_token")}
@@ -72,7 +77,9 @@ def _authenticator(details: ConnectionDetails, folder: Path) -> Authenticator:
         token_url=f"{base_url('Square', details)}/oauth2/token",
         client_id=details.login,
         conn_id=details.conn_id,
-        folder=folder,
+        state=state,
+        # Of the code flow, which is for those who keep a client secret: good until it is revoked.
+        is_replaced=False,
         is_json=True,
         **told,
     )
@@ -181,10 +188,11 @@ class SquareReader:
     ) -> Iterator[Page]:
         token: str | None = None
         seen: set[str] = set()
+        guard = PageGuard(f"Square, {path}")
         while True:
             content = {**asked, **({"cursor": token} if token else {})}
             sent: dict[str, Any] = {"params": content} if method == "GET" else {"json": content}
-            answer = self._client.request(method, path, accept=(400,) if token else (), **sent)
+            answer = self._client.request(method, path, resend=Resend.SAFE, accept=(400,) if token else (), **sent)
             if answer.status == 400:
                 raise Transient(f"Square, {path}: refused the cursor of its own last page; read again from the start")
             token = onward(answer, "cursor", "Square")
@@ -193,6 +201,8 @@ class SquareReader:
             if token:
                 seen.add(token)
             items = items_of(answer, name, "Square", may_omit=True)
+            if token:
+                guard.take(items)
             yield page(items, describe, clock.at(answer), is_last=not token, cursor=position(clock.start))
             if not token:
                 return

@@ -13,7 +13,6 @@ Quantities are those of the warehouse, whole; what has been received but not yet
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from trueup.connectors import tryton_rest as rest
@@ -21,6 +20,7 @@ from trueup.connectors.answers import Answer
 from trueup.connectors.http import HttpClient
 from trueup.connectors.reading import ReadClock, key_of, page, polled_since, position, swept_since, windowed
 from trueup.connectors.standing import Read, read_standing
+from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -55,12 +55,14 @@ _ORDER_FIELDS = (
 _Describe = Callable[[Mapping[str, Any]], Record]
 
 
-def connect(details: ConnectionDetails, folder: Path) -> "TrytonConnector":  # noqa: ARG001 - every connector's shape
+def connect(details: ConnectionDetails, state: SharedState) -> "TrytonConnector":
     """Build the connector; no I/O."""
     company = details.extra.get("company")
     if company not in (None, "") and not str(company).isdigit():
         raise Permanent(f"connection '{details.conn_id}': company is no number; enter the company's id, or nothing")
-    client = HttpClient(_SYSTEM, details, authenticator=rest.application_key(details.password or ""))
+    client = HttpClient(
+        _SYSTEM, details, authenticator=rest.application_key(details.password or ""), our_time=state.now
+    )
     return TrytonConnector(
         rest.Models(client, str(details.extra.get("database") or "")),
         company=int(str(company)) if company not in (None, "") else None,

@@ -50,7 +50,7 @@ class Models:
 
     def rows(self, answer: Answer) -> Sequence[Mapping[str, Any]]:
         """Return the answer's records; `Permanent` where it is no list of such."""
-        rows = answer.body
+        rows = [] if answer.is_empty else answer.body
         if not isinstance(rows, list) or not all(isinstance(row, Mapping) and "id" in row for row in rows):
             raise Permanent(f"Tryton (connection '{self.client.conn_id}') answered without records; check its host")
         return rows

@@ -11,7 +11,6 @@ open when last read, and for the variants of all of these; the sweep reads every
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from trueup.connectors.answers import Answer
@@ -24,6 +23,7 @@ from trueup.connectors.reading import (
     rfc3339,
     text_or_none,
 )
+from trueup.connectors.state import SharedState
 from trueup.connectors.vendure_graphql import AdminApi, connect_api
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
@@ -81,9 +81,9 @@ query Ordered($options: OrderListOptions) {
 """
 
 
-def connect(details: ConnectionDetails, folder: Path) -> "VendureConnector":
+def connect(details: ConnectionDetails, state: SharedState) -> "VendureConnector":
     """Build the connector; no I/O."""
-    return VendureConnector(connect_api(details, folder))
+    return VendureConnector(connect_api(details, state))
 
 
 class VendureConnector:
