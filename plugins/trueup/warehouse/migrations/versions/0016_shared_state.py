@@ -3,7 +3,7 @@
 from trueup.warehouse.migrations.sql_file import run_sql_file
 
 revision = "0016_shared_state"
-down_revision = "0008_read_again"
+down_revision = "0015_append_only"
 
 
 def upgrade() -> None:
