@@ -59,7 +59,7 @@ def movement(key: str, quantity: str = "-1", seconds: float = 0) -> Record:
         "quantity": quantity,
         "createddate": "2026-11-22 12:00:00",
         "lastmodifieddate": "2026-11-22 12:00:00",
-        "trandate": "2026-11-22",
+        "trandate": "2026-11-22 00:00:00",
     }
     return Record(source_key=key, payload=payload, occurred_at=at(seconds))
 

@@ -58,7 +58,7 @@ def _checker() -> Checker:
         {"class": "kitchen", "@type": "x"},
         {"price": 3},
         {"price": 3.5},
-        {"quantity": 2**70},
+        {"quantity": 2**60},
         {"updatedAt": "2026-11-22T15:40:38Z"},
         {"updatedAt": "2026-11-22 15:40:38"},
         {"updatedAt": "2026-11-22T15:40:38.1234567+02:00"},
@@ -172,7 +172,8 @@ def test_the_fast_check_and_the_slow_one_agree(payloads: list[dict[str, Any]]) -
     patched = [{**GOOD, **payload} for payload in payloads]
     expected = {n for n, payload in enumerate(patched) if examine(contract.fields, payload).problems}
     assert set(contract.checker().violations(patched)) == expected
-    assert set(contract.checker().violations_in_texts([orjson.dumps(payload) for payload in patched])) == expected
+    texts = [orjson.dumps(payload) for payload in patched]
+    assert set(contract.checker().check_texts(texts, are_clean=False).broken) == expected
 
 
 @pytest.mark.parametrize("contract", all_contracts(), ids=lambda each: f"{each.connector}.{each.stream}")
