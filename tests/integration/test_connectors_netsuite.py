@@ -1,5 +1,6 @@
 """NetSuite over real HTTP: every row once, on its own clock, through every fault."""
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -402,3 +403,40 @@ def test_netsuites_own_words_reach_the_person(scripted: ScriptedServer) -> None:
 
     with pytest.raises(Permanent, match="INVALID_PARAMETER, Field 'upccode' was not found"):
         list(reader(scripted).read("products", ReadMode.SWEEP, None))
+
+
+@pytest.mark.parametrize("junk", ["1970-01-01 00:00:00", "2199-12-31 23:59:59", "9999-12-31 23:59:59", "x", None])
+def test_a_clock_that_one_row_tells_otherwise_changes_neither_it_nor_the_others(
+    scripted: ScriptedServer, junk: object
+) -> None:
+    """One statement has one clock. Too early, the page would be late; too late, the row would stay the newest."""
+    told = "2026-10-05 09:00:00"
+    scripted.script(rows(level("6", told), {**level("7", told), "read_at": junk}, level("8", told)))
+
+    (page,) = reader(scripted).read("stock_levels", ReadMode.SWEEP, None)
+
+    moment = datetime(2026, 10, 5, 9, tzinfo=UTC)
+    assert page.as_of == moment
+    assert [record.occurred_at for record in page.records] == [moment] * 3
+
+
+@pytest.mark.parametrize("junk", ["999999999999999999", "9" * 5000, "\u0661\u0662", "1_0", " 9", "-1", None])
+def test_a_wrong_key_at_the_end_of_a_page_skips_nothing(scripted: ScriptedServer, junk: object) -> None:
+    """The next page is asked for by a key of this one: by the wrong one, everything between would seem deleted."""
+    told = "2026-10-05 09:00:00"
+    items = [str(number) for number in range(1, 8)]
+
+    def answer(request: Request) -> Step:
+        after = int(found[1]) if (found := re.search(r"l\.id > (\d+)", request.json["q"])) else 0
+        beyond = [item for item in items if int(item) > after][:3]
+        shown = [
+            {"id": junk if item == "3" else item, "name": "x", "isinactive": "F", "read_at": told} for item in beyond
+        ]
+        return rows(*shown, has_more=len(beyond) == 3)
+
+    scripted.script(answer)
+
+    pages = list(reader(scripted).read("locations", ReadMode.SWEEP, None))
+
+    keys = [record.source_key for page in pages for record in page.records]
+    assert [key for key in keys if key in items] == [item for item in items if item != "3"]

@@ -96,7 +96,8 @@ def test_orders_are_read_whole_over_many_pages_and_without_their_recipients(
 
     assert len(pages) > 3
     assert {record.source_key for record in all_records(pages)} == whole
-    assert "recipient" not in json.dumps([record.payload for record in all_records(pages)])
+    clean = load_contract("shipbob", "orders").checker().clean
+    assert "recipient" not in json.dumps([clean(record.payload or {}) for record in all_records(pages)])
 
 
 def test_a_poll_brings_every_movement_since_the_last(sandbox: Sandbox, connector: ShipBobConnector) -> None:
@@ -132,9 +133,9 @@ def test_the_history_of_every_centre_is_followed_to_its_end(state: LastingState)
             return Step(body=CENTRES, headers={"Date": DATE})
         asked = request.json
         first = asked["facility_id"] * 100
-        if asked.get("cursor") is None:
-            return Step(body={"data": [_event(first), _event(first + 1)], "next": "more"}, headers={"Date": DATE})
-        return Step(body={"data": [_event(asked["cursor"] + 1)], "next": None}, headers={"Date": DATE})
+        events = [number for number in range(first, first + 3) if number > asked.get("cursor", 0)]
+        told = {"data": [_event(number) for number in events[:2]], "next": "more" if len(events) > 2 else None}
+        return Step(body=told, headers={"Date": DATE})
 
     with scripted_server() as server:
         server.script(answer)

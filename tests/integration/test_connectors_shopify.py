@@ -349,17 +349,20 @@ def test_a_page_that_is_announced_twice_is_given_up(scripted: ScriptedServer, st
 @pytest.mark.parametrize(
     "info", [None, {}, {"hasNextPage": "true", "endCursor": "x"}, {"hasNextPage": True, "endCursor": None}]
 )
-def test_an_order_that_does_not_say_whether_it_has_more_lines_fails_the_read(
+def test_an_order_that_does_not_say_whether_it_has_more_lines_is_refused_alone(
     scripted: ScriptedServer, state: LastingState, info: object
 ) -> None:
-    """Taken for whole, an order of fifty lines would reserve ten of them."""
+    """Taken for whole, an order of fifty lines would reserve ten of them; the others of its page are whole."""
     order = {"id": "gid://shopify/Order/1", "lineItems": {"nodes": [{"id": "1"}], "pageInfo": info}}
-    page = {"nodes": [order], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+    whole = {"id": "gid://shopify/Order/2", "lineItems": {"nodes": [], "pageInfo": {"hasNextPage": False}}}
+    page = {"nodes": [order, whole], "pageInfo": {"hasNextPage": False, "endCursor": None}}
     app = {"accessScopes": [{"handle": "read_all_orders"}]}
     scripted.script(answered({"currentAppInstallation": app}), answered({"orders": page}))
 
-    with pytest.raises(Transient, match="more lineItems"):
-        sweep(store(scripted, state), "orders")
+    found = payloads(sweep(store(scripted, state), "orders"))
+
+    assert found["gid://shopify/Order/1"]["lineItems"]["nodes"] is None, "no list: the contract refuses it"
+    assert found["gid://shopify/Order/2"]["lineItems"] == {"nodes": []}
 
 
 def test_an_order_with_more_parcels_than_can_be_asked_for_fails_the_read(

@@ -26,6 +26,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from tenacity.wait import wait_random_exponential
 
 from trueup.connectors.addresses import base_url
+from trueup.connectors.answer_body import decoded
 from trueup.connectors.answers import (
     LONGEST_WAIT_SECONDS,
     Answer,
@@ -42,7 +43,7 @@ from trueup.connectors.deadline import require_time
 from trueup.connectors.failures import Failure, refused, transport_failure
 from trueup.connectors.redaction import Redaction, secrets_of
 from trueup.connectors.source_clock import SourceClock
-from trueup.connectors.transport import LINE_FAILURES, Call, Limits, Transport, decoded
+from trueup.connectors.transport import LINE_FAILURES, Call, Limits, Transport
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 

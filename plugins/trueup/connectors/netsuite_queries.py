@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from trueup.connectors.reading import moment_or_none
 from trueup.domain.errors import Permanent
 
 PAGE_SIZE = 1000  # the most that SuiteQL returns at once
@@ -133,7 +134,6 @@ def statements(channel_field: str) -> Mapping[str, Statement]:
                 *line,
                 "t.type AS type",
                 "tl.createdfrom AS createdfrom",
-                "t.memo AS memo",
             ),
             source=_LINES,
             key=(("tl.uniquekey", "uniquekey"),),
@@ -191,9 +191,11 @@ def parse_time(told: object, zone: ZoneInfo, *, is_latest: bool = False) -> date
         return None
     try:
         local = datetime.strptime(told, _PYTHON_FORMAT).replace(tzinfo=zone)
-        readings = [local.replace(fold=turn).astimezone(UTC) for turn in (0, 1)]
-    except (ValueError, OverflowError):
+    except ValueError:
+        return moment_or_none(told)
+    if not 1970 <= local.year <= 2200:
         return None
+    readings = [local.replace(fold=turn).astimezone(UTC) for turn in (0, 1)]
     return max(readings) if is_latest else min(readings)
 
 

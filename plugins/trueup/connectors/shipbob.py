@@ -1,6 +1,6 @@
 """ShipBob (third-party logistics): what its fulfilment centres hold, every change of it, and the orders they ship.
 
-Nothing is written: stock is ShipBob's own word here. Recipients are cut from orders before they go any further.
+Nothing is written: stock is ShipBob's own word here. Recipients are marked as personal in the contract of orders.
 
 Stock levels tell no time at all, so every poll reads them whole (250 items a call), and what moved in the second of
 its reading is read again (standing.py). Orders and history are polled by time with an overlap: they are stamped before
@@ -23,6 +23,7 @@ from trueup.connectors.http import HttpClient
 from trueup.connectors.paging import PageGuard
 from trueup.connectors.reading import (
     ReadClock,
+    ids_of,
     items_of,
     key_of,
     moment_or_none,
@@ -30,11 +31,11 @@ from trueup.connectors.reading import (
     page,
     polled_since,
     position,
+    resume_after,
     rfc3339,
     swept_since,
     text_or_none,
     windowed,
-    without,
 )
 from trueup.connectors.standing import Read, read_standing
 from trueup.connectors.state import SharedState
@@ -50,7 +51,7 @@ _OVERLAP = timedelta(minutes=15)
 _PAGE = 250
 _CALLS_A_MINUTE = 150
 _IDS_A_QUESTION = 200
-_PEOPLE = frozenset({"recipient", "addresses", "gift_message", "customer_ticket_number"})
+_EVENT_ID = "inventory_audit_event_id"
 
 _Describe = Callable[[Mapping[str, Any]], Record]
 
@@ -174,7 +175,7 @@ class ShipBobConnector:
 
     def _moved_after(self, moment: datetime) -> Mapping[int, datetime]:
         newest: dict[int, datetime] = {}
-        for centre in self._open_centres():
+        for centre in self._open_centres()[0]:
             for _, events, _ in self._history(centre, moment):
                 for event in events:
                     moved_at = moment_or_none(event.get("event_datetime")) if isinstance(event, Mapping) else None
@@ -183,8 +184,10 @@ class ShipBobConnector:
                         newest[item] = max(moved_at, newest.get(item, moved_at))
         return newest
 
-    def _open_centres(self) -> list[int]:
-        return [int(centre["id"]) for centre in self._centres(self._ask_locations()) if _is_open(centre)]
+    def _open_centres(self) -> tuple[list[int], bool]:
+        """The centres that we may ask about, and whether those are all: of one without an id nothing can be asked."""
+        centres = self._centres(self._ask_locations())
+        return ids_of(centre for centre in centres if _is_open(centre))
 
     def _read_history(self, mode: ReadMode, since: datetime | None) -> Iterator[Page]:
         clock = self._clock()
@@ -196,30 +199,32 @@ class ShipBobConnector:
 
     def _read_events(self, clock: ReadClock, begin: datetime) -> Iterator[Page]:
         every_centre = self._centres(self._ask_locations())
-        centres = [int(centre["id"]) for centre in every_centre if _is_open(centre)]
+        centres, is_whole = ids_of(centre for centre in every_centre if _is_open(centre))
         for centre in centres:
             for answer, events, _ in self._history(centre, begin):
                 yield page(events, _movement, clock.at(answer), is_last=False)
+        # What a closed centre moved, and one without an id, is not shown, and so not gone.
         last = page([], _movement, clock.start, is_last=True, cursor=position(clock.start))
-        # What a closed centre moved is not shown, and so not gone.
-        yield replace(last, is_partial=len(centres) < len(every_centre))
+        yield replace(last, is_partial=not is_whole or len(centres) < len(every_centre))
 
     def _history(self, centre: int, begin: datetime) -> Iterator[tuple[Answer, Sequence[Any], bool]]:
         after: int | None = None
+        seen: set[int] = set()
         while True:
             asked: dict[str, Any] = {"facility_id": centre, "start_date": rfc3339(begin)}
             if after is not None:
                 asked["cursor"] = after
             answer = self._client.request("POST", f"{_BASE}/inventory/history:query", json=asked, resend=Resend.SAFE)
             events = items_of(answer, "data", _SYSTEM)
-            newest = _newest_event(events)
+            ids, _ = ids_of(events, _EVENT_ID)
+            onward = resume_after(ids, after)
             has_more = _next_link(answer) is not None and bool(events)
-            if has_more and (newest is None or (after is not None and newest <= after)):
+            if has_more and onward is None:
                 raise Transient(f"{_SYSTEM}, history of centre {centre}: a page leads nowhere; read it again")
-            yield answer, events, not has_more
+            yield answer, [event for event in events if seen.isdisjoint(ids_of([event], _EVENT_ID)[0])], not has_more
             if not has_more:
                 return
-            after = newest
+            after, seen = onward, set(ids)
 
     def _read_orders(self, since: datetime | None) -> Iterator[Page]:
         clock = self._clock()
@@ -275,11 +280,6 @@ def _next_link(answer: Answer) -> str | None:
     return path[path.index(_BASE) :] if _BASE in path else f"{_BASE}{path if path.startswith('/') else '/' + path}"
 
 
-def _newest_event(events: Any) -> int | None:  # noqa: ANN401 - whatever the page holds
-    ids = [event.get("inventory_audit_event_id") for event in events if isinstance(event, Mapping)]
-    return max((event_id for event_id in ids if isinstance(event_id, int)), default=None)
-
-
 def _is_last_page(answer: Answer, number: int) -> bool:
     told = whole_number(answer.headers.get("total-pages"))
     return told is not None and number >= told
@@ -311,4 +311,4 @@ def _movement(item: Mapping[str, Any]) -> Record:
 
 
 def _order(item: Mapping[str, Any]) -> Record:
-    return Record(source_key=key_of(item["id"]), payload=without(item, _PEOPLE))
+    return Record(source_key=key_of(item["id"]), payload=item)

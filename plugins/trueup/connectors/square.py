@@ -1,7 +1,7 @@
 """Square: the stores' counts, changes, orders and catalog. What is written is in square_writer.py.
 
-Who bought is left out deliberately: recipients are cut from orders before they go any further. Cash drawers,
-payments and customers are not read at all: they hold no stock.
+Cash drawers, payments and customers are not read at all: they hold no stock. Who bought is marked as personal in the
+contract of orders.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,8 +26,8 @@ from trueup.connectors.reading import (
     rfc3339,
     swept_since,
     text_or_none,
+    texts_of,
     windowed,
-    without,
 )
 from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
@@ -44,7 +44,6 @@ _CHANGES = "/v2/inventory/changes/batch-retrieve"
 _CLOSING_PASSES = 5
 _CLOSING_OVERLAP = timedelta(minutes=1)
 _LOCATIONS_A_SEARCH = 10
-_PEOPLE = frozenset({"recipient", "delivery_details", "buyer_email_address", "billing_address", "shipping_address"})
 _INNER = {"PHYSICAL_COUNT": "physical_count", "ADJUSTMENT": "adjustment", "TRANSFER": "transfer"}
 
 
@@ -167,7 +166,8 @@ class SquareReader:
         return pages if swept is None else windowed(pages, swept)
 
     def _read_orders(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
-        ids = [str(place["id"]) for place in self._locations() if place.get("id")]
+        # What was ordered at a place without an id is unknown, not gone.
+        ids, is_whole = texts_of(items_of(self._ask_locations(), "locations", "Square", may_omit=True))
         groups = [ids[at : at + _LOCATIONS_A_SEARCH] for at in range(0, len(ids), _LOCATIONS_A_SEARCH)]
         if not groups:
             yield page([], _order, clock.start, is_last=True, cursor=position(clock.start))
@@ -175,7 +175,7 @@ class SquareReader:
             is_last_group = number == len(groups)
             body = {"location_ids": group, "limit": 500, "return_entries": False, "query": _order_query(since)}
             for each in self._paged("POST", "/v2/orders/search", "orders", body, _order, clock):
-                yield each if is_last_group else _not_last(each)
+                yield replace(each if is_last_group else _not_last(each), is_partial=not is_whole)
 
     def _paged(
         self,
@@ -245,13 +245,15 @@ def _count(item: Mapping[str, Any]) -> Record:
 
 
 def _change(item: Mapping[str, Any]) -> Record:
-    inner = item[_INNER.get(str(item.get("type")), "type")]
+    # By what is there where the type is none that we know: then the contract can refuse it by its key.
+    name = _INNER.get(str(item.get("type"))) or next((name for name in _INNER.values() if item.get(name)), "type")
+    inner = item[name]
     return Record(source_key=key_of(inner["id"]), payload=item, occurred_at=moment_or_none(inner.get("created_at")))
 
 
 def _order(item: Mapping[str, Any]) -> Record:
     return Record(
         source_key=key_of(item["id"]),
-        payload=without(item, _PEOPLE),
+        payload=item,
         source_version=text_or_none(item.get("version")),
     )

@@ -6,16 +6,15 @@ Redirects are not followed here or anywhere: a token would travel to whoever the
 import logging
 import threading
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
-import orjson
 
 from trueup.connectors.addresses import is_loopback
+from trueup.connectors.answer_body import ACCEPTED, decompressed
 from trueup.connectors.answers import Resend, TransportFailed
 from trueup.connectors.deadline import AnswerDeadline, BoundedBackend
 
@@ -57,10 +56,6 @@ class TooSlow(TransportFailed):
     """The answer trickles in and does not end."""
 
 
-class Unreadable(TransportFailed):
-    """The answer is packed in a way that was not asked for: unpacked blindly, it could be of any size."""
-
-
 LINE_FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TransportFailed)
 """What `Transport.send` raises; all but ours carry the request, so they must go no further."""
 
@@ -98,7 +93,7 @@ class Transport:
                 call.method,
                 call.url,
                 params=call.params or None,
-                headers={"accept": "application/json", "accept-encoding": "gzip", **headers},
+                headers={"accept": "application/json", "accept-encoding": ACCEPTED, **headers},
                 **content,
             ) as response,
         ):
@@ -112,10 +107,9 @@ class Transport:
     def _received(self, response: httpx.Response) -> bytes:
         """Return the unpacked body; unpacking stops at what we are willing to hold."""
         most = self._limits.answer_bytes
-        unpack = _unpacking(response.headers.get("content-encoding", ""))
         received = bytearray()
-        for piece in response.iter_raw():
-            received += piece if unpack is None else unpack.decompress(piece, most + 1 - len(received))
+        for piece in decompressed(response.headers.get("content-encoding", ""), response.iter_raw()):
+            received += piece
             if len(received) > most:
                 raise TooLarge(f"more than {most} bytes")
             if self._deadline.is_over():
@@ -152,33 +146,3 @@ def _proxy(base_url: str) -> str | None:
     proxies = getproxies()
     told = proxies.get(url.scheme) or proxies.get("all")
     return told if told is None or "://" in told else f"http://{told}"
-
-
-class _Unpack:
-    def __init__(self) -> None:
-        self._unpacked = zlib.decompressobj(16 + zlib.MAX_WBITS)
-
-    def decompress(self, piece: bytes, most: int) -> bytes:
-        try:
-            return self._unpacked.decompress(piece, most)
-        except zlib.error as error:
-            raise TransportFailed(f"not gzip, though it says so ({error})") from error
-
-
-def _unpacking(told: str) -> _Unpack | None:
-    packings = [each.strip().lower() for each in told.split(",") if each.strip().lower() not in ("", "identity")]
-    if not packings:
-        return None
-    if packings in (["gzip"], ["x-gzip"]):
-        return _Unpack()
-    raise Unreadable(f"packed as {', '.join(packings)[:60]}, which was not asked for")
-
-
-def decoded(content: bytes) -> tuple[Any, bool]:
-    """Return the JSON and True; None and False where it is none. Nothing at all is None, and right."""
-    if not content:
-        return None, True
-    try:
-        return orjson.loads(content), True
-    except orjson.JSONDecodeError:
-        return None, False

@@ -71,11 +71,11 @@ class AdminApi:
             answer = self.ask(document, {"options": asked})
             found = self.data(answer, name)
             items = found.get("items") if isinstance(found, Mapping) else None
-            if not isinstance(items, list) or not all(isinstance(item, Mapping) and "id" in item for item in items):
+            if not isinstance(items, list):
                 raise Transient(f"{_SYSTEM} answered '{name}' without its items; try again")
             is_last = len(items) < size
             if last is not None:
-                if not items or items[0]["id"] != last:
+                if not items or _id_of(items[0]) != last:
                     raise Transient(
                         f"{_SYSTEM}: the list '{name}' changed while it was read; read again from the start"
                     )
@@ -84,11 +84,16 @@ class AdminApi:
             if is_last:
                 return
             seen += len(items)
-            last = items[-1]["id"] if items else last
+            last = _id_of(items[-1]) if items else last
 
     def all(self, document: str, name: str, options: Mapping[str, Any], size: int = 500) -> list[Mapping[str, Any]]:
-        """Return everything of a list."""
-        return [item for _, items, _ in self.pages(document, name, options, size) for item in items]
+        """Return every object of a list."""
+        pages = self.pages(document, name, options, size)
+        return [item for _, items, _ in pages for item in items if isinstance(item, Mapping)]
+
+
+def _id_of(item: object) -> object:
+    return item.get("id") if isinstance(item, Mapping) else None
 
 
 def connect_api(details: ConnectionDetails, state: SharedState) -> AdminApi:
