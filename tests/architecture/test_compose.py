@@ -132,7 +132,7 @@ def test_what_is_downloaded_is_what_was_looked_at(compose: dict[str, Any]) -> No
     """A tag can be moved to another image, a release can be replaced: a digest and a hash cannot."""
     images = [service["image"] for service in compose["services"].values() if "build" not in service]
     images += re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
-    assert len(images) == 3
+    assert len(set(images)) == 3
     for image in images:
         assert re.fullmatch(r"[a-z]+:[0-9]+\.[0-9.]+-[a-z-]+@sha256:[0-9a-f]{64}", image), image
 

@@ -71,8 +71,8 @@ class WarehouseState:
 
     def now(self) -> float:
         def ask(connection: Warehouse) -> float:
-            row = connection.execute("select extract(epoch from clock_timestamp())::float8").fetchone()
-            return time.time() if row is None else float(row[0])
+            rows = connection.execute("select extract(epoch from clock_timestamp())::float8").fetchall()
+            return float(rows[0][0])
 
         return self._done(ask)
 
