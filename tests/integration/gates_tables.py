@@ -128,7 +128,7 @@ insert into marts.ats_positions values
      now(), now(), 'v1', gen_random_uuid(), 1);
 insert into marts.stock_differences values
     ('HV-00001', 'shopify_main', 'i1|l1', 30, 9, 21, 'source_delay',
-     '{"written_facts_received_at": "2026-06-01"}', now(), now(), 1, 2, 3, 4,
+     '{"written_quantity": 30}', now(), now(), 1, 2, 3, 4,
      gen_random_uuid(), 'v1', 1),
     ('HV-00002', 'shopify_main', 'i2|l1', 4, 10, -6, 'edited',
      '{"previous_available_quantity": 10}', now(), now(), 1, 2, 3, 4,

@@ -181,3 +181,53 @@ def test_movements_landed_by_an_older_version_get_versions(old_warehouse: Connec
         ).fetchall()
         connection.execute("select happened_at from raw.netsuite__stock_levels__heads")
     assert landed == [("1", "-2"), ("2", None)]
+
+
+def test_verdicts_and_causes_kept_before_get_their_new_names(postgres: EmbeddedPostgres) -> None:
+    """A warehouse that has traded for a month: what was called a failure for want of any value is none."""
+    name = "migrated_before_0013"
+    postgres.create_database(name)
+    details = postgres.details(name)
+    migrate(details, "0008_read_again")
+    largest, total, between = (f"expect_column_{kind}_to_be_between" for kind in ("max", "sum", "values"))
+    kept = [
+        ("a", "table", largest, False, None, None),
+        ("b", "table", largest, False, '{"observed": 9.0}', None),
+        ("c", "table", largest, True, '{"observed": 1.0}', None),
+        ("d", "row", between, False, '["k"]', None),
+        ("e", "table", "suite_runs", False, None, "no such column"),
+        ("f", "table", "suite_runs", True, None, None),
+        ("g", "table", total, False, None, None),
+        ("h", "table", total, False, '{"observed": 3.0, "least": 50.0, "last_passed": 100.0}', None),
+        ("i", "row", between, True, None, None),
+    ]
+    with connect(details, None) as connection:
+        for rule_id, scope, kind, is_passed, sample, error in kept:
+            connection.execute(
+                "insert into gates.results (run_id, suite, schema_name, table_name, rule_id, owner, severity, scope,"
+                " expectation_type, is_passed, unexpected_sample, error)"
+                " values ('r', 's', 'marts', 't', %s, 'o', 'warning', %s, %s, %s, %s, %s)",
+                (rule_id, scope, kind, is_passed, sample, error),
+            )
+        connection.execute(
+            "insert into outbox.corrections (key, channel, entity, record_id, field, sku, target, cause, priority,"
+            " facts_version, correlation_id, status, run_id) values ('k', 'shop', 'stock', 'r1', 'available', 'S', 1,"
+            " 'channel_edit', 1, 'v', gen_random_uuid(), 'proposed', 'x')"
+        )
+    migrate(details)
+    with connect(details, None) as connection:
+        statuses = connection.execute("select rule_id, status from gates.results order by rule_id").fetchall()
+        causes = connection.execute("select cause from outbox.corrections").fetchall()
+    assert dict(statuses) == {
+        "a": "not_applicable",
+        "b": "failed",
+        "c": "passed",
+        "d": "failed",
+        "e": "error",
+        "f": "passed",
+        "g": "not_applicable",
+        "h": "failed",
+        "i": "passed",
+    }
+    assert causes == [("edited",)]
+    postgres.drop_database(name)

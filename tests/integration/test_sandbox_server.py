@@ -155,6 +155,12 @@ def test_goods_arrive_are_counted_and_vanish(world: httpx.Client) -> None:
     assert get(world, "/truth", skus="HV-00001")["shelves"][0]["book"] == shelf["physical"]
 
 
+def test_a_clerk_gives_products_that_share_a_barcode_one_each(world: httpx.Client) -> None:
+    """A mistake that real master data has; once mended there is nothing more to mend."""
+    assert post(world, "/barcodes") == {"changed": ["HV-00023", "HV-00024"]}
+    assert post(world, "/barcodes") == {"changed": []}
+
+
 def test_an_edit_by_staff_is_shown_and_in_the_diary(world: httpx.Client, shop: Shop) -> None:
     """A sync has to find it and to say that it was no order."""
     post(world, "/edit", channel="shopify_main", sku="HV-00001", quantity=77)

@@ -11,8 +11,8 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.gates import subject
 from trueup.gates.suites import (
+    FIGURE_TYPES,
     PRESENCE_TYPES,
-    VALUE_TYPES,
     Expectation,
     Runs,
     Scope,
@@ -168,7 +168,7 @@ def with_status(verdict: Verdict, parameters: Mapping[str, Any]) -> Verdict:
             return replace(total, status=Status.FAILED)
         is_empty = not verdict.evaluated_count or is_within is None
         return replace(total, status=Status.NOT_APPLICABLE if is_empty else Status.PASSED)
-    has_no_value = verdict.observed is None and rule.type in VALUE_TYPES
+    has_no_value = verdict.observed is None and rule.type in FIGURE_TYPES
     is_broken_by_absence = verdict.status is Status.FAILED and rule.type in PRESENCE_TYPES
     if has_no_value or (verdict.evaluated_count == 0 and not is_broken_by_absence):
         return replace(verdict, status=Status.NOT_APPLICABLE)

@@ -47,17 +47,16 @@ PRESENCE_TYPES = TOTAL_TYPES | {
     "expect_column_distinct_values_to_contain_set",
     "expect_column_unique_value_count_to_be_between",
 }
-# Each value must be right: of no values there is nothing to say.
-VALUE_TYPES = frozenset(
+# One figure of all values: of no values there is none, and nothing to say.
+FIGURE_TYPES = frozenset(
     {
         "expect_column_max_to_be_between",
         "expect_column_min_to_be_between",
         "expect_column_mean_to_be_between",
-        "expect_column_distinct_values_to_be_in_set",
         "expect_column_proportion_of_non_null_values_to_be_between",
     }
 )
-TABLE_TYPES = PRESENCE_TYPES | VALUE_TYPES
+TABLE_TYPES = PRESENCE_TYPES | FIGURE_TYPES | {"expect_column_distinct_values_to_be_in_set"}
 
 
 class Severity(StrEnum):

@@ -118,8 +118,6 @@ class Validator:
         if error is not None:
             return Verdict(expectation, Status.ERROR, error=error)
         observed = (result.result or {}).get("observed_value")
-        if observed == []:  # the distinct values of none
-            observed = None
         if observed is not None and not isinstance(observed, int | float):
             observed = str(observed)
         status = Status.PASSED if result.success else Status.FAILED

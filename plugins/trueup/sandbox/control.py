@@ -57,6 +57,7 @@ class Control:
                 self._route("/count", "POST", self.count),
                 self._route("/lose", "POST", self.lose),
                 self._route("/amend", "POST", self.amend),
+                self._route("/barcodes", "POST", self.barcodes),
                 self._route("/tuning", "PUT", self.tuning),
                 self._route("/connections", "GET", self.connections),
                 Route("/faults", self._handler(self.faults), methods=["GET"]),
@@ -168,6 +169,12 @@ class Control:
         header["moves_timestamp"] = bool(told.get("moves_timestamp", True))
         self._simulators[system_id].amend_movement(Entry(**header), movement, quantity)
         return {"system": system_id, "movement": movement, "quantity": quantity}
+
+    def barcodes(self, _: dict[str, Any]) -> dict[str, Any]:
+        """POST: a clerk gives the products that share a barcode in the ERP one each; which SKUs those were."""
+        with self._world.lock:
+            changed = [sku for simulator in self._simulators.values() for sku in simulator.separate_barcodes()]
+        return {"changed": changed}
 
     def tuning(self, told: dict[str, Any]) -> dict[str, Any]:
         """PUT `{"system": {...}}`: set a vendor's budgets, such as Shopify's points a second."""

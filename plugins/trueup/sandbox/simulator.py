@@ -140,6 +140,10 @@ class Simulator(ABC):
         """Everything that must not appear in a recording."""
         return ()
 
+    def separate_barcodes(self) -> Sequence[str]:
+        """Give every product that shares its barcode one of its own; their SKUs. Only the ERP keeps barcodes."""
+        return ()
+
     def tuning(self, settings: Mapping[str, Any]) -> None:
         """Take budgets from `/world/tuning`, such as points a second; unknown names raise `KeyError`."""
         for name in settings:

@@ -144,7 +144,8 @@ judged as (
         written.applied_at as written_at,
         written.proposed_at as written_proposed_at,
         coalesce(written.facts_received_at, written.proposed_at) as written_facts_received_at,
-        coalesce(listing_read.last_read_started_at, source_read.last_read_started_at) as last_read_started_at
+        coalesce(listing_read.last_read_started_at, source_read.last_read_started_at) as last_read_started_at,
+        coalesce(listing_read.swept_at, source_read.swept_at) as swept_at
     from compared
     left join lateral (
         select
@@ -272,11 +273,15 @@ evidenced as (
             or explained.listing_received_at > coalesce(explained.newest_received_at, '-infinity')
         ) as is_edit_the_cause,
         coalesce(explained.newest_received_at > explained.written_facts_received_at, false) as is_fact_newer,
+        coalesce(declared.declared_at > explained.written_proposed_at, false) as are_rules_newer,
+        -- The number is a function of facts and rules: another one than we wrote means that one of them has moved.
+        coalesce(explained.target_quantity <> explained.written_target, false) as is_target_moved,
+        -- A poll may miss a change, a sweep cannot: until one has ended, what we hold is what was there before our push.
         coalesce(
-            declared.declared_at > explained.written_proposed_at
-            and explained.target_quantity <> explained.written_target,
+            explained.listing_received_at < explained.written_at
+            and coalesce(explained.swept_at, '-infinity') < explained.written_at,
             false
-        ) as are_rules_newer
+        ) as is_listing_older
     from explained
     cross join (select max(declarations.declared_at) as declared_at from declarations) as declared
     left join lateral (
@@ -320,8 +325,11 @@ caused as (
                 then 'transformation_error'
             when evidenced.is_edit_the_cause then 'edited'
             when not evidenced.is_written then 'not_synced_yet'
+            when evidenced.is_target_moved and evidenced.are_rules_newer and not evidenced.is_fact_newer
+                then 'rules_changed'
+            when evidenced.is_target_moved then 'source_delay'
+            when evidenced.is_listing_older then 'in_flight'
             when evidenced.is_fact_newer then 'source_delay'
-            when evidenced.are_rules_newer then 'rules_changed'
             else 'unexplained'
         end as cause
     from evidenced

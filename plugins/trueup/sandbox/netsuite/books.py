@@ -73,6 +73,10 @@ class NetSuiteBooks:
         """The tables that SuiteQL reads."""
         return self._ledger.connection
 
+    def separate_barcodes(self) -> list[str]:
+        """A clerk gives every product that shares its barcode one of its own; their SKUs."""
+        return [self.skus[item] for item in self._ledger.separate_barcodes()]
+
     def close(self) -> None:
         """Give the memory back."""
         self._ledger.connection.close()

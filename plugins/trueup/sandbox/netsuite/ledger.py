@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from trueup.sandbox.articles import gtin13
 from trueup.sandbox.catalogue import Catalogue
 from trueup.sandbox.entries import Entry
 from trueup.sandbox.netsuite import suiteql
@@ -19,6 +20,7 @@ LOCATION_IDS: Final = {
 }
 PLACE_OF: Final = {number: location_id for location_id, number in LOCATION_IDS.items()}
 _FIRST_ITEM: Final = 1000
+_FIRST_NEW_BARCODE: Final = 500_000
 _FIRST_CHARGE: Final = 900_000  # items that are no articles: postage, fees, samples
 _MASTERS_AGE: Final = timedelta(days=370)
 
@@ -75,6 +77,20 @@ class Ledger:
         suiteql.prepare(self.connection, lambda: stored(now()))
         self._write_items(catalogue, stored(now() - _MASTERS_AGE))
         self._write_places(stored(now() - _MASTERS_AGE))
+
+    def separate_barcodes(self) -> list[int]:
+        """Give every item that shares its barcode one of its own; their ids."""
+        shared = self.connection.execute(
+            'SELECT "id" FROM "item" WHERE "upccode" IN'
+            ' (SELECT "upccode" FROM "item" WHERE "upccode" IS NOT NULL GROUP BY "upccode" HAVING count(*) > 1)'
+            ' ORDER BY "id"'
+        ).fetchall()
+        for (number,) in shared:
+            self.connection.execute(
+                'UPDATE "item" SET "upccode" = ?, "lastmodifieddate" = ? WHERE "id" = ?',
+                (gtin13(_FIRST_NEW_BARCODE + number), stored(self._now()), number),
+            )
+        return [number for (number,) in shared]
 
     def item_of(self, sku: str | None, code: str) -> tuple[int, str]:
         """(id, type) of the item for an article, or for a code that is none: that item is made when first needed."""

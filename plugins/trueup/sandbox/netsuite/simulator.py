@@ -108,6 +108,9 @@ class NetSuiteSimulator(Simulator):
     def secrets(self) -> Sequence[str]:
         return self._authorization.secrets()
 
+    def separate_barcodes(self) -> Sequence[str]:
+        return self.books.separate_barcodes()
+
     def tuning(self, settings: Mapping[str, Any]) -> None:
         for name, value in settings.items():
             match name:

@@ -4,9 +4,9 @@ update gates.results set status = case
     when error is not null then 'error'
     when is_passed then 'passed'
     -- The largest, the mean or the sum of no value is none: what was kept of it was called a failure.
-    when scope = 'table' and coalesce(unexpected_sample ->> 'observed', '[]') = '[]' and expectation_type in (
+    when unexpected_sample ->> 'observed' is null and expectation_type in (
         'expect_column_max_to_be_between', 'expect_column_min_to_be_between', 'expect_column_mean_to_be_between',
-        'expect_column_distinct_values_to_be_in_set', 'expect_column_proportion_of_non_null_values_to_be_between'
+        'expect_column_proportion_of_non_null_values_to_be_between'
     ) then 'not_applicable'
     when
         expectation_type = 'expect_column_sum_to_be_between' and unexpected_sample ->> 'observed' is null
