@@ -221,6 +221,7 @@ _kinds = [
     FieldDeclaration(type=FieldType.INTEGER, minimum=1, maximum=9, nullable=True),
     FieldDeclaration(type=FieldType.NUMBER, minimum=0.5),
     FieldDeclaration(type=FieldType.TIMESTAMP, nullable=True),
+    FieldDeclaration(type=FieldType.TIMESTAMP, any_year=True),
     FieldDeclaration(type=FieldType.DATE_PARTS),
 ]
 _values = (

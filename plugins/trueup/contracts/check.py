@@ -117,13 +117,18 @@ class Checker:
         `are_clean`: what the contract marks as personal, and what `clean` finds, has been cut out of all of them.
         """
         verdicts = Verdicts()
+        decode, keeps = self._decoder.decode, self._look
+        is_fast = are_clean or not self.must_clean
         for position, text in enumerate(texts):
             try:
-                is_good = self._look(self._decoder.decode(text)) and (are_clean or not self.must_clean)
+                if keeps(decode(text)) and is_fast:
+                    continue
             except msgspec.ValidationError:
-                is_good = False
-            if not is_good:
-                self._look_closely(position, msgspec.json.decode(text), verdicts)
+                pass
+            self._look_closely(position, msgspec.json.decode(text), verdicts)
+            # It may have learned something.
+            decode, keeps = self._decoder.decode, self._look
+            is_fast = are_clean or not self.must_clean
         return verdicts
 
     def _look_closely(self, position: int, payload: object, verdicts: Verdicts) -> None:

@@ -44,7 +44,8 @@ class FieldDeclaration(_Declared):
 
     `quantity`: units of stock or of an order, at most 1,000,000,000 either way; in a string a plain decimal with at
     most 6 decimals. `minimum` and `maximum` bound any other number, `max_length` a text. `digits`: a whole number in a
-    string, of at most 18 digits. `values`: the only texts there are.
+    string, of at most 18 digits. `values`: the only texts there are. `any_year`: a timestamp that nothing reckons with,
+    in so many places that a look at each year would be dear; it is on the calendar all the same.
 
     `personal`: tells of a person. Such a field is dropped before anything is stored, unless `needed_by` names the
     staging model that reads it; then it lands, with those of its fields that are declared.
@@ -62,6 +63,7 @@ class FieldDeclaration(_Declared):
     max_length: int | None = None
     digits: bool = False
     values: tuple[str, ...] | None = None
+    any_year: bool = False
     personal: bool = False
     needed_by: str | None = None
     fields: dict[str, FieldDeclaration] | None = None
@@ -92,6 +94,7 @@ class FieldDeclaration(_Declared):
             ("max_length", (FieldType.STRING,)),
             ("digits", (FieldType.STRING, FieldType.ID)),
             ("values", (FieldType.STRING,)),
+            ("any_year", (FieldType.TIMESTAMP,)),
         ):
             if getattr(self, name) not in (None, False) and self.type not in types:
                 told = " or ".join(types)

@@ -26,6 +26,8 @@ _LARGEST_INTEGER = 2**63 - 1
 _LARGEST_NUMBER = 1e15
 _FARTHEST_ZONE = timedelta(hours=14)
 _SHORT_WHOLE = 10  # fewer digits than this are a quantity without looking closer
+# What quantities mostly are: all of a record's are found among these in one step.
+_COMMON = frozenset([None, UNSET, *map(str, range(1000))])
 
 _UNSIGNED_DECIMAL = r"(?:\d{1,9}(?:\.\d{0,6})?|\.\d{1,6}|1000000000(?:\.0{0,6})?)"
 Match = Callable[[str], object]
@@ -102,7 +104,7 @@ def is_value(declaration: FieldDeclaration, value: object) -> bool:
     except msgspec.ValidationError:
         return False
     if declaration.type is FieldType.TIMESTAMP:
-        return is_sane(converted)
+        return declaration.any_year or is_sane(converted)
     if declaration.type is FieldType.DATE_PARTS:
         return is_day(converted)
     match = _match(declaration)
@@ -137,8 +139,8 @@ def look(
 
     None where the type has checked all there is to check.
     """
-    times = [member for member, field in members if field.type is FieldType.TIMESTAMP]
-    looks = [_look_at_times(times)] if times else []
+    times = [member for member, field in members if field.type is FieldType.TIMESTAMP and not field.any_year]
+    looks: list[Look] = [_look_at_times(times)] if times else []
     matches: list[Match] = [*_DECIMALS.values(), _DIGITS]
     for match in matches:
         texts = [member for member, field in members if _match(field) is match]
@@ -160,27 +162,40 @@ def look(
 
 
 def _look_at_times(members: Sequence[str]) -> Look:
-    get = _getter(members)
+    get: Callable[[object], Any] = attrgetter(*members)
+    earliest, latest, utc = EARLIEST_YEAR, LATEST_YEAR, UTC
 
+    # This runs for every time of every record, so what almost all of them are is found without a call. What is no
+    # moment, null or left out, has no year.
     def keeps(record: object) -> bool:
+        moment = get(record)
+        try:
+            zone = moment.tzinfo
+            return (earliest <= moment.year <= latest and (zone is utc or zone is None)) or is_sane(moment)
+        except AttributeError:
+            return True
+
+    def all_keep(record: object) -> bool:
         for moment in get(record):
-            # Said again here, before the call, for the moments that almost all are: this runs for every one of them.
-            if (
-                moment.__class__ is datetime
-                and not (moment.tzinfo is UTC and EARLIEST_YEAR <= moment.year <= LATEST_YEAR)
-                and not is_sane(moment)
-            ):
-                return False
+            try:
+                zone = moment.tzinfo
+                if not ((earliest <= moment.year <= latest and (zone is utc or zone is None)) or is_sane(moment)):
+                    return False
+            except AttributeError:
+                continue
         return True
 
-    return keeps
+    return keeps if len(members) == 1 else all_keep
 
 
 def _look_at_texts(members: Sequence[str], match: Match) -> Look:
     get = _getter(members)
 
     def keeps(record: object) -> bool:
-        for text in get(record):
+        texts = get(record)
+        if _COMMON.issuperset(texts):
+            return True
+        for text in texts:
             if (
                 text.__class__ is str
                 and not (len(text) < _SHORT_WHOLE and text.isascii() and text.isdecimal())
@@ -214,7 +229,7 @@ def _look_at_list(get: Callable[[object], Any], inner: Look) -> Look:
 
 def look_at_value(declaration: FieldDeclaration) -> Look | None:
     """Make the look at one scalar, for the items of an array."""
-    if declaration.type is FieldType.TIMESTAMP:
+    if declaration.type is FieldType.TIMESTAMP and not declaration.any_year:
         return lambda value: value is None or is_sane(value)
     if declaration.type is FieldType.DATE_PARTS:
         return lambda value: value is None or is_day(value)
