@@ -41,7 +41,7 @@ test: lint ## Every check and every test
 	$(BIN)/pytest -m "not peers and not nightly and airflow"
 
 test-nightly: setup ## The long runs, and the mutation run
-	$(BIN)/pytest -m nightly -n 2 --dist loadfile
+	$(BIN)/pytest -m "nightly and not peers" -n 2 --dist loadfile
 	$(BIN)/python -m tests.mutation.run
 
 test-peers: setup ## The loop against a real Tryton and a real Vendure

@@ -17,7 +17,7 @@ import psycopg
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 from trueup.governance.configuration import TenantConfiguration
-from trueup.transform.dbt_session import DbtRun, DbtSession
+from trueup.transform.dbt_session import DbtSession, NodeResult
 from trueup.transform.findings import report_findings
 from trueup.transform.plan import Plan, decide
 from trueup.transform.project import project_folder, project_variables
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 _LOCK_WAIT = "15min"
 # Each round finds one kind of fault in all streams at once: casts, overlong texts, repeated parts; and one to succeed.
 _ROUNDS = 4
+_STAGING = ("--select", "path:models/staging")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,9 @@ def build(
             state_folder or default_state_folder(details),
         )
         try:
-            run = _run(connection, session, plan, run_id)
+            if plan.is_recreated or any(name.startswith("stg_") for name in plan.remade):
+                take_back_all(connection)
+            results = [result for each in _passes(plan) for result in _pass(connection, session, plan, each, run_id)]
             counts = _finish(connection, plan, run_id)
         except (TrueupError, KeyboardInterrupt) as error:
             _fail(connection, plan.build_id, error)
@@ -99,8 +102,8 @@ def build(
         is_full=plan.is_full,
         is_deployed=plan.is_deployed,
         changed_record_count=plan.changed_record_count,
-        model_count=len(run.results),
-        row_count=sum(result.rows_affected or 0 for result in run.results),
+        model_count=len({result.node_id for result in results}),
+        row_count=sum(result.rows_affected or 0 for result in results),
         opened_exception_count=counts[0],
         closed_exception_count=counts[1],
         seconds=round(time.monotonic() - started, 3),
@@ -121,25 +124,6 @@ def rebuild(
 ) -> BuildReport:
     """Recompute everything from raw into the same tables; rows that come out the same are left alone."""
     return build(details, configuration, run_id=run_id, is_full_refresh=True, state_folder=state_folder)
-
-
-def _run(connection: Warehouse, session: DbtSession, plan: Plan, run_id: str) -> DbtRun:
-    """Run the models; where records cannot be read, set them aside and run them again without those."""
-    if plan.is_recreated:
-        take_back_all(connection)
-    selection = _selection(plan)
-    for rounds_left in reversed(range(_ROUNDS)):
-        run = session.run("run", selection)
-        record_run(connection, run, run_id)
-        failed = failure_of(run)
-        if failed is None:
-            break
-        is_of_records = isinstance(failed, Permanent) and rounds_left > 0
-        if not is_of_records or not set_aside_unreadable(connection, plan, run_id):
-            raise failed
-        # The views name the records that they leave out, so they have to be made anew.
-        selection = ["--full-refresh"] if plan.is_recreated else []
-    return run
 
 
 @contextmanager
@@ -183,6 +167,50 @@ def _begin(connection: Warehouse, configuration: TenantConfiguration, run_id: st
             (build_id, plan.is_full, plan.is_marts_full),
         )
     return plan.numbered(build_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One run of dbt within a build: its arguments, and whether it recomputes every row of what it is given."""
+
+    arguments: tuple[str, ...]
+    is_full: bool
+
+
+def _passes(plan: Plan) -> list[_Pass]:
+    """Usually one. Where models have become others: what they do not reach, they themselves, what reads them."""
+    if not plan.remade:
+        return [_Pass(tuple(_selection(plan)), plan.is_full)]
+    passes = [_Pass(("--full-refresh", "--select", *sorted(plan.remade)), is_full=True)]
+    if plan.is_full:
+        return [*passes, _Pass((), is_full=True)]
+    if plan.unaffected:
+        passes.insert(0, _Pass(("--select", *(model.name for model in plan.unaffected)), is_full=False))
+    if plan.recomputed:
+        passes.append(_Pass(("--select", *sorted(plan.recomputed)), is_full=True))
+    return passes
+
+
+def _pass(connection: Warehouse, session: DbtSession, plan: Plan, each: _Pass, run_id: str) -> tuple[NodeResult, ...]:
+    """Run the models; where records cannot be read, set them aside and run them again without those."""
+    # Read by the models. A build that dies in a full pass leaves it so, and the next recomputes everything.
+    connection.execute("update staging.build_state set is_full = %s where is_full <> %s", (each.is_full, each.is_full))
+    for rounds_left in reversed(range(_ROUNDS)):
+        run = session.run("run", each.arguments)
+        record_run(connection, run, run_id)
+        failed = failure_of(run)
+        if failed is None:
+            break
+        is_of_records = isinstance(failed, Permanent) and rounds_left > 0
+        if not is_of_records or not set_aside_unreadable(connection, plan, run_id, is_full=each.is_full):
+            raise failed
+        # The staging views name the records that they leave out, so they have to be made anew.
+        views = session.run("run", _STAGING)
+        record_run(connection, views, run_id)
+        failed = failure_of(views)
+        if failed is not None:
+            raise failed
+    return run.results
 
 
 def _selection(plan: Plan) -> list[str]:

@@ -57,15 +57,15 @@ class _Reading:
         return {"system_id": self.system_id, "after": after, "until": until}
 
 
-def set_aside_unreadable(connection: Warehouse, plan: Plan, run_id: str) -> int:
-    """Find the records in the build's scope that no build can take in, and set them aside; how many.
+def set_aside_unreadable(connection: Warehouse, plan: Plan, run_id: str, *, is_full: bool) -> int:
+    """Find the records in the build's scope, or all with `is_full`, that no build can take in; set aside how many.
 
     0 where the failure is not the records'. Raises `Permanent` where there are too many for it to be theirs.
     """
     tables = raw_tables(connection, plan.configuration)
     found: dict[tuple[str, str, int], str] = {}
     with connection.transaction():
-        readings = _readings(connection, tables, is_full=plan.is_full)
+        readings = _readings(connection, tables, is_full=is_full)
         for find in (_uncastable, _overlong, _repeated):
             for reading in readings:
                 for record_id, reason in find(connection, reading):

@@ -6,8 +6,10 @@ from psycopg.rows import TupleRow
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
+from trueup.warehouse.deadlines import CLIENT, OPTIONS
 from trueup.warehouse.failures import next_step, opening_is_refused
 from trueup.warehouse.roles import Role, role_name
+from trueup.warehouse.watch import look_after
 
 __all__ = ["Role", "Warehouse", "act_as", "connect"]
 
@@ -31,12 +33,15 @@ def connect(
             password=details.password,
             autocommit=True,
             application_name="trueup",
+            options=OPTIONS,
+            **CLIENT,
         )
     except psycopg.OperationalError as error:
         message = f"warehouse '{details.conn_id}' did not open: {str(error).strip()}"
         if opening_is_refused(error):
             raise Permanent(f"{message}; check login, password and database of the connection") from error
         raise Transient(f"{message}; check that the server runs and is reachable") from error
+    look_after(connection, details)
     if role is not None:
         _take_on(connection, details, role)
     connection.autocommit = is_autocommit

@@ -7,6 +7,7 @@ import psycopg
 from psycopg import errors
 
 from trueup.domain.errors import Permanent, Transient
+from trueup.warehouse.watch import recent_silence
 
 # The statement was right and the moment wrong: the same work can succeed when it is done again.
 _PASSING = (
@@ -18,12 +19,16 @@ _PASSING = (
     errors.ReadOnlySqlTransaction,
 )
 _MAKE_ROOM = "make room on the disk of the warehouse's server"
+_WHO_HOLDS_IT = "look in the server's pg_stat_activity for what holds it up"
 _REMEDIES = {
     errors.DiskFull: _MAKE_ROOM,
     errors.OutOfMemory: "give the warehouse's server more memory, or lower its work_mem",
     errors.TooManyConnections: "raise max_connections of the warehouse's server, or run fewer tasks at once",
     errors.ConfigurationLimitExceeded: "raise the limit that the warehouse's server names",
     errors.ReadOnlySqlTransaction: "point the connection at the server that takes writes",
+    errors.QueryCanceled: _WHO_HOLDS_IT,
+    errors.LockNotAvailable: _WHO_HOLDS_IT,
+    errors.IdleInTransactionSessionTimeout: _WHO_HOLDS_IT,
 }
 # Where only the words are left of an error; the server may tell them in another language, and then it is not known.
 _PASSING_WORDS = {
@@ -35,20 +40,24 @@ _PASSING_WORDS = {
     "server closed the connection": None,
     "could not connect": None,
     "connection refused": None,
-    "lock timeout": None,
+    "lock timeout": _WHO_HOLDS_IT,
+    "statement timeout": _WHO_HOLDS_IT,
+    "timeout expired": None,
+    "could not receive data from server": None,
+    "ssl connection has been closed": None,
+    "eof detected": None,
+    "connection already closed": None,
+    "connection reset by peer": None,
     "terminating connection": None,
     "connection reset": None,
     "connection timed out": None,
-    "timeout expired": None,
     "no route to host": None,
     "network is unreachable": None,
     "could not translate host name": None,
     "could not receive data": None,
     "could not send data": None,
     "consuming input failed": None,
-    "ssl connection has been closed": None,
     "ssl syscall error": None,
-    "connection already closed": None,
     "the connection is closed": None,
     "the connection is lost": None,
     "is starting up": None,
@@ -110,5 +119,8 @@ def translated(work: str) -> Iterator[None]:
 
 
 def _then(remedy: str | None) -> str:
+    silence = recent_silence()
+    if silence is not None:
+        return silence
     again = "the work is repeated by the next run"
     return again if remedy is None else f"{remedy}; {again}"

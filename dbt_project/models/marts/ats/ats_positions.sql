@@ -332,7 +332,10 @@ explained as (
 
 -- What this table holds so far.
 decided as (
-    {%- if is_incremental() %}
+    {%- if remembers([
+        "free_quantity", "unassigned_reserved_quantity", "buffer_quantity", "share", "cap_quantity", "target_quantity",
+        "facts_version",
+    ]) %}
     select
         sku,
         channel,

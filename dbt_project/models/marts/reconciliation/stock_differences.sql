@@ -385,7 +385,9 @@ versioned as (
 
 -- What this table holds so far.
 open_difference as (
-    {%- if is_incremental() %}
+    {%- if remembers([
+        "detected_at", "age_source_seconds", "age_landing_seconds", "age_build_seconds", "facts_version",
+    ]) %}
     select
         sku,
         channel,
