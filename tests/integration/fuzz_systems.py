@@ -1,11 +1,13 @@
 """Every connector over records that a test can damage on their way: simulators, and shelves where there is none."""
 
+import base64
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
+import orjson
 from connectors_sandbox import details_of
 from fuzz_damage import Damager, Find
 from test_connectors_tryton_vendure_staging import (
@@ -145,10 +147,10 @@ def _place(number: int, name: str, kind: str, parent: int | None, entry: int | N
 
 
 _TREE = [
-    _place(5, "East", "warehouse", None, 1),
-    _place(12, "West", "warehouse", None, 11),
     _place(3, "Shelf", "storage", 5),
+    _place(5, "East", "warehouse", None, 1),
     _place(7, "Customer", "customer", None),
+    _place(12, "West", "warehouse", None, 11),
 ]
 
 
@@ -215,7 +217,7 @@ def _erp(rows: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Callable[[str,
         ("sale.sale", "f=number"): rows["tryton", "orders"],
     }
     asides = {
-        ("stock.location", "f=input_location"): _TREE[:1],
+        ("stock.location", "f=input_location"): _TREE[1:2],
         ("stock.location", "f=parent"): _TREE,
         ("product.product", "f=quantity"): [
             {"id": row["id"], "quantity": 0.0} for row in rows["tryton", "stock_levels"]
@@ -229,7 +231,10 @@ def _erp(rows: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Callable[[str,
             return fixed[model]
         for (name, asked), found in streams.items():
             if name == model and asked in query.split("&"):
-                return [{**row, "fuzz": 1} for row in found]
+                told = parse_qs(query)
+                domain = orjson.loads(base64.urlsafe_b64decode(told["d"][0]))
+                after = max((clause[2] for clause in domain if clause[:2] == ["id", ">"]), default=0)
+                return [{**row, "fuzz": 1} for row in found if row["id"] > after][: int(told["s"][0])]
         return next(found for (name, asked), found in asides.items() if name == model and asked in query.split("&"))
 
     return answer
@@ -240,13 +245,15 @@ def _shop(rows: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Callable[[str
 
     def answer(_: str, told: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         query = told["query"]
+        options = told["variables"].get("options", {})
+        first = options.get("skip", 0)
         if "stockLocations(" in query:
             places = [{"id": "1", "name": "East"}, {"id": "2", "name": "West"}]
             return {"data": {"stockLocations": {"items": places}}}
         for name, stream in (("orders", "orders"), ("productVariants", "products")):
             if f"{name}(" in query:
                 stream = "listings" if "stockLevels" in query else stream
-                return {"data": {name: {"items": rows["vendure", stream]}}}
+                return {"data": {name: {"items": rows["vendure", stream][first : first + options["take"]]}}}
         return {"data": {"activeChannel": {"id": "1", "code": "default"}}}
 
     return answer
