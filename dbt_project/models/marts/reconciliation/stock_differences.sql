@@ -276,7 +276,7 @@ evidenced as (
         coalesce(declared.declared_at > explained.written_proposed_at, false) as are_rules_newer,
         -- The number is a function of facts and rules: another one than we wrote means that one of them has moved.
         coalesce(explained.target_quantity <> explained.written_target, false) as is_target_moved,
-        -- A poll may miss a change, a sweep cannot: until one has ended, what we hold is what was there before our push.
+        -- A poll may miss a change, a sweep cannot: until one has ended, what we hold was there before our push.
         coalesce(
             explained.listing_received_at < explained.written_at
             and coalesce(explained.swept_at, '-infinity') < explained.written_at,
