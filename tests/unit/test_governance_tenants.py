@@ -97,6 +97,15 @@ def test_an_alias_that_stands_twice_is_refused(tenants: Path) -> None:
         load_tenant(tenants, "demo")
 
 
+def test_an_alias_that_stands_twice_in_two_spellings_is_refused(tenants: Path) -> None:
+    """The warehouse compares them in one form: two lines of one code would settle nothing."""
+    (tenants / "demo" / "aliases.csv").write_text(
+        "system,source_sku,sku\nshipbob,OLD 1,B\nshipbob,old\u00a01,C\n", encoding="utf-8"
+    )
+    with pytest.raises(Permanent, match=r"aliases\.csv:3: 'old<U\+00A0>1' stands twice"):
+        load_tenant(tenants, "demo")
+
+
 def test_the_environment_beats_the_file(tmp_path: Path) -> None:
     file = tmp_path / "connections.json"
     file.write_text(json.dumps({"shop": {"conn_type": "shopify", "host": "from-file"}}))

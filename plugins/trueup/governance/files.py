@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import yaml
 
+from trueup.domain.codes import code_key, visible_code
 from trueup.domain.errors import Permanent
 
 LARGEST_YAML: Final = 1_048_576
@@ -59,6 +60,7 @@ def mapping_of(path: Path, content: bytes) -> Mapping[str, Any]:
 def aliases_of(path: Path, content: bytes) -> dict[str, dict[str, str]]:
     """aliases.csv as {system: {its SKU: ours}}; raise `Permanent` with the line that cannot be meant."""
     aliases: dict[str, dict[str, str]] = {}
+    keys: set[tuple[str, str | None]] = set()
     reader = csv.DictReader(io.StringIO(_text(path, content), newline=""))
     try:
         if reader.fieldnames != _ALIASES_HEADER:
@@ -66,13 +68,15 @@ def aliases_of(path: Path, content: bytes) -> dict[str, dict[str, str]]:
         for row in reader:
             if None in row.values() or None in row:
                 raise Permanent(f"{path}:{reader.line_num}: wants exactly three fields")
-            known = aliases.setdefault(row["system"], {})
-            if row["source_sku"] in known:
+            # However it is spelt: two lines of one code would settle nothing.
+            key = (row["system"], code_key(row["source_sku"]))
+            if key in keys:
                 raise Permanent(
-                    f"{path}:{reader.line_num}: '{_short(row['source_sku'])}' stands twice for {_short(row['system'])};"
-                    " keep one"
+                    f"{path}:{reader.line_num}: '{_short(visible_code(row['source_sku']))}' stands twice for"
+                    f" {_short(row['system'])}; keep one"
                 )
-            known[row["source_sku"]] = row["sku"]
+            keys.add(key)
+            aliases.setdefault(row["system"], {})[row["source_sku"]] = row["sku"]
     except csv.Error as error:
         raise Permanent(f"{path}:{reader.line_num}: not CSV: {error}; correct the line") from None
     return aliases

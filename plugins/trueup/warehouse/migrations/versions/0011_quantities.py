@@ -3,7 +3,7 @@
 from trueup.warehouse.migrations.sql_file import run_sql_file
 
 revision = "0011_quantities"
-down_revision = "0008_read_again"
+down_revision = "0010_codes"
 
 
 def upgrade() -> None:
