@@ -35,6 +35,7 @@ select
     (array['shopify_main', 'shopify_outlet', 'square_online'])[1 + mod(number, 3)] as channel,
     'Kitchen'::text as category,
     terms.on_hand_quantity, 1::numeric as damaged_quantity, 0::numeric as quality_control_quantity,
+    0::numeric as withdrawn_quantity, null::text as unknown_because,
     terms.on_hand_quantity - 1 as sellable_quantity, 2::numeric as reserved_quantity, 0 as safety_stock_quantity,
     terms.on_hand_quantity - 3 as free_quantity, 0::numeric as shortfall_quantity,
     1::numeric as unassigned_reserved_quantity,
@@ -54,7 +55,10 @@ _BY_HAND = """
 select
     count(*),
     count(*) filter (where channel not in ('shopify_main', 'shopify_outlet', 'square_online')),
-    count(*) filter (where sellable_quantity <> on_hand_quantity - damaged_quantity - quality_control_quantity),
+    count(*) filter (
+        where sellable_quantity
+        <> on_hand_quantity - damaged_quantity - quality_control_quantity - withdrawn_quantity
+    ),
     count(*) filter (where free_quantity < 0),
     count(*) filter (where pool_quantity <> free_quantity - shortfall_quantity - unassigned_reserved_quantity),
     count(*) filter (where pool_quantity - buffer_quantity <= 0 and ats_quantity <> 0),
@@ -75,9 +79,14 @@ select
     count(*) filter (where target_quantity < 0),
     count(*) filter (
         where least(
-            damaged_quantity, quality_control_quantity, reserved_quantity, safety_stock_quantity, shortfall_quantity,
+            damaged_quantity, quality_control_quantity, withdrawn_quantity, reserved_quantity, safety_stock_quantity,
+            shortfall_quantity,
             unassigned_reserved_quantity, buffer_quantity, cap_quantity, channel_allocated_quantity
         ) < 0
+    ),
+    count(*) filter (
+        where case when unknown_because is null then ats_quantity is null or target_quantity is null
+        else ats_quantity is not null or target_quantity is not null end
     ),
     count(*) filter (where share < 0 or share > 1),
     count(*) filter (where facts_version is null),

@@ -71,6 +71,14 @@ and would read whole tables.
     where swept.system_id is not null
 {%- endmacro %}
 
+{#- Whether there are any: asked when the model is compiled, for what is rare and costs a look at whole tables. -#}
+{% macro has_touched(kind, since) %}
+    {%- if not execute -%}
+        {{- return(false) -}}
+    {%- endif -%}
+    {{- return(run_query("select exists (" ~ touched(kind, since) ~ ")").rows[0][0]) -}}
+{% endmacro %}
+
 {#- Keys of a kind that this build, or one that died after the last success, has changed. -#}
 {% macro touched(kind, since) -%}
     select distinct touched_keys.key

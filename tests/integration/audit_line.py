@@ -186,7 +186,8 @@ class AuditLine(Line):
         terms = [
             {
                 "location_id": place, "source_system_id": "erp", "on_hand_quantity": on_hand,
-                "damaged_quantity": damaged, "quality_control_quantity": 0, "sellable_quantity": on_hand - damaged,
+                "damaged_quantity": damaged, "quality_control_quantity": 0, "withdrawn_quantity": 0,
+                "withdrawn_because": None, "sellable_quantity": on_hand - damaged,
                 "reserved_quantity": reserved,
                 "safety_stock_quantity": 2, "free_quantity": free, "shortfall_quantity": 0, "record_id": record,
             }

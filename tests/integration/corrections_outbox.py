@@ -22,7 +22,8 @@ create table outbox.correction_candidates (
 );
 create table marts.ats_positions (
     sku text, channel text, category text, on_hand_quantity numeric, damaged_quantity numeric,
-    quality_control_quantity numeric, sellable_quantity numeric, reserved_quantity numeric,
+    quality_control_quantity numeric, withdrawn_quantity numeric default 0,
+    unknown_because text, sellable_quantity numeric, reserved_quantity numeric,
     safety_stock_quantity bigint, free_quantity numeric, shortfall_quantity numeric,
     unassigned_reserved_quantity numeric, pool_quantity numeric,
     buffer_quantity bigint, share numeric, cap_quantity bigint, ats_quantity bigint,
@@ -32,8 +33,8 @@ create table marts.ats_positions (
 );
 create table canonical.channel_listings (
     sku text, channel text, channel_record_id text, shown_quantity numeric, allocated_quantity numeric,
-    is_listed boolean, observed_at timestamptz, received_at timestamptz, record_id bigint, correlation_id uuid,
-    build_id bigint, primary key (sku, channel)
+    is_listed boolean, unlisted_because text, observed_at timestamptz, received_at timestamptz, record_id bigint,
+    correlation_id uuid, build_id bigint, primary key (sku, channel)
 );
 """
 

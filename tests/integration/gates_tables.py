@@ -23,7 +23,7 @@ create table staging.int_source_stock (
 );
 create table staging.int_source_items (
     system_id text, source_key text, source_sku text, gtin_key text, is_current boolean, is_deleted boolean,
-    build_id bigint
+    build_id bigint, gtin text
 );
 create table staging.int_order_lines (
     system_id text, source_key text, order_name text, ordered_quantity numeric, shipped_quantity numeric,
@@ -66,7 +66,7 @@ create table marts.ats_positions (
     buffer_quantity bigint, share numeric(6, 4), cap_quantity bigint, ats_quantity bigint,
     channel_allocated_quantity bigint, target_quantity bigint, location_terms jsonb, rule_ids jsonb,
     facts_as_of timestamptz, newest_received_at timestamptz, facts_version text, correlation_id uuid,
-    build_id bigint
+    build_id bigint, withdrawn_quantity bigint default 0, unknown_because text
 );
 create table marts.stock_differences (
     sku text, channel text, channel_record_id text, shown_quantity numeric, target_quantity bigint,

@@ -135,6 +135,8 @@ def test_it_is_plain_data(line: AuditLine) -> None:
         ("HV-0001", "shop", "no SKU 'HV-0001'; did you mean HV-00001, HV-00002"),
         ("HV-00001", "shpo", "no channel 'shpo'; did you mean shop"),
         ("MUG-E", "shop", "'MUG-E' is what shop calls HV-00001"),
+        ("mug-e ", "shop", "is what shop calls HV-00001"),
+        ("hv-00001\u00a0", "shop", "'hv-00001<U+00A0>' is HV-00001 in another spelling"),
         ("HV-00002", "shop", "HV-00002 is known, but no build has computed it for 'shop' yet"),
         ("zzz", "shop", "no SKU 'zzz'; there is none like it"),
     ],

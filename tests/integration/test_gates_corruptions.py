@@ -31,8 +31,8 @@ CORRUPTIONS = {
     "int_source_items.code_printable": (
         "update staging.int_source_items set source_sku = e'HV-1\t' where source_key = '1'"
     ),
-    "int_source_items.gtin_length": (
-        "update staging.int_source_items set gtin_key = '40063813339314006381333931' where source_key = '1'"
+    "int_source_items.gtin_readable": (
+        "update staging.int_source_items set gtin = 'BIN 40-12', gtin_key = null where source_key = '1'"
     ),
     "int_source_items.mostly_coded": "update staging.int_source_items set source_sku = null where source_key = '1'",
     "int_order_lines.ordered_not_negative": "update staging.int_order_lines set ordered_quantity = -2",
@@ -164,6 +164,9 @@ CORRUPTIONS = {
     ),
     "ats_positions.target_adds_up": "update marts.ats_positions set target_quantity = 12 where sku = 'HV-00001'",
     "ats_positions.target_not_negative": "update marts.ats_positions set target_quantity = -1 where sku = 'HV-00001'",
+    "ats_positions.unknown_is_no_number": (
+        "update marts.ats_positions set unknown_because = 'two items' where sku = 'HV-00001'"
+    ),
     "ats_positions.no_negative_term": "update marts.ats_positions set reserved_quantity = -2 where sku = 'HV-00001'",
     "ats_positions.share_is_a_share": (
         "update marts.ats_positions set share = 1.5, ats_quantity = 27, target_quantity = 27 where sku = 'HV-00001'"

@@ -161,6 +161,7 @@ def netsuite_item(
     gtin: str | None = None,
     category: str = "Kitchen",
     kind: str = "InvtPart",
+    is_active: bool = True,
     when: datetime = NOON,
 ) -> Fact:
     """An item of the ERP."""
@@ -169,13 +170,26 @@ def netsuite_item(
         "itemid": sku,
         "displayname": f"Article {sku}",
         "itemtype": kind,
-        "isinactive": "F",
+        "isinactive": "F" if is_active else "T",
         "class": category,
         "lastmodifieddate": spelt(when),
     }
     if gtin is not None:
         payload["upccode"] = gtin
     return Fact("netsuite", "products", item, payload, when)
+
+
+def place(system_id: str, location: str, when: datetime, *, is_active: bool = True, is_gone: bool = False) -> Fact:
+    """A place as its system tells of it: in use, switched off or removed."""
+    told: dict[str, dict[str, Any]] = {
+        "netsuite": {"isinactive": "F" if is_active else "T"},
+        "shipbob": {"is_active": is_active},
+        "square": {"status": "ACTIVE" if is_active else "INACTIVE"},
+        "tryton": {"active": is_active, "type": "warehouse"},
+        "vendure": {},
+    }
+    payload = {"id": location, "name": f"Place {location}", **told.get(system_id, {"isActive": is_active})}
+    return Fact(system_id, "locations", location, None if is_gone else payload, when)
 
 
 def netsuite_level(
@@ -283,6 +297,7 @@ def shopify_variant(
     store: str = "shopify_main",
     barcode: str | None = None,
     status: str = "ACTIVE",
+    tracked: bool = True,
     when: datetime = NOON,
 ) -> Fact:
     """A variant of a store."""
@@ -299,7 +314,7 @@ def shopify_variant(
             "productType": "Kitchen",
             "updatedAt": when.isoformat(),
         },
-        "inventoryItem": {"id": f"gid://shopify/InventoryItem/{number}", "tracked": True},
+        "inventoryItem": {"id": f"gid://shopify/InventoryItem/{number}", "tracked": tracked},
     }
     return Fact(store, "products", variant_id(number), payload, when)
 
@@ -422,13 +437,21 @@ def shopify_order(
 
 
 def square_item(
-    item: str, sku: str, *, upc: str | None = None, is_archived: bool = False, when: datetime = NOON
+    item: str,
+    sku: str,
+    *,
+    upc: str | None = None,
+    is_archived: bool = False,
+    sold_at: Sequence[str] | None = None,
+    when: datetime = NOON,
 ) -> Fact:
-    """An item with one variation, `V<item>`."""
+    """An item with one variation, `V<item>`, sold at all locations unless `sold_at` says where."""
     payload = {
         "type": "ITEM",
         "id": f"I{item}",
         "is_deleted": False,
+        "present_at_all_locations": sold_at is None,
+        **({} if sold_at is None else {"present_at_location_ids": list(sold_at)}),
         "item_data": {
             "name": f"Article {sku}",
             "is_archived": is_archived,

@@ -111,3 +111,56 @@ def held(
     if remaining:
         result[None] = remaining
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Units that one line of an order asks for. `sku` None: goods of no product that we know."""
+
+    sku: str | None
+    units: int
+    is_own_place: bool = False
+
+
+def demanded(own: Iterable[Asked] | None, copies: Iterable[Iterable[Asked]]) -> dict[str, int]:
+    """Units that an order must be kept, by SKU. `own` None: its owner's record has not landed.
+
+    A copy is listened to where the owner does not account for every line of its own; of each SKU the greater counts.
+    """
+    demands: dict[str, int] = defaultdict(int)
+    is_accounted_for = own is not None
+    for line in own or ():
+        if line.sku is not None:
+            demands[line.sku] += line.units
+        elif line.units:
+            is_accounted_for = False
+    if is_accounted_for:
+        return dict(demands)
+    for sku, units in _told(copies).items():
+        demands[sku] = max(demands[sku], units)
+    return dict(demands)
+
+
+def unheld(own: Iterable[Asked], copies: Iterable[Iterable[Asked]]) -> int:
+    """Units of the owner's lines that map to no product and that no copy stands for."""
+    lines = list(own)
+    unknown = sum(line.units for line in lines if line.sku is None)
+    beyond = 0
+    for sku, units in _told(copies).items():
+        beyond += max(0, units - sum(line.units for line in lines if line.sku == sku))
+    return unknown if unknown > beyond else 0
+
+
+def _told(copies: Iterable[Iterable[Asked]]) -> dict[str, int]:
+    """The copies' word on each SKU: the greatest, but at least the sum of what each has at places of its own."""
+    wholes: dict[str, list[int]] = defaultdict(list)
+    placed: dict[str, int] = defaultdict(int)
+    for copy in copies:
+        totals: dict[str, int] = defaultdict(int)
+        for line in copy:
+            if line.sku is not None:
+                totals[line.sku] += line.units
+                placed[line.sku] += line.units if line.is_own_place else 0
+        for sku, units in totals.items():
+            wholes[sku].append(units)
+    return {sku: max([*units, placed[sku]]) for sku, units in wholes.items()}

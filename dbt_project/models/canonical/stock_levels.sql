@@ -42,7 +42,9 @@ items as (
     select
         item_skus.sku,
         item_skus.system_id,
-        item_skus.source_stock_item_id
+        item_skus.source_stock_item_id,
+        item_skus.is_active,
+        item_skus.location_scope
     from item_skus
     where
     {%- if is_incremental() and not build.is_full %}
@@ -59,6 +61,7 @@ told as (
         locations.location_id,
         items.system_id,
         items.source_stock_item_id,
+        items.is_active and {{ is_sold_at("items.location_scope", "locations.source_location_id") }} as is_active,
         locations.source_location_id,
         systems.clock_uncertainty_seconds,
         source_stock.record_id,
@@ -99,6 +102,7 @@ counted_only as (
         locations.location_id,
         items.system_id,
         items.source_stock_item_id,
+        items.is_active and {{ is_sold_at("items.location_scope", "locations.source_location_id") }} as is_active,
         locations.source_location_id,
         systems.clock_uncertainty_seconds
     from items
@@ -127,6 +131,7 @@ levels as (
         location_id,
         system_id,
         source_stock_item_id,
+        is_active,
         source_location_id,
         clock_uncertainty_seconds,
         record_id,
@@ -144,6 +149,7 @@ levels as (
         location_id,
         system_id,
         source_stock_item_id,
+        is_active,
         source_location_id,
         clock_uncertainty_seconds,
         null as record_id,
@@ -276,6 +282,7 @@ computed as (
         levels.sku,
         levels.location_id,
         levels.system_id,
+        levels.is_active,
         coalesce(counts.counted_quantity, levels.told_quantity) as base_quantity,
         coalesce(overlays.movement_quantity, 0) as movement_quantity,
         levels.damaged_quantity,
@@ -318,6 +325,7 @@ final as (
         min(as_of) as as_of,
         max(received_at) as received_at,
         min(system_id) as source_system_id,
+        bool_and(is_active) as is_item_active,
         (array_agg(record_id order by received_at desc, record_id desc))[1] as record_id,
         (array_agg(correlation_id order by received_at desc, record_id desc))[1] as correlation_id,
         {{ build.build_id }}::bigint as build_id

@@ -23,6 +23,7 @@ from trueup.audit.explanation import (
     Withheld,
 )
 from trueup.audit.lag import Lag, explain_lag
+from trueup.domain.codes import visible_code
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.quantities import Quantity
@@ -75,6 +76,7 @@ def explain(details: ConnectionDetails, configuration: TenantConfiguration, sku:
             available=position["ats_quantity"],
             own_allocations=position["channel_allocated_quantity"],
             target=position["target_quantity"],
+            unknown_because=position["unknown_because"],
             rules={name: rule for name, rule in position["rule_ids"].items() if rule is not None},
             facts_as_of=position["facts_as_of"],
             newest_received_at=position["newest_received_at"],
@@ -114,6 +116,8 @@ def _locations(connection: Warehouse, sku: str, terms: Sequence[dict[str, Any]])
                 movements=_known_units(level.get("movement_quantity")),
                 damaged=_units(term["damaged_quantity"]),
                 quality_control=_units(term["quality_control_quantity"]),
+                withdrawn=_units(term["withdrawn_quantity"]),
+                withdrawn_because=term["withdrawn_because"],
                 sellable=_units(term["sellable_quantity"]),
                 reserved=_units(term["reserved_quantity"]),
                 safety_stock=term["safety_stock_quantity"],
@@ -168,6 +172,7 @@ def _shown(connection: Warehouse, sku: str, channel: str) -> Shown | None:
         quantity=_known_units(row["shown_quantity"]),
         allocated=_units(row["allocated_quantity"]),
         is_listed=row["is_listed"],
+        unlisted_because=row["unlisted_because"],
         observed_at=row["observed_at"],
         received_at=row["received_at"],
         record=_record(row["system_id"], stream, row["record_id"]) or "no record",
@@ -248,8 +253,18 @@ def _no_position(connection: Warehouse, sku: str, channel: str) -> str:
             f"{sku} is known, but no build has computed it for '{channel}' yet; run `trueup build`, and see that the"
             " channel is in force (`trueup tenant check`)"
         )
+    spelling = _one(
+        connection,
+        "select sku from canonical.products where governance.code_key(sku) = governance.code_key(%s)",
+        (sku,),
+    )
+    if spelling is not None:
+        return f"'{visible_code(sku)}' is {spelling['sku']} in another spelling; ask for {spelling['sku']}"
     alias = _one(
-        connection, "select sku, system_id from canonical.sku_aliases where source_sku = %s and sku is not null", (sku,)
+        connection,
+        "select sku, system_id from canonical.sku_aliases"
+        " where governance.code_key(source_sku) = governance.code_key(%s) and sku is not null",
+        (sku,),
     )
     if alias is not None:
         return f"'{sku}' is what {alias['system_id']} calls {alias['sku']}; ask for {alias['sku']}"

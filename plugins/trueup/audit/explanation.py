@@ -14,7 +14,8 @@ from trueup.domain.quantities import LocationStock, Quantity, available_to_sell
 class LocationTerms:
     """One location that serves the channel. `as_of` is the source's clock, `received_at` ours.
 
-    `record` names the raw record that the level rests on, as `raw.<system>__<stream> #<record_id>`.
+    `withdrawn`: units that are not sold any more, and why. `record` names the raw record that the level rests on, as
+    `raw.<system>__<stream> #<record_id>`.
     """
 
     location_id: str
@@ -25,6 +26,8 @@ class LocationTerms:
     movements: Quantity | None
     damaged: Quantity
     quality_control: Quantity
+    withdrawn: Quantity
+    withdrawn_because: str | None
     sellable: Quantity
     reserved: Quantity
     safety_stock: Quantity
@@ -56,6 +59,7 @@ class Shown:
     quantity: Quantity | None
     allocated: Quantity
     is_listed: bool
+    unlisted_because: str | None
     observed_at: datetime | None
     received_at: datetime | None
     record: str
@@ -125,7 +129,8 @@ class Withheld:
 class Explanation:
     """Why a channel should show what it should for a SKU. `lines` is the text for a person.
 
-    `is_consistent`: the terms give `available` and `target` when they are computed again.
+    `is_consistent`: the terms give `available` and `target` when they are computed again. Both are None where what lies
+    at a serving place is unknown, and `unknown_because` says why.
     """
 
     sku: str
@@ -141,9 +146,10 @@ class Explanation:
     buffer: int
     share: Decimal
     cap: int | None
-    available: int
+    available: int | None
     own_allocations: int
-    target: int
+    target: int | None
+    unknown_because: str | None
     rules: Mapping[str, str]
     facts_as_of: datetime | None
     newest_received_at: datetime | None
@@ -163,18 +169,22 @@ class Explanation:
 
 def _adds_up(it: Explanation) -> bool:
     stocks = [
-        LocationStock(each.on_hand, each.damaged, each.quality_control, each.reserved, each.safety_stock)
+        LocationStock(
+            each.on_hand, each.damaged, each.quality_control, each.reserved, each.safety_stock, each.withdrawn
+        )
         for each in it.locations
     ]
     per_location = all(
         (each.sellable, each.free, each.shortfall) == (stock.sellable, stock.free, stock.shortfall)
         for each, stock in zip(it.locations, stocks, strict=True)
     )
+    available = available_to_sell(stocks, it.unassigned, it.buffer, it.share, it.cap)
+    units = available if it.unknown_because is None else None
     return (
         per_location
         and it.free == sum(each.free for each in it.locations)
         and it.shortfall == sum(each.shortfall for each in it.locations)
         and it.pool == it.free - it.shortfall - it.unassigned
-        and it.available == available_to_sell(stocks, it.unassigned, it.buffer, it.share, it.cap)
-        and it.target == it.available + it.own_allocations
+        and it.available == units
+        and it.target == (None if units is None else units + it.own_allocations)
     )

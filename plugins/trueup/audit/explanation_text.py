@@ -15,7 +15,10 @@ def lines_of(it: "Explanation") -> Iterator[str]:
     """The explanation as text, widest part first: locations, terms, what is shown, what was done."""
     title = f" {it.title}" if it.title else ""
     category = f" ({it.category})" if it.category else ""
-    yield f"{it.sku}{title}{category} on {it.channel}: {it.target} to be shown as {it.shows.replace('_', ' ')}"
+    target = "an unknown number" if it.target is None else it.target
+    yield f"{it.sku}{title}{category} on {it.channel}: {target} to be shown as {it.shows.replace('_', ' ')}"
+    if it.unknown_because is not None:
+        yield f"  {it.unknown_because}; nothing is pushed, see the exception queue"
     yield ""
     yield from _location_lines(it)
     yield ""
@@ -62,6 +65,8 @@ def _location_lines(it: "Explanation") -> Iterator[str]:
         if unclamped < 0:
             owed = f"; {_units(each.shortfall)} that orders hold here come out of the others" if each.shortfall else ""
             yield f"  {'':<{width}}  {_units(unclamped)} counts as 0{owed}"
+        if each.withdrawn_because is not None:
+            yield f"  {'':<{width}}  {_units(each.withdrawn)} of these are not offered: {each.withdrawn_because}"
         if each.base is not None and each.movements:
             since = f"{'+' if each.movements > 0 else ''}{_units(each.movements)}"
             yield f"  {'':<{width}}  on hand is {_units(each.base)} told and {since} in movements since"
@@ -85,10 +90,10 @@ def _term_lines(it: "Explanation") -> Iterator[str]:
         yield term("=", "rounded down, at least 0", max(0, math.floor(units)))
     if it.cap is not None:
         yield term("<", "at most", it.cap, "cap")
-    yield term("=", "available to sell", it.available)
+    yield term("=", "available to sell", "unknown" if it.available is None else it.available)
     if it.shows == "on_hand":
         yield term("+", "the channel's own allocations", it.own_allocations)
-    yield term("=", "to be shown", it.target)
+    yield term("=", "to be shown", "unknown" if it.target is None else it.target)
 
 
 def _shown_lines(it: "Explanation") -> Iterator[str]:
@@ -101,7 +106,7 @@ def _shown_lines(it: "Explanation") -> Iterator[str]:
         f" received {_time(it.shown.received_at)}, {it.shown.record}"
     )
     if not it.shown.is_listed:
-        yield "  it is not listed or not tracked there, so nothing is pushed"
+        yield f"  nothing is pushed: {it.shown.unlisted_because or 'it is not listed or not tracked there'}"
     if it.difference is None:
         if it.shown.quantity == it.target:
             yield "  that is what it should show"

@@ -20,10 +20,12 @@ class LocationStock:
     quality_control: Quantity
     reserved: Quantity
     safety_stock: Quantity
+    withdrawn: Quantity = 0
+    """Of the rest, what is not sold any more. It can still be sent."""
 
     @property
     def sellable(self) -> Quantity:
-        return self.on_hand - self.damaged - self.quality_control
+        return self.on_hand - self.damaged - self.quality_control - self.withdrawn
 
     @property
     def free(self) -> Quantity:
@@ -32,7 +34,7 @@ class LocationStock:
     @property
     def shortfall(self) -> Quantity:
         """What is promised here beyond what is here: it comes out of the other locations."""
-        return max(0, self.reserved - max(0, self.sellable - self.safety_stock))
+        return max(0, self.reserved - max(0, self.sellable + self.withdrawn - self.safety_stock))
 
 
 def available_to_sell(

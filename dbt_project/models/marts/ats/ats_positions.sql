@@ -15,14 +15,15 @@
 {%- set terms = {
     "safety_stock": "safety_stock_quantity", "buffer": "buffer_quantity", "share": "share", "cap": "cap_quantity",
 } %}
--- depends_on: {{ ref("int_item_skus") }}
 {%- set build = build_state() %}
 {%- set is_part = is_incremental() and not build.is_full and not build.is_marts_full %}
 
 with products as (
     select
         sku,
-        category
+        category,
+        is_active,
+        source_system_id
     from {{ ref("products") }}
     {%- if is_part %}
     where sku in ({{ touched("position", build.since) }})
@@ -73,6 +74,20 @@ gross_listings as (
     ) as found
 ),
 
+locations as materialized (
+    select * from {{ ref("locations") }}
+),
+
+contested_items as not materialized (
+    select * from {{ ref("int_item_skus") }}
+    where
+        contested_sku is not null
+        and classification is null
+    {%- if is_part %}
+        and contested_sku in ({{ touched("position", build.since) }})
+        {%- endif %}
+),
+
 channel_locations as not materialized (
     select * from {{ source("governance", "channel_locations") }}
 ),
@@ -88,7 +103,13 @@ ordered_rules as (
         rule_id,
         channel,
         category,
-        sku,
+        -- As the product spells it.
+        (
+            select min(ruled_products.sku)
+            from {{ ref("products") }} as ruled_products
+            where governance.code_key(ruled_products.sku) = governance.code_key(channel_rules.sku)
+        ) as sku,
+        channel_rules.sku is not null as is_of_sku,
         safety_stock_quantity,
         buffer_quantity,
         share,
@@ -107,6 +128,7 @@ scoped_rules as (
         category,
         sku
     from ordered_rules
+    where sku is not null or not is_of_sku
     group by channel, category, sku
 ),
 
@@ -134,6 +156,8 @@ ruled as (
         {%- endfor %}
         products.sku,
         products.category,
+        products.is_active,
+        products.source_system_id as product_system_id,
         channel_terms.channel,
         channel_terms.shows
     from products
@@ -195,6 +219,7 @@ placed as (
         coalesce(stock_levels.quality_control_quantity, 0) as quality_control_quantity,
         coalesce(assigned.reserved_quantity, 0) as reserved_quantity,
         stock_levels.source_system_id,
+        stock_levels.is_item_active,
         stock_levels.as_of,
         stock_levels.record_id,
         greatest(stock_levels.received_at, assigned.received_at) as received_at,
@@ -208,27 +233,74 @@ placed as (
         on stock_levels.sku = assigned.sku and stock_levels.location_id = assigned.location_id
 ),
 
-served as (
+-- What is not sold any more is not offered: a product that the ERP has put away, a place that its system has switched
+-- off, an item that is inactive where it lies.
+withdrawable as (
     select
         ruled.sku,
         ruled.channel,
+        ruled.safety_stock_quantity,
         placed.location_id,
         placed.on_hand_quantity,
         placed.damaged_quantity,
         placed.quality_control_quantity,
-        placed.on_hand_quantity - placed.damaged_quantity - placed.quality_control_quantity as sellable_quantity,
         placed.reserved_quantity,
-        ruled.safety_stock_quantity,
+        case
+            when ruled.is_active is false then 'inactive in ' || ruled.product_system_id
+            when locations.is_active is false then 'place ' || locations.source_status || ' in ' || locations.system_id
+            when placed.is_item_active is false then 'inactive in ' || placed.source_system_id
+        end as withdrawn_because,
+        placed.source_system_id,
+        placed.as_of,
+        placed.record_id,
+        placed.received_at,
+        placed.correlation_id
+    from ruled
+    inner join channel_locations on ruled.channel = channel_locations.channel
+    inner join placed on ruled.sku = placed.sku and channel_locations.location_id = placed.location_id
+    left join locations on placed.location_id = locations.location_id
+),
+
+withdrawn as (
+    select
+        withdrawable.*,
+        case
+            when withdrawable.withdrawn_because is null then 0
+            else
+                greatest(
+                    withdrawable.on_hand_quantity - withdrawable.damaged_quantity
+                    - withdrawable.quality_control_quantity,
+                    0
+                )
+        end as withdrawn_quantity
+    from withdrawable
+),
+
+served as (
+    select
+        placed.sku,
+        placed.channel,
+        placed.location_id,
+        placed.on_hand_quantity,
+        placed.damaged_quantity,
+        placed.quality_control_quantity,
+        placed.withdrawn_quantity,
+        placed.withdrawn_because,
+        placed.on_hand_quantity - placed.damaged_quantity - placed.quality_control_quantity
+        - placed.withdrawn_quantity as sellable_quantity,
+        placed.reserved_quantity,
+        placed.safety_stock_quantity,
         greatest(
             placed.on_hand_quantity - placed.damaged_quantity - placed.quality_control_quantity
-            - placed.reserved_quantity - ruled.safety_stock_quantity,
+            - placed.withdrawn_quantity - placed.reserved_quantity - placed.safety_stock_quantity,
             0
         ) as free_quantity,
-        -- What is promised here beyond what is here comes out of the other places: somebody will have to send it.
+        -- What is promised here beyond what is here comes out of the other places: somebody will have to send it. What is
+        -- withdrawn from sale can still be sent.
         greatest(
             placed.reserved_quantity - greatest(
                 placed.on_hand_quantity - placed.damaged_quantity - placed.quality_control_quantity
-                - ruled.safety_stock_quantity,
+                - placed.safety_stock_quantity,
                 0
             ),
             0
@@ -238,9 +310,21 @@ served as (
         placed.record_id,
         placed.received_at,
         placed.correlation_id
-    from ruled
-    inner join channel_locations on ruled.channel = channel_locations.channel
-    inner join placed on ruled.sku = placed.sku and channel_locations.location_id = placed.location_id
+    from withdrawn as placed
+),
+
+-- Of a product that several items of a system claim, nobody knows how many lie at that system's places: that is not 0,
+-- and no number is made of it.
+unknown as (
+    select
+        contested_items.contested_sku as sku,
+        channel_locations.channel,
+        'several items of ' || string_agg(distinct contested_items.system_id, ' and ')
+        || ' claim it: unknown what lies at ' || string_agg(distinct locations.location_id, ', ') as unknown_because
+    from contested_items
+    inner join locations on contested_items.system_id = locations.system_id
+    inner join channel_locations on locations.location_id = channel_locations.location_id
+    group by contested_items.contested_sku, channel_locations.channel
 ),
 
 pooled as (
@@ -250,6 +334,7 @@ pooled as (
         sum(on_hand_quantity) as on_hand_quantity,
         sum(damaged_quantity) as damaged_quantity,
         sum(quality_control_quantity) as quality_control_quantity,
+        sum(withdrawn_quantity) as withdrawn_quantity,
         sum(sellable_quantity) as sellable_quantity,
         sum(reserved_quantity) as reserved_quantity,
         sum(free_quantity) as free_quantity,
@@ -264,6 +349,8 @@ pooled as (
                 'on_hand_quantity', trim_scale(on_hand_quantity),
                 'damaged_quantity', trim_scale(damaged_quantity),
                 'quality_control_quantity', trim_scale(quality_control_quantity),
+                'withdrawn_quantity', trim_scale(withdrawn_quantity),
+                'withdrawn_because', withdrawn_because,
                 'sellable_quantity', trim_scale(sellable_quantity),
                 'reserved_quantity', trim_scale(reserved_quantity),
                 'safety_stock_quantity', safety_stock_quantity,
@@ -284,7 +371,9 @@ computed as (
         coalesce(pooled.on_hand_quantity, 0) as on_hand_quantity,
         coalesce(pooled.damaged_quantity, 0) as damaged_quantity,
         coalesce(pooled.quality_control_quantity, 0) as quality_control_quantity,
+        coalesce(pooled.withdrawn_quantity, 0) as withdrawn_quantity,
         coalesce(pooled.sellable_quantity, 0) as sellable_quantity,
+        unknown.unknown_because,
         coalesce(pooled.reserved_quantity, 0) as reserved_quantity,
         coalesce(pooled.free_quantity, 0) as free_quantity,
         coalesce(pooled.shortfall_quantity, 0) as shortfall_quantity,
@@ -303,6 +392,7 @@ computed as (
     from ruled
     left join pooled on ruled.sku = pooled.sku and ruled.channel = pooled.channel
     left join unassigned on ruled.sku = unassigned.sku and ruled.channel = unassigned.channel
+    left join unknown on ruled.sku = unknown.sku and ruled.channel = unknown.channel
     left join gross_listings on ruled.sku = gross_listings.sku and ruled.channel = gross_listings.channel
 ),
 
@@ -310,10 +400,13 @@ clamped as (
     select
         computed.*,
         -- The only rounding there is: a channel promises whole units. Where there is no cap, its null bounds nothing.
-        least(
-            greatest(floor((computed.pool_quantity - computed.buffer_quantity) * computed.share), 0),
-            computed.cap_quantity
-        )::bigint as ats_quantity
+        case
+            when computed.unknown_because is null
+                then least(
+                    greatest(floor((computed.pool_quantity - computed.buffer_quantity) * computed.share), 0),
+                    computed.cap_quantity
+                )
+        end::bigint as ats_quantity
     from computed
 ),
 
@@ -372,6 +465,7 @@ final as (
         explained.on_hand_quantity,
         explained.damaged_quantity,
         explained.quality_control_quantity,
+        explained.withdrawn_quantity,
         explained.sellable_quantity,
         explained.reserved_quantity,
         explained.safety_stock_quantity,
@@ -385,6 +479,7 @@ final as (
         explained.ats_quantity,
         explained.channel_allocated_quantity,
         explained.target_quantity,
+        explained.unknown_because,
         explained.location_terms,
         explained.rule_ids,
         explained.facts_as_of,
@@ -398,7 +493,7 @@ final as (
                 and decided.buffer_quantity = explained.buffer_quantity
                 and decided.share = explained.share
                 and coalesce(decided.cap_quantity, -1) = coalesce(explained.cap_quantity, -1)
-                and decided.target_quantity = explained.target_quantity
+                and decided.target_quantity is not distinct from explained.target_quantity
                 then decided.facts_version
             else '{{ build.build_id }}'
         end as facts_version,
