@@ -23,6 +23,8 @@
     "not exists (select 1 from unconfirmed"
     ~ " where unconfirmed.sku = owned.sku and unconfirmed.location_id = locations.location_id)"
 ) if has_set_aside else "true" %}
+{%- set is_part = is_incremental() and not build.is_full %}
+{%- set condition = "order_lines.order_name in (" ~ touched("order_name", build.since) ~ ")" if is_part else "true" %}
 
 with order_lines as not materialized (
     select * from {{ ref("int_order_lines") }}
@@ -96,11 +98,7 @@ unconfirmed as (
 {%- endif %}
 
 ---------------------------------------------------------------- which lines, what of, and whose order it is
-{% if is_incremental() and not build.is_full -%}
-{{ order_demands("order_lines.order_name in (" ~ touched("order_name", build.since) ~ ")") }},
-{%- else -%}
-{{ order_demands("true") }},
-{%- endif %}
+{{ order_demands(condition) }},
 
 ---------------------------------------------------------------- what must leave
 -- A line counts in the copy that owns it. What the owner's record does not account for (it has not landed yet, or a line

@@ -64,7 +64,7 @@ suspects as materialized (
         and not order_lines.is_cancelled
         and order_lines.committed_quantity > 0
         and item_skus.sku is null
-        {%- if is_incremental() and not build.is_full %}
+    {%- if is_incremental() and not build.is_full %}
         and order_lines.order_name in ({{ touched("order_name", build.since) }})
         {%- endif %}
 ),

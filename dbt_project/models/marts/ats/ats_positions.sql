@@ -100,9 +100,9 @@ channel_rules as not materialized (
 -- Within one channel the rule declared first wins among equals.
 ordered_rules as (
     select
-        rule_id,
-        channel,
-        category,
+        channel_rules.rule_id,
+        channel_rules.channel,
+        channel_rules.category,
         -- As the product spells it.
         (
             select min(ruled_products.sku)
@@ -110,11 +110,14 @@ ordered_rules as (
             where governance.code_key(ruled_products.sku) = governance.code_key(channel_rules.sku)
         ) as sku,
         channel_rules.sku is not null as is_of_sku,
-        safety_stock_quantity,
-        buffer_quantity,
-        share,
-        cap_quantity,
-        case when rule_id ~ '\.[0-9]+$' then substring(rule_id from '[0-9]+$')::integer else 0 end as position
+        channel_rules.safety_stock_quantity,
+        channel_rules.buffer_quantity,
+        channel_rules.share,
+        channel_rules.cap_quantity,
+        case
+            when channel_rules.rule_id ~ '\.[0-9]+$' then substring(channel_rules.rule_id from '[0-9]+$')::integer
+            else 0
+        end as position
     from channel_rules
 ),
 
@@ -493,7 +496,7 @@ final as (
                 and decided.buffer_quantity = explained.buffer_quantity
                 and decided.share = explained.share
                 and coalesce(decided.cap_quantity, -1) = coalesce(explained.cap_quantity, -1)
-                and decided.target_quantity is not distinct from explained.target_quantity
+                and coalesce(decided.target_quantity, -1) = coalesce(explained.target_quantity, -1)
                 then decided.facts_version
             else '{{ build.build_id }}'
         end as facts_version,
