@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from trueup.connectors.reading import (
     NoKey,
+    ids_of,
     key_of,
     moment_or_none,
     page,
@@ -85,6 +86,23 @@ def test_a_time_that_the_contract_takes_is_a_time() -> None:
 def test_a_version_that_is_none_is_left_out(value: object) -> None:
     """It is a column: an object in its place would carry its content there, and a long one break an index."""
     assert text_or_none(value) is None
+
+
+def test_a_number_that_cannot_be_asked_for_is_no_id() -> None:
+    """Put into the next question it would raise there, and stop the stream."""
+    items: list[object] = [
+        {"id": 7},
+        {"id": 2**70},
+        {"id": True},
+        {"id": -1},
+        {"id": "8"},
+        {},
+        "no object",
+        {"id": 2**63 - 1},
+    ]
+
+    assert ids_of(items) == ([7, 2**63 - 1], False)
+    assert ids_of([{"id": 7}]) == ([7], True)
 
 
 def test_a_part_of_a_key_cannot_pass_for_two() -> None:

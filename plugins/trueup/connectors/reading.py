@@ -25,6 +25,7 @@ _BOUNDARY = timedelta(days=1)
 _EARLIEST_YEAR = 1970
 _LATEST_YEAR = 2200
 _LONGEST_VERSION = 255
+_BEYOND_IDS = 2**63
 
 _ABSENT = object()
 
@@ -159,9 +160,9 @@ def key_of(*parts: object) -> str:
 
 
 def ids_of(items: Iterable[object], name: str = "id") -> tuple[list[int], bool]:
-    """Return the numbers under `name`, and whether every item has one."""
+    """Return the numbers under `name`, and whether every item has one: more than 64 bits could not be asked for."""
     told = [item.get(name) if isinstance(item, Mapping) else None for item in items]
-    found = [each for each in told if isinstance(each, int) and not isinstance(each, bool) and each > 0]
+    found = [each for each in told if isinstance(each, int) and not isinstance(each, bool) and 0 < each < _BEYOND_IDS]
     return found, len(found) == len(told)
 
 
