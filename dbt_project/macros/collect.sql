@@ -178,7 +178,7 @@ Each runs in the transaction of its model. A build that recomputes everything ne
             on
                 movements.system_id = split_part(items.key, '|', 1)
                 and movements.source_item_id = substr(items.key, length(split_part(items.key, '|', 1)) + 2)
-        where movements.kind in ('ship', 'sale', 'pick')
+        where movements.is_current and movements.kind in ('ship', 'sale', 'pick')
         union all
         -- A shipment that an order tells of counts once the stock level is at least as new.
         select reservations.order_name as key
