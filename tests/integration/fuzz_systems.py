@@ -3,12 +3,12 @@
 import base64
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import orjson
 from connectors_sandbox import details_of
+from connectors_state import LastingState
 from fuzz_damage import Damager, Find
 from test_connectors_tryton_vendure_staging import (
     CREATED,
@@ -121,7 +121,7 @@ class DamagedClient:
         return self._damager(self._inner.request(*told, **named))
 
 
-def simulated(sandbox: Sandbox, damager: Damager, folder: Path) -> dict[str, Connector]:
+def simulated(sandbox: Sandbox, damager: Damager) -> dict[str, Connector]:
     """The demo tenant's systems over their simulators."""
     builders = {
         "netsuite": netsuite.connect,
@@ -130,9 +130,7 @@ def simulated(sandbox: Sandbox, damager: Damager, folder: Path) -> dict[str, Con
         "square": square.connect,
         "shipbob": shipbob.connect,
     }
-    found: dict[str, Any] = {
-        name: build(details_of(sandbox, name), folder / "state") for name, build in builders.items()
-    }
+    found: dict[str, Any] = {name: build(details_of(sandbox, name), LastingState()) for name, build in builders.items()}
     for connector in found.values():
         owner = connector._api if hasattr(connector, "_api") else connector
         owner._client = DamagedClient(owner._client, damager)
