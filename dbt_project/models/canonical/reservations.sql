@@ -101,8 +101,8 @@ unconfirmed as (
 {{ order_demands(condition) }},
 
 ---------------------------------------------------------------- what must leave
--- A line counts in the copy that owns it. What the owner's record does not account for (it has not landed yet, or a line
--- of it maps to no product) is held as the copies have it: of each SKU the part that goes beyond the owner's own lines.
+-- A line counts in the copy that owns it. What the owner's record does not account for (it has not landed yet, or a
+-- line of it maps to no product) is held as the copies have it: of each SKU what goes beyond the owner's own lines.
 demands as (
     select
         coalesce(originals.owner_system_id, copies.owner_system_id) as owner_system_id,

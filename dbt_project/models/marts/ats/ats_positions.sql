@@ -298,8 +298,8 @@ served as (
             - placed.withdrawn_quantity - placed.reserved_quantity - placed.safety_stock_quantity,
             0
         ) as free_quantity,
-        -- What is promised here beyond what is here comes out of the other places: somebody will have to send it. What is
-        -- withdrawn from sale can still be sent.
+        -- What is promised here beyond what is here comes out of the other places: somebody will have to send it.
+        -- What is withdrawn from sale can still be sent.
         greatest(
             placed.reserved_quantity - greatest(
                 placed.on_hand_quantity - placed.damaged_quantity - placed.quality_control_quantity
