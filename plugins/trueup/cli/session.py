@@ -106,7 +106,7 @@ def reporting_errors(as_json: bool) -> Iterator[None]:  # noqa: FBT001 - the fla
             yield
     except TrueupError as error:
         if as_json:
-            print_json({"error": str(error), "kind": type(error).__name__.lower()})
+            print_json({"error": str(error), "kind": "transient" if isinstance(error, Transient) else "permanent"})
         else:
             title = "Error (trying again can help)" if isinstance(error, Transient) else "Error"
             errors.print(Text.assemble((f"{title}: ", "bold red"), str(error)), soft_wrap=True)
