@@ -40,8 +40,7 @@ test: lint ## Every check and every test
 	$(BIN)/pytest -m "not peers and not nightly and not airflow" -n 4 --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest -m "not peers and not nightly and airflow"
 
-test-nightly: setup ## The long runs, and the mutation run
-	$(BIN)/pytest -m nightly -n 2 --dist loadfile
+test-nightly: setup ## The mutation run: small faults that the tests must notice
 	$(BIN)/python -m tests.mutation.run
 
 test-peers: setup ## The loop against a real Tryton and a real Vendure
