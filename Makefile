@@ -37,8 +37,8 @@ lint: setup ## Lint, types, import rules, SQL
 	@if ls dbt_project/dbt_project.yml >/dev/null 2>&1; then $(BIN)/sqlfluff lint --disable-progress-bar dbt_project; fi
 
 test: lint ## Every check and every test
-	$(BIN)/pytest -m "not peers and not nightly and not airflow" -n 4 --dist loadfile --no-loadscope-reorder
-	$(BIN)/pytest -m "not peers and not nightly and airflow"
+	$(BIN)/pytest -m "not peers and not airflow" -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not peers and airflow"
 
 test-nightly: setup ## The mutation run: small faults that the tests must notice
 	$(BIN)/python -m tests.mutation.run
