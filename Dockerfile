@@ -1,5 +1,5 @@
 # One image for every Airflow component: the locked environment, the package, the DAGs and the dbt project.
-FROM python:3.11-slim-bookworm
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 
 ENV PYTHONUNBUFFERED=1 \
     AIRFLOW_HOME=/opt/airflow \
@@ -11,7 +11,8 @@ ENV PYTHONUNBUFFERED=1 \
     GX_ANALYTICS_ENABLED=false \
     PATH=/opt/trueup/.venv/bin:$PATH
 
-RUN pip install --no-cache-dir uv \
+COPY requirements.uv.lock /tmp/
+RUN pip install --no-cache-dir --require-hashes -r /tmp/requirements.uv.lock \
     && useradd --create-home --uid 50000 airflow \
     && mkdir -p /opt/airflow/config /opt/airflow/logs /opt/airflow/trueup /opt/trueup \
     && chown -R airflow /opt/airflow /opt/trueup

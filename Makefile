@@ -18,7 +18,7 @@ help: ## Show the commands
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Trueup needs Python 3.11 or newer as python3"; exit 1; }
-	@command -v uv >/dev/null || test -x .trueup/uv/bin/uv || { python3 -m venv .trueup/uv && .trueup/uv/bin/pip install --quiet --disable-pip-version-check uv; }
+	@command -v uv >/dev/null || test -x .trueup/uv/bin/uv || { python3 -m venv .trueup/uv && .trueup/uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.uv.lock; }
 	@uv=$$(command -v uv || echo .trueup/uv/bin/uv); \
 	test -x $(BIN)/python || $$uv venv --quiet --python "$$(command -v python3)" $(VENV); \
 	VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes requirements.lock && \
@@ -37,10 +37,11 @@ lint: setup ## Lint, types, import rules, SQL
 	@if ls dbt_project/dbt_project.yml >/dev/null 2>&1; then $(BIN)/sqlfluff lint --disable-progress-bar dbt_project; fi
 
 test: lint ## Every check and every test
-	$(BIN)/pytest -m "not peers and not airflow" -n 4 --dist loadfile --no-loadscope-reorder
-	$(BIN)/pytest -m "not peers and airflow"
+	$(BIN)/pytest -m "not peers and not nightly and not airflow" -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not peers and not nightly and airflow"
 
-test-nightly: setup ## The mutation run: small faults that the tests must notice
+test-nightly: setup ## The long runs, and the mutation run
+	$(BIN)/pytest -m "nightly and not peers" -n 2 --dist loadfile
 	$(BIN)/python -m tests.mutation.run
 
 test-peers: setup ## The loop against a real Tryton and a real Vendure
@@ -51,6 +52,7 @@ bench: setup ## Measure what README and docs claim
 
 lock: ## Pin every dependency again
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --all-extras --group dev pyproject.toml -o requirements.lock
+	echo "uv" | uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 - -o requirements.uv.lock
 
 clean: ## Remove the environment and everything the demo left
 	rm -rf $(VENV) .trueup

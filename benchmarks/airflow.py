@@ -100,7 +100,7 @@ def _one_change(rig: Rig, airflow: LocalAirflow, number: int) -> float:
     with airflow.client() as client:
         task = client.get(f"/dags/demo.land.{system}/dagRuns/{run_id}/taskInstances/land").json()
         if "start_date" not in task:  # the sweep may have been first
-            task = client.get(f"/dags/demo.sweep/dagRuns/{run_id}/taskInstances/{system}").json()
+            task = client.get(f"/dags/demo.sweep.{system}/dagRuns/{run_id}/taskInstances/sweep").json()
     return float((corrections[-1][1] - datetime.fromisoformat(task["start_date"])).total_seconds())
 
 

@@ -6,11 +6,9 @@ here: this measures deciding and pushing, not building. One durable PostgreSQL, 
 """
 
 import json
-import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from trueup.sandbox.shopify.simulator import ShopifySimulator
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import migrate
 from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.shared_state import WarehouseState
 
 BATCH = 250
 SYSTEM = "shopify_main"
@@ -51,7 +50,6 @@ def run(corrections: int = 10_000, limit_seconds: float = 60.0) -> dict[str, Any
         folder.chmod(0o755)
         recording = folder / "recording"
         with (
-            _environment(TRUEUP_STATE_FOLDER=str(folder / "state")),
             # Not every article is listed everywhere.
             serve(WorldSettings(skus=(corrections + BATCH) * 6 // 5), recording=recording) as sandbox,
             run_postgres(folder / "data") as server,
@@ -75,12 +73,13 @@ def _measure(
         connection.execute(_TABLES)
     connection_details = _connection(sandbox)
     system, channel = configuration.systems[SYSTEM], configuration.channels[SYSTEM]
-    writers = {SYSTEM: build_writer(system, connection_details, channel)}
+    state = WarehouseState(details, Role.OPERATOR)
+    writers = {SYSTEM: build_writer(system, connection_details, channel, state)}
 
     store.bucket.set(**AMPLE)
     levels = {
         record.source_key: _available(record.payload)
-        for page in build_connector(system, connection_details).read("listings", ReadMode.SWEEP, None)
+        for page in build_connector(system, connection_details, state).read("listings", ReadMode.SWEEP, None)
         for record in page.records
         if record.payload is not None and record.source_key.endswith(LOCATION)
     }
@@ -104,7 +103,7 @@ def _measure(
     started = time.perf_counter()
     proposal = propose(details, configuration, run_id="publish", actor="bench")
     propose_seconds = time.perf_counter() - started
-    _forget_the_ample_bucket()
+    _forget_the_ample_bucket(details)
     store.bucket.set(rate=rate, size=size)
     before = len(_exchanges(recording))
     started = time.perf_counter()
@@ -188,27 +187,14 @@ def _offer(details: ConnectionDetails, levels: list[tuple[str, int]]) -> None:
                 )  # fmt: skip
 
 
-def _forget_the_ample_bucket() -> None:
-    (Path(os.environ["TRUEUP_STATE_FOLDER"]) / "points.sqlite").unlink(missing_ok=True)
+def _forget_the_ample_bucket(details: ConnectionDetails) -> None:
+    with connect(details, None) as connection:
+        connection.execute("delete from connectors.quotas")
 
 
 def _exchanges(recording: Path) -> list[dict[str, Any]]:
     file = recording / f"{SYSTEM}.jsonl"
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-
-
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 if __name__ == "__main__":

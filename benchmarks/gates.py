@@ -34,18 +34,20 @@ select
     'HV-' || lpad((number / 3)::text, 7, '0') as sku,
     (array['shopify_main', 'shopify_outlet', 'square_online'])[1 + mod(number, 3)] as channel,
     'Kitchen'::text as category,
-    terms.on_hand_quantity, 1::bigint as damaged_quantity, 0::bigint as quality_control_quantity,
-    terms.on_hand_quantity - 1 as sellable_quantity, 2::bigint as reserved_quantity, 0::bigint as safety_stock_quantity,
-    terms.on_hand_quantity - 3 as free_quantity, 1::bigint as unassigned_reserved_quantity,
-    terms.on_hand_quantity - 4 as pool_quantity, 1::bigint as buffer_quantity, 0.5::numeric(6, 4) as share,
-    null::bigint as cap_quantity, ((terms.on_hand_quantity - 5) / 2)::bigint as ats_quantity,
-    0::bigint as channel_allocated_quantity, ((terms.on_hand_quantity - 5) / 2)::bigint as target_quantity,
+    terms.on_hand_quantity, 1::numeric as damaged_quantity, 0::numeric as quality_control_quantity,
+    0::numeric as withdrawn_quantity, null::text as unknown_because,
+    terms.on_hand_quantity - 1 as sellable_quantity, 2::numeric as reserved_quantity, 0 as safety_stock_quantity,
+    terms.on_hand_quantity - 3 as free_quantity, 0::numeric as shortfall_quantity,
+    1::numeric as unassigned_reserved_quantity,
+    terms.on_hand_quantity - 4 as pool_quantity, 1 as buffer_quantity, 0.5::numeric(6, 4) as share,
+    null::integer as cap_quantity, floor((terms.on_hand_quantity - 5) / 2)::bigint as ats_quantity,
+    0::bigint as channel_allocated_quantity, floor((terms.on_hand_quantity - 5) / 2)::bigint as target_quantity,
     '[{"location_id": "WH-EAST", "on_hand_quantity": 25, "free_quantity": 22}]'::jsonb as location_terms,
     '{"share": "default", "buffer": "default"}'::jsonb as rule_ids,
     now() as facts_as_of, now() as newest_received_at, md5(number::text) as facts_version,
     gen_random_uuid() as correlation_id, 1::bigint as build_id
 from generate_series(1, %(rows)s) as number
-cross join lateral (select (10 + mod(number, 90))::bigint as on_hand_quantity) as terms
+cross join lateral (select (10 + mod(number, 90))::numeric as on_hand_quantity) as terms
 """
 
 # What somebody would write who had only this to check.
@@ -53,13 +55,16 @@ _BY_HAND = """
 select
     count(*),
     count(*) filter (where channel not in ('shopify_main', 'shopify_outlet', 'square_online')),
-    count(*) filter (where sellable_quantity <> on_hand_quantity - damaged_quantity - quality_control_quantity),
+    count(*) filter (
+        where sellable_quantity
+        <> on_hand_quantity - damaged_quantity - quality_control_quantity - withdrawn_quantity
+    ),
     count(*) filter (where free_quantity < 0),
-    count(*) filter (where pool_quantity <> free_quantity - unassigned_reserved_quantity),
+    count(*) filter (where pool_quantity <> free_quantity - shortfall_quantity - unassigned_reserved_quantity),
     count(*) filter (where pool_quantity - buffer_quantity <= 0 and ats_quantity <> 0),
     count(*) filter (
         where pool_quantity - buffer_quantity > 0
-        and floor((pool_quantity - buffer_quantity) * share) <= coalesce(cap_quantity, 2147483647)
+        and (cap_quantity is null or floor((pool_quantity - buffer_quantity) * share) <= cap_quantity)
         and ats_quantity <> floor((pool_quantity - buffer_quantity) * share)
     ),
     count(*) filter (
@@ -74,9 +79,14 @@ select
     count(*) filter (where target_quantity < 0),
     count(*) filter (
         where least(
-            damaged_quantity, quality_control_quantity, reserved_quantity, safety_stock_quantity,
+            damaged_quantity, quality_control_quantity, withdrawn_quantity, reserved_quantity, safety_stock_quantity,
+            shortfall_quantity,
             unassigned_reserved_quantity, buffer_quantity, cap_quantity, channel_allocated_quantity
         ) < 0
+    ),
+    count(*) filter (
+        where case when unknown_because is null then ats_quantity is null or target_quantity is null
+        else ats_quantity is not null or target_quantity is not null end
     ),
     count(*) filter (where share < 0 or share > 1),
     count(*) filter (where facts_version is null),

@@ -183,7 +183,7 @@ def _land_everything(details: ConnectionDetails, skus: int, channels: int) -> No
     )
     _insert(
         details,
-        Stream("erp", "stock_movements", StreamKind.EVENT),
+        Stream("erp", "stock_movements", StreamKind.STATE),
         "select number::text as source_key, jsonb_build_object('uniquekey', number::text, 'transaction',"
         " number::text, 'type', 'InvAdjst', 'item', number::text, 'location', (number % 5 + 1)::text, 'quantity', '-1',"
         " 'createddate', '2026-06-01 12:00:30') as payload"
@@ -265,9 +265,7 @@ def _land_changes(details: ConnectionDetails, skus: int) -> None:
 def _insert(details: ConnectionDetails, stream: Stream, select: str, when: str = _NOON) -> None:
     table = f"raw.{stream.table_name}"
     with connect(details, None) as connection, connection.transaction():
-        connection.execute("set local role trueup_loader")
         create_stream_tables(connection, stream)
-        connection.execute("reset role")
         connection.execute(
             f"insert into {table} {_COLUMNS} select {_ROW.format(table=table, when=when)} from ({select}) as landed"
         )
@@ -277,7 +275,7 @@ def _insert(details: ConnectionDetails, stream: Stream, select: str, when: str =
             " last_read_started_at = excluded.last_read_started_at, polled_as_of = excluded.polled_as_of",
             (stream.system_id, stream.name),
         )
-    with connect(details, Role.LOADER, is_autocommit=True) as connection:
+    with connect(details, Role.OWNER, is_autocommit=True) as connection:
         connection.execute(f"analyze {table}")
 
 

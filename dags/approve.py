@@ -10,22 +10,25 @@ difference is decided afresh from newer facts.
 Runbook: docs/runbooks/approve.md
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import task, task_group
+from airflow.sdk import DAG, task_group
 
+from trueup.governance.configuration import TenantConfiguration
 from trueup.orchestration import tasks
 from trueup.orchestration.assets import holds_asset, outbox_asset
-from trueup.orchestration.factory import line_dag
-from trueup.orchestration.settings import declared_tenants
+from trueup.orchestration.factory import line_dag, step, tenant_dags
 
-for tenant in declared_tenants():
+
+def approve(tenant: TenantConfiguration) -> Iterator[DAG]:
+    """The DAG of one tenant."""
     name = tenant.tenant
     with line_dag(tenant, "approve", doc=__doc__, tags=("outbox", "audit"), schedule=holds_asset(name)) as dag:
 
         @task_group
-        def one_hold(hold, tenant_name=name):  # noqa: ANN001, ANN201 - topology
+        def one_hold(hold, tenant_name=name):  # noqa: ANN001, ANN202 - topology
             """Ask about one held run, then do as told."""
             ask = HITLOperator(
                 task_id="ask",
@@ -34,10 +37,20 @@ for tenant in declared_tenants():
                 options=[tasks.APPROVE, tasks.REJECT],
                 defaults=tasks.REJECT,
                 response_timeout=timedelta(days=1),
+                # A person may take the day; the other tasks' limit is for what hangs.
+                execution_timeout=None,
             )
-            task(task_id="decide", outlets=[outbox_asset(tenant_name)])(tasks.decide_hold)(
-                tenant=tenant_name, hold=hold, answer=ask.output
+            step(
+                "decide",
+                tasks.decide_hold,
+                outlets=[outbox_asset(tenant_name)],
+                tenant=tenant_name,
+                hold=hold,
+                answer=ask.output,
             )
 
-        one_hold.expand(hold=task(task_id="list_holds")(tasks.list_holds)(tenant=name))
-    globals()[dag.dag_id] = dag
+        one_hold.expand(hold=step("list_holds", tasks.list_holds, tenant=name).output)
+    yield dag
+
+
+globals().update(tenant_dags(approve))

@@ -11,16 +11,19 @@ an answer is read back before anything is sent again. Clear the task.
 Runbook: docs/runbooks/correct.md
 """
 
-from airflow.sdk import task
-from airflow.timetables.assets import AssetOrTimeSchedule
-from airflow.timetables.trigger import CronTriggerTimetable
+from collections.abc import Iterator
 
+from airflow.sdk import DAG
+from airflow.timetables.assets import AssetOrTimeSchedule
+
+from trueup.governance.configuration import TenantConfiguration
 from trueup.orchestration import tasks
 from trueup.orchestration.assets import outbox_asset
-from trueup.orchestration.factory import line_dag
-from trueup.orchestration.settings import declared_tenants
+from trueup.orchestration.factory import every, line_dag, step, tenant_dags
 
-for tenant in declared_tenants():
+
+def correct(tenant: TenantConfiguration) -> Iterator[DAG]:
+    """The DAG of one tenant."""
     name = tenant.tenant
     with line_dag(
         tenant,
@@ -28,9 +31,10 @@ for tenant in declared_tenants():
         doc=__doc__,
         tags=("outbox", "audit"),
         # A bell can be lost while a run is active, so a clock rings too.
-        schedule=AssetOrTimeSchedule(
-            timetable=CronTriggerTimetable("*/5 * * * *", timezone="UTC"), assets=outbox_asset(name)
-        ),
+        schedule=AssetOrTimeSchedule(timetable=every("*/5 * * * *"), assets=outbox_asset(name)),
     ) as dag:
-        task(task_id="correct")(tasks.correct)(tenant=name)
-    globals()[dag.dag_id] = dag
+        step("correct", tasks.correct, tenant=name)
+    yield dag
+
+
+globals().update(tenant_dags(correct))

@@ -4,13 +4,20 @@
 cause.
 """
 
-from airflow.sdk import task
+from collections.abc import Iterator
 
+from airflow.sdk import DAG
+
+from trueup.governance.configuration import TenantConfiguration
 from trueup.orchestration import tasks
-from trueup.orchestration.factory import line_dag
-from trueup.orchestration.settings import declared_tenants
+from trueup.orchestration.factory import every, line_dag, step, tenant_dags
 
-for tenant in declared_tenants():
-    with line_dag(tenant, "docs", doc=__doc__, tags=("gates",), schedule="*/15 * * * *") as dag:
-        task(task_id="document")(tasks.document)(tenant=tenant.tenant)
-    globals()[dag.dag_id] = dag
+
+def docs(tenant: TenantConfiguration) -> Iterator[DAG]:
+    """The DAG of one tenant."""
+    with line_dag(tenant, "docs", doc=__doc__, tags=("gates",), schedule=every("*/15 * * * *")) as dag:
+        step("document", tasks.document, tenant=tenant.tenant)
+    yield dag
+
+
+globals().update(tenant_dags(docs))

@@ -5,13 +5,20 @@ Raw, canonical, the outbox and the audit trail are never pruned.
 **Red?** The warehouse did not answer, or the connection's login may not delete; clear the task.
 """
 
-from airflow.sdk import task
+from collections.abc import Iterator
 
+from airflow.sdk import DAG
+
+from trueup.governance.configuration import TenantConfiguration
 from trueup.orchestration import tasks
-from trueup.orchestration.factory import line_dag
-from trueup.orchestration.settings import declared_tenants
+from trueup.orchestration.factory import every, line_dag, step, tenant_dags
 
-for tenant in declared_tenants():
-    with line_dag(tenant, "housekeeping", doc=__doc__, tags=("audit",), schedule="30 3 * * *") as dag:
-        task(task_id="prune")(tasks.housekeep)(tenant=tenant.tenant)
-    globals()[dag.dag_id] = dag
+
+def housekeeping(tenant: TenantConfiguration) -> Iterator[DAG]:
+    """The DAG of one tenant."""
+    with line_dag(tenant, "housekeeping", doc=__doc__, tags=("audit",), schedule=every("30 3 * * *")) as dag:
+        step("prune", tasks.housekeep, tenant=tenant.tenant)
+    yield dag
+
+
+globals().update(tenant_dags(housekeeping))

@@ -14,19 +14,22 @@ failure is landed and the cursor stands behind it: clearing the task goes on fro
 Runbook: docs/runbooks/land.md
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 
-from airflow.sdk import task
+from airflow.sdk import DAG
 from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.trigger import DeltaTriggerTimetable
 
 from trueup.connectors.registry import takes_webhooks
+from trueup.governance.configuration import TenantConfiguration
 from trueup.orchestration import tasks
 from trueup.orchestration.assets import raw_asset, webhook_asset
-from trueup.orchestration.factory import line_dag
-from trueup.orchestration.settings import declared_tenants
+from trueup.orchestration.factory import line_dag, step, tenant_dags
 
-for tenant in declared_tenants():
+
+def land(tenant: TenantConfiguration) -> Iterator[DAG]:
+    """The DAGs of one tenant, one a system."""
     for system_id, system in tenant.systems.items():
         schedule = interval = timedelta(seconds=system.poll_every_seconds)
         if takes_webhooks(system):
@@ -41,7 +44,15 @@ for tenant in declared_tenants():
             tags=("raw", system.connector),
             schedule=schedule,
         ) as dag:
-            task(task_id="land", outlets=[raw_asset(tenant.tenant, system_id)])(tasks.land)(
-                tenant=tenant.tenant, system=system_id, mode="poll"
+            step(
+                "land",
+                tasks.land,
+                outlets=[raw_asset(tenant.tenant, system_id)],
+                tenant=tenant.tenant,
+                system=system_id,
+                mode="poll",
             )
-        globals()[dag.dag_id] = dag
+        yield dag
+
+
+globals().update(tenant_dags(land))

@@ -11,16 +11,19 @@
 Runbook: docs/runbooks/publish.md
 """
 
-from airflow.sdk import AssetAny, task
-from airflow.timetables.assets import AssetOrTimeSchedule
-from airflow.timetables.trigger import CronTriggerTimetable
+from collections.abc import Iterator
 
+from airflow.sdk import DAG, AssetAny
+from airflow.timetables.assets import AssetOrTimeSchedule
+
+from trueup.governance.configuration import TenantConfiguration
 from trueup.orchestration import tasks
 from trueup.orchestration.assets import holds_bell, outbox_asset, raw_asset
-from trueup.orchestration.factory import line_dag
-from trueup.orchestration.settings import declared_tenants
+from trueup.orchestration.factory import every, line_dag, step, tenant_dags
 
-for tenant in declared_tenants():
+
+def publish(tenant: TenantConfiguration) -> Iterator[DAG]:
+    """The DAG of one tenant."""
     name = tenant.tenant
     with line_dag(
         tenant,
@@ -29,12 +32,15 @@ for tenant in declared_tenants():
         tags=("staging", "canonical", "marts", "gates", "outbox"),
         # A bell can be lost while a run is active, so a clock rings too.
         schedule=AssetOrTimeSchedule(
-            timetable=CronTriggerTimetable("* * * * *", timezone="UTC"),
+            timetable=every("* * * * *"),
             assets=AssetAny(*(raw_asset(name, system_id) for system_id in tenant.systems)),
         ),
     ) as dag:
-        build = task(task_id="build")(tasks.build)(tenant=name)
-        gate = task(task_id="gate")(tasks.gate)(tenant=name)
-        propose = task(task_id="propose", outlets=[outbox_asset(name), holds_bell(name)])(tasks.propose)(tenant=name)
+        build = step("build", tasks.build, tenant=name)
+        gate = step("gate", tasks.gate, tenant=name)
+        propose = step("propose", tasks.propose, outlets=[outbox_asset(name), holds_bell(name)], tenant=name)
         build >> gate >> propose
-    globals()[dag.dag_id] = dag
+    yield dag
+
+
+globals().update(tenant_dags(publish))

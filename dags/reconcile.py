@@ -4,13 +4,20 @@
 `marts.stock_differences`; `trueup reconcile` prints them.
 """
 
-from airflow.sdk import task
+from collections.abc import Iterator
 
+from airflow.sdk import DAG
+
+from trueup.governance.configuration import TenantConfiguration
 from trueup.orchestration import tasks
-from trueup.orchestration.factory import line_dag
-from trueup.orchestration.settings import declared_tenants
+from trueup.orchestration.factory import every, line_dag, step, tenant_dags
 
-for tenant in declared_tenants():
-    with line_dag(tenant, "reconcile", doc=__doc__, tags=("marts", "gates"), schedule="7 * * * *") as dag:
-        task(task_id="reconcile")(tasks.reconcile)(tenant=tenant.tenant)
-    globals()[dag.dag_id] = dag
+
+def reconcile(tenant: TenantConfiguration) -> Iterator[DAG]:
+    """The DAG of one tenant."""
+    with line_dag(tenant, "reconcile", doc=__doc__, tags=("marts", "gates"), schedule=every("7 * * * *")) as dag:
+        step("reconcile", tasks.reconcile, tenant=tenant.tenant)
+    yield dag
+
+
+globals().update(tenant_dags(reconcile))

@@ -7,14 +7,18 @@ reason.
 **Red?** The error names the exception; the rest was still tried.
 """
 
-from airflow.sdk import Param, task
+from collections.abc import Iterator
 
+from airflow.sdk import DAG, Param
+
+from trueup.governance.configuration import TenantConfiguration
 from trueup.orchestration import tasks
 from trueup.orchestration.assets import raw_asset
-from trueup.orchestration.factory import line_dag
-from trueup.orchestration.settings import declared_tenants
+from trueup.orchestration.factory import line_dag, step, tenant_dags
 
-for tenant in declared_tenants():
+
+def replay(tenant: TenantConfiguration) -> Iterator[DAG]:
+    """The DAG of one tenant."""
     name = tenant.tenant
     with line_dag(
         tenant,
@@ -25,7 +29,14 @@ for tenant in declared_tenants():
         params={"exception_ids": Param([], type="array", items={"type": "integer"})},
         render_template_as_native_obj=True,
     ) as dag:
-        task(task_id="replay", outlets=[raw_asset(name, system_id) for system_id in tenant.systems])(tasks.replay)(
-            tenant=name, exception_ids="{{ params.exception_ids }}"
+        step(
+            "replay",
+            tasks.replay,
+            outlets=[raw_asset(name, system_id) for system_id in tenant.systems],
+            tenant=name,
+            exception_ids="{{ params.exception_ids }}",
         )
-    globals()[dag.dag_id] = dag
+    yield dag
+
+
+globals().update(tenant_dags(replay))

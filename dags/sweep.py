@@ -1,4 +1,6 @@
-"""Sweep: read every state stream whole and compare, because timestamps lie.
+"""Sweep one system: read every state stream whole and compare, because timestamps lie.
+
+Runs at the interval that systems.yml declares for the system (`sweep_every_minutes`).
 
 Finds what the polls' cursors missed (the stream's leak rate, in `audit.landings.leaked_count`) and what
 was deleted. A sweep that did not get to its end concludes nothing.
@@ -7,26 +9,36 @@ was deleted. A sweep that did not get to its end concludes nothing.
 system answers again.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 
-from airflow.sdk import task
+from airflow.sdk import DAG
 
+from trueup.governance.configuration import TenantConfiguration
 from trueup.orchestration import tasks
 from trueup.orchestration.assets import raw_asset
-from trueup.orchestration.factory import line_dag
-from trueup.orchestration.settings import declared_tenants
+from trueup.orchestration.factory import line_dag, step, tenant_dags
 
-for tenant in declared_tenants():
-    name = tenant.tenant
-    with line_dag(
-        tenant,
-        "sweep",
-        doc=__doc__,
-        tags=("raw",),
-        schedule=timedelta(minutes=min(system.sweep_every_minutes for system in tenant.systems.values())),
-    ) as dag:
-        for system_id in tenant.systems:
-            task(task_id=system_id, outlets=[raw_asset(name, system_id)])(tasks.land)(
-                tenant=name, system=system_id, mode="sweep"
+
+def sweep(tenant: TenantConfiguration) -> Iterator[DAG]:
+    """The DAGs of one tenant, one a system."""
+    for system_id, system in tenant.systems.items():
+        with line_dag(
+            tenant,
+            f"sweep.{system_id}",
+            doc=__doc__,
+            tags=("raw", system.connector),
+            schedule=timedelta(minutes=system.sweep_every_minutes),
+        ) as dag:
+            step(
+                "sweep",
+                tasks.land,
+                outlets=[raw_asset(tenant.tenant, system_id)],
+                tenant=tenant.tenant,
+                system=system_id,
+                mode="sweep",
             )
-    globals()[dag.dag_id] = dag
+        yield dag
+
+
+globals().update(tenant_dags(sweep))

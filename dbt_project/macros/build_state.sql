@@ -25,13 +25,15 @@ and would read whole tables.
     {%- if execute -%}
         {%- set rows = run_query(
             "select system_id, from_record_id, to_record_id, swept_as_of::text, swept_at::text,"
-            ~ " swept_as_of is distinct from from_swept_as_of from staging.build_scope where stream = '" ~ stream
-            ~ "' order by system_id"
+            ~ " swept_as_of is distinct from from_swept_as_of, exists (select from staging.set_aside where"
+            ~ " set_aside.system_id = build_scope.system_id and set_aside.stream = build_scope.stream)"
+            ~ " from staging.build_scope where stream = '" ~ stream ~ "' order by system_id"
         ).rows -%}
         {%- for row in rows -%}
             {%- do scopes.append({
                 "system_id": row[0], "from": row[1] | int, "to": row[2] | int,
                 "swept_as_of": row[3], "swept_at": row[4], "is_newly_swept": row[5],
+                "stream": stream, "has_set_aside": row[6],
             }) -%}
         {%- endfor -%}
     {%- endif -%}
@@ -68,6 +70,14 @@ and would read whole tables.
     ) as swept (system_id, swept_as_of, swept_at)
     where swept.system_id is not null
 {%- endmacro %}
+
+{#- Whether there are any: asked when the model is compiled, for what is rare and costs a look at whole tables. -#}
+{% macro has_touched(kind, since) %}
+    {%- if not execute -%}
+        {{- return(false) -}}
+    {%- endif -%}
+    {{- return(run_query("select exists (" ~ touched(kind, since) ~ ")").rows[0][0]) -}}
+{% endmacro %}
 
 {#- Keys of a kind that this build, or one that died after the last success, has changed. -#}
 {% macro touched(kind, since) -%}

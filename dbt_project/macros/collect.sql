@@ -32,9 +32,11 @@ Each runs in the transaction of its model. A build that recomputes everything ne
         union
         select source_items.system_id || '|' || source_items.source_item_id
         from codes
-        inner join {{ source("governance", "sku_aliases") }} as aliases on codes.key = lower(trim(aliases.sku))
+        inner join {{ source("governance", "sku_aliases") }} as aliases on codes.key = governance.code_key(aliases.sku)
         inner join {{ ref("int_source_items") }} as source_items
-            on aliases.system_id = source_items.system_id and lower(trim(aliases.source_sku)) = source_items.code_key
+            on
+                aliases.system_id = source_items.system_id
+                and governance.code_key(aliases.source_sku) = source_items.code_key
     ),
 
     claims as (
@@ -52,14 +54,14 @@ Each runs in the transaction of its model. A build that recomputes everything ne
             item_skus.system_id,
             products.sku
         from codes
-        inner join {{ ref("products") }} as products on codes.key = lower(products.sku)
+        inner join {{ ref("products") }} as products on codes.key = governance.code_key(products.sku)
         inner join {{ this }} as item_skus on products.sku = item_skus.candidate_sku
         union
         select
             item_skus.system_id,
             products.sku
         from gtins
-        inner join {{ ref("products") }} as products on gtins.key = ltrim(products.gtin, '0')
+        inner join {{ ref("products") }} as products on gtins.key = governance.gtin_key(products.gtin)
         inner join {{ this }} as item_skus on products.sku = item_skus.candidate_sku
     )
 
@@ -112,7 +114,7 @@ Each runs in the transaction of its model. A build that recomputes everything ne
                 source_stock.system_id = movements.system_id
                 and source_stock.source_item_id = movements.source_item_id
                 and source_stock.source_location_id = movements.source_location_id
-                and source_stock.occurred_at < movements.occurred_at
+                and source_stock.occurred_at < movements.settled_at
         inner join {{ ref("int_item_skus") }} as item_skus
             on
                 source_stock.system_id = item_skus.system_id
@@ -160,6 +162,24 @@ Each runs in the transaction of its model. A build that recomputes everything ne
         from ({{ touched("code", build.since) }}) as codes
         inner join {{ ref("int_order_lines") }} as order_lines on codes.key = order_lines.code_key
         union all
+        -- A line that names a code which the tenant's alias file leads to the product.
+        select order_lines.order_name as key
+        from ({{ touched("code", build.since) }}) as codes
+        inner join {{ source("governance", "sku_aliases") }} as aliases on codes.key = governance.code_key(aliases.sku)
+        inner join {{ ref("int_order_lines") }} as order_lines
+            on
+                aliases.system_id = order_lines.system_id
+                and governance.code_key(aliases.source_sku) = order_lines.code_key
+        union all
+        -- A shipment of an item that is another product now, or that was no product when it was made.
+        select movements.source_reference as key
+        from ({{ touched("shipped_item", build.since) }}) as items
+        inner join {{ ref("int_movements") }} as movements
+            on
+                movements.system_id = split_part(items.key, '|', 1)
+                and movements.source_item_id = substr(items.key, length(split_part(items.key, '|', 1)) + 2)
+        where movements.is_current and movements.kind in ('ship', 'sale', 'pick')
+        union all
         -- A shipment that an order tells of counts once the stock level is at least as new.
         select reservations.order_name as key
         from {{ this }} as reservations
@@ -181,17 +201,36 @@ Each runs in the transaction of its model. A build that recomputes everything ne
     select distinct
         {{ build.build_id }},
         'position',
-        item_skus.sku
-    from ({{ touched("stock_item", build.since) }}) as stock_items
-    inner join {{ ref("int_item_skus") }} as item_skus
-        on
-            item_skus.system_id = split_part(stock_items.key, '|', 1)
-            and item_skus.source_stock_item_id
-            = substr(stock_items.key, length(split_part(stock_items.key, '|', 1)) + 2)
-    -- A channel that shows gross stock is written its own allocations on top.
-    inner join {{ source("governance", "channels") }} as channels
-        on item_skus.system_id = channels.system_id and channels.shows = 'on_hand'
-    where item_skus.sku is not null;
+        found.key
+    from (
+        select item_skus.sku as key
+        from ({{ touched("stock_item", build.since) }}) as stock_items
+        inner join {{ ref("int_item_skus") }} as item_skus
+            on
+                item_skus.system_id = split_part(stock_items.key, '|', 1)
+                and item_skus.source_stock_item_id
+                = substr(stock_items.key, length(split_part(stock_items.key, '|', 1)) + 2)
+        -- A channel that shows gross stock is written its own allocations on top.
+        inner join {{ source("governance", "channels") }} as channels
+            on item_skus.system_id = channels.system_id and channels.shows = 'on_hand'
+        {%- if has_touched("location", build.since) %}
+        union all
+        -- A place was switched off, or on again.
+        select stock_levels.sku as key
+        from ({{ touched("location", build.since) }}) as places
+        inner join {{ ref("locations") }} as locations
+            on places.key = locations.system_id || '|' || locations.source_location_id
+        inner join {{ ref("stock_levels") }} as stock_levels on locations.location_id = stock_levels.location_id
+        union all
+        select reservations.sku as key
+        from ({{ touched("location", build.since) }}) as places
+        inner join {{ ref("locations") }} as locations
+            on places.key = locations.system_id || '|' || locations.source_location_id
+        inner join {{ ref("reservations") }} as reservations on locations.location_id = reservations.location_id
+        where reservations.status = 'open'
+        {%- endif %}
+    ) as found
+    where found.key is not null;
     analyze staging.touched_keys
     {%- endif -%}
 {% endmacro %}
@@ -220,6 +259,15 @@ Each runs in the transaction of its model. A build that recomputes everything ne
         union all
         select differences.sku as key
         from {{ this }} as differences
+        {%- if has_touched("location", build.since) %}
+        union all
+        -- What is listed at a place that was switched off, or on again.
+        select item_skus.sku as key
+        from ({{ touched("location", build.since) }}) as places
+        inner join {{ source("governance", "channels") }} as channels
+            on places.key = channels.system_id || '|' || channels.listing_location_id
+        inner join {{ ref("int_item_skus") }} as item_skus on channels.system_id = item_skus.system_id
+        {%- endif %}
     ) as found
     where found.key is not null;
     analyze staging.touched_keys

@@ -5,14 +5,17 @@ that was landed last.
 Current is the version observed last on the source's clock, never the one that arrived last. A sweep confirms the
 version that was landed last when it ended: that one was still true when the sweep began. Of versions observed in the
 same second the greater tie_rank counts (staging says which error would be the safer one), then the content's hash.
+Where the version landed last was set aside, a sweep confirms that one, which nobody can read, and not the one before it.
 
 `columns`: what the staging models give beyond record_columns(), tie_rank included.
+`keeps_all`: leave every version in `newest`. `held_where`: of the rows held already, those that a staging model gave.
 -#}
-{% macro newest_versions(kind, columns) %}
+{% macro newest_versions(kind, columns, keeps_all=false, held_where=none) %}
 {%- set build = build_state() -%}
 {%- set staging_models = staging_models_of(kind) -%}
 {%- set scopes = scopes_of(staging_models) -%}
 {%- set is_part = is_incremental() and not build.is_full -%}
+{%- set has_set_aside = scopes | selectattr("has_set_aside") | list | length > 0 -%}
 {%- set names = [
     "system_id", "record_id", "source_key", "occurred_at", "received_at", "correlation_id", "payload_hash",
     "is_deleted", "tie_rank",
@@ -20,6 +23,25 @@ same second the greater tie_rank counts (staging says which error would be the s
 sweeps as (
     {{ sweeps(scopes) }}
 ),
+
+{%- if has_set_aside %}
+
+set_aside as (
+    select
+        unread.system_id,
+        unread.source_key,
+        max(unread.record_id) as record_id
+    from staging.set_aside as unread
+    inner join sweeps on unread.system_id = sweeps.system_id and unread.received_at <= sweeps.swept_at
+    where
+        (unread.system_id, unread.stream) in (
+            {%- for scope in scopes %}
+            ('{{ scope.system_id }}', '{{ scope.stream }}'){{ "," if not loop.last }}
+            {%- endfor %}
+        )
+    group by unread.system_id, unread.source_key
+),
+{%- endif %}
 
 fresh as (
     {%- for model in staging_models %}
@@ -40,6 +62,11 @@ touched_source_keys as (
     select system_id, source_key
     from {{ this }}
     where is_current <> is_newest
+    {%- if has_set_aside %}
+    union
+    select system_id, source_key
+    from set_aside
+    {%- endif %}
     {%- endif %}
 ),
 
@@ -56,6 +83,7 @@ versions as (
         from fresh
         where fresh.system_id = held.system_id and fresh.record_id = held.record_id
     )
+    {{ "and " ~ held_where if held_where }}
 ),
 {%- else %}
 
@@ -69,11 +97,26 @@ confirmed as (
     select
         versions.*,
         sweeps.swept_as_of,
+        {%- if has_set_aside %}
+        greatest(
+            max(versions.record_id) over (partition by versions.system_id, versions.source_key), set_aside.record_id
+        ) as newest_record_id,
+        greatest(
+            max(versions.record_id) filter (where versions.received_at <= sweeps.swept_at)
+                over (partition by versions.system_id, versions.source_key),
+            set_aside.record_id
+        ) as confirmed_record_id
+        {%- else %}
         max(versions.record_id) over (partition by versions.system_id, versions.source_key) as newest_record_id,
         max(versions.record_id) filter (where versions.received_at <= sweeps.swept_at)
             over (partition by versions.system_id, versions.source_key) as confirmed_record_id
+        {%- endif %}
     from versions
     left join sweeps on versions.system_id = sweeps.system_id
+    {%- if has_set_aside %}
+    left join set_aside
+        on versions.system_id = set_aside.system_id and versions.source_key = set_aside.source_key
+    {%- endif %}
 ),
 
 judged as (
@@ -100,6 +143,6 @@ newest as (
         record_id = current_record_id as is_current,
         record_id = newest_record_id as is_newest
     from judged
-    where record_id in (current_record_id, newest_record_id)
+    {{ "where record_id in (current_record_id, newest_record_id)" if not keeps_all }}
 )
 {%- endmacro %}

@@ -2,6 +2,8 @@
 All records of one stream of a connector, over every system of the tenant that speaks it.
 
 A tenant without the connector, a system without the stream and a stream that was never landed give no rows, typed.
+Records that a build set aside are left out as literals: a filter of the table itself, and so applied before any cast
+is tried. Where there are none, nothing is asked at run time.
 
 source_key is compared byte by byte (collate "C"), which is fast but spreads: an id made of it would no longer find an
 index on ids of another collation. Ids are made of key_text.
@@ -11,9 +13,13 @@ index on ids of another collation. Ids are made of key_text.
     {%- if execute -%}
         {%- for system_id in var("systems").get(connector, []) -%}
             {%- set name = system_id ~ "__" ~ stream -%}
-            {%- set found = run_query("select to_regclass('raw." ~ name ~ "') is not null").rows[0][0] -%}
-            {%- if found -%}
-                {%- do tables.append({"system_id": system_id, "name": name}) -%}
+            {%- set found = run_query(
+                "select to_regclass('raw." ~ name ~ "') is not null, (select string_agg(record_id::text, ',' order by"
+                ~ " record_id) from staging.set_aside where system_id = '" ~ system_id ~ "' and stream = '" ~ stream
+                ~ "')"
+            ).rows[0] -%}
+            {%- if found[0] -%}
+                {%- do tables.append({"system_id": system_id, "name": name, "set_aside": found[1]}) -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
@@ -29,6 +35,9 @@ index on ids of another collation. Ids are made of key_text.
             payload_hash,
             payload
         from raw.{{ table.name }}
+        {%- if table.set_aside %}
+        where record_id <> all('{{ "{" ~ table.set_aside ~ "}" }}'::bigint [])
+        {%- endif %}
         {{ "union all" if not loop.last }}
     {%- else %}
         select
@@ -55,4 +64,28 @@ index on ids of another collation. Ids are made of key_text.
     records.correlation_id,
     records.payload_hash,
     records.payload is null as is_deleted
+{%- endmacro %}
+
+{#-
+Of two versions of a movement of one second, the one to believe: deleted before anything else, for then less is in stock
+or more is promised; else the one that was changed later, where the system tells.
+-#}
+{% macro movement_tie_rank(relation) -%}
+    case
+        when {{ relation }}.is_deleted then 9223372036854775807
+        else coalesce(extract(epoch from {{ relation }}.modified_at)::bigint, 0)
+    end
+{%- endmacro %}
+
+{#- A datetime as Tryton's REST interface writes it: an object of its parts, in UTC. -#}
+{% macro tryton_time(value) -%}
+    make_timestamptz(
+        ({{ value }} ->> 'year')::integer,
+        ({{ value }} ->> 'month')::integer,
+        ({{ value }} ->> 'day')::integer,
+        ({{ value }} ->> 'hour')::integer,
+        ({{ value }} ->> 'minute')::integer,
+        ({{ value }} ->> 'second')::double precision,
+        'UTC'
+    )
 {%- endmacro %}

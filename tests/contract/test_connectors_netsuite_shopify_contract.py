@@ -15,6 +15,7 @@ from tests.contract.openapi import load_spec, read_spec, validate_line
 from trueup.connectors import netsuite, shopify
 from trueup.connectors.base import Reader
 from trueup.connectors.shopify_documents import ALL, VERSION, Document
+from trueup.connectors.state import ProcessState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Cause, Correction, Outcome
 from trueup.domain.records import Cursor, ReadMode
@@ -42,9 +43,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("connectors")
     with serve(WorldSettings(skus=80), recording=folder / "recording") as sandbox:
         sandbox.simulators["shopify_main"].tuning({"points_per_second": 20_000})
-        exercise(sandbox, netsuite.connect(details(sandbox, "netsuite"), folder), NETSUITE)
-        exercise(sandbox, shopify.connect(details(sandbox, "shopify_main"), folder), SHOPIFY)
-        write_something(sandbox, folder)
+        exercise(sandbox, netsuite.connect(details(sandbox, "netsuite"), ProcessState()), NETSUITE)
+        exercise(sandbox, shopify.connect(details(sandbox, "shopify_main"), ProcessState()), SHOPIFY)
+        write_something(sandbox)
         yield folder / "recording"
 
 
@@ -136,14 +137,14 @@ def test_a_renamed_field_of_shopifys_contract_is_noticed(recording: Path, sdl: s
     assert "cannot represent value: 'ACTIVE'" in told
 
 
-def write_something(sandbox: Sandbox, tmp_path: Path) -> None:
+def write_something(sandbox: Sandbox) -> None:
     location = "gid://shopify/Location/9001"
     channel = ChannelDeclaration(system="shopify_main", listing_location=location, served_by=())
-    writer = shopify.connect_writer(details(sandbox, "shopify_main"), tmp_path, channel)
+    writer = shopify.connect_writer(details(sandbox, "shopify_main"), ProcessState(), channel)
     found = writer.observe([f"gid://shopify/InventoryItem/{7120000000 + number}|{location}" for number in range(1, 80)])
     known = {record_id: seen.value for record_id, seen in found.items() if seen.value is not None}
     asked = [
-        Correction(key, "shopify_main", "stock", key, "available", units, units + 1, Cause.CHANNEL_EDIT, 1, UUID(int=1))
+        Correction(key, "shopify_main", "stock", key, "available", units, units + 1, Cause.EDITED, 1, UUID(int=1))
         for key, units in known.items()
     ]
     assert {receipt.outcome for receipt in writer.apply(asked)} == {Outcome.APPLIED}

@@ -11,6 +11,7 @@ from tests.contract.openapi import load_spec, validate_line
 
 from trueup.connectors import shipbob, square, square_writer
 from trueup.connectors.base import Reader
+from trueup.connectors.state import ProcessState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Cause, Correction, Outcome
 from trueup.domain.records import Cursor, ReadMode
@@ -51,13 +52,11 @@ def recorded(recording: Path, system_id: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def test_what_is_said_to_square_keeps_its_contract(
-    sandbox: Sandbox, recording: Path, shared_folder: Path, tmp_path: Path
-) -> None:
+def test_what_is_said_to_square_keeps_its_contract(sandbox: Sandbox, recording: Path, shared_folder: Path) -> None:
     """A parameter that Square does not know is ignored there, and everything comes instead of what changed."""
-    exercise(sandbox, square.connect(details(sandbox, "square"), tmp_path))
+    exercise(sandbox, square.connect(details(sandbox, "square"), ProcessState()))
     channel = ChannelDeclaration(system="square", listing_location="LONLINE", served_by=())
-    writer = square_writer.connect_writer(details(sandbox, "square"), tmp_path, channel)
+    writer = square_writer.connect_writer(details(sandbox, "square"), ProcessState(), channel)
     tallies = sandbox.simulators["square"].books.stock.tallies  # type: ignore[attr-defined]
     listed = {f"{key[0]}|{key[1]}": int(tally.value) for key, tally in tallies.items() if key[1] == "LONLINE"}
     asked = [
@@ -74,11 +73,9 @@ def test_what_is_said_to_square_keeps_its_contract(
     assert [problem for line in lines for problem in validate_line(spec, line)] == []
 
 
-def test_what_is_said_to_shipbob_keeps_its_contract(
-    sandbox: Sandbox, recording: Path, shared_folder: Path, tmp_path: Path
-) -> None:
+def test_what_is_said_to_shipbob_keeps_its_contract(sandbox: Sandbox, recording: Path, shared_folder: Path) -> None:
     """As above; ShipBob's parameters are written with capitals, and a small one is simply not heard."""
-    exercise(sandbox, shipbob.connect(details(sandbox, "shipbob"), tmp_path))
+    exercise(sandbox, shipbob.connect(details(sandbox, "shipbob"), ProcessState()))
 
     lines = recorded(recording, "shipbob")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 _FAIL = """
 import json, sys
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
 from psycopg import errors
 from trueup.domain.errors import Permanent, Transient
 from trueup.orchestration.tasks import in_airflow_terms
@@ -18,7 +18,7 @@ def told(error):
         raise error
     try:
         in_airflow_terms(build)()
-    except Exception as raised:
+    except BaseException as raised:
         return [type(raised).__name__, str(raised)]
 
 print("RESULT" + json.dumps({
@@ -28,6 +28,7 @@ print("RESULT" + json.dumps({
     "warehouse full": told(errors.DiskFull()),
     "not migrated": told(errors.UndefinedTable()),
     "machine full": told(OSError(28, "No space left on device", "dbt/target/manifest.json")),
+    "too long": told(AirflowTaskTimeout("Timeout, PID: 1")),
     "defect": told(KeyError("channel")),
 }))
 """
@@ -67,6 +68,13 @@ def test_each_failure_is_told_in_airflows_terms(tmp_path: Path) -> None:
             (
                 "build: dbt/target/manifest.json cannot be written: No space left on device; make room on its disk, and"
                 " run it again"
+            ),
+        ],
+        "too long": [
+            "AirflowException",
+            (
+                "build was broken off: it ran for longer than a step may; look in the log for what it waited for, and"
+                " in pg_stat_activity of the warehouse; the work is repeated by the next run"
             ),
         ],
         "defect": ["KeyError", "'channel'"],

@@ -42,6 +42,9 @@ def test_the_direct_demo_converges_and_leaves_no_process(reachable_folder: Path)
     assert report["is_converged"] is True
     assert report["wrong_at_start"] >= 0.1 * report["listing_count"]
     assert report["wrong_at_end"] == 0
+    assert report["failing_rules"] == []
+    # What no channel had ever taken from us was wrong before we came.
+    assert report["causes"]["not_synced_yet"] >= report["wrong_at_start"]
     assert report["location_count"] == 5
     assert report["channel_count"] == 3
     assert report["naive_oversold_units"] > 0

@@ -19,22 +19,22 @@ _TABLES = """
 create table canonical.products (sku text primary key, title text, category text, gtin text, is_active boolean);
 create table canonical.sku_aliases (system_id text, source_item_id text, source_sku text, sku text, match_rule text);
 create table canonical.stock_movements (
-    movement_id text, sku text, location_id text, kind text, delta_quantity integer, counted_quantity integer,
+    movement_id text, sku text, location_id text, kind text, delta_quantity numeric, counted_quantity numeric,
     occurred_at timestamptz, source_system_id text, record_id bigint, correlation_id uuid, build_id bigint
 );
 create table canonical.stock_levels (
-    sku text, location_id text, on_hand_quantity integer, damaged_quantity integer, quality_control_quantity integer,
-    base_quantity integer, movement_quantity integer, as_of timestamptz, received_at timestamptz,
+    sku text, location_id text, on_hand_quantity numeric, damaged_quantity numeric, quality_control_quantity numeric,
+    base_quantity numeric, movement_quantity numeric, as_of timestamptz, received_at timestamptz,
     source_system_id text, record_id bigint, correlation_id uuid, build_id bigint
 );
 create table canonical.reservations (
     reservation_id text, channel text, order_name text, order_line_id text, sku text, location_id text,
-    quantity integer, ordered_at timestamptz, status text, released_reason text, source_system_id text,
+    quantity numeric, ordered_at timestamptz, status text, released_reason text, source_system_id text,
     received_at timestamptz, record_id bigint, correlation_id uuid, build_id bigint
 );
 create table marts.stock_differences (
-    sku text, channel text, channel_record_id text, shown_quantity integer, target_quantity integer,
-    difference_quantity integer, cause text, evidence jsonb, detected_at timestamptz, observed_at timestamptz,
+    sku text, channel text, channel_record_id text, shown_quantity numeric, target_quantity bigint,
+    difference_quantity bigint, cause text, evidence jsonb, detected_at timestamptz, observed_at timestamptz,
     age_source_seconds double precision, age_landing_seconds double precision, age_build_seconds double precision,
     age_queue_seconds double precision, correlation_id uuid, facts_version text
 );
@@ -186,9 +186,10 @@ class AuditLine(Line):
         terms = [
             {
                 "location_id": place, "source_system_id": "erp", "on_hand_quantity": on_hand,
-                "damaged_quantity": damaged, "quality_control_quantity": 0, "sellable_quantity": on_hand - damaged,
+                "damaged_quantity": damaged, "quality_control_quantity": 0, "withdrawn_quantity": 0,
+                "withdrawn_because": None, "sellable_quantity": on_hand - damaged,
                 "reserved_quantity": reserved,
-                "safety_stock_quantity": 2, "free_quantity": free, "record_id": record,
+                "safety_stock_quantity": 2, "free_quantity": free, "shortfall_quantity": 0, "record_id": record,
             }
             for place, on_hand, damaged, reserved, free, record in (
                 ("STORE-1", 1, 0, 0, 0, 18), ("WH-EAST", 14, 1, 3, 8, 17),
@@ -197,9 +198,9 @@ class AuditLine(Line):
         self.add(
             "marts.ats_positions", sku="HV-00001", channel="shop", category="Kitchen", on_hand_quantity=15,
             damaged_quantity=1, quality_control_quantity=0, sellable_quantity=14, reserved_quantity=3,
-            safety_stock_quantity=2, free_quantity=8, unassigned_reserved_quantity=2, pool_quantity=6,
-            buffer_quantity=1, share="0.9", cap_quantity=10, ats_quantity=4, channel_allocated_quantity=0,
-            target_quantity=4, location_terms=terms,
+            safety_stock_quantity=2, free_quantity=8, shortfall_quantity=0, unassigned_reserved_quantity=2,
+            pool_quantity=6, buffer_quantity=1, share="0.9", cap_quantity=10, ats_quantity=4,
+            channel_allocated_quantity=0, target_quantity=4, location_terms=terms,
             rule_ids={"safety_stock": "default", "buffer": "shop.0", "share": "default", "cap": "shop.2"},
             facts_as_of=NOON, newest_received_at=after(1), facts_version="1", correlation_id=FACT, build_id=1,
         )  # fmt: skip

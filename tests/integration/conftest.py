@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests.integration.connectors_state import LastingState
 from tests.integration.transform_facts import Facts, demo_tenant
 
 from trueup.dev.postgres import EmbeddedPostgres
@@ -26,13 +27,19 @@ def built_template(postgres: EmbeddedPostgres) -> str:
     create_all_stream_tables(
         details,
         [
-            Stream(system_id, stream, StreamKind.EVENT if stream == "stock_movements" else StreamKind.STATE)
+            Stream(system_id, stream, StreamKind.STATE)
             for system_id, system in configuration.systems.items()
             for stream in system.streams
         ],
     )
     Facts(details, configuration).build()
     return _TEMPLATE
+
+
+@pytest.fixture
+def state() -> LastingState:
+    """Quotas and refresh tokens, shared by the connectors of one test."""
+    return LastingState()
 
 
 @contextmanager

@@ -35,7 +35,10 @@ class Request:
 
 @dataclass
 class Step:
-    """One answer. `hang_up`: close without a byte; `delay`: seconds before the answer; `trickle`: seconds a byte."""
+    """One answer. `hang_up`: close without a byte; `delay`: seconds before the answer.
+
+    `trickle`: seconds before each byte of the body, `trickle_head`: before each byte of what comes before it.
+    """
 
     status: int = 200
     body: Any = None
@@ -44,6 +47,7 @@ class Step:
     hang_up: bool = False
     delay: float = 0.0
     trickle: float = 0.0
+    trickle_head: float = 0.0
 
 
 class ScriptedServer:
@@ -127,12 +131,16 @@ def _write(connection: socket.socket, step: Step) -> None:
     body = step.raw if step.raw is not None else b"" if step.body is None else json.dumps(step.body).encode()
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **step.headers}
     head = f"HTTP/1.1 {step.status} Told\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    connection.sendall(head.encode() + b"\r\n")
-    if not step.trickle:
-        connection.sendall(body)
+    _send(connection, head.encode() + b"\r\n", step.trickle_head)
+    _send(connection, body, step.trickle)
+
+
+def _send(connection: socket.socket, content: bytes, pause: float) -> None:
+    if not pause:
+        connection.sendall(content)
         return
-    for byte in body:
-        time.sleep(step.trickle)
+    for byte in content:
+        time.sleep(pause)
         connection.sendall(bytes([byte]))
 
 

@@ -127,7 +127,6 @@ class HttpWriter:
         return self._batch_size
 
     def apply(self, corrections: Sequence[Correction]) -> Sequence[Receipt]:
-        at = datetime.now(UTC)
         body = [
             {"key": each.key, "record_id": each.record_id, "expected": each.expected, "target": each.target}
             for each in corrections
@@ -135,15 +134,15 @@ class HttpWriter:
         try:
             response = self.post("/apply", body)
         except httpx.TransportError as error:
-            return [Receipt(each.key, Outcome.UNKNOWN, None, type(error).__name__, at) for each in corrections]
+            return [Receipt(each.key, Outcome.UNKNOWN, None, type(error).__name__) for each in corrections]
         if response.status_code == 401:
             raise Permanent("the channel refused our token; renew it")
         if response.status_code == 503:
             raise Transient("the channel is not available")
         if response.status_code == 429:
-            return [Receipt(each.key, Outcome.RETRY, 429, "throttled", at) for each in corrections]
+            return [Receipt(each.key, Outcome.RETRY, 429, "throttled") for each in corrections]
         return [
-            Receipt(each.key, Outcome(answer["outcome"]), 200, answer["detail"], at)
+            Receipt(each.key, Outcome(answer["outcome"]), 200, answer["detail"])
             for each, answer in zip(corrections, response.json(), strict=True)
         ]
 

@@ -16,23 +16,25 @@ from trueup.warehouse.registry import put_in_force
 _TABLES = """
 create table outbox.correction_candidates (
     channel text, entity text default 'stock', record_id text, field text default 'available', sku text,
-    expected integer, target integer, cause text default 'source_delay', priority integer default 100,
+    expected bigint, target bigint, cause text default 'source_delay', priority integer default 100,
     facts_version text default 'v1', facts_as_of timestamptz default now(), listing_received_at timestamptz,
     correlation_id uuid default gen_random_uuid()
 );
 create table marts.ats_positions (
-    sku text, channel text, category text, on_hand_quantity integer, damaged_quantity integer,
-    quality_control_quantity integer, sellable_quantity integer, reserved_quantity integer,
-    safety_stock_quantity integer, free_quantity integer, unassigned_reserved_quantity integer,
-    pool_quantity integer, buffer_quantity integer, share numeric, cap_quantity integer, ats_quantity integer,
-    channel_allocated_quantity integer, target_quantity integer, location_terms jsonb, rule_ids jsonb,
+    sku text, channel text, category text, on_hand_quantity numeric, damaged_quantity numeric,
+    quality_control_quantity numeric, withdrawn_quantity numeric default 0,
+    unknown_because text, sellable_quantity numeric, reserved_quantity numeric,
+    safety_stock_quantity bigint, free_quantity numeric, shortfall_quantity numeric,
+    unassigned_reserved_quantity numeric, pool_quantity numeric,
+    buffer_quantity bigint, share numeric, cap_quantity bigint, ats_quantity bigint,
+    channel_allocated_quantity bigint, target_quantity bigint, location_terms jsonb, rule_ids jsonb,
     facts_as_of timestamptz, newest_received_at timestamptz, facts_version text, correlation_id uuid,
     build_id bigint, primary key (sku, channel)
 );
 create table canonical.channel_listings (
-    sku text, channel text, channel_record_id text, shown_quantity integer, allocated_quantity integer,
-    is_listed boolean, observed_at timestamptz, received_at timestamptz, record_id bigint, correlation_id uuid,
-    build_id bigint, primary key (sku, channel)
+    sku text, channel text, channel_record_id text, shown_quantity numeric, allocated_quantity numeric,
+    is_listed boolean, unlisted_because text, observed_at timestamptz, received_at timestamptz, record_id bigint,
+    correlation_id uuid, build_id bigint, primary key (sku, channel)
 );
 """
 
@@ -159,6 +161,14 @@ class Line:
         """Change the warehouse as its owner."""
         with connect(self.details, None) as connection:
             connection.execute(query, arguments or None)
+
+    def forget(self) -> None:
+        """Take everything back that was decided, done and written down; only the owner can."""
+        with connect(self.details, Role.OWNER) as connection:
+            connection.execute(
+                "truncate outbox.corrections, outbox.receipts, outbox.read_backs, exceptions.queue, audit.events;"
+                " delete from outbox.correction_candidates"
+            )
 
     def judge_newest_build(self) -> None:
         """Have a gate run behind the newest build: without one nothing is proposed from it."""

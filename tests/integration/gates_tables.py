@@ -18,15 +18,15 @@ _numbers = itertools.count(1)
 
 _TABLES = """
 create table staging.int_source_stock (
-    system_id text, source_key text, source_location_id text, on_hand_quantity integer, is_current boolean,
+    system_id text, source_key text, source_location_id text, on_hand_quantity numeric, is_current boolean,
     is_deleted boolean, build_id bigint
 );
 create table staging.int_source_items (
     system_id text, source_key text, source_sku text, gtin_key text, is_current boolean, is_deleted boolean,
-    build_id bigint
+    build_id bigint, gtin text
 );
 create table staging.int_order_lines (
-    system_id text, source_key text, order_name text, ordered_quantity integer, shipped_quantity integer,
+    system_id text, source_key text, order_name text, ordered_quantity numeric, shipped_quantity numeric,
     build_id bigint
 );
 create table canonical.products (
@@ -39,36 +39,37 @@ create table canonical.locations (
     location_id text, location_name text, system_id text, source_location_id text, build_id bigint
 );
 create table canonical.stock_movements (
-    movement_id text, sku text, location_id text, kind text, delta_quantity bigint, counted_quantity bigint,
+    movement_id text, sku text, location_id text, kind text, delta_quantity numeric, counted_quantity numeric,
     occurred_at timestamptz, sequence bigint, source_system_id text, source_reference text, record_id bigint,
     correlation_id uuid, build_id bigint
 );
 create table canonical.stock_levels (
-    sku text, location_id text, on_hand_quantity bigint, damaged_quantity bigint, quality_control_quantity bigint,
-    base_quantity bigint, movement_quantity bigint, as_of timestamptz, source_system_id text, record_id bigint,
+    sku text, location_id text, on_hand_quantity numeric, damaged_quantity numeric, quality_control_quantity numeric,
+    base_quantity numeric, movement_quantity numeric, as_of timestamptz, source_system_id text, record_id bigint,
     correlation_id uuid, build_id bigint
 );
 create table canonical.reservations (
     reservation_id text, channel text, order_name text, order_line_id text, sku text, location_id text,
-    quantity bigint, ordered_at timestamptz, status text, released_reason text, record_id bigint,
+    quantity numeric, ordered_at timestamptz, status text, released_reason text, record_id bigint,
     correlation_id uuid, build_id bigint
 );
 create table canonical.channel_listings (
-    sku text, channel text, channel_record_id text, shown_quantity bigint, allocated_quantity bigint,
+    sku text, channel text, channel_record_id text, shown_quantity numeric, allocated_quantity numeric,
     is_listed boolean, observed_at timestamptz, received_at timestamptz, record_id bigint, correlation_id uuid,
     build_id bigint
 );
 create table marts.ats_positions (
-    sku text, channel text, category text, on_hand_quantity bigint, damaged_quantity bigint,
-    quality_control_quantity bigint, sellable_quantity bigint, reserved_quantity bigint,
-    safety_stock_quantity bigint, free_quantity bigint, unassigned_reserved_quantity bigint, pool_quantity bigint,
+    sku text, channel text, category text, on_hand_quantity numeric, damaged_quantity numeric,
+    quality_control_quantity numeric, sellable_quantity numeric, reserved_quantity numeric,
+    safety_stock_quantity bigint, free_quantity numeric, shortfall_quantity numeric,
+    unassigned_reserved_quantity numeric, pool_quantity numeric,
     buffer_quantity bigint, share numeric(6, 4), cap_quantity bigint, ats_quantity bigint,
     channel_allocated_quantity bigint, target_quantity bigint, location_terms jsonb, rule_ids jsonb,
     facts_as_of timestamptz, newest_received_at timestamptz, facts_version text, correlation_id uuid,
-    build_id bigint
+    build_id bigint, withdrawn_quantity bigint default 0, unknown_because text
 );
 create table marts.stock_differences (
-    sku text, channel text, channel_record_id text, shown_quantity bigint, target_quantity bigint,
+    sku text, channel text, channel_record_id text, shown_quantity numeric, target_quantity bigint,
     difference_quantity bigint, cause text, evidence jsonb, detected_at timestamptz, observed_at timestamptz,
     age_source_seconds double precision, age_landing_seconds double precision, age_build_seconds double precision,
     age_queue_seconds double precision, correlation_id uuid, facts_version text, build_id bigint
@@ -119,21 +120,23 @@ insert into canonical.channel_listings values
     ('HV-00002', 'shopify_main', 'i2|l1', 4, 0, true, now(), now(), 2, gen_random_uuid(), 1),
     ('HV-00002', 'square_online', null, null, 0, false, now(), now(), 3, gen_random_uuid(), 1);
 insert into marts.ats_positions values
-    ('HV-00001', 'shopify_main', 'Kitchen', 25, 1, 2, 22, 2, 0, 20, 1, 19, 1, 0.5, null, 9, 0, 9, '[]', '[]',
+    ('HV-00001', 'shopify_main', 'Kitchen', 25.5, 1, 2, 22.5, 2, 0, 20.5, 0, 1, 19.5, 1, 0.5, null, 9, 0, 9, '[]', '[]',
      now(), now(), 'v1', gen_random_uuid(), 1),
-    ('HV-00002', 'shopify_main', 'Kitchen', 40, 0, 0, 40, 0, 0, 40, 0, 40, 0, 1, 10, 10, 0, 10, '[]', '[]',
+    ('HV-00002', 'shopify_main', 'Kitchen', 40, 0, 0, 40, 0, 0, 40, 0, 0, 40, 0, 1, 10, 10, 0, 10, '[]', '[]',
      now(), now(), 'v1', gen_random_uuid(), 1),
-    ('HV-00002', 'square_online', 'Kitchen', 6, 0, 0, 6, 0, 6, 0, 2, -2, 0, 1, null, 0, 3, 0, '[]', '[]',
+    ('HV-00002', 'square_online', 'Kitchen', 6, 0, 0, 6, 1, 6, 0, 1, 1, -2, 0, 1, null, 0, 3, 0, '[]', '[]',
      now(), now(), 'v1', gen_random_uuid(), 1);
 insert into marts.stock_differences values
-    ('HV-00001', 'shopify_main', 'i1|l1', 30, 9, 21, 'source_delay', '{}', now(), now(), 1, 2, 3, 4,
+    ('HV-00001', 'shopify_main', 'i1|l1', 30, 9, 21, 'source_delay',
+     '{"written_quantity": 30}', now(), now(), 1, 2, 3, 4,
      gen_random_uuid(), 'v1', 1),
-    ('HV-00002', 'shopify_main', 'i2|l1', 4, 10, -6, 'channel_edit', '{}', now(), now(), 1, 2, 3, 4,
+    ('HV-00002', 'shopify_main', 'i2|l1', 4, 10, -6, 'edited',
+     '{"previous_available_quantity": 10}', now(), now(), 1, 2, 3, 4,
      gen_random_uuid(), 'v1', 1);
 insert into outbox.wanted_corrections values
     ('shopify_main', 'stock', 'i1|l1', 'available', 'HV-00001', 30, 9, 'source_delay', 1, 'v1', now(), now(),
      gen_random_uuid()),
-    ('shopify_main', 'stock', 'i2|l1', 'available', 'HV-00002', 4, 10, 'channel_edit', 2, 'v1', now(), now(),
+    ('shopify_main', 'stock', 'i2|l1', 'available', 'HV-00002', 4, 10, 'edited', 2, 'v1', now(), now(),
      gen_random_uuid());
 """
 
@@ -172,9 +175,11 @@ def fill_tables(details: ConnectionDetails) -> None:
     with connect(details, None) as connection:
         tables = ", ".join((*TABLES, "raw.stream_positions", "audit.builds"))
         connection.execute(f"truncate {tables}; truncate gates.results, gates.quarantine, gates.stops, gates.runs")
-        connection.execute("truncate gates.baselines, audit.events")
+        connection.execute("truncate gates.baselines")
         connection.execute(_ROWS)
         add_build(connection, 1)
+    with connect(details, Role.OWNER) as connection:
+        connection.execute("truncate audit.events")
 
 
 @contextmanager

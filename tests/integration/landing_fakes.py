@@ -59,7 +59,7 @@ def movement(key: str, quantity: str = "-1", seconds: float = 0) -> Record:
         "quantity": quantity,
         "createddate": "2026-11-22 12:00:00",
         "lastmodifieddate": "2026-11-22 12:00:00",
-        "trandate": "2026-11-22",
+        "trandate": "2026-11-22 00:00:00",
     }
     return Record(source_key=key, payload=payload, occurred_at=at(seconds))
 
@@ -72,6 +72,7 @@ def page(
     is_last: bool = False,
     is_partial: bool = False,
     damaged: Iterable[tuple[str, str]] = (),
+    covers_since: datetime | None = None,
 ) -> Page:
     """A page as of so many seconds after the start."""
     return Page(
@@ -81,6 +82,7 @@ def page(
         is_last=is_last,
         is_partial=is_partial,
         damaged=tuple(damaged),
+        covers_since=covers_since,
     )
 
 

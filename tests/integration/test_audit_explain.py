@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from decimal import Decimal
 
 import pytest
 from audit_line import AuditLine, after
@@ -33,11 +34,26 @@ def test_the_terms_add_up_in_the_text(line: AuditLine) -> None:
     assert text.startswith("HV-00001 Enamel mug (Kitchen) on shop: 4 to be shown as available")
     terms = [line.split() for line in found.lines if line.startswith(("    free", "  - ", "  = ", "  x ", "  < "))]
     assert [words[-1] if "rule" not in words else words[-3] for words in terms] == [
-        "8", "2", "6", "1", "0.9", "4", "10", "4", "4",
+        "8", "0", "2", "6", "1", "0.9", "4", "10", "4", "4",
     ]  # fmt: skip
     assert "buffer                                    1   rule shop.0" in text
-    assert "-1 counts as 0: what one place lacks is not taken from another" in text
+    assert "-1 counts as 0\n" in text
     assert "on hand is 16 told and -2 in movements since" in text
+
+
+def test_what_a_place_owes_is_a_term_and_halves_are_exact(line: AuditLine) -> None:
+    """Three and a half are reserved in a store that has one and keeps two back: all of them come from elsewhere."""
+    line.act(
+        "update marts.ats_positions set reserved_quantity = 6.5, shortfall_quantity = 3.5, pool_quantity = 2.5,"
+        " ats_quantity = 1, target_quantity = 1, location_terms = jsonb_set(jsonb_set(location_terms,"
+        " '{0,reserved_quantity}', '3.5'), '{0,shortfall_quantity}', '3.5')"
+    )
+    found = _explain(line)
+    assert found.is_consistent
+    assert (found.shortfall, found.pool, found.available) == (Decimal("3.5"), Decimal("2.5"), 1)
+    text = "\n".join(found.lines)
+    assert "-4.5 counts as 0; 3.5 that orders hold here come out of the others" in text
+    assert "- reserved there beyond their stock       3.5" in text
 
 
 def test_each_number_names_its_record_and_both_clocks(line: AuditLine) -> None:
@@ -93,6 +109,7 @@ def test_what_keeps_it_from_being_pushed_is_named(line: AuditLine) -> None:
     [
         "update marts.ats_positions set ats_quantity = 5",
         "update marts.ats_positions set pool_quantity = 7",
+        "update marts.ats_positions set shortfall_quantity = 1",
         "update marts.ats_positions set target_quantity = 5",
         "update marts.ats_positions set free_quantity = 9, pool_quantity = 7, ats_quantity = 5, target_quantity = 5",
         "update marts.ats_positions set location_terms = jsonb_set(location_terms, '{1,damaged_quantity}', '0')",
@@ -118,6 +135,8 @@ def test_it_is_plain_data(line: AuditLine) -> None:
         ("HV-0001", "shop", "no SKU 'HV-0001'; did you mean HV-00001, HV-00002"),
         ("HV-00001", "shpo", "no channel 'shpo'; did you mean shop"),
         ("MUG-E", "shop", "'MUG-E' is what shop calls HV-00001"),
+        ("mug-e ", "shop", "is what shop calls HV-00001"),
+        ("hv-00001\u00a0", "shop", "'hv-00001<U+00A0>' is HV-00001 in another spelling"),
         ("HV-00002", "shop", "HV-00002 is known, but no build has computed it for 'shop' yet"),
         ("zzz", "shop", "no SKU 'zzz'; there is none like it"),
     ],

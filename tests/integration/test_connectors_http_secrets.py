@@ -3,12 +3,12 @@
 import logging
 import traceback
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from connectors_state import LastingState
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -123,7 +123,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_no_failure_tells_a_secret(
-    server: ScriptedServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, fault: str, where: str
+    server: ScriptedServer, state: LastingState, caplog: pytest.LogCaptureFixture, kind: str, fault: str, where: str
 ) -> None:
     """Messages end in Airflow's logs, in tickets and in chats."""
     told = FAULTS[fault]
@@ -133,7 +133,7 @@ def test_no_failure_tells_a_secret(
     caplog.set_level(logging.INFO)
     caplog.set_level(logging.DEBUG, logger="trueup")
     with pytest.raises(TrueupError) as caught:
-        use(details, tmp_path)
+        use(details, state)
 
     written = [caplog.text, repr(details), *everything(caught.value)]
     for canary in (*CANARIES, *key_lines()):
@@ -141,11 +141,11 @@ def test_no_failure_tells_a_secret(
             assert not any(form in text for text in written), f"{form} came out"
 
 
-def use(details: ConnectionDetails, folder: Path) -> None:
+def use(details: ConnectionDetails, state: LastingState) -> None:
     if details.conn_type == "netsuite":
-        list(netsuite.connect(details, folder).read("locations", ReadMode.SWEEP, None))
+        list(netsuite.connect(details, state).read("locations", ReadMode.SWEEP, None))
     else:
-        shopify.connect(details, folder).check()
+        shopify.connect(details, state).check()
 
 
 def key_lines() -> list[str]:
@@ -162,12 +162,12 @@ def everything(error: BaseException | None) -> Iterator[str]:
         error = error.__cause__ or error.__context__
 
 
-def test_receipts_tell_no_secret(server: ScriptedServer, tmp_path: Path) -> None:
+def test_receipts_tell_no_secret(server: ScriptedServer, state: LastingState) -> None:
     """They are kept in the warehouse, where analysts read."""
     server.script(with_tokens(Step(hang_up=True)))
     location = "gid://shopify/Location/1"
     channel = ChannelDeclaration(system="shop", listing_location=location, served_by=())
-    writer = shopify.connect_writer(connections(server.url)["secret"], tmp_path, channel)
+    writer = shopify.connect_writer(connections(server.url)["secret"], state, channel)
     wanted = Correction(
         key="k" * 32,
         channel="shop",

@@ -1,9 +1,9 @@
 """NetSuite over real HTTP: every row once, on its own clock, through every fault."""
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,6 +17,7 @@ from connectors_sandbox import (
     sandbox_world,
 )
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from connectors_state import LastingState
 
 from trueup.connectors.auth import bearer
 from trueup.connectors.http import HttpClient, Limits
@@ -43,8 +44,8 @@ def sandbox(world: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def netsuite(sandbox: Sandbox, tmp_path: Path) -> Iterator[NetSuiteConnector]:
-    connector = connect(details_of(sandbox, "netsuite"), tmp_path)
+def netsuite(sandbox: Sandbox, state: LastingState) -> Iterator[NetSuiteConnector]:
+    connector = connect(details_of(sandbox, "netsuite"), state)
     yield connector
     connector.close()
 
@@ -110,6 +111,24 @@ def test_a_poll_brings_what_a_sweep_would_find_new(netsuite: NetSuiteConnector, 
     assert len(polled) < len(after)
 
 
+def test_a_fulfilment_that_is_lowered_is_polled_and_one_that_is_deleted_is_swept(
+    netsuite: NetSuiteConnector, sandbox: Sandbox
+) -> None:
+    """Its making lies hours behind the cursor; its units are needed again now."""
+    control(sandbox, "POST", "/step", {"seconds": 6 * 3600})
+    before = sweep(netsuite, "stock_movements")
+    fulfilled = [key for key, payload in payloads(before).items() if payload["type"] == "ItemShip"]
+    lowered, deleted = fulfilled[0], fulfilled[-1]
+    control(sandbox, "POST", "/step", {"seconds": 3600})
+    control(sandbox, "POST", "/amend", {"system": "netsuite", "movement": lowered, "quantity": 0})
+    control(sandbox, "POST", "/amend", {"system": "netsuite", "movement": deleted, "quantity": None})
+
+    polled = payloads(list(netsuite.read("stock_movements", ReadMode.POLL, before[-1].cursor)))
+    assert polled[lowered]["quantity"] == "0"
+    assert deleted not in polled
+    assert deleted not in payloads(sweep(netsuite, "stock_movements"))
+
+
 @pytest.mark.parametrize(
     "kind", ["rate_limited", "server_error", "lost_answer", "malformed_payload", "expired_token", "slow_answer"]
 )
@@ -140,40 +159,40 @@ def test_check_tells_what_was_reached(netsuite: NetSuiteConnector) -> None:
     assert netsuite.check().endswith("/netsuite: 5 locations")
 
 
-def test_an_unknown_certificate_is_permanent_and_names_the_connection(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_unknown_certificate_is_permanent_and_names_the_connection(sandbox: Sandbox, state: LastingState) -> None:
     """The person who reads it must know which connection to renew."""
     details = details_of(sandbox, "netsuite", extra={"certificate_id": "another", "algorithm": "ES256"})
 
     with pytest.raises(Permanent, match=r"'trueup_demo_netsuite': no token was granted \(400, invalid"):
-        connect(details, tmp_path).check()
+        connect(details, state).check()
 
 
-def test_a_key_that_lost_its_line_breaks_still_signs(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_key_that_lost_its_line_breaks_still_signs(sandbox: Sandbox, state: LastingState) -> None:
     """Airflow's form field is one line."""
     details = details_of(sandbox, "netsuite")
     flat = " ".join((details.password or "").split("\n"))
     escaped = (details.password or "").replace("\n", "\\n")
 
     for password in (flat, escaped):
-        assert connect(details_of(sandbox, "netsuite", password=password), tmp_path).check()
+        assert connect(details_of(sandbox, "netsuite", password=password), state).check()
 
 
-def test_a_key_that_cannot_sign_says_what_to_store(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_key_that_cannot_sign_says_what_to_store(sandbox: Sandbox, state: LastingState) -> None:
     """A key library's own words would quote the key."""
     details = details_of(sandbox, "netsuite", password="not-a-key-at-all")
 
     with pytest.raises(Permanent, match="could not sign with ES256") as caught:
-        connect(details, tmp_path).check()
+        connect(details, state).check()
 
     assert "not-a-key-at-all" not in str(caught.value)
     assert caught.value.__cause__ is None
 
 
-def test_many_readers_stay_below_the_accounts_concurrency(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_many_readers_stay_below_the_accounts_concurrency(sandbox: Sandbox, state: LastingState) -> None:
     """The sixth request at once is answered 429, and costs somebody else a retry."""
     control(sandbox, "PUT", "/tuning", {"netsuite": {"concurrency": 2, "latency_seconds": 0.02}})
     details = details_of(sandbox, "netsuite")
-    connectors = [connect(details, tmp_path) for _ in range(5)]
+    connectors = [connect(details, state) for _ in range(5)]
     refusals: list[BaseException] = []
 
     def read(connector: NetSuiteConnector) -> None:
@@ -241,6 +260,66 @@ def test_times_in_the_accounts_zone_leave_in_utc(scripted: ScriptedServer) -> No
 
 
 SINCE = "2026-10-05T08:00:00+00:00"
+
+
+def test_a_poll_of_movements_asks_for_what_was_changed_not_for_what_was_made(scripted: ScriptedServer) -> None:
+    """A fulfilment that is lowered keeps the date of its making: asked by that, it is never seen."""
+    scripted.script(rows())
+
+    (page,) = reader(scripted).read("stock_movements", ReadMode.POLL, {"since": SINCE})
+
+    since = "TO_DATE('2026-10-05 07:50:00', 'YYYY-MM-DD HH24:MI:SS')"
+    asked = scripted.requests[-1].json["q"]
+    assert f"(t.lastmodifieddate >= {since} OR tl.linelastmodifieddate >= {since})" in asked
+    assert "createddate >=" not in asked
+    assert page.covers_since is None
+
+
+def test_a_sweep_of_movements_reads_three_months_and_says_so(scripted: ScriptedServer) -> None:
+    """Years of history would make every sweep longer; what it did not ask for is not missing."""
+    scripted.script(rows())
+
+    (page,) = reader(scripted).read("stock_movements", ReadMode.SWEEP, None)
+
+    asked = scripted.requests[-1].json["q"]
+    assert "t.createddate >= TO_DATE('2026-07-07 09:00:0" in asked
+    assert "lastmodifieddate >=" not in asked
+    assert page.covers_since is not None
+    assert page.covers_since - datetime(2026, 7, 8, 9, tzinfo=UTC) < timedelta(seconds=5)
+    (orders,) = reader(scripted).read("orders", ReadMode.SWEEP, None)
+    assert orders.covers_since is None
+
+
+def test_the_first_poll_of_movements_reads_them_all(scripted: ScriptedServer) -> None:
+    """Analysts get the history once."""
+    scripted.script(rows())
+
+    (page,) = reader(scripted).read("stock_movements", ReadMode.POLL, None)
+
+    assert ">= TO_DATE" not in scripted.requests[-1].json["q"]
+    assert page.covers_since is None
+
+
+@pytest.mark.parametrize(("quantity", "hour"), [("-3", 1), ("3", 0)], ids=["taken away", "added"])
+def test_a_movement_in_the_hour_that_comes_twice_is_never_offered_too_early(
+    scripted: ScriptedServer, quantity: str, hour: int
+) -> None:
+    """A sale that may be after the level is taken off it; a receipt that may be in it is not added again."""
+    moved = {
+        "uniquekey": "1", "transaction": "9", "item": "7", "location": "1", "type": "InvAdjst", "quantity": quantity,
+        "createddate": "2026-10-25 02:30:00", "lastmodifieddate": "2026-10-25 02:30:00",
+        "read_at": "2026-10-25 01:45:00", "links": [],
+    }  # fmt: skip
+    scripted.script(rows(moved))
+
+    pages = list(reader(scripted, "Europe/Berlin").read("stock_movements", ReadMode.SWEEP, None))
+
+    record = pages[0].records[0]
+    assert record.occurred_at == datetime(2026, 10, 25, hour, 30, tzinfo=UTC)
+    assert record.payload is not None
+    assert record.payload["createddate"] == f"2026-10-25 0{hour}:30:00"
+    # A version is told apart, not compared: the same row has the same one in either turn.
+    assert record.source_version == "2026-10-25 00:30:00"
 
 
 def test_the_cursor_is_where_the_read_began(scripted: ScriptedServer) -> None:
@@ -324,3 +403,40 @@ def test_netsuites_own_words_reach_the_person(scripted: ScriptedServer) -> None:
 
     with pytest.raises(Permanent, match="INVALID_PARAMETER, Field 'upccode' was not found"):
         list(reader(scripted).read("products", ReadMode.SWEEP, None))
+
+
+@pytest.mark.parametrize("junk", ["1970-01-01 00:00:00", "2199-12-31 23:59:59", "9999-12-31 23:59:59", "x", None])
+def test_a_clock_that_one_row_tells_otherwise_changes_neither_it_nor_the_others(
+    scripted: ScriptedServer, junk: object
+) -> None:
+    """One statement has one clock. Too early, the page would be late; too late, the row would stay the newest."""
+    told = "2026-10-05 09:00:00"
+    scripted.script(rows(level("6", told), {**level("7", told), "read_at": junk}, level("8", told)))
+
+    (page,) = reader(scripted).read("stock_levels", ReadMode.SWEEP, None)
+
+    moment = datetime(2026, 10, 5, 9, tzinfo=UTC)
+    assert page.as_of == moment
+    assert [record.occurred_at for record in page.records] == [moment] * 3
+
+
+@pytest.mark.parametrize("junk", ["999999999999999999", "9" * 5000, "\u0661\u0662", "1_0", " 9", "-1", None])
+def test_a_wrong_key_at_the_end_of_a_page_skips_nothing(scripted: ScriptedServer, junk: object) -> None:
+    """The next page is asked for by a key of this one: by the wrong one, everything between would seem deleted."""
+    told = "2026-10-05 09:00:00"
+    items = [str(number) for number in range(1, 8)]
+
+    def answer(request: Request) -> Step:
+        after = int(found[1]) if (found := re.search(r"l\.id > (\d+)", request.json["q"])) else 0
+        beyond = [item for item in items if int(item) > after][:3]
+        shown = [
+            {"id": junk if item == "3" else item, "name": "x", "isinactive": "F", "read_at": told} for item in beyond
+        ]
+        return rows(*shown, has_more=len(beyond) == 3)
+
+    scripted.script(answer)
+
+    pages = list(reader(scripted).read("locations", ReadMode.SWEEP, None))
+
+    keys = [record.source_key for page in pages for record in page.records]
+    assert [key for key in keys if key in items] == [item for item in items if item != "3"]

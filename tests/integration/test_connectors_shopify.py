@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from connectors_sandbox import contract_breaks, control, details_of, fault, no_faults, payloads, sandbox_world
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from connectors_state import LastingState
 
 from trueup.connectors import shopify_documents as documents
 from trueup.connectors import shopify_orders
+from trueup.connectors.sealed import Seal
 from trueup.connectors.shopify import ShopifyConnector, connect
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
@@ -37,16 +38,16 @@ def sandbox(world: Sandbox) -> Sandbox:
 
 
 @pytest.fixture(params=STORES)
-def shopify(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Iterator[ShopifyConnector]:
+def shopify(request: pytest.FixtureRequest, sandbox: Sandbox, state: LastingState) -> Iterator[ShopifyConnector]:
     """One store with the client credentials grant, one with a token that stays."""
-    connector = connect(details_of(sandbox, request.param), tmp_path)
+    connector = connect(details_of(sandbox, request.param), state)
     yield connector
     connector.close()
 
 
 @pytest.fixture
-def main_store(sandbox: Sandbox, tmp_path: Path) -> Iterator[ShopifyConnector]:
-    connector = connect(details_of(sandbox, "shopify_main"), tmp_path)
+def main_store(sandbox: Sandbox, state: LastingState) -> Iterator[ShopifyConnector]:
+    connector = connect(details_of(sandbox, "shopify_main"), state)
     yield connector
     connector.close()
 
@@ -176,11 +177,11 @@ def test_a_partly_failed_answer_is_no_answer(main_store: ShopifyConnector, sandb
 
 
 def test_reading_stays_within_a_small_stores_points(
-    sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, state: LastingState, caplog: pytest.LogCaptureFixture
 ) -> None:
     """THROTTLED never happens: the connector waits before it asks."""
     control(sandbox, "PUT", "/tuning", {"shopify_outlet": {"bucket_size": 150, "points_per_second": 300}})
-    connector = connect(details_of(sandbox, "shopify_outlet"), tmp_path)
+    connector = connect(details_of(sandbox, "shopify_outlet"), state)
 
     with caplog.at_level("INFO", logger="trueup.connectors.http"):
         for stream in ("products", "listings"):
@@ -235,15 +236,15 @@ def test_a_sweep_that_sees_no_old_orders_says_so(
     assert "the last 60 days only" in caplog.text
 
 
-def test_a_wrong_token_names_the_connection_and_the_remedy(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_wrong_token_names_the_connection_and_the_remedy(sandbox: Sandbox, state: LastingState) -> None:
     """The person who reads it must know which connection to renew."""
-    connector = connect(details_of(sandbox, "shopify_outlet", password="shpat_wrong"), tmp_path)
+    connector = connect(details_of(sandbox, "shopify_outlet", password="shpat_wrong"), state)
 
     with pytest.raises(Permanent, match=r"'trueup_demo_shopify_outlet'.*401.*renew the token"):
         connector.check()
 
 
-def test_a_refresh_token_is_replaced_and_the_newest_is_kept(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_refresh_token_is_replaced_and_the_newest_is_kept(sandbox: Sandbox, state: LastingState) -> None:
     """Shopify gives a new one at each use: whoever loses it must ask the retailer to consent again."""
     told = sandbox.describe()["connections"]["trueup_demo_shopify_main"]
     simulator: Any = sandbox.simulators["shopify_main"]
@@ -251,11 +252,14 @@ def test_a_refresh_token_is_replaced_and_the_newest_is_kept(sandbox: Sandbox, tm
     details = details_of(sandbox, "shopify_main", extra=extra)
 
     for _ in range(3):  # three tasks, each its own process in life
-        assert connect(details, tmp_path).check()
+        assert connect(details, state).check()
 
-    kept = [path for path in tmp_path.glob("refresh-token-*") if path.suffix == ""]
-    assert [path.read_text() for path in kept] == [simulator.authorization.refresh_token]
-    assert kept[0].stat().st_mode & 0o777 == 0o600
+    seal = Seal(details.conn_id, extra["refresh_token"])
+    with state.secret(seal.name) as kept:
+        content = kept.read()
+    assert content is not None
+    assert seal.opened(content) == simulator.authorization.refresh_token
+    assert simulator.authorization.refresh_token.encode() not in content
 
 
 # -- what only a scripted Shopify can show --------------------------------------------------------------------------
@@ -267,9 +271,9 @@ def scripted() -> Iterator[ScriptedServer]:
         yield server
 
 
-def store(server: ScriptedServer, tmp_path: Path) -> ShopifyConnector:
+def store(server: ScriptedServer, state: LastingState) -> ShopifyConnector:
     details = ConnectionDetails(conn_id="c", conn_type="shopify", host=server.url, password="shpat_token")
-    return connect(details, tmp_path)
+    return connect(details, state)
 
 
 def answered(data: object, requested: float = 10.0, **more: object) -> Step:
@@ -282,7 +286,7 @@ def answered(data: object, requested: float = 10.0, **more: object) -> Step:
     return Step(body={"data": data, "extensions": {"cost": cost}, **more}, headers=headers)
 
 
-def test_a_query_too_dear_is_asked_for_in_smaller_pages(scripted: ScriptedServer, tmp_path: Path) -> None:
+def test_a_query_too_dear_is_asked_for_in_smaller_pages(scripted: ScriptedServer, state: LastingState) -> None:
     """Shopify's own cost of a node is known only once it was asked."""
 
     def answer(request: Request) -> Step:
@@ -297,26 +301,26 @@ def test_a_query_too_dear_is_asked_for_in_smaller_pages(scripted: ScriptedServer
 
     scripted.script(answer)
 
-    assert len(payloads(sweep(store(scripted, tmp_path), "locations"))) == 1
+    assert len(payloads(sweep(store(scripted, state), "locations"))) == 1
 
 
-def test_a_version_that_is_served_no_more_is_permanent(scripted: ScriptedServer, tmp_path: Path) -> None:
+def test_a_version_that_is_served_no_more_is_permanent(scripted: ScriptedServer, state: LastingState) -> None:
     """Shopify silently answers in the oldest version it still has: fields may mean something else there."""
     step = answered({"shop": {"id": "1", "name": "x"}})
     step.headers["X-Shopify-API-Version"] = "2027-04"
     scripted.script(step)
 
     with pytest.raises(Permanent, match="2027-04, not 2026-10"):
-        store(scripted, tmp_path).check()
+        store(scripted, state).check()
 
 
-def test_a_missing_scope_says_which_to_grant(scripted: ScriptedServer, tmp_path: Path) -> None:
+def test_a_missing_scope_says_which_to_grant(scripted: ScriptedServer, state: LastingState) -> None:
     """`ACCESS_DENIED` alone sends people to the wrong page."""
     error = {"message": "Access denied for orders field.", "extensions": {"code": "ACCESS_DENIED"}}
     scripted.script(Step(body={"data": None, "errors": [error]}))
 
     with pytest.raises(Permanent, match=r"Access denied for orders field.*read_orders"):
-        store(scripted, tmp_path).check()
+        store(scripted, state).check()
 
 
 @pytest.mark.parametrize(
@@ -324,42 +328,45 @@ def test_a_missing_scope_says_which_to_grant(scripted: ScriptedServer, tmp_path:
     [None, {}, {"nodes": None}, {"nodes": []}, {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": None}}],
 )
 def test_a_page_without_its_list_is_unknown_never_empty(
-    scripted: ScriptedServer, tmp_path: Path, connection: object
+    scripted: ScriptedServer, state: LastingState, connection: object
 ) -> None:
     """An empty sweep would delete every product."""
     scripted.script(answered({"shop": {"id": "1"}}), answered({"productVariants": connection}))
 
     with pytest.raises(Transient, match="read again"):
-        sweep(store(scripted, tmp_path), "products")
+        sweep(store(scripted, state), "products")
 
 
-def test_a_page_that_is_announced_twice_is_given_up(scripted: ScriptedServer, tmp_path: Path) -> None:
+def test_a_page_that_is_announced_twice_is_given_up(scripted: ScriptedServer, state: LastingState) -> None:
     """It would go round for ever."""
     page = {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": "again"}}
     scripted.script(answered({"shop": {"id": "1"}}), answered({"productVariants": page}))
 
     with pytest.raises(Transient, match="announced twice"):
-        sweep(store(scripted, tmp_path), "products")
+        sweep(store(scripted, state), "products")
 
 
 @pytest.mark.parametrize(
     "info", [None, {}, {"hasNextPage": "true", "endCursor": "x"}, {"hasNextPage": True, "endCursor": None}]
 )
-def test_an_order_that_does_not_say_whether_it_has_more_lines_fails_the_read(
-    scripted: ScriptedServer, tmp_path: Path, info: object
+def test_an_order_that_does_not_say_whether_it_has_more_lines_is_refused_alone(
+    scripted: ScriptedServer, state: LastingState, info: object
 ) -> None:
-    """Taken for whole, an order of fifty lines would reserve ten of them."""
+    """Taken for whole, an order of fifty lines would reserve ten of them; the others of its page are whole."""
     order = {"id": "gid://shopify/Order/1", "lineItems": {"nodes": [{"id": "1"}], "pageInfo": info}}
-    page = {"nodes": [order], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+    whole = {"id": "gid://shopify/Order/2", "lineItems": {"nodes": [], "pageInfo": {"hasNextPage": False}}}
+    page = {"nodes": [order, whole], "pageInfo": {"hasNextPage": False, "endCursor": None}}
     app = {"accessScopes": [{"handle": "read_all_orders"}]}
     scripted.script(answered({"currentAppInstallation": app}), answered({"orders": page}))
 
-    with pytest.raises(Transient, match="more lineItems"):
-        sweep(store(scripted, tmp_path), "orders")
+    found = payloads(sweep(store(scripted, state), "orders"))
+
+    assert found["gid://shopify/Order/1"]["lineItems"]["nodes"] is None, "no list: the contract refuses it"
+    assert found["gid://shopify/Order/2"]["lineItems"] == {"nodes": []}
 
 
 def test_an_order_with_more_parcels_than_can_be_asked_for_fails_the_read(
-    scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scripted: ScriptedServer, state: LastingState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of its parcels would leave units reserved for ever."""
     monkeypatch.setattr(shopify_orders, "_MOST_PARCELS", 4)
@@ -374,10 +381,10 @@ def test_an_order_with_more_parcels_than_can_be_asked_for_fails_the_read(
     )
 
     with pytest.raises(Transient, match="4 fulfillments or more"):
-        sweep(store(scripted, tmp_path), "orders")
+        sweep(store(scripted, state), "orders")
 
 
-def test_a_connection_without_credentials_says_what_to_fill_in(tmp_path: Path) -> None:
+def test_a_connection_without_credentials_says_what_to_fill_in(state: LastingState) -> None:
     """Either a token, or a client id with its secret."""
     with pytest.raises(Permanent, match="neither an access token nor a client ID"):
-        connect(ConnectionDetails(conn_id="c", conn_type="shopify", host="https://x.myshopify.com"), tmp_path)
+        connect(ConnectionDetails(conn_id="c", conn_type="shopify", host="https://x.myshopify.com"), state)

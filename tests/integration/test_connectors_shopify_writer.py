@@ -2,12 +2,12 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from connectors_sandbox import control, details_of, fault, no_faults, sandbox_world
+from connectors_state import LastingState
 
 from trueup.connectors.shopify import connect_writer
 from trueup.connectors.shopify_writer import ShopifyWriter
@@ -35,8 +35,8 @@ def sandbox(world: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def writer(sandbox: Sandbox, tmp_path: Path) -> Iterator[ShopifyWriter]:
-    made = connect_writer(details_of(sandbox, SYSTEM), tmp_path, CHANNEL)
+def writer(sandbox: Sandbox, state: LastingState) -> Iterator[ShopifyWriter]:
+    made = connect_writer(details_of(sandbox, SYSTEM), state, CHANNEL)
     yield made
     made.close()
 
@@ -137,15 +137,16 @@ def test_without_an_observation_there_is_no_fence(writer: ShopifyWriter) -> None
 
 def test_what_can_never_be_written_is_rejected_and_the_rest_is_set(writer: ShopifyWriter) -> None:
     """A person must look at those; the others need not wait for it."""
-    batch = corrections(writer, 6)
+    batch = corrections(writer, 7)
     batch[1] = correction(batch[1].record_id, batch[1].expected, -1)
     batch[2] = correction(record(99_999), 1, 2)
     batch[3] = correction("gid://shopify/InventoryItem/1|gid://shopify/Location/777", 1, 2)
     batch[4] = correction(batch[4].record_id, batch[4].expected, 5, field="on_hand")
+    batch[5] = correction(batch[5].record_id, batch[5].expected, 1_000_000_001)
 
     told = outcomes(writer, batch)
 
-    assert told == [Outcome.APPLIED, *[Outcome.REJECTED] * 4, Outcome.APPLIED]
+    assert told == [Outcome.APPLIED, *[Outcome.REJECTED] * 5, Outcome.APPLIED]
 
 
 def test_two_corrections_of_one_level_do_not_meet_in_one_call(writer: ShopifyWriter) -> None:
@@ -194,18 +195,18 @@ def test_a_write_that_nobody_answers_is_unknown(writer: ShopifyWriter, sandbox: 
 
 
 def test_a_store_that_turns_everything_away_raises_and_did_nothing(
-    writer: ShopifyWriter, sandbox: Sandbox, tmp_path: Path
+    writer: ShopifyWriter, sandbox: Sandbox, state: LastingState
 ) -> None:
     """The batch may be sent again as it is."""
     batch = corrections(writer, 3)
-    fault(sandbox, SYSTEM, "rate_limited", count=50, path="graphql", seconds=1000)
+    fault(sandbox, SYSTEM, "rate_limited", count=50, path="graphql", seconds=600)
 
     with pytest.raises(Transient) as caught:
         writer.apply(batch)
 
-    assert caught.value.retry_after_seconds == 1000
+    assert caught.value.retry_after_seconds == 600
     no_faults(sandbox)
-    fresh = connect_writer(details_of(sandbox, SYSTEM), tmp_path / "not told to pause", CHANNEL)
+    fresh = connect_writer(details_of(sandbox, SYSTEM), LastingState(), CHANNEL)
     assert shown(fresh, [each.record_id for each in batch]) == [each.expected for each in batch]
 
 
@@ -265,15 +266,15 @@ def test_a_partly_failed_observation_is_read_again(writer: ShopifyWriter, sandbo
 
 
 def test_two_correctors_share_a_budget_and_are_never_throttled(
-    sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, state: LastingState, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No call is wasted on being refused, whoever of them spends the points."""
-    first = connect_writer(details_of(sandbox, SYSTEM), tmp_path, CHANNEL)
+    first = connect_writer(details_of(sandbox, SYSTEM), state, CHANNEL)
     batches = [corrections(first, 5, by=number) for number in range(1, 33)]
     for batch in batches:
         batch[:] = [correction(each.record_id, None, each.target) for each in batch]
     tune(sandbox, bucket_size=40, points_per_second=100)
-    writers = [connect_writer(details_of(sandbox, SYSTEM), tmp_path, CHANNEL) for _ in range(2)]
+    writers = [connect_writer(details_of(sandbox, SYSTEM), state, CHANNEL) for _ in range(2)]
     halves = [batches[:16], batches[16:]]
     before = calls_of(sandbox)
 

@@ -1,13 +1,15 @@
 """Square over real HTTP: what is read is what the books say, and what is written is neither doubled nor too much."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from connectors_scripted_server import Request, Step, scripted_server
+from connectors_state import LastingState
 
 from trueup.connectors import square, square_writer
 from trueup.connectors.answers import Answer
@@ -41,16 +43,16 @@ def details(sandbox: Sandbox) -> ConnectionDetails:
 
 
 @pytest.fixture
-def reader(details: ConnectionDetails, tmp_path: Path) -> Iterator[SquareReader]:
-    connector = square.connect(details, tmp_path)
+def reader(details: ConnectionDetails, state: LastingState) -> Iterator[SquareReader]:
+    connector = square.connect(details, state)
     yield connector
     connector.close()
 
 
 @pytest.fixture
-def writer(details: ConnectionDetails, tmp_path: Path) -> Iterator[SquareWriter]:
+def writer(details: ConnectionDetails, state: LastingState) -> Iterator[SquareWriter]:
     channel = ChannelDeclaration(system="square", listing_location=LISTING, served_by=())
-    built = square_writer.connect_writer(details, tmp_path, channel)
+    built = square_writer.connect_writer(details, state, channel)
     yield built
     built.close()
 
@@ -98,8 +100,8 @@ class Interrupted(HttpClient):
         return super().request(method, path, **told)
 
 
-def interrupted(details: ConnectionDetails, folder: Path, before: Callable[[str], None]) -> Interrupted:
-    plain = square.connect_client(details, folder)
+def interrupted(details: ConnectionDetails, state: LastingState, before: Callable[[str], None]) -> Interrupted:
+    plain = square.connect_client(details, state)
     client = Interrupted(
         "Square", details, authenticator=plain._authenticator, headers={"Square-Version": square.VERSION}
     )
@@ -132,6 +134,23 @@ def test_a_sweep_reads_every_count_as_the_books_have_it(sandbox: Sandbox, reader
     assert told == {"|".join(key): format(tally.value, "f") for key, tally in books(sandbox).stock.tallies.items()}
 
 
+def test_a_sweep_of_changes_reads_three_months_and_says_so(state: LastingState) -> None:
+    """Years of till sales would make every sweep longer; what it did not ask for is not missing."""
+    told = ConnectionDetails(conn_id="tills", conn_type="square", password="a-token")
+    with scripted_server() as server:
+        server.script(lambda _: Step(body={"changes": [], "locations": []}, headers=DATE))
+        connector = square.connect(replace(told, host=server.url), state)
+        (swept,) = connector.read("stock_movements", ReadMode.SWEEP, None)
+        (polled,) = connector.read("stock_movements", ReadMode.POLL, None)
+        asked = [request.json for request in server.requests if "changes" in request.path]
+
+    # The vendor's clock is reckoned from its last answer, by fractions of a second.
+    assert asked[0]["updated_after"].startswith("2026-07-07T09:00:")
+    assert swept.covers_since is not None
+    assert timedelta() <= swept.covers_since - datetime(2026, 7, 8, 9, tzinfo=UTC) < timedelta(minutes=1)
+    assert ("updated_after" in asked[1], polled.covers_since) == (False, None)
+
+
 def test_a_poll_brings_every_change_since_the_last(sandbox: Sandbox, reader: SquareReader) -> None:
     """Stock that moved and was not read is stock sold twice."""
     before = list(reader.read("stock_movements", ReadMode.SWEEP, None))
@@ -159,7 +178,7 @@ def test_nothing_of_a_page_is_dated_after_it(sandbox: Sandbox, reader: SquareRea
 
 
 def test_a_count_that_moves_while_counts_are_paged_is_not_lost(
-    sandbox: Sandbox, details: ConnectionDetails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, details: ConnectionDetails, state: LastingState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Square lists the newest first: what changes jumps to a page already read, and a sweep would bury it."""
     monkeypatch.setattr(square, "_PAGE", 25)
@@ -172,8 +191,8 @@ def test_a_count_that_moves_while_counts_are_paged_is_not_lost(
         if asked.count(square._COUNTS) == 2:
             _adjust(other, oldest[0], oldest[1], 1)
 
-    other = square.connect_client(details, tmp_path)
-    reader = SquareReader(interrupted(details, tmp_path, move))
+    other = square.connect_client(details, state)
+    reader = SquareReader(interrupted(details, state, move))
 
     found = all_records(list(reader.read("stock_levels", ReadMode.SWEEP, None)))
 
@@ -217,19 +236,19 @@ def test_what_changed_since_the_decision_is_not_overwritten(sandbox: Sandbox, wr
 
 
 def test_a_sale_between_our_reading_and_our_writing_is_subtracted(
-    sandbox: Sandbox, details: ConnectionDetails, tmp_path: Path
+    sandbox: Sandbox, details: ConnectionDetails, state: LastingState
 ) -> None:
     """The window that an emulated compare-and-set leaves open is closed by dating the count to the reading."""
     record_id, value = next((key, units) for key, units in listed(sandbox).items() if units >= 3)
     item = record_id.split("|")[0]
-    other = square.connect_client(details, tmp_path)
+    other = square.connect_client(details, state)
 
     def sell(path: str) -> None:
         if path.endswith("batch-create"):
             sandbox.world.step(5)
             _adjust(other, item, LISTING, -2)
 
-    writer = SquareWriter(interrupted(details, tmp_path, sell), LISTING)
+    writer = SquareWriter(interrupted(details, state, sell), LISTING)
     receipts = writer.apply([correction(record_id, value, 40)])
 
     assert receipts[0].outcome is Outcome.APPLIED
@@ -237,19 +256,19 @@ def test_a_sale_between_our_reading_and_our_writing_is_subtracted(
 
 
 def test_a_sale_just_before_our_reading_is_not_subtracted_twice(
-    sandbox: Sandbox, details: ConnectionDetails, tmp_path: Path
+    sandbox: Sandbox, details: ConnectionDetails, state: LastingState
 ) -> None:
     """Our clock for Square is a lower bound: the count itself tells that it holds the sale already."""
     record_id, value = next((key, units) for key, units in listed(sandbox).items() if units >= 3)
     item = record_id.split("|")[0]
-    other = square.connect_client(details, tmp_path)
+    other = square.connect_client(details, state)
 
     def sell(path: str) -> None:
         if path == square._COUNTS:
             sandbox.world.step(5)
             _adjust(other, item, LISTING, -2)
 
-    writer = SquareWriter(interrupted(details, tmp_path, sell), LISTING)
+    writer = SquareWriter(interrupted(details, state, sell), LISTING)
     receipts = writer.apply([correction(record_id, value - 2, 40)])
 
     assert receipts[0].outcome is Outcome.APPLIED
@@ -285,7 +304,7 @@ def test_what_square_did_not_confirm_is_unknown_not_applied(sandbox: Sandbox, wr
 @pytest.mark.parametrize(
     "body", [{}, [], {"counts": "none"}, {"errors": [{"category": "API_ERROR", "code": "SERVICE_UNAVAILABLE"}]}]
 )
-def test_a_write_that_is_answered_strangely_is_in_doubt(tmp_path: Path, body: object) -> None:
+def test_a_write_that_is_answered_strangely_is_in_doubt(state: LastingState, body: object) -> None:
     """It was sent: whether it was done can only be read back, and every correction wants its receipt."""
 
     def answer(request: Request) -> Step:
@@ -297,7 +316,7 @@ def test_a_write_that_is_answered_strangely_is_in_doubt(tmp_path: Path, body: ob
     with scripted_server() as server:
         server.script(answer)
         details = ConnectionDetails("tills", "square", host=server.url, password="a-token")
-        receipts = SquareWriter(square.connect_client(details, tmp_path), LISTING).apply(
+        receipts = SquareWriter(square.connect_client(details, state), LISTING).apply(
             [correction(f"A|{LISTING}", 5, 9)]
         )
 
@@ -305,7 +324,7 @@ def test_a_write_that_is_answered_strangely_is_in_doubt(tmp_path: Path, body: ob
 
 
 @pytest.mark.parametrize("field", ["catalog_object_id", "location_id", "state", "quantity"])
-def test_a_count_that_cannot_be_read_is_unknown_not_gone(tmp_path: Path, field: str) -> None:
+def test_a_count_that_cannot_be_read_is_unknown_not_gone(state: LastingState, field: str) -> None:
     """Taken for gone, it would fail a canary and stop the channel; a count that is not told at all is none."""
     count = {"catalog_object_id": "A", "location_id": LISTING, "state": "IN_STOCK", "quantity": "5"}
     broken = {**count, "catalog_object_id": "B", field: {"corrupt": True}}
@@ -313,7 +332,7 @@ def test_a_count_that_cannot_be_read_is_unknown_not_gone(tmp_path: Path, field: 
     with scripted_server() as server:
         server.script(lambda _: Step(body={"locations": [], "counts": [count, broken]}, headers=DATE))
         writer = SquareWriter(
-            square.connect_client(ConnectionDetails("tills", "square", host=server.url, password="a-token"), tmp_path),
+            square.connect_client(ConnectionDetails("tills", "square", host=server.url, password="a-token"), state),
             LISTING,
         )
         observed = writer.observe([f"A|{LISTING}", f"B|{LISTING}"])
@@ -326,7 +345,27 @@ def test_a_count_that_cannot_be_read_is_unknown_not_gone(tmp_path: Path, field: 
     assert [each.value for each in without.values()] == [None]
 
 
-def test_a_cursor_that_cannot_be_read_is_not_the_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("told", "whole"),
+    [("10.7", 10), ("-0.5", -1), ("NaN", None), ("Infinity", None), ("1E+1000000", None), ("", None)],
+)
+def test_a_count_is_whole_units_rounded_down_or_unknown(state: LastingState, told: str, whole: int | None) -> None:
+    """As the build rounds what is shown, or the fence would never meet; a number of a million digits costs nothing."""
+    count = {"catalog_object_id": "A", "location_id": LISTING, "state": "IN_STOCK", "quantity": told}
+    record_id = f"A|{LISTING}"
+
+    with scripted_server() as server:
+        server.script(lambda _: Step(body={"locations": [], "counts": [count]}, headers=DATE))
+        writer = SquareWriter(
+            square.connect_client(ConnectionDetails("tills", "square", host=server.url, password="a-token"), state),
+            LISTING,
+        )
+        observed = writer.observe([record_id])
+
+    assert (observed[record_id].value if record_id in observed else None) == whole
+
+
+def test_a_cursor_that_cannot_be_read_is_not_the_end(state: LastingState) -> None:
     """A sweep that ends too soon would delete everything behind its end; a read-back would miss what was written."""
     count = {"catalog_object_id": "A", "location_id": LISTING, "state": "IN_STOCK", "quantity": "5"}
     body = {"locations": [{"id": LISTING}], "counts": [count], "cursor": {"corrupt": True}}
@@ -335,9 +374,9 @@ def test_a_cursor_that_cannot_be_read_is_not_the_end(tmp_path: Path) -> None:
         server.script(lambda _: Step(body=body, headers=DATE))
         details = ConnectionDetails("tills", "square", host=server.url, password="a-token")
         with pytest.raises(Transient, match="'cursor' that is no text"):
-            list(square.connect(details, tmp_path).read("stock_levels", ReadMode.SWEEP, None))
+            list(square.connect(details, state).read("stock_levels", ReadMode.SWEEP, None))
         with pytest.raises(Transient, match="'cursor' that is no text"):
-            SquareWriter(square.connect_client(details, tmp_path), LISTING).observe([f"A|{LISTING}"])
+            SquareWriter(square.connect_client(details, state), LISTING).observe([f"A|{LISTING}"])
 
 
 def test_one_refused_correction_does_not_take_its_batch_with_it(sandbox: Sandbox, writer: SquareWriter) -> None:
@@ -374,10 +413,10 @@ def test_an_expired_token_is_renewed_once_and_nothing_is_lost(sandbox: Sandbox, 
     assert "Online listing" in reader.check()
 
 
-def test_a_connection_without_credentials_says_what_is_missing(tmp_path: Path) -> None:
+def test_a_connection_without_credentials_says_what_is_missing(state: LastingState) -> None:
     """The form allows either an access token or OAuth's three; neither is a mistake to name before any call."""
     with pytest.raises(Permanent, match="neither an access token nor"):
-        square.connect(ConnectionDetails("tills", "square", host="https://connect.squareup.com"), tmp_path)
+        square.connect(ConnectionDetails("tills", "square", host="https://connect.squareup.com"), state)
 
 
 def test_what_a_record_shows_is_unknown_where_it_has_no_place(writer: SquareWriter) -> None:

@@ -3,10 +3,10 @@
 import logging
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from connectors_scripted_server import ScriptedServer, Step, scripted_server
+from connectors_state import LastingState
 
 from trueup.connectors import shipbob, square, tryton, vendure
 from trueup.connectors.base import Connector
@@ -30,24 +30,24 @@ def _details(conn_type: str, server: ScriptedServer, **told: object) -> Connecti
     return ConnectionDetails(f"a_{conn_type}", conn_type, host=server.url, **told)  # type: ignore[arg-type]
 
 
-CONNECTORS: dict[str, Callable[[ScriptedServer, Path], Connector]] = {
-    "square token": lambda server, folder: square.connect(_details("square", server, password=CANARIES[0]), folder),
-    "square oauth": lambda server, folder: square.connect(
+CONNECTORS: dict[str, Callable[[ScriptedServer, LastingState], Connector]] = {
+    "square token": lambda server, state: square.connect(_details("square", server, password=CANARIES[0]), state),
+    "square oauth": lambda server, state: square.connect(
         _details(
             "square",
             server,
             login="an-application",
             extra={"client_secret": CANARIES[2], "refresh_token": CANARIES[3]},
         ),
-        folder,
+        state,
     ),
-    "shipbob": lambda server, folder: shipbob.connect(_details("shipbob", server, password=CANARIES[0]), folder),
-    "tryton": lambda server, folder: tryton.connect(
-        _details("tryton", server, password=CANARIES[0], extra={"database": "erp"}), folder
+    "shipbob": lambda server, state: shipbob.connect(_details("shipbob", server, password=CANARIES[0]), state),
+    "tryton": lambda server, state: tryton.connect(
+        _details("tryton", server, password=CANARIES[0], extra={"database": "erp"}), state
     ),
-    "vendure": lambda server, folder: vendure.connect(
+    "vendure": lambda server, state: vendure.connect(
         _details("vendure", server, login="superadmin", password=CANARIES[0], extra={"channel_token": CANARIES[4]}),
-        folder,
+        state,
     ),
 }
 
@@ -64,7 +64,7 @@ PLANTED = {
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("connector", CONNECTORS)
 def test_no_failure_tells_a_secret(
-    connector: str, failure: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    connector: str, failure: str, state: LastingState, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Messages stand in logs, in Airflow's pages and in the exception queue, where everybody reads them."""
     caplog.set_level(logging.DEBUG)
@@ -78,7 +78,7 @@ def test_no_failure_tells_a_secret(
     with scripted_server() as server:
         server.script(FAILURES[failure])
         with pytest.raises(TrueupError) as caught:
-            CONNECTORS[connector](server, tmp_path).check()
+            CONNECTORS[connector](server, state).check()
 
     told = "".join(traceback.format_exception(caught.value)) + caplog.text
     assert not [canary for canary in PLANTED[connector] if canary in _without_sources(told)]

@@ -3,12 +3,13 @@
 import base64
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from connectors_state import LastingState
 
 from trueup.connectors import tryton
 from trueup.connectors.tryton import TrytonConnector
@@ -84,11 +85,11 @@ def server(erp: Erp) -> Iterator[ScriptedServer]:
         yield running
 
 
-def connect(server: ScriptedServer, folder: Path, **extra: object) -> TrytonConnector:
+def connect(server: ScriptedServer, state: LastingState, **extra: object) -> TrytonConnector:
     details = ConnectionDetails(
         "erp", "tryton", host=server.url, password="application-key", extra={"database": "erp", **extra}
     )
-    return tryton.connect(details, folder)
+    return tryton.connect(details, state)
 
 
 def read(connector: TrytonConnector, stream: str, cursor: dict[str, Any] | None = None) -> list[Page]:
@@ -99,28 +100,30 @@ def all_records(pages: list[Page]) -> list[Record]:
     return [record for page in pages for record in page.records]
 
 
-def test_every_question_names_the_company(server: ScriptedServer, erp: Erp, tmp_path: Path) -> None:
+def test_every_question_names_the_company(server: ScriptedServer, erp: Erp, state: LastingState) -> None:
     """Without it Tryton answers 200 with nulls where the figures should stand."""
-    read(connect(server, tmp_path), "stock_levels")
+    read(connect(server, state), "stock_levels")
 
     figures = [context for model, _, _, context in erp.asked if model == "product.product"]
     assert figures
     assert all(context["company"] == 1 for context in figures)
 
 
-def test_several_companies_are_not_guessed_among(server: ScriptedServer, erp: Erp, tmp_path: Path) -> None:
+def test_several_companies_are_not_guessed_among(server: ScriptedServer, erp: Erp, state: LastingState) -> None:
     """The first one found would be right until somebody founds another."""
     erp.companies.append({"id": 2, "party": {"name": "Sabre"}})
 
     with pytest.raises(Permanent, match="2 companies"):
-        read(connect(server, tmp_path), "stock_levels")
+        read(connect(server, state), "stock_levels")
 
-    assert read(connect(server, tmp_path, company="2"), "stock_levels")[-1].is_last
+    assert read(connect(server, state, company="2"), "stock_levels")[-1].is_last
 
 
-def test_a_level_is_the_warehouses_with_what_is_not_put_away_told_apart(server: ScriptedServer, tmp_path: Path) -> None:
+def test_a_level_is_the_warehouses_with_what_is_not_put_away_told_apart(
+    server: ScriptedServer, state: LastingState
+) -> None:
     """Goods in the input zone are there, and nobody has looked at them yet."""
-    levels = all_records(read(connect(server, tmp_path), "stock_levels"))
+    levels = all_records(read(connect(server, state), "stock_levels"))
 
     assert {record.source_key: record.payload for record in levels} == {
         "10|5": {"id": 10, "code": "SKU-10", "quantity": 7.0, "warehouse": 5, "input_quantity": 2.0},
@@ -129,12 +132,12 @@ def test_a_level_is_the_warehouses_with_what_is_not_put_away_told_apart(server: 
 
 
 def test_a_poll_asks_for_the_levels_that_moves_touched_not_for_what_says_it_changed(
-    server: ScriptedServer, erp: Erp, tmp_path: Path
+    server: ScriptedServer, erp: Erp, state: LastingState
 ) -> None:
     """Stock leaves a product's write_date alone; only its moves tell."""
     erp.moves = [{"id": 1, "product": 11}]
 
-    levels = all_records(read(connect(server, tmp_path), "stock_levels", {"since": "2026-10-05T09:00:00+00:00"}))
+    levels = all_records(read(connect(server, state), "stock_levels", {"since": "2026-10-05T09:00:00+00:00"}))
 
     assert [record.source_key for record in levels] == ["11|5"]
     since = next(domain for model, _, domain, _ in erp.asked if model == "stock.move")[0]
@@ -142,7 +145,7 @@ def test_a_poll_asks_for_the_levels_that_moves_touched_not_for_what_says_it_chan
     assert (since[1][2]["hour"], since[1][2]["minute"]) == (8, 45)
 
 
-def test_a_move_tells_which_warehouse_it_left(server: ScriptedServer, erp: Erp, tmp_path: Path) -> None:
+def test_a_move_tells_which_warehouse_it_left(server: ScriptedServer, erp: Erp, state: LastingState) -> None:
     """Tryton names shelves; stock is kept by warehouse."""
     erp.moves = [
         {"id": 3, "state": "done", "company": 1, "write_date": WRITTEN, "create_date": None,
@@ -151,7 +154,7 @@ def test_a_move_tells_which_warehouse_it_left(server: ScriptedServer, erp: Erp, 
          "from_location": {"id": 7, "type": "customer"}, "to_location": {"id": 5, "type": "warehouse"}},
     ]  # fmt: skip
 
-    moves = all_records(read(connect(server, tmp_path), "stock_movements"))
+    moves = all_records(read(connect(server, state), "stock_movements"))
 
     places = [
         ((record.payload or {})["from_location"]["warehouse"], (record.payload or {})["to_location"]["warehouse"])
@@ -163,12 +166,41 @@ def test_a_move_tells_which_warehouse_it_left(server: ScriptedServer, erp: Erp, 
     }
 
 
+def test_a_done_move_that_is_cancelled_is_told(server: ScriptedServer, erp: Erp, state: LastingState) -> None:
+    """Asked for done moves only, its cancellation looks like nothing at all until a sweep."""
+    ends = {"from_location": {"id": 1, "type": "storage"}, "to_location": {"id": 7, "type": "customer"}}
+    states = ("draft", "assigned", "done", "cancelled")
+    erp.moves = [
+        {"id": number, "state": state, "company": 1, "write_date": WRITTEN, "create_date": None, **ends}
+        for number, state in enumerate(states)
+    ]
+    connector = connect(server, state)
+
+    for cursor in (None, {"since": "2026-10-05T09:00:00+00:00"}):
+        moves = all_records(read(connector, "stock_movements", cursor))
+        assert [(record.payload or {})["state"] for record in moves] == ["done", "cancelled"]
+
+
+def test_a_sweep_of_moves_reads_three_months_and_says_so(server: ScriptedServer, erp: Erp, state: LastingState) -> None:
+    """Years of moves would make every sweep longer; what it did not ask for is not missing."""
+    pages = read(connect(server, state), "stock_movements")
+
+    since = next(domain for model, _, domain, _ in erp.asked if model == "stock.move")[-1]
+    assert [(clause[0], clause[2]["month"], clause[2]["day"]) for clause in since[1:]] == [
+        ("write_date", 7, 7),
+        ("create_date", 7, 7),
+    ]
+    covered = [page.covers_since for page in pages if page.covers_since is not None]
+    assert len(covered) == len(pages)
+    assert all(timedelta() <= each - datetime(2026, 7, 8, 9, tzinfo=UTC) < timedelta(minutes=1) for each in covered)
+
+
 def test_fields_of_modules_that_are_not_there_are_not_asked_for(
-    server: ScriptedServer, erp: Erp, tmp_path: Path
+    server: ScriptedServer, erp: Erp, state: LastingState
 ) -> None:
     """An unknown field is a 500 with HTML, which would look like an outage for ever."""
     erp.fields = {("sale.sale", "shipments")}
-    connector = connect(server, tmp_path)
+    connector = connect(server, state)
 
     read(connector, "stock_movements")
     read(connector, "orders")
@@ -178,23 +210,25 @@ def test_fields_of_modules_that_are_not_there_are_not_asked_for(
     assert not [field for field in asked["sale.sale"] if "web" in field]
 
 
-def test_an_erp_without_sales_says_which_module_to_activate(server: ScriptedServer, erp: Erp, tmp_path: Path) -> None:
+def test_an_erp_without_sales_says_which_module_to_activate(
+    server: ScriptedServer, erp: Erp, state: LastingState
+) -> None:
     """Declared, and not there: a person decides, not a retry."""
     erp.fields = set()
 
     with pytest.raises(Permanent, match="module 'sale'"):
-        read(connect(server, tmp_path), "orders")
+        read(connect(server, state), "orders")
 
 
 def test_a_sale_that_was_open_is_asked_for_again_when_it_may_have_been_shipped(
-    server: ScriptedServer, erp: Erp, tmp_path: Path
+    server: ScriptedServer, erp: Erp, state: LastingState
 ) -> None:
     """Its shipment leaves the sale's own dates alone, and a closed sale is among no open ones."""
     erp.sales = [
         {"id": 8, "state": "processing", "company": 1},
         {"id": 9, "state": "done", "company": 1},
     ]
-    connector = connect(server, tmp_path)
+    connector = connect(server, state)
     first = read(connector, "orders")
     assert first[-1].cursor is not None
     assert first[-1].cursor["open"] == [8]

@@ -1,12 +1,12 @@
 """Vendure's ways of failing, scripted over real HTTP: sessions that end, errors with status 200, lists that move."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from connectors_state import LastingState
 
 from trueup.connectors import vendure, vendure_writer
 from trueup.connectors.vendure import VendureConnector
@@ -92,27 +92,27 @@ def details(server: ScriptedServer, password: str = "right-password") -> Connect
     return ConnectionDetails("shop", "vendure", host=server.url, login="superadmin", password=password)
 
 
-def reader(server: ScriptedServer, folder: Path) -> VendureConnector:
-    return vendure.connect(details(server), folder)
+def reader(server: ScriptedServer, state: LastingState) -> VendureConnector:
+    return vendure.connect(details(server), state)
 
 
-def writer(server: ScriptedServer, folder: Path) -> VendureWriter:
+def writer(server: ScriptedServer, state: LastingState) -> VendureWriter:
     channel = ChannelDeclaration(system="shop", shows=QuantityMeaning.ON_HAND, listing_location="1", served_by=())
-    return vendure_writer.connect_writer(details(server), folder, channel)
+    return vendure_writer.connect_writer(details(server), state, channel)
 
 
 def correction(variant: str, expected: int | None, target: int, location: str = "1") -> Correction:
     record_id = f"{variant}|{location}"
     return Correction(
-        f"key {record_id}", "shop", "stock", record_id, "on_hand", expected, target, Cause.CHANNEL_EDIT, 1, UUID(int=1)
+        f"key {record_id}", "shop", "stock", record_id, "on_hand", expected, target, Cause.EDITED, 1, UUID(int=1)
     )
 
 
 def test_a_session_that_ended_is_renewed_and_the_question_asked_again(
-    server: ScriptedServer, shop: Shop, tmp_path: Path
+    server: ScriptedServer, shop: Shop, state: LastingState
 ) -> None:
     """Vendure says so with status 200, where no HTTP layer looks."""
-    connector = reader(server, tmp_path)
+    connector = reader(server, state)
     assert "default" in connector.check()
     shop.good_tokens = {"token-2"}
 
@@ -121,39 +121,39 @@ def test_a_session_that_ended_is_renewed_and_the_question_asked_again(
 
 
 def test_a_missing_permission_is_told_as_one_after_two_fresh_logins(
-    server: ScriptedServer, shop: Shop, tmp_path: Path
+    server: ScriptedServer, shop: Shop, state: LastingState
 ) -> None:
     """It looks exactly like an ended session; logging in again and again would lock the account."""
     shop.good_tokens = set()
 
     with pytest.raises(Permanent, match="permissions ReadCatalog"):
-        reader(server, tmp_path).check()
+        reader(server, state).check()
 
     assert shop.logins == 3
 
 
-def test_a_wrong_password_is_named_without_being_told(server: ScriptedServer, tmp_path: Path) -> None:
+def test_a_wrong_password_is_named_without_being_told(server: ScriptedServer, state: LastingState) -> None:
     """The person who reads it renews the connection; the log it stands in is read by many."""
     with pytest.raises(Permanent, match="INVALID_CREDENTIALS_ERROR") as caught:
-        vendure.connect(details(server, "canary-wrong-password"), tmp_path).check()
+        vendure.connect(details(server, "canary-wrong-password"), state).check()
 
     assert "canary" not in str(caught.value)
 
 
 def test_an_internal_error_may_pass_and_its_message_is_not_quoted(
-    server: ScriptedServer, shop: Shop, tmp_path: Path
+    server: ScriptedServer, shop: Shop, state: LastingState
 ) -> None:
     """Vendure's own can hold SQL."""
     shop.error = "INTERNAL_SERVER_ERROR"
 
     with pytest.raises(Transient) as caught:
-        list(reader(server, tmp_path).read("products", ReadMode.SWEEP, None))
+        list(reader(server, state).read("products", ReadMode.SWEEP, None))
 
     assert "select" not in str(caught.value)
 
 
 def test_a_list_that_moves_while_it_is_read_is_given_up(
-    server: ScriptedServer, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: ScriptedServer, shop: Shop, state: LastingState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A variant deleted behind us shifts the rest: the one at the edge would be taken for deleted as well."""
     monkeypatch.setattr(vendure, "_PAGE", 2)
@@ -167,11 +167,11 @@ def test_a_list_that_moves_while_it_is_read_is_given_up(
     server.script(answer)
 
     with pytest.raises(Transient, match="changed while it was read"):
-        list(reader(server, tmp_path).read("products", ReadMode.SWEEP, None))
+        list(reader(server, state).read("products", ReadMode.SWEEP, None))
 
 
 def test_pages_are_read_to_the_end_and_nothing_twice(
-    server: ScriptedServer, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: ScriptedServer, shop: Shop, state: LastingState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages overlap by one record, which is how a moved list is noticed."""
     monkeypatch.setattr(vendure, "_PAGE", 3)
@@ -186,54 +186,58 @@ def test_pages_are_read_to_the_end_and_nothing_twice(
 
     server.script(answer)
 
-    found = list(reader(server, tmp_path).read("products", ReadMode.SWEEP, None))
+    found = list(reader(server, state).read("products", ReadMode.SWEEP, None))
 
     assert [record.source_key for page in found for record in page.records] == everything
 
 
 def test_the_sum_over_the_locations_is_what_is_expected_and_set(
-    server: ScriptedServer, shop: Shop, tmp_path: Path
+    server: ScriptedServer, shop: Shop, state: LastingState
 ) -> None:
     """The shop sells from both: a listing that looked at one would promise the other's stock on top."""
-    receipts = writer(server, tmp_path).apply([correction("1", 15, 12), correction("3", 16, 4)])
+    receipts = writer(server, state).apply([correction("1", 15, 12), correction("3", 16, 4)])
 
     assert [receipt.outcome for receipt in receipts] == [Outcome.APPLIED, Outcome.APPLIED]
     assert shop.stock["1"] == {"1": 7, "2": 5}
     assert shop.stock["3"] == {"1": 0, "2": 4}
 
 
-def test_what_changed_since_the_decision_is_not_overwritten(server: ScriptedServer, shop: Shop, tmp_path: Path) -> None:
+def test_what_changed_since_the_decision_is_not_overwritten(
+    server: ScriptedServer, shop: Shop, state: LastingState
+) -> None:
     """Somebody in the shop knew better, or knew worse: it is decided anew from what is there."""
-    receipts = writer(server, tmp_path).apply([correction("1", 14, 12)])
+    receipts = writer(server, state).apply([correction("1", 14, 12)])
 
     assert receipts[0].outcome is Outcome.CONFLICT
     assert shop.writes == []
 
 
 def test_an_answer_that_was_lost_is_unknown_and_not_sent_again(
-    server: ScriptedServer, shop: Shop, tmp_path: Path
+    server: ScriptedServer, shop: Shop, state: LastingState
 ) -> None:
     """Vendure keeps no idempotency keys: only a reading can tell what became of it."""
     shop.hang_up_after_write = True
 
-    receipts = writer(server, tmp_path).apply([correction("1", 15, 12)])
+    receipts = writer(server, state).apply([correction("1", 15, 12)])
 
     assert receipts[0].outcome is Outcome.UNKNOWN
     assert len(shop.writes) == 1
 
 
 def test_one_refused_correction_does_not_take_its_batch_with_it(
-    server: ScriptedServer, shop: Shop, tmp_path: Path
+    server: ScriptedServer, shop: Shop, state: LastingState
 ) -> None:
     """Vendure takes a batch whole or not at all."""
     shop.refused_variants = {"2"}
 
-    receipts = writer(server, tmp_path).apply([correction("1", 15, 1), correction("2", 3, 1), correction("3", 16, 1)])
+    receipts = writer(server, state).apply([correction("1", 15, 1), correction("2", 3, 1), correction("3", 16, 1)])
 
     assert [receipt.outcome for receipt in receipts] == [Outcome.APPLIED, Outcome.REJECTED, Outcome.APPLIED]
 
 
-def test_an_internal_error_on_a_write_is_tried_again_later(server: ScriptedServer, shop: Shop, tmp_path: Path) -> None:
+def test_an_internal_error_on_a_write_is_tried_again_later(
+    server: ScriptedServer, shop: Shop, state: LastingState
+) -> None:
     """It is rolled back; a deadlock is not a person's business, an unknown location will be once attempts run out."""
     answer = shop.answer
 
@@ -242,25 +246,25 @@ def test_an_internal_error_on_a_write_is_tried_again_later(server: ScriptedServe
 
     server.script(failing)
 
-    receipts = writer(server, tmp_path).apply([correction("1", 15, 12)])
+    receipts = writer(server, state).apply([correction("1", 15, 12)])
 
     assert receipts[0].outcome is Outcome.RETRY
 
 
-@pytest.mark.parametrize(("location", "target"), [("2", 4), ("1", -1)])
+@pytest.mark.parametrize(("location", "target"), [("2", 4), ("1", -1), ("1", 2**31)])
 def test_what_is_not_ours_to_set_is_never_sent(
-    server: ScriptedServer, shop: Shop, tmp_path: Path, location: str, target: int
+    server: ScriptedServer, shop: Shop, state: LastingState, location: str, target: int
 ) -> None:
-    """Another location's record, and a stock below zero, which Vendure would accept."""
-    receipts = writer(server, tmp_path).apply([correction("1", 15, target, location)])
+    """Another location's record; a stock below zero, which Vendure would accept; more than GraphQL can say."""
+    receipts = writer(server, state).apply([correction("1", 15, target, location)])
 
     assert receipts[0].outcome is Outcome.REJECTED
     assert shop.writes == []
 
 
-def test_a_variant_that_is_gone_is_seen_as_gone(server: ScriptedServer, tmp_path: Path) -> None:
+def test_a_variant_that_is_gone_is_seen_as_gone(server: ScriptedServer, state: LastingState) -> None:
     """Read, and not there, is another thing than not read."""
-    observed = writer(server, tmp_path).observe(["1|1", "99|1"])
+    observed = writer(server, state).observe(["1|1", "99|1"])
 
     assert observed["1|1"].value == 15
     assert observed["99|1"].value is None
@@ -268,12 +272,12 @@ def test_a_variant_that_is_gone_is_seen_as_gone(server: ScriptedServer, tmp_path
 
 @pytest.mark.parametrize("part", ["id", "stockLevels"])
 def test_a_variant_that_cannot_be_read_is_unknown_not_gone(
-    server: ScriptedServer, shop: Shop, tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+    server: ScriptedServer, shop: Shop, state: LastingState, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Taken for gone, it would fail a canary and stop the channel."""
     whole = shop._variant
     monkeypatch.setattr(shop, "_variant", lambda variant: {**whole(variant), part: {"corrupt": True}})
-    setter = writer(server, tmp_path)
+    setter = writer(server, state)
 
     with pytest.raises(Transient, match=r"without (a )?readable"):
         setter.observe(["1|1"])

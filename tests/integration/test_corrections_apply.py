@@ -1,7 +1,6 @@
 """What reaches a channel, what comes back, and what stops a run; against a channel over real HTTP."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -16,6 +15,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Correction, Receipt
 from trueup.domain.errors import Permanent, Transient
 from trueup.warehouse.connection import Role, connect
+from trueup.warehouse.locks import Lock
 
 
 @pytest.fixture
@@ -196,27 +196,25 @@ def test_one_bad_record_does_not_hold_the_others_up(line: Line, channel: Channel
     assert (report.verified_count, report.rejected_count) == (8, 2)
 
 
-class Clock:
-    """A clock that only moves when somebody waits."""
+class Patience:
+    """Waiting that takes no time: what is put off falls due so much earlier by the database's clock."""
 
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
+    def __init__(self, line: Line) -> None:
+        self._line = line
 
     def sleep(self, seconds: float) -> None:
         """Wait, at once."""
-        self.now += timedelta(seconds=seconds)
+        self._line.act(
+            "update outbox.corrections set next_attempt_at = next_attempt_at - make_interval(secs => %s)", seconds
+        )
 
 
 def test_a_retry_waits_its_turn_and_goes_within_the_same_run(line: Line, channel: Channel, writer: HttpWriter) -> None:
     """A throttled call is no failure; a receipt is kept for each attempt."""
-    clock = Clock()
     line.want(1, 5, 3)
     line.propose()
     channel.faults = ["throttled", "throttled"]
-    (report,) = line.correct({"shop": writer}, clock=clock, sleep=clock.sleep, patience_seconds=15.0)
+    (report,) = line.correct({"shop": writer}, sleep=Patience(line).sleep, patience_seconds=15.0)
     assert (report.state, report.verified_count, report.retried_count) == (RunState.DRAINED, 1, 2)
     assert line.rows("select attempt, outcome from outbox.receipts order by attempt") == [
         (1, "retry"),
@@ -227,24 +225,24 @@ def test_a_retry_waits_its_turn_and_goes_within_the_same_run(line: Line, channel
 
 def test_retries_that_are_not_due_wait_for_a_later_run(line: Line, channel: Channel, writer: HttpWriter) -> None:
     """A run does not block its worker for minutes."""
-    clock = Clock()
     line.want(1, 5, 3)
     line.propose()
     channel.faults = ["throttled"]
-    (report,) = line.correct({"shop": writer}, clock=clock)
+    (report,) = line.correct({"shop": writer})
+    # The first retry is due after two seconds: a minute more, so that a slow machine does not reach it.
+    line.act("update outbox.corrections set next_attempt_at = next_attempt_at + interval '1 minute'")
     assert (report.state, due_count(line.details)) == (RunState.WAITING, 0)
-    assert line.correct({"shop": writer}, clock=clock)[0].calls == 0
-    clock.sleep(2.0)
-    assert line.correct({"shop": writer}, clock=clock)[0].verified_count == 1
+    assert line.correct({"shop": writer})[0].calls == 0
+    Patience(line).sleep(62.0)
+    assert line.correct({"shop": writer})[0].verified_count == 1
 
 
 def test_a_correction_that_never_gets_through_is_exhausted(line: Line, channel: Channel, writer: HttpWriter) -> None:
     """After the declared attempts a person is told; nothing is tried for ever."""
-    clock = Clock()
     line.want(1, 5, 3)
     line.propose()
     channel.faults = ["throttled"] * 5
-    (report,) = line.correct({"shop": writer}, clock=clock, sleep=clock.sleep, patience_seconds=3600.0)
+    (report,) = line.correct({"shop": writer}, sleep=Patience(line).sleep, patience_seconds=3600.0)
     assert (report.exhausted_count, len(channel.calls), line.statuses()) == (1, 5, {"r1": ["exhausted"]})
     assert line.rows("select kind, subject from exceptions.queue where status = 'open'") == [
         ("correction_exhausted", "shop r1 available")
@@ -498,6 +496,37 @@ class TestAfterAKill:
         line.correct({"shop": writer})
         assert (channel.calls, line.statuses()) == ([], {"r1": ["conflicted"]})
 
+    def test_sent_and_still_unread_was_not_answered(self, line: Line, channel: Channel, writer: HttpWriter) -> None:
+        """Run after run it stays in doubt: an answer that nobody had is not made up, and nothing is sent again."""
+        line.want(1, 5, 9)
+        line.propose()
+        line.act("update outbox.corrections set status = 'sent', attempts = 1, sent_at = clock_timestamp()")
+        channel.unreadable = {"r1"}
+        for _ in range(2):
+            (report,) = line.correct({"shop": writer})
+            assert (report.undetermined_count, report.recovered_count, channel.calls) == (1, 0, [])
+            assert line.rows("select status, applied_at from outbox.corrections") == [("sent", None)]
+        assert line.rows("select attempt, outcome from outbox.receipts") == [(1, "unknown")]
+        channel.unreadable = set()
+        line.correct({"shop": writer})
+        assert line.rows("select status, status_reason, applied_at from outbox.corrections") == [
+            ("conflicted", "no answer; the channel shows 5, as before: decide again", None)
+        ]
+
+    def test_answered_and_unread_was_answered(self, line: Line, channel: Channel, writer: HttpWriter) -> None:
+        """Its receipt says so: a channel that shows something else then has not done what it said."""
+        line.want(1, 5, 9)
+        line.propose()
+        channel.unreadable = {"r1"}
+        line.correct({"shop": writer})
+        channel.unreadable = set()
+        channel.quantities["r1"] = 5
+        line.correct({"shop": writer})
+        assert line.rows("select status, status_reason from outbox.corrections") == [
+            ("conflicted", "9 was accepted, 5 read back")
+        ]
+        assert line.rows("select attempt, outcome from outbox.receipts") == [(1, "applied")]
+
     def test_a_second_corrector_leaves_the_channel_to_the_first(
         self, line: Line, channel: Channel, writer: HttpWriter
     ) -> None:
@@ -505,7 +534,7 @@ class TestAfterAKill:
         line.want(1, 5, 3)
         line.propose()
         with connect(line.details, Role.OPERATOR, is_autocommit=True) as other:
-            other.execute("select pg_advisory_lock(7303016, hashtext('shop'))")
+            other.execute("select pg_advisory_lock(%s, hashtext('shop'))", (Lock.CORRECTION,))
             (report,) = line.correct({"shop": writer})
         assert (report.state, channel.calls) == (RunState.BUSY, [])
 

@@ -41,10 +41,7 @@ def url(channel: Channel) -> Iterator[str]:
 def _reset(line: Line, channel: Channel, targets: dict[str, int]) -> None:
     channel.quantities = dict.fromkeys(targets, 5)
     channel.effects.clear()
-    line.act(
-        "delete from outbox.corrections; delete from outbox.receipts; delete from outbox.read_backs;"
-        " delete from exceptions.queue; delete from audit.events; delete from outbox.correction_candidates"
-    )
+    line.forget()
     line.act(
         "insert into outbox.correction_candidates (channel, record_id, sku, expected, target, priority,"
         " listing_received_at) select 'shop', record_id, 'S-' || record_id, 5, target, target, now()"

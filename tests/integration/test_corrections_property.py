@@ -145,10 +145,8 @@ def line(warehouse: ConnectionDetails) -> Line:
 @given(steps=_steps)
 def test_any_history_ends_true_without_a_double_effect(line: Line, steps: list[tuple[str, object, object]]) -> None:
     """When the channel is quiet and well again, two cycles make it right, whatever went before."""
-    line.act(
-        "delete from outbox.corrections; delete from outbox.receipts; delete from outbox.read_backs;"
-        " delete from exceptions.queue; delete from raw.stream_positions; delete from outbox.correction_candidates"
-    )
+    line.forget()
+    line.act("delete from raw.stream_positions")
     channel = Channel(quantities=dict.fromkeys(_RECORDS, 5))
     with run_channel(channel) as url:
         world = World(

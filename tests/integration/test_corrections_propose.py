@@ -8,6 +8,8 @@ from trueup.corrections.switches import resume_channel, stop_channel, stopped_ch
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import correction_key
 from trueup.domain.errors import Permanent, Transient
+from trueup.warehouse.connection import Role, connect
+from trueup.warehouse.locks import Lock
 
 CAREFUL = {"shop": {"largest_share": 0.5, "largest_share_applies_from": 4, "largest_jump": 100, "canary_share": 0}}
 
@@ -52,6 +54,36 @@ def test_a_build_that_no_gate_has_judged_is_not_proposed_from(line: Line) -> Non
 
     assert line.statuses() == {}
     line.judge_newest_build()
+    assert line.propose().proposed_count == 1
+
+
+def test_what_a_failed_build_left_is_not_proposed_from(line: Line) -> None:
+    """A build commits model by model: one that died has written numbers that no gate has seen."""
+    line.want(1, 5, 3)
+    line.act(
+        "insert into audit.builds (run_id, is_full_refresh, status, finished_at)"
+        " values ('a', false, 'succeeded', now())"
+    )
+    line.judge_newest_build()
+    line.act(
+        "insert into audit.builds (run_id, is_full_refresh, status, error) values ('b', false, 'failed', 'killed')"
+    )
+
+    with pytest.raises(Transient, match="did not come to its end"):
+        line.propose()
+
+    assert line.statuses() == {}
+
+
+def test_a_running_build_is_not_proposed_from(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reconcile builds beside the publish; in the middle of a build there are numbers that no gate has seen."""
+    monkeypatch.setattr("trueup.corrections.propose._BUILD_WAIT_SECONDS", 0.1)
+    line.want(1, 5, 3)
+    with connect(line.details, Role.TRANSFORMER, is_autocommit=True) as building:
+        building.execute("select pg_advisory_lock(%s)", (Lock.BUILD,))
+        with pytest.raises(Transient, match="a build has been running"):
+            line.propose()
+    assert line.statuses() == {}
     assert line.propose().proposed_count == 1
 
 
@@ -273,6 +305,19 @@ class TestHolding:
             ("ada", "shop", "stock was sold off")
         ]
 
+    def test_a_decision_does_not_wait_for_a_build(self, careful: Line) -> None:
+        """A build may take minutes; the person has answered, and what is held has nothing to do with it."""
+        careful.want_many(6, 5, 0)
+        careful.propose()
+        (hold,) = open_holds(careful.details)
+        with connect(careful.details, Role.TRANSFORMER, is_autocommit=True) as building:
+            building.execute("select pg_advisory_lock(%s)", (Lock.BUILD,))
+            careful.act("alter role current_user set lock_timeout = '2s'")
+            try:
+                assert decide_hold(careful.details, hold.hold_id, "approved", "ada").correction_count == 6
+            finally:
+                careful.act("alter role current_user reset lock_timeout")
+
     def test_an_approval_covers_a_smaller_change_that_follows(self, careful: Line) -> None:
         """Sales go on while a person decides; a busy article would be asked about for ever."""
         careful.want(1, 5, 900)
@@ -334,6 +379,45 @@ class TestHolding:
             decide_hold(careful.details, hold.hold_id, "rejected", "bob")
         with pytest.raises(Permanent, match="no hold 999"):
             decide_hold(careful.details, 999, "approved", "ada")
+
+    def test_approving_lets_only_the_newest_decision_of_a_record_go(self, careful: Line) -> None:
+        """While the question is open the numbers move on: what was replaced in the hold stays replaced."""
+        careful.want(1, 5, 900)
+        careful.want(2, 5, 800)
+        careful.want(3, 5, 700)
+        careful.propose()
+        (hold,) = open_holds(careful.details)
+        careful.want(1, 5, 901, facts_version="v2")  # replaced in the same hold
+        careful.want(2, 5, 6, facts_version="v2")  # needs no person any more
+        careful.withdraw(3)  # nothing to correct any more
+        careful.propose("again")
+        (still,) = open_holds(careful.details)
+        assert (still.hold_id, still.correction_count) == (hold.hold_id, 1)
+        assert decide_hold(careful.details, hold.hold_id, "approved", "ada").correction_count == 1
+        assert careful.statuses() == {
+            "r1": ["superseded", "proposed"],
+            "r2": ["superseded", "proposed"],
+            "r3": ["superseded"],
+        }
+        assert careful.rows("select target from outbox.corrections where status = 'proposed' order by 1") == [
+            (6,),
+            (901,),
+        ]
+
+    def test_a_rejection_covers_only_what_the_hold_still_held(self, careful: Line) -> None:
+        """What had left the hold before the answer was not part of the question: it is asked about when it returns."""
+        careful.want(1, 5, 900)
+        careful.want(2, 5, 800)
+        careful.propose()
+        careful.withdraw(2)
+        careful.propose("r2 is right again")
+        (hold,) = open_holds(careful.details)
+        assert decide_hold(careful.details, hold.hold_id, "rejected", "ada").correction_count == 1
+        careful.want(2, 5, 800)
+        report = careful.propose("r2 is wrong again")
+        assert (report.held_count, report.channels[0].declined_count) == (1, 1)
+        (asked,) = open_holds(careful.details)
+        assert asked.reason == "1 listing would move by more than 100 units: S00002 5 to 800"
 
     def test_a_hold_with_nothing_left_is_withdrawn(self, careful: Line) -> None:
         """Nobody should be asked about corrections that no longer exist."""

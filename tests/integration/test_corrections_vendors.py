@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from connectors_sandbox import control, details_of, fault, no_faults, sandbox_world
+from connectors_state import LastingState
 from corrections_outbox import Line
 
 from trueup.connectors import shopify, square, square_writer
@@ -50,9 +51,9 @@ def line(warehouse: ConnectionDetails, configuration: TenantConfiguration) -> Li
     return line
 
 
-def _shown(sandbox: Sandbox, folder: Path) -> dict[str, int]:
+def _shown(sandbox: Sandbox, state: LastingState) -> dict[str, int]:
     """What the store shows, by record id."""
-    connector = shopify.connect(details_of(sandbox, STORE), folder)
+    connector = shopify.connect(details_of(sandbox, STORE), state)
     return {
         record.source_key: next(
             each["quantity"] for each in record.payload["quantities"] if each["name"] == "available"
@@ -87,48 +88,48 @@ class TestShopify:
     """Native compare-and-set and idempotency keys."""
 
     @pytest.fixture
-    def writer(self, sandbox: Sandbox, configuration: TenantConfiguration, tmp_path: Path) -> Iterator[Writer]:
+    def writer(self, sandbox: Sandbox, configuration: TenantConfiguration, state: LastingState) -> Iterator[Writer]:
         """The outlet's writer."""
-        writer = shopify.connect_writer(details_of(sandbox, STORE), tmp_path, configuration.channels[STORE])
+        writer = shopify.connect_writer(details_of(sandbox, STORE), state, configuration.channels[STORE])
         yield writer
         writer.close()
 
     @pytest.mark.parametrize("kind", ["", "lost_answer", "rate_limited", "server_error", "malformed_payload"])
     def test_every_correction_arrives_once_whatever_the_store_answers(
-        self, line: Line, sandbox: Sandbox, writer: Writer, tmp_path: Path, kind: str
+        self, line: Line, sandbox: Sandbox, writer: Writer, state: LastingState, kind: str
     ) -> None:
         """The same end with each fault on the first write."""
-        targets = _want(line, STORE, _shown(sandbox, tmp_path), 20)
+        targets = _want(line, STORE, _shown(sandbox, state), 20)
         if kind:
             fault(sandbox, STORE, kind, path="graphql", seconds=0.1)
         report = _correct(line, {STORE: writer})
         assert (report.state, report.verified_count) == (RunState.DRAINED, 20)
-        assert _shown(sandbox, tmp_path).items() >= targets.items()
+        assert _shown(sandbox, state).items() >= targets.items()
         assert line.rows("select count(*), count(distinct key) from outbox.receipts") == [(20, 20)]
 
     def test_a_sale_is_not_overwritten_and_the_others_go_through(
-        self, line: Line, sandbox: Sandbox, writer: Writer, tmp_path: Path
+        self, line: Line, sandbox: Sandbox, writer: Writer, state: LastingState
     ) -> None:
         """The store refuses a call whole for one stale level; the other nineteen must not wait for it."""
-        shown = _shown(sandbox, tmp_path)
+        shown = _shown(sandbox, state)
         targets = _want(line, STORE, shown, 20)
         moved = sorted(targets)[7]
         stale = shown[moved] + 5
-        _edit(sandbox, tmp_path, moved, stale)
+        _edit(sandbox, state, moved, stale)
         report = _correct(line, {STORE: writer})
         assert (report.verified_count, report.conflicted_count) == (19, 1)
-        assert _shown(sandbox, tmp_path)[moved] == stale
+        assert _shown(sandbox, state)[moved] == stale
 
 
 class TestSquare:
     """Compare-and-set emulated by reading first."""
 
     def test_the_online_listing_is_counted_and_read_back(
-        self, line: Line, sandbox: Sandbox, configuration: TenantConfiguration, tmp_path: Path
+        self, line: Line, sandbox: Sandbox, configuration: TenantConfiguration, state: LastingState
     ) -> None:
         """Only the listing's location is written; the stores' counts are theirs."""
         details = details_of(sandbox, "square")
-        connector = square.connect(details, tmp_path)
+        connector = square.connect(details, state)
         listing = configuration.channels[TILLS].listing_location
         counts = {
             f"{record.payload['catalog_object_id']}|{listing}": int(record.payload["quantity"])
@@ -140,15 +141,15 @@ class TestSquare:
         }
         targets = _want(line, TILLS, counts, 20)
         fault(sandbox, "square", "lost_answer", path="inventory/changes/batch-create")
-        writer = square_writer.connect_writer(details, tmp_path, configuration.channels[TILLS])
+        writer = square_writer.connect_writer(details, state, configuration.channels[TILLS])
         report = _correct(line, {TILLS: writer})
         assert (report.state, report.verified_count) == (RunState.DRAINED, 20)
         assert {record: seen.value for record, seen in writer.observe(list(targets)).items()} == targets
 
 
-def _edit(sandbox: Sandbox, folder: Path, record_id: str, quantity: int) -> None:
+def _edit(sandbox: Sandbox, state: LastingState, record_id: str, quantity: int) -> None:
     """Somebody in the store changes one number."""
-    connector = shopify.connect(details_of(sandbox, STORE), folder)
+    connector = shopify.connect(details_of(sandbox, STORE), state)
     payload = {
         record.source_key: record.payload
         for page in connector.read("listings", ReadMode.SWEEP, None)

@@ -1,34 +1,56 @@
-"""The unit tests beside the models: each business rule on a few rows, through the same dbt session as a build."""
+"""The unit tests beside the models: each business rule on a few rows, through the same dbt session as a build.
 
-from pathlib import Path
+dbt runs them all in one invocation; each of them is a test of its own here, under its own name.
+"""
 
+from collections import Counter
+from collections.abc import Mapping
+
+import pytest
 import yaml
-from tests.integration.transform_facts import Facts
+from tests.integration.conftest import fresh_facts
 
-from trueup.transform.dbt_session import DbtSession
+from trueup.dev.postgres import EmbeddedPostgres
+from trueup.transform.dbt_session import DbtSession, NodeResult
 from trueup.transform.project import project_folder, project_variables
 
 
-def _declared() -> set[str]:
-    """Every unit test that a file of the project declares, as dbt numbers its nodes."""
-    found: list[str] = []
-    for path in sorted((project_folder() / "models").rglob("*.yml")):
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        found += [f"unit_test.trueup.{test['model']}.{test['name']}" for test in content.get("unit_tests", ())]
-    assert len(found) == len(set(found)), "two unit tests of one model bear the same name"
-    return set(found)
+def _declared() -> list[str]:
+    """Every unit test that a file of the project declares, as `model.test`."""
+    return [
+        f"{test['model']}.{test['name']}"
+        for path in sorted((project_folder() / "models").rglob("*.yml"))
+        for test in yaml.safe_load(path.read_text(encoding="utf-8")).get("unit_tests", ())
+    ]
 
 
-def test_every_dbt_unit_test_is_run_and_holds(facts: Facts, tmp_path: Path) -> None:
-    """What ran is held against the files: where a selection matches nothing, dbt runs nothing and calls it a success.
+DECLARED = _declared()
+
+
+@pytest.fixture(scope="module")
+def results(
+    postgres: EmbeddedPostgres, built_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, NodeResult]:
+    """How each unit test ended, from one run of dbt.
 
     The warehouse has a build behind it, since dbt asks it for the columns of the models that a test stands in for.
     """
-    declared = _declared()
-    assert declared
-    session = DbtSession(facts.details, project_variables(facts.configuration), project_folder(), tmp_path)
-    run = session.run("test", ["--select", "test_type:unit"])
-    failed = {result.node_id: result.message for result in run.results if result.status != "pass"}
-    assert not failed, "\n\n".join(f"{node_id}: {message}" for node_id, message in failed.items())
-    assert {result.node_id for result in run.results} == declared
-    assert len(run.results) == len(declared)
+    with fresh_facts(postgres, built_template) as facts:
+        target = tmp_path_factory.mktemp("dbt")
+        session = DbtSession(facts.details, project_variables(facts.configuration), project_folder(), target)
+        run = session.run("test", ["--select", "test_type:unit"])
+    return {result.node_id.removeprefix("unit_test.trueup."): result for result in run.results}
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_dbt(results: Mapping[str, NodeResult], name: str) -> None:
+    """What was not run is missing here: a selection that matches nothing is a success to dbt."""
+    assert name in results, f"dbt did not run {name}"
+    assert results[name].status == "pass", results[name].message
+
+
+def test_every_dbt_unit_test_has_its_own_name_and_nothing_else_ran(results: Mapping[str, NodeResult]) -> None:
+    """Two of one name would hide each other."""
+    assert DECLARED
+    assert [name for name, count in Counter(DECLARED).items() if count > 1] == []
+    assert results.keys() == set(DECLARED)

@@ -9,6 +9,7 @@ from trueup.domain.errors import Permanent
 from trueup.exceptions.queue import (
     NewException,
     close_exceptions,
+    close_unseen,
     dismiss_exception,
     list_exceptions,
     open_exception,
@@ -75,6 +76,28 @@ def test_a_success_closes_what_is_open_and_a_later_fault_opens_anew(warehouse: C
     assert closed == [first]
     assert _open(warehouse) != first
     assert [found.status for found in list_exceptions(warehouse, status=None)] == ["open", "resolved"]
+
+
+def test_what_is_seen_again_since_is_not_closed_as_unseen(warehouse: ConnectionDetails) -> None:
+    """A sweep closes what it no longer meets; what it met again is still wrong, however old its exception is."""
+    again, gone, other = _open(warehouse, "again"), _open(warehouse, "gone"), _open(warehouse, "gone", stream="orders")
+    with connect(warehouse, Role.LOADER) as connection:
+        (sweep_began,) = connection.execute("select clock_timestamp()").fetchone() or (None,)
+    for sweep in (1, 2):
+        assert _open(warehouse, "again") == again
+        with connect(warehouse, Role.LOADER) as connection:
+            closed = close_unseen(
+                connection,
+                kind="unmatched_sku",
+                system_id="netsuite",
+                stream="products",
+                since=sweep_began,
+                closed_by="landing",
+                reason="a complete sweep no longer met it",
+            )
+            (sweep_began,) = connection.execute("select clock_timestamp()").fetchone() or (None,)
+        assert closed == ([gone] if sweep == 1 else [])
+    assert {found.exception_id: found.seen_count for found in list_exceptions(warehouse)} == {again: 3, other: 1}
 
 
 @pytest.mark.parametrize(("close", "status"), [(resolve_exception, "resolved"), (dismiss_exception, "dismissed")])

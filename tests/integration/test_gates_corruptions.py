@@ -31,8 +31,8 @@ CORRUPTIONS = {
     "int_source_items.code_printable": (
         "update staging.int_source_items set source_sku = e'HV-1\t' where source_key = '1'"
     ),
-    "int_source_items.gtin_length": (
-        "update staging.int_source_items set gtin_key = '40063813339314006381333931' where source_key = '1'"
+    "int_source_items.gtin_readable": (
+        "update staging.int_source_items set gtin = 'BIN 40-12', gtin_key = null where source_key = '1'"
     ),
     "int_source_items.mostly_coded": "update staging.int_source_items set source_sku = null where source_key = '1'",
     "int_order_lines.ordered_not_negative": "update staging.int_order_lines set ordered_quantity = -2",
@@ -164,6 +164,9 @@ CORRUPTIONS = {
     ),
     "ats_positions.target_adds_up": "update marts.ats_positions set target_quantity = 12 where sku = 'HV-00001'",
     "ats_positions.target_not_negative": "update marts.ats_positions set target_quantity = -1 where sku = 'HV-00001'",
+    "ats_positions.unknown_is_no_number": (
+        "update marts.ats_positions set unknown_because = 'two items' where sku = 'HV-00001'"
+    ),
     "ats_positions.no_negative_term": "update marts.ats_positions set reserved_quantity = -2 where sku = 'HV-00001'",
     "ats_positions.share_is_a_share": (
         "update marts.ats_positions set share = 1.5, ats_quantity = 27, target_quantity = 27 where sku = 'HV-00001'"
@@ -184,6 +187,8 @@ CORRUPTIONS = {
     ),
     "stock_differences.cause_known": "update marts.stock_differences set cause = 'gremlins' where sku = 'HV-00001'",
     "stock_differences.cause_present": "update marts.stock_differences set cause = null where sku = 'HV-00001'",
+    "stock_differences.cause_has_evidence": "update marts.stock_differences set evidence = '{}' where sku = 'HV-00001'",
+    "stock_differences.cause_found": "update marts.stock_differences set cause = 'unexplained' where sku = 'HV-00001'",
     "stock_differences.record_present": (
         "update marts.stock_differences set channel_record_id = null where sku = 'HV-00001'"
     ),
@@ -250,6 +255,7 @@ def test_valid_tables_pass(built: ConnectionDetails, only: Path, suite: Suite) -
     report = run_gates(built, demo_configuration(), run_id="valid", is_full=True, folder=_folder_of(suite, only))
     assert report.failed == ()
     assert report.expectation_count == len(suite.expectations)
+    assert report.not_applicable_count == 0, "every rule has something to validate here"
 
 
 @pytest.mark.parametrize(("suite", "rule"), RULES, ids=[rule.rule_id for _, rule in RULES])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from gates_tables import add_build, create_tables, demo_configuration, fill_tables
+from psycopg import sql
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
@@ -14,6 +15,7 @@ from trueup.gates.run import GateReport, run_gates
 from trueup.gates.standing import accept_total, standing
 from trueup.gates.suites import default_folder
 from trueup.warehouse.connection import Role, connect
+from trueup.warehouse.roles import role_name
 
 LEVEL = "canonical.stock_levels"
 
@@ -128,10 +130,10 @@ def test_a_row_is_held_back_alone_and_let_go_when_it_passes(built: ConnectionDet
     assert (report.quarantined_count, report.stopped, report.open_quarantine_count) == (1, (), 1)
     assert _held(built) == [("HV-00001|WH-EAST", "HV-00001", None, "stock_levels.damaged_not_negative")]
     verdict = _rows(
-        built, "select is_passed, evaluated_count, unexpected_count, unexpected_sample from gates.results"
+        built, "select status, evaluated_count, unexpected_count, unexpected_sample from gates.results"
         " where run_id = 'spoilt' and rule_id = 'stock_levels.damaged_not_negative'"
     )  # fmt: skip
-    assert verdict == [(False, 1, 1, ["HV-00001|WH-EAST"])]
+    assert verdict == [("failed", 1, 1, ["HV-00001|WH-EAST"])]
     _build(built, 3, MEND % 3)
     assert _gate(built, levels).released_count == 1
     assert _held(built) == []
@@ -173,10 +175,11 @@ def _many_positions(details: ConnectionDetails, build_id: int, spoilt: int) -> N
         details, build_id,
         "delete from marts.ats_positions",
         "insert into marts.ats_positions (sku, channel, on_hand_quantity, damaged_quantity, quality_control_quantity,"
-        " sellable_quantity, reserved_quantity, safety_stock_quantity, free_quantity, unassigned_reserved_quantity,"
+        " sellable_quantity, reserved_quantity, safety_stock_quantity, free_quantity, shortfall_quantity,"
+        " unassigned_reserved_quantity,"
         " pool_quantity, buffer_quantity, share, ats_quantity, channel_allocated_quantity, target_quantity,"
         " facts_version, rule_ids, build_id)"
-        " select 'HV-' || number, channel, 9, 0, 0, 9, 0, 0, 9, 0, 9, 0, 1, 9, 0,"
+        " select 'HV-' || number, channel, 9, 0, 0, 9, 0, 0, 9, 0, 0, 9, 0, 1, 9, 0,"
         f" case when channel = 'shopify_outlet' and number <= {spoilt} then 8 else 9 end, 'v', '[]', {build_id}"
         " from generate_series(1, 200) as number"
         " cross join (values ('shopify_main'), ('shopify_outlet')) as channels (channel)",
@@ -327,7 +330,7 @@ def test_every_verdict_is_kept_and_the_newest_are_shown(built: ConnectionDetails
     _gate(built, levels)
     shown = standing(built)
     assert len(shown.verdicts) == 12
-    failed = [verdict for verdict in shown.verdicts if not verdict.is_passed]
+    failed = [verdict for verdict in shown.verdicts if verdict.is_failing]
     assert [(verdict.rule_id, verdict.held_count) for verdict in failed] == [("stock_levels.damaged_not_negative", 1)]
     assert list(failed[0].sample) == ["HV-00001|WH-EAST"]
     assert shown.held_count == 1
@@ -339,7 +342,8 @@ def test_the_transformer_is_who_judges(built: ConnectionDetails, levels: Path) -
     """Not the login: a suite's SQL runs with the least rights that do."""
     with connect(built, None) as connection:
         connection.execute("create table canonical.secrets (sku text, build_id bigint)")
-        connection.execute("revoke all on canonical.secrets from trueup_transformer")
+        transformer = sql.Identifier(role_name(str(built.schema), Role.TRANSFORMER))
+        connection.execute(sql.SQL("revoke all on canonical.secrets from {}").format(transformer))
     suite = levels / "canonical" / "stock_levels.yml"
     suite.write_text(
         suite.read_text().replace("from canonical.products as product", "from canonical.secrets as product")
@@ -369,6 +373,137 @@ def test_a_million_rows_would_be_judged_without_reading_one(
     whole = [statement for statement in sent if statement.startswith("select subject.*")]
     assert whole
     assert all(statement.endswith("limit 0") for statement in whole)
+
+
+def _statuses(details: ConnectionDetails, run_id: str) -> dict[str, str]:
+    """What a run kept of each rule, without the suite's own."""
+    with connect(details, None) as connection:
+        rows = connection.execute(
+            "select rule_id, status from gates.results where run_id = %s and owner <> 'trueup'", (run_id,)
+        ).fetchall()
+    return {str(rule_id): str(status) for rule_id, status in rows}
+
+
+def test_what_there_is_nothing_to_validate_of_is_not_applicable(built: ConnectionDetails, tmp_path: Path) -> None:
+    """Where every listing is true there is no difference: its largest age is none, and none is not too large."""
+    folder = _suites(tmp_path, "marts/stock_differences.yml", "outbox/wanted_corrections.yml")
+    _build(built, 2, "delete from marts.stock_differences", "delete from outbox.wanted_corrections")
+    report = _gate(built, folder, "empty", is_full=True)
+    statuses = _statuses(built, "empty")
+    assert set(statuses.values()) == {"not_applicable"}
+    assert (report.failed, report.not_applicable_count, report.expectation_count) == ((), len(statuses), len(statuses))
+    shown = standing(built)
+    assert [verdict for verdict in shown.verdicts if verdict.is_failing] == []
+
+
+def test_no_value_among_rows_is_not_applicable_either(built: ConnectionDetails, tmp_path: Path) -> None:
+    """Differences without an open correction have no age in the queue."""
+    folder = _suites(tmp_path, "marts/stock_differences.yml")
+    _build(built, 2, "update marts.stock_differences set age_queue_seconds = null, build_id = 2")
+    assert _gate(built, folder, "none waits").failed == ()
+    statuses = _statuses(built, "none waits")
+    assert statuses.pop("stock_differences.corrected_in_time") == "not_applicable"
+    assert set(statuses.values()) == {"passed"}
+    _build(built, 3, "update marts.stock_differences set age_queue_seconds = 1e6, build_id = 3")
+    assert [failure.rule_id for failure in _gate(built, folder).failed] == ["stock_differences.corrected_in_time"]
+
+
+def test_a_total_of_which_nothing_is_left_has_failed(built: ConnectionDetails, tmp_path: Path) -> None:
+    """An empty table is the worst collapse, not the absence of one; and a person can accept it."""
+    folder = _suites(tmp_path, "marts/ats_positions.yml")
+    _many_positions(built, 2, spoilt=0)
+    _gate(built, folder)
+    _build(built, 3, "delete from marts.ats_positions")
+    report = _gate(built, folder, "emptied")
+    failed = {"ats_positions.not_collapsed", "ats_positions.total_not_collapsed"}
+    assert {failure.rule_id for failure in report.failed} == failed
+    assert report.stopped == ("all channels",) * 1
+    assert {rule for rule, status in _statuses(built, "emptied").items() if status == "failed"} == failed
+    for rule_id in sorted(failed):
+        assert accept_total(built, rule_id, actor="ann", reason="everything is sold") == 0
+    assert standing(built).stops == []
+
+
+def test_a_warning_passes_once_its_rows_are_mended_by_going_away(built: ConnectionDetails, tmp_path: Path) -> None:
+    """A run after a build looks at new rows only: what failed before would be shown as failing for ever."""
+    folder = _suites(tmp_path, "marts/stock_differences.yml")
+    _gate(built, folder)
+    _build(built, 2, "update marts.stock_differences set age_landing_seconds = -1, build_id = 2 where sku = 'HV-00001'")
+    assert [failure.rule_id for failure in _gate(built, folder).failed] == ["stock_differences.ages_not_negative"]
+    _build(built, 3, "update marts.stock_differences set build_id = 3 where sku = 'HV-00002'")
+    still = _gate(built, folder)
+    assert [failure.rule_id for failure in still.failed] == ["stock_differences.ages_not_negative"]
+    _build(built, 4, "delete from marts.stock_differences where sku = 'HV-00001'")
+    assert _gate(built, folder, "mended").failed == ()
+    assert _statuses(built, "mended")["stock_differences.ages_not_negative"] == "passed"
+    _build(built, 5, "update marts.stock_differences set age_landing_seconds = -1, build_id = 5")
+    _gate(built, folder)
+    _build(built, 6, "delete from marts.stock_differences")
+    assert _gate(built, folder, "gone").failed == ()
+    assert _statuses(built, "gone")["stock_differences.ages_not_negative"] == "not_applicable"
+
+
+def test_a_wanted_correction_that_is_gone_holds_nothing_back(built: ConnectionDetails, tmp_path: Path) -> None:
+    """The view is empty when all is true: its quarantine must not wait for the night's full run."""
+    folder = _suites(tmp_path, "outbox/wanted_corrections.yml")
+    _build(built, 2, "update outbox.wanted_corrections set target = 2000000 where sku = 'HV-00001'")
+    assert _gate(built, folder).quarantined_count == 1
+    _build(built, 3, "delete from outbox.wanted_corrections")
+    assert _gate(built, folder).released_count == 1
+    assert _held(built) == []
+
+
+def test_nothing_is_let_go_by_a_second_run_whose_suite_cannot_be_read(built: ConnectionDetails, tmp_path: Path) -> None:
+    """The run that finds the file broken stops everything; the one after it, over other builds, changes nothing."""
+    folder = _suites(tmp_path, "canonical/stock_levels.yml", "marts/ats_positions.yml", "canonical/locations.yml")
+    _many_positions(built, 2, spoilt=20)
+    with connect(built, None) as connection:
+        connection.execute((SPOIL % 2).encode())
+    assert _gate(built, folder).stopped == ("shopify_outlet",)
+    held = _held(built)
+    assert len(held) == 21
+    whole = {name: (folder / name).read_text() for name in ("canonical/stock_levels.yml", "marts/ats_positions.yml")}
+    for name in whole:
+        (folder / name).write_text("expectations: [", encoding="utf-8")
+    for build_id in (3, 4):
+        _build(built, build_id, MEND % build_id)
+        report = _gate(built, folder, is_full=build_id == 4)
+        assert report.open_stops == ("all channels", "shopify_outlet")
+        assert report.released_count == 0
+        assert _held(built) == held
+    for name, text in whole.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    _build(built, 5)
+    mended = _gate(built, folder)
+    assert (mended.resumed, mended.open_stops, mended.released_count) == (("all channels",), ("shopify_outlet",), 1)
+
+
+def test_a_table_that_is_gone_while_its_rows_are_held_fails_its_suite_alone(
+    built: ConnectionDetails, tmp_path: Path
+) -> None:
+    """Its quarantine stays, nothing is counted in it, and the other suites are validated."""
+    folder = _suites(tmp_path, "marts/ats_positions.yml", "canonical/locations.yml")
+    _many_positions(built, 2, spoilt=20)
+    _gate(built, folder)
+    held = _held(built)
+    for build_id, spoil in ((3, "drop table marts.ats_positions"), (4, "select 1")):
+        _build(built, build_id, spoil)
+        report = _gate(built, folder)
+        assert [failure.rule_id for failure in report.failed] == ["ats_positions.suite_runs"]
+        assert report.open_stops == ("all channels", "shopify_outlet")
+        assert _held(built) == held
+
+
+def test_a_rule_that_cannot_be_asked_is_an_error_and_lets_nothing_go(built: ConnectionDetails, levels: Path) -> None:
+    """Neither passed nor failed: what it held stays held, and what the others found is kept."""
+    _build(built, 2, SPOIL % 2)
+    _gate(built, levels)
+    for build_id in (3, 4):
+        _build(built, build_id, "alter table canonical.stock_levels alter column damaged_quantity type text")
+        report = _gate(built, levels, f"run {build_id}", is_full=True)
+        assert [failure.rule_id for failure in report.failed] == ["stock_levels.suite_runs"]
+        assert len(_held(built)) == 1
+    assert standing(built).stops[0].rule_id == "stock_levels.suite_runs"
 
 
 def _failing_with(cause: Exception | None) -> Callable[..., None]:

@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 
 import orjson
 import pytest
 from landing_fakes import CONFIGURATION, Scripted, at, heads, level, movement, page, quantities, rows
 
+from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.records import Arrival, Page, ReadMode, Record
+from trueup.domain.records import Arrival, Page, ReadMode, Record, StreamKind
 from trueup.exceptions.queue import list_exceptions, open_exception, show_exception
 from trueup.exceptions.replay import replay
 from trueup.landing.land import land_records, land_system
@@ -100,7 +102,18 @@ def test_a_complete_sweep_closes_what_it_no_longer_meets(warehouse: ConnectionDe
     assert list_exceptions(warehouse) == []
 
 
-@pytest.mark.parametrize("piece", ['{"id": 7, "na', '{"name": "no key"}', "\ud800\x00", ""])
+def test_what_a_sweep_meets_again_stays_open(warehouse: ConnectionDetails) -> None:
+    """The very sweep that would close it has seen it: it is open until the record comes well."""
+    for second in (1, 10, 20):
+        _land(warehouse, page([level("a", 5), level("b", "1")], second, is_last=True), mode=ReadMode.SWEEP)
+        (found,) = list_exceptions(warehouse)
+        assert (found.subject, found.status) == ("a|1", "open")
+    assert found.seen_count == 3
+    _land(warehouse, page([level("a", "5"), level("b", "1")], 30, is_last=True), mode=ReadMode.SWEEP)
+    assert list_exceptions(warehouse) == []
+
+
+@pytest.mark.parametrize("piece", ['{"id": 7, "na', '{"total": "no key"}', "\ud800\x00", ""])
 def test_a_piece_that_is_no_record_is_queued_as_it_came(warehouse: ConnectionDetails, piece: str) -> None:
     """Malformed answers are evidence for the vendor's support."""
     report = _land(warehouse, page([level("a", "1")], 1, damaged=[(piece, "cut short")]))
@@ -201,14 +214,15 @@ def test_an_unusual_key_is_one(warehouse: ConnectionDetails, key: str) -> None:
 
 def test_what_jsonb_cannot_keep_waits_for_a_person_and_lands_when_replayed(warehouse: ConnectionDetails) -> None:
     """Landing it altered without asking would not be what the vendor said."""
-    report = _land(warehouse, page([level("a", "1\x00"), level("b", "1")], 1))
+    report = _land(warehouse, page([level("a", "1", custom="x\x00"), level("b", "1")], 1))
     assert (report.landed_count, report.violation_count) == (1, 1)
     (found,) = list_exceptions(warehouse)
     assert "U+0000" in found.reason
     (result,) = replay(warehouse, CONFIGURATION, [found.exception_id], run_id="replay", actor="mara")
     assert result.outcome == "replayed"
-    assert heads(warehouse) == {"a|1": "1\ufffd", "b|1": "1"}
-    again = _land(warehouse, page([level("a", "1\x00")], 2))
+    assert heads(warehouse) == {"a|1": "1", "b|1": "1"}
+    assert ("x\ufffd",) in rows(warehouse, "payload ->> 'custom'")
+    again = _land(warehouse, page([level("a", "1", custom="x\x00")], 2))
     assert (again.violation_count, again.unchanged_count) == (0, 1), "it was decided"
 
 
@@ -314,8 +328,16 @@ def test_a_kind_without_replay_says_what_to_do_instead(warehouse: ConnectionDeta
     assert "add it to aliases.csv" in result.detail
 
 
+@pytest.fixture
+def movements_are_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vendor who documents that a record of this stream never changes."""
+    contract = replace(load_contract("netsuite", "stock_movements"), kind=StreamKind.EVENT)
+    monkeypatch.setattr("trueup.landing.land.load_contract", lambda *_: contract)
+
+
+@pytest.mark.usefixtures("movements_are_events")
 def test_an_event_is_taken_once_however_often_it_comes(warehouse: ConnectionDetails) -> None:
-    """A shipment counted twice is stock that is not there."""
+    """A payment counted twice is money that is not there."""
     first = _land(warehouse, page([movement("1"), movement("2"), movement("1", "-9")], 1), stream="stock_movements")
     again = _land(warehouse, page([movement("2", "-9"), movement("3")], 2), stream="stock_movements")
     assert (first.landed_count, again.landed_count, again.unchanged_count) == (2, 1, 1)
@@ -323,6 +345,7 @@ def test_an_event_is_taken_once_however_often_it_comes(warehouse: ConnectionDeta
     assert found == [("1", "-1"), ("2", "-1"), ("3", "-1")]
 
 
+@pytest.mark.usefixtures("movements_are_events")
 def test_a_sweep_of_events_concludes_no_deletions(warehouse: ConnectionDetails) -> None:
     """What has happened has happened, even where the vendor keeps ninety days only."""
     _land(warehouse, page([movement("1"), movement("2")], 1), stream="stock_movements")

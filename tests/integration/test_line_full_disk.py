@@ -4,24 +4,29 @@ PostgreSQL itself refuses, with the error that it gives for a disk without room;
 kernel refuses to let a file grow.
 """
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from connectors_scripted_server import ScriptedServer, Step, scripted_server
+from connectors_state import replaced_token_grant
 from landing_fakes import CONFIGURATION, Scripted, heads, level, page
 from line_shop import COUNT, TARGET, Shop, open_shop
 from transform_facts import Facts
 
+from trueup.connectors.auth import Authenticator, NoCredentials, TokenHeader
+from trueup.connectors.budget import Budget, WindowBudget
+from trueup.connectors.http import HttpClient
+from trueup.connectors.points import PointsBudget
+from trueup.connectors.sealed import Seal
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
 from trueup.domain.records import ReadMode
 from trueup.landing.land import land_system
 from trueup.line.failures import told_plainly
-from trueup.warehouse.connection import connect
+from trueup.warehouse.connection import Role, connect
+from trueup.warehouse.shared_state import WarehouseState
 
 NO_ROOM = """
     create or replace function no_room() returns trigger language plpgsql as $$
@@ -142,37 +147,6 @@ def test_another_defect_is_not_told_as_the_warehouses() -> None:
 
 # -- where quotas and refresh tokens are kept --------------------------------------------------------------------------
 
-# A file may not grow: what the kernel says where the disk is full, and it says so to SQLite too.
-ASK = """
-import resource, signal, sys
-from pathlib import Path
-from trueup.connectors.auth import NoCredentials, TokenHeader, refresh_grant
-from trueup.connectors.budget import WindowBudget
-from trueup.connectors.http import HttpClient
-from trueup.connectors.points import PointsBudget
-from trueup.domain.connections import ConnectionDetails
-from trueup.domain.errors import Transient
-url, folder, what = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
-details = ConnectionDetails(conn_id="c", conn_type="shop", host=url)
-authenticator, budget = NoCredentials(), None
-if what == "token":
-    authenticator = TokenHeader(refresh_grant(token_url=url + "/token", client_id="a", client_secret="b",
-        refresh_token="first", conn_id="c", folder=folder), header="X", prefix="")
-elif what == "window":
-    budget = WindowBudget("shop", 5, 60, folder)
-else:
-    budget = PointsBudget("shop", folder, lambda answer: None)
-client = HttpClient("Shop", details, authenticator=authenticator, **({"budget": budget} if budget else {}))
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-try:
-    client.request("GET", "/things")
-except Transient as error:
-    print("TRANSIENT", error)
-resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-print("STATUS", client.request("GET", "/things").status)
-"""
-
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
@@ -181,23 +155,88 @@ def server() -> Iterator[ScriptedServer]:
         yield server
 
 
-@pytest.mark.parametrize("what", ["token", "window", "points"])
+@pytest.fixture
+def state(warehouse: ConnectionDetails) -> Iterator[WarehouseState]:
+    state = WarehouseState(warehouse, Role.LOADER, sleep=lambda _: None)
+    yield state
+    state.close()
+
+
+def sender(url: str, state: WarehouseState, what: str) -> HttpClient:
+    authenticator: Authenticator = NoCredentials()
+    budget: Budget | None = None
+    if what == "token":
+        authenticator = TokenHeader(replaced_token_grant(url, state))
+    elif what == "window":
+        budget = WindowBudget("shop", 5, 60, state)
+    else:
+        budget = PointsBudget("shop", state, lambda _: None)
+    details = ConnectionDetails(conn_id="c", conn_type="shop", host=url)
+    return HttpClient("Shop", details, authenticator=authenticator, budget=budget, sleep=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("what", "table"),
+    [("token", "connectors.secrets"), ("window", "connectors.quotas"), ("points", "connectors.quotas")],
+)
 def test_nothing_is_asked_where_what_follows_could_not_be_kept(
-    server: ScriptedServer, tmp_path: Path, what: str
+    server: ScriptedServer, warehouse: ConnectionDetails, state: WarehouseState, what: str, table: str
 ) -> None:
     """A refresh token is used up by asking: without room for the next one the retailer would have to consent again."""
-    ran = subprocess.run(
-        [sys.executable, "-c", ASK, server.url, str(tmp_path), what],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
+    client = sender(server.url, state, what)
+    told = (
+        r"quotas and refresh tokens cannot be kept in warehouse.*No space left.*make room on the disk of the warehouse"
     )
-    first, second = ran.stdout.splitlines()
-    assert first.startswith(f"TRANSIENT quotas and tokens cannot be kept in {tmp_path}: ")
-    assert "make room on its disk, or set TRUEUP_STATE_FOLDER" in first
-    assert second == "STATUS 200"
-    # Only what the second try sent.
+    with full_disk(warehouse, table), pytest.raises(Transient, match=told):
+        client.request("GET", "/things")
+    assert server.requests == []
+
+    assert client.request("GET", "/things").status == 200
     assert [request.path for request in server.requests] == (["/token"] if what == "token" else []) + ["/things"]
     if what == "token":
-        assert [path.read_text() for path in tmp_path.glob("refresh-token-*") if path.suffix == ""] == ["second"]
+        seal = Seal("shop_connection", "token-0")
+        with state.secret(seal.name) as kept:
+            assert seal.opened(kept.read()) == "second"
+
+
+@pytest.mark.parametrize("what", ["window", "points"])
+def test_a_disk_that_is_full_when_the_answer_has_come_costs_no_answer(
+    server: ScriptedServer, warehouse: ConnectionDetails, state: WarehouseState, what: str
+) -> None:
+    """It was asked for and paid for; only what would have been noted about it is lost."""
+    client = sender(server.url, state, what)
+    client.request("GET", "/things")
+    with ExitStack() as opened:
+
+        def answer(_: object) -> Step:
+            opened.enter_context(full_disk(warehouse, "connectors.quotas", "update"))
+            return Step(body={})
+
+        server.script(answer)
+        assert client.request("GET", "/things").status == 200
+
+
+def test_a_token_that_was_replaced_is_written_as_soon_as_there_is_room(
+    server: ScriptedServer, warehouse: ConnectionDetails
+) -> None:
+    """Its successor is all there is: whatever the disk says, it is tried again."""
+    with ExitStack() as opened:
+
+        def grant(_: object) -> Step:
+            opened.enter_context(full_disk(warehouse, "connectors.secrets", "update"))
+            return Step(body={"access_token": "t", "expires_in": 3600, "refresh_token": "second"})
+
+        server.script(grant, Step(body={}))
+        pauses: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 3:
+                opened.close()
+
+        state = WarehouseState(warehouse, Role.LOADER, sleep=sleep)
+        assert sender(server.url, state, "token").request("GET", "/things").status == 200
+    seal = Seal("shop_connection", "token-0")
+    with state.secret(seal.name) as kept:
+        assert seal.opened(kept.read()) == "second"
+    assert len(pauses) == 3

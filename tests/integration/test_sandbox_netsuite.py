@@ -73,6 +73,17 @@ def head(sandbox: Sandbox, **changes: bool) -> Any:  # noqa: ANN401 - the fields
     return {**sandbox.world.header("netsuite", 0), **changes}
 
 
+@pytest.fixture
+def world(sandbox: Sandbox) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"{sandbox.base_url}/world", trust_env=False) as client:
+        yield client
+
+
+def amend(world: httpx.Client, movement: str, quantity: int | None, **told: bool) -> None:
+    body = {"system": "netsuite", "movement": movement, "quantity": quantity, **told}
+    world.post("/amend", json=body).raise_for_status()
+
+
 def order(sandbox: Sandbox, quantity: int = 3, *, channel: str | None = "shopify_main") -> Order:
     lines = (
         OrderLine("L1", SKU, SKU, "An article", quantity, 495, "WH-EAST"),
@@ -237,8 +248,11 @@ def test_parameters_are_bound(netsuite: VendorCalls) -> None:
 def lines(netsuite: VendorCalls, kind: str) -> list[dict[str, str]]:
     return query(
         netsuite,
-        "SELECT t.status, t.otherrefnum, tl.item, tl.quantity, tl.quantityshiprecv, tl.isclosed,"
-        " tl.isinventoryaffecting, tl.createdfrom FROM transaction t JOIN transactionline tl ON tl.transaction = t.id"
+        "SELECT t.status, t.otherrefnum, tl.uniquekey, tl.item, tl.quantity, tl.quantityshiprecv, tl.isclosed,"
+        " tl.isinventoryaffecting, tl.createdfrom, tl.quantitycommitted,"
+        " TO_CHAR(t.createddate, 'YYYY-MM-DD HH24:MI:SS') AS createddate,"
+        " TO_CHAR(t.lastmodifieddate, 'YYYY-MM-DD HH24:MI:SS') AS lastmodifieddate"
+        " FROM transaction t JOIN transactionline tl ON tl.transaction = t.id"
         f" WHERE t.type = '{kind}' AND tl.mainline = 'F' ORDER BY tl.uniquekey",
     )
 
@@ -250,6 +264,47 @@ def level(netsuite: VendorCalls, location: int = 1) -> dict[str, str]:
         " TO_CHAR(lastquantityavailablechange, 'YYYY-MM-DD HH24:MI:SS') AS changed"
         f" FROM aggregateitemlocation WHERE item = 1001 AND location = {location}",
     )[0]
+
+
+def test_a_fulfilment_is_lowered_and_deleted_and_the_books_follow(
+    netsuite: VendorCalls, sandbox: Sandbox, world: httpx.Client
+) -> None:
+    """The order is open again, its units are on hand and committed; what was deleted is in no answer any more."""
+    sandbox.world.post(StockCounted(**head(sandbox), sku=SKU, location_id="WH-EAST", counted=50, reference="C1"))
+    sandbox.world.post(OrderEntered(**head(sandbox), order=order(sandbox)))
+    sandbox.world.post(shipped(sandbox, 3))
+    asset, _ = lines(netsuite, "ItemShip")
+    created = asset["lastmodifieddate"]
+    sandbox.world.step(120)
+
+    amend(world, asset["uniquekey"], -1)
+    asset, cogs = lines(netsuite, "ItemShip")
+    assert (asset["quantity"], cogs["quantity"], asset["createddate"]) == ("-1", "1", created)
+    assert asset["lastmodifieddate"] > created
+    ordered = lines(netsuite, "SalesOrd")[0]
+    assert (ordered["status"], ordered["quantityshiprecv"], ordered["quantitycommitted"]) == ("D", "1", "2")
+    assert (level(netsuite)["quantityonhand"], level(netsuite)["quantitycommitted"]) == ("49", "2")
+
+    amend(world, asset["uniquekey"], None)
+    assert lines(netsuite, "ItemShip") == []
+    ordered = lines(netsuite, "SalesOrd")[0]
+    assert (ordered["status"], ordered["quantityshiprecv"], ordered["quantitycommitted"]) == ("B", "0", "3")
+    assert (level(netsuite)["quantityonhand"], level(netsuite)["quantityavailable"]) == ("50", "47")
+
+
+def test_a_receipt_is_lowered_without_a_trace(netsuite: VendorCalls, sandbox: Sandbox, world: httpx.Client) -> None:
+    """Some changes leave every timestamp alone; only a comparison of contents tells."""
+    sandbox.world.post(
+        StockMoved(**head(sandbox), kind=MovementKind.RECEIPT, sku=SKU, location_id="WH-EAST", delta=9, reference="PO1")
+    )
+    before, (receipt,) = int(level(netsuite)["quantityonhand"]), lines(netsuite, "ItemRcpt")
+    sandbox.world.step(120)
+
+    amend(world, receipt["uniquekey"], 4, moves_timestamp=False)
+
+    (lowered,) = lines(netsuite, "ItemRcpt")
+    assert lowered == {**receipt, "quantity": "4"}
+    assert int(level(netsuite)["quantityonhand"]) == before - 5
 
 
 def test_an_order_is_committed_shipped_and_returned_with_netsuites_signs(

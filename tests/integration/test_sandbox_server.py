@@ -118,6 +118,9 @@ def test_the_same_settings_begin_the_same_world_with_the_same_credentials(
         ("/edit", {"channel": "shopify_main", "sku": "NO-SUCH", "quantity": 1}, "NO-SUCH"),
         ("/receive", {"sku": "HV-00001", "location": "MOON", "quantity": 1}, "MOON"),
         ("/receive", {"sku": "HV-00001", "location": "WH-EAST", "quantity": 0}, "above 0"),
+        ("/amend", {"system": "square", "movement": "A1", "quantity": 1}, "square keeps what it recorded"),
+        ("/amend", {"system": "netsuite", "movement": "1", "quantity": 1}, "no inventory line 1"),
+        ("/amend", {"system": "shipbob", "movement": "1", "quantity": None}, "no event 1"),
     ],
 )
 def test_a_mistake_is_named(world: httpx.Client, path: str, told: dict[str, object], wrong: str) -> None:
@@ -150,6 +153,12 @@ def test_goods_arrive_are_counted_and_vanish(world: httpx.Client) -> None:
     assert shelf["book"] == before["book"] + 9
     assert post(world, "/count", **key) == {"counted": shelf["physical"]}
     assert get(world, "/truth", skus="HV-00001")["shelves"][0]["book"] == shelf["physical"]
+
+
+def test_a_clerk_gives_products_that_share_a_barcode_one_each(world: httpx.Client) -> None:
+    """A mistake that real master data has; once mended there is nothing more to mend."""
+    assert post(world, "/barcodes") == {"changed": ["HV-00023", "HV-00024"]}
+    assert post(world, "/barcodes") == {"changed": []}
 
 
 def test_an_edit_by_staff_is_shown_and_in_the_diary(world: httpx.Client, shop: Shop) -> None:

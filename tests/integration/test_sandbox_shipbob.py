@@ -226,6 +226,25 @@ def test_each_kind_of_movement_has_its_category(shipbob: VendorCalls, sandbox: S
     ]
 
 
+def test_an_event_that_is_corrected_or_taken_back_moves_the_level(
+    shipbob: VendorCalls, sandbox: Sandbox, sku: str
+) -> None:
+    """ShipBob promises nowhere that its history stays as it was written."""
+    count(sandbox, sku, 20)
+    enter(sandbox, sku)
+    ship(sandbox, sku, 3)
+    number = str(history(shipbob)[-1]["inventory_audit_event_id"])
+    with httpx.Client(base_url=f"{sandbox.base_url}/world", trust_env=False) as world:
+        for quantity, units, left in ((-1, [-1], 19), (None, [], 20)):
+            told = {"system": "shipbob", "movement": number, "quantity": quantity}
+            world.post("/amend", json=told).raise_for_status()
+            found = [event for event in history(shipbob) if str(event["inventory_audit_event_id"]) == number]
+            assert [event["decrement"]["quantity_change"] for event in found] == units
+            assert level(shipbob, sku)["on_hand_quantity"] == left
+    ship(sandbox, sku, 1)
+    assert str(history(shipbob)[-1]["inventory_audit_event_id"]) > number, "no id is given twice"
+
+
 def test_history_explains_every_level_after_two_days(shipbob: VendorCalls, sandbox: Sandbox) -> None:
     """Opening figure plus all events, and the same figures that the world's own books have."""
     before = {item["inventory_id"]: item["locations"][0]["on_hand_quantity"] for item in levels(shipbob)}

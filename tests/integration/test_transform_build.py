@@ -1,5 +1,7 @@
 """From raw records to correction candidates, through a real dbt and a real PostgreSQL."""
 
+from dataclasses import replace
+
 import pytest
 from tests.integration.conftest import fresh_facts
 from tests.integration.transform_facts import (
@@ -10,6 +12,8 @@ from tests.integration.transform_facts import (
     listing_id,
     netsuite_item,
     netsuite_level,
+    netsuite_movement,
+    netsuite_order,
     shipbob_level,
     shipbob_product,
     shopify_listing,
@@ -83,21 +87,60 @@ def test_rows_whose_content_is_the_same_keep_their_build(facts: Facts) -> None:
 
 
 def test_a_build_that_fails_names_the_model_and_is_made_good_by_the_next(facts: Facts) -> None:
-    """Quantity 'many' breaks the cast; the same records are taken in again once it is replaced."""
+    """The table takes no 11; the same records are taken in again once it does. No record is set aside for it."""
     facts.land([netsuite_item("1001", "HV-00001"), netsuite_level("1001", 10, at(0))])
     facts.build()
-    facts.land([netsuite_level("1001", "many", at(50))])
+    facts.execute("alter table staging.int_source_stock add constraint no_eleven check (on_hand_quantity <> 11)")
+    facts.land([netsuite_level("1001", 11, at(50))])
     with pytest.raises(Permanent, match=r"int_source_stock.*models/intermediate/int_source_stock\.sql") as failure:
         facts.build()
-    assert "many" not in str(failure.value)
+    assert "1001|1" not in str(failure.value)
+    assert facts.rows("select * from staging.set_aside") == []
     last = "select status, error from audit.builds order by build_id desc limit 1"
     assert facts.row(last)["status"] == "failed"
     statuses = facts.rows("select distinct status from audit.dbt_runs where node_id like '%int_source_stock'")
     assert {row["status"] for row in statuses} == {"success", "error"}
-    facts.execute("delete from raw.netsuite__stock_levels where payload ->> 'quantityonhand' = 'many'")
-    facts.land([netsuite_level("1001", 7, at(60))])
+    facts.execute("alter table staging.int_source_stock drop constraint no_eleven")
     assert facts.build().status == "succeeded"
-    assert facts.row("select on_hand_quantity from canonical.stock_levels")["on_hand_quantity"] == 7
+    assert facts.row("select on_hand_quantity from canonical.stock_levels")["on_hand_quantity"] == 11
+
+
+def test_a_time_without_a_zone_is_utc_whatever_the_servers_zone(shop: Facts) -> None:
+    """Contracts let it pass; read in the server's zone it would be another time on every server."""
+    shop.execute(f"alter database {shop.details.schema} set timezone = 'America/New_York'")
+    order = shopify_order("#1", [Line("1", 1)], at(0))
+    spellings = {"#1": "2026-06-01T12:00:00", "#2": "2026-06-01T12:00:00Z", "#3": "2026-06-01T14:00:00.5+02:00"}
+    shop.land(
+        replace(order, source_key=name, payload={**(order.payload or {}), "id": name, "name": name, "createdAt": told})
+        for name, told in spellings.items()
+    )
+    shop.build()
+    told = shop.rows("select ordered_at from canonical.reservations order by order_name")
+    assert [row["ordered_at"] for row in told] == [at(0), at(0), at(0.5)]
+
+
+def test_sums_of_what_sources_may_say_are_no_failure(shop: Facts) -> None:
+    """A thousand million at each of two places, with as much on its way: three thousand million are no integer."""
+    shop.land(
+        [
+            netsuite_level("1001", 1_000_000_000, at(0)),
+            netsuite_movement(1, "1001", 1_000_000_000, at(600)),
+            shipbob_product(1, "HV-00001"),
+            shipbob_level(1, 1_000_000_000, at(0)),
+            shopify_listing("1", 1_000_000_000, at(0)),
+            netsuite_order(1, "1001", 1_000_000_000, at(0), transaction="1"),
+            netsuite_order(2, "1001", 1_000_000_000, at(0), transaction="2"),
+            netsuite_order(3, "1001", 1_000_000_000, at(0), transaction="2"),
+        ]
+    )
+    shop.build()
+    position = shop.row("select * from marts.ats_positions where channel = 'shopify_main'")
+    assert (position["on_hand_quantity"], position["reserved_quantity"]) == (3_000_000_000, 3_000_000_000)
+    assert position["shortfall_quantity"] == 1_000_000_000
+    shop.land([netsuite_order(key, "1001", 0, at(1), transaction=str(min(key, 2))) for key in (1, 2, 3)])
+    shop.build()
+    candidate = shop.row("select expected, target from outbox.correction_candidates")
+    assert tuple(candidate.values()) == (1_000_000_000, 2_999_999_999)
 
 
 def test_a_new_rule_recomputes_every_position(shop: Facts) -> None:

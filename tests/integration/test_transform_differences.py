@@ -40,22 +40,25 @@ def _read_listings(facts: Facts) -> None:
 
 
 def _correct(facts: Facts, number: int, status: str, target: int, **columns: Any) -> None:  # noqa: ANN401
-    """A correction in the outbox, and its receipt where `outcome` is given."""
+    """A correction in the outbox, decided from all that had landed by then; its receipt where `outcome` is given."""
+    key = columns.pop("key", f"key-{number}")
+    facts_at = columns.pop("facts_at", "clock_timestamp()")
     outcome = columns.pop("outcome", None)
     proposed_at = columns.pop("proposed_at", "clock_timestamp()")
     applied_at = columns.pop("applied_at", "null")
     facts.execute(
         "insert into outbox.corrections (key, channel, entity, record_id, field, sku, expected, target, cause,"
-        " priority, facts_version, correlation_id, status, run_id, attempts, proposed_at, applied_at, settled_at)"
+        " priority, facts_version, correlation_id, status, run_id, attempts, facts_received_at, proposed_at,"
+        " applied_at, settled_at)"
         " values (%s, 'shopify_main', 'stock', %s, 'available', %s, 1, %s, 'source_delay', 1, 'v', gen_random_uuid(),"
-        f" %s, 'r', 1, {proposed_at}, {applied_at}, {applied_at})",
-        (f"key-{number}", listing_id(str(number)), f"HV-{number:05d}", target, status),
+        f" %s, 'r', 1, {facts_at}, {proposed_at}, {applied_at}, {applied_at})",
+        (key, listing_id(str(number)), f"HV-{number:05d}", target, status),
     )
     if outcome:
         facts.execute(
             "insert into outbox.receipts (key, attempt, outcome, detail, attempted_at, run_id)"
             " values (%s, 1, %s, '', clock_timestamp(), 'r')",
-            (f"key-{number}", outcome),
+            (key, outcome),
         )
 
 
@@ -68,12 +71,16 @@ def _causes(facts: Facts) -> dict[str, str]:
 
 def test_each_cause_is_told_from_its_evidence(facts: Facts) -> None:
     """One SKU a cause, all in one build."""
-    _sell(facts, range(1, 13))
+    _sell(facts, range(1, 16))
     assert _causes(facts) == {}
-    facts.land([netsuite_level(str(1000 + number), 45, at(100)) for number in range(1, 8)])
+    # written earlier, and read since
+    for number in (1, 7):
+        _correct(facts, number, "verified", SHOWN_RIGHT, applied_at="clock_timestamp()", key=f"before-{number}")
+    facts.land([netsuite_level(str(1000 + number), 45, at(100)) for number in (*range(1, 8), 14)])
     wanted = 44
     # the store shows what we pushed earlier, and the stock has moved on since
-    _correct(facts, 11, "verified", 60, applied_at="clock_timestamp()", outcome="applied")
+    facts_of_11 = "clock_timestamp() - interval '1 hour'"
+    _correct(facts, 11, "verified", 60, applied_at="clock_timestamp()", outcome="applied", facts_at=facts_of_11)
     facts.land([shopify_listing("11", 60, at(100))])
     _read_listings(facts)
     _correct(facts, 2, "rejected", wanted, outcome="rejected")
@@ -101,12 +108,18 @@ def test_each_cause_is_told_from_its_evidence(facts: Facts) -> None:
         "HV-00005": "in_flight",
         "HV-00006": "in_flight",
         "HV-00007": "transformation_error",
-        "HV-00008": "channel_edit",
-        "HV-00010": "channel_edit",
+        "HV-00008": "edited",
+        "HV-00010": "edited",
         "HV-00011": "source_delay",
+        # its listing was never written by us
+        "HV-00014": "not_synced_yet",
     }
-    evidence = facts.row("select evidence from marts.stock_differences where sku = 'HV-00008'")["evidence"]
-    assert evidence["previous_available_quantity"] == SHOWN_RIGHT
+    evidence = {row["sku"]: row["evidence"] for row in facts.rows("select sku, evidence from marts.stock_differences")}
+    assert evidence["HV-00008"]["previous_available_quantity"] == SHOWN_RIGHT
+    assert evidence["HV-00014"]["is_written"] is False
+    assert evidence["HV-00001"]["written_quantity"] == SHOWN_RIGHT
+    assert evidence["HV-00001"]["written_facts_received_at"] < evidence["HV-00001"]["newest_received_at"]
+    assert evidence["HV-00007"]["gate_rule_id"] == "rule"
 
 
 def test_only_what_may_be_pushed_is_a_candidate(facts: Facts) -> None:

@@ -4,7 +4,8 @@ Every history has a SKU of its own, so that one build decides hundreds of them.
 """
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -15,6 +16,7 @@ from tests.integration.transform_facts import (
     Facts,
     Line,
     at,
+    gone,
     netsuite_item,
     netsuite_level,
     netsuite_movement,
@@ -26,7 +28,7 @@ from tests.integration.transform_facts import (
     square_item,
     square_physical_count,
 )
-from tests.integration.transform_reference import Demand, Level, Movement, held, on_hand
+from tests.integration.transform_reference import Demand, Level, Movement, Version, held, on_hand
 
 from trueup.dev.postgres import EmbeddedPostgres
 
@@ -81,8 +83,10 @@ def invent(number: int, dice: random.Random) -> History:
     for index in range(dice.randint(0, 5)):
         moment, key = dice.choice(moments), number * 100 + index
         delta = dice.choice([-3, -1, 2, 5])
-        history.east_movements.append(Movement(moment, key, str(key), delta))
-        history.facts.append(netsuite_movement(key, item, delta, at(moment)))
+        later = _changes(dice, moment, has_modified=True)
+        history.east_movements.append(Movement(moment, key, str(key), delta, later=later))
+        first = netsuite_movement(key, item, delta, at(moment))
+        history.facts += [first, *(_netsuite_again(first, key, item, moment, version) for version in later)]
     for _ in range(dice.randint(0, 2)):
         moment, quantity = dice.choice(moments), dice.randint(0, 30)
         history.store_levels.append(Level(moment, quantity))
@@ -95,11 +99,39 @@ def invent(number: int, dice: random.Random) -> History:
             history.facts.append(square_physical_count(key, str(number), counted, at(moment)))
         else:
             delta = dice.choice([-2, -1, 1, 4])
-            history.store_movements.append(Movement(moment, 0, key, delta))
-            history.facts.append(square_adjustment(key, str(number), delta, at(moment)))
+            later = _changes(dice, moment, has_modified=False)
+            history.store_movements.append(Movement(moment, 0, key, delta, later=later))
+            first = square_adjustment(key, str(number), delta, at(moment))
+            history.facts.append(first)
+            for version in later:
+                again = square_adjustment(key, str(number), version.delta or 1, at(moment))
+                observed = at(version.observed)
+                history.facts.append(replace(again, occurred_at=observed) if version.delta else gone(first, observed))
     if dice.random() < 0.7:
         _order(history, number, item, dice)
     return history
+
+
+def _changes(dice: random.Random, moment: int, *, has_modified: bool) -> tuple[Version, ...]:
+    """What the movement says later, if anything; 0 units are a movement that is gone."""
+    observed = sorted(
+        dice.sample([moment + 30, moment + 200, moment + 350, moment + 700], dice.choice([0, 0, 0, 1, 2]))
+    )
+    changes = []
+    for seen in observed:
+        delta = dice.choice([-4, -3, -1, 0, 0, 2, 6])
+        modified = dice.choice([None, seen - 20, seen - 150]) if has_modified and delta else None
+        changes.append(Version(seen, delta, modified))
+    return tuple(changes)
+
+
+def _netsuite_again(first: Fact, key: int, item: str, moment: int, version: Version, **told: Any) -> Fact:  # noqa: ANN401 - what netsuite_movement takes
+    if not version.delta:
+        return gone(first, at(version.observed))
+    modified = None if version.modified is None else at(version.modified)
+    return netsuite_movement(
+        key, item, version.delta, at(moment), modified=modified, observed=at(version.observed), **told
+    )
 
 
 def _order(history: History, number: int, item: str, dice: random.Random) -> None:
@@ -133,19 +165,22 @@ def _order(history: History, number: int, item: str, dice: random.Random) -> Non
             if units:
                 left -= units
                 moment, key = dice.choice([290, 600]), number * 100 + 50 + index
-                history.shipments.append(("WH-EAST", units))
-                history.east_movements.append(Movement(moment, key, str(key), -units))
-                history.facts.append(
-                    netsuite_movement(
-                        key,
-                        item,
-                        -units,
-                        at(moment),
-                        kind="ItemShip",
-                        order=name if dice.random() < 0.5 else None,
-                        created_from=str(number),
-                    )
+                later = tuple(
+                    replace(version, delta=-min(abs(version.delta), units))
+                    for version in _changes(dice, moment, has_modified=True)
                 )
+                shipment = Movement(moment, key, str(key), -units, later=later)
+                history.shipments.append(("WH-EAST", -shipment.now))
+                history.east_movements.append(shipment)
+                told = {
+                    "kind": "ItemShip",
+                    "order": name if dice.random() < 0.5 else None,
+                    "created_from": str(number),
+                }
+                first = netsuite_movement(key, item, -units, at(moment), **told)  # type: ignore[arg-type]
+                history.facts += [
+                    first, *(_netsuite_again(first, key, item, moment, version, **told) for version in later)
+                ]  # fmt: skip
 
 
 def identities(histories: list[History]) -> list[Fact]:

@@ -71,12 +71,14 @@ def test_every_position_is_what_the_rule_gives(facts: Facts, seed: int) -> None:
         content["channels"][channel]["rules"] = rules
     content["channels"]["shopify_outlet"]["shows"] = "on_hand"
     facts.declare(TenantConfiguration.model_validate(content))
-    stock: dict[str, dict[str, int]] = {}
+    stock: dict[str, dict[str, Any]] = {}
     landed: list[Fact] = []
     for number in range(SKUS):
         sku, item = f"HV-{number:05d}", str(1000 + number)
-        east, west = dice.randint(-3, 40), dice.randint(0, 40)
-        wholesale, unrouted, allocated = dice.randint(0, 6), dice.randint(0, 4), dice.randint(0, 5)
+        # Quarters, as a scale or a roll of cloth has them; and now and then more is promised than there is.
+        east, west = Decimal(dice.randint(-12, 160)) / 4, dice.randint(0, 40)
+        wholesale = dice.choice([dice.randint(0, 6), dice.randint(0, 60)])
+        unrouted, allocated = dice.randint(0, 4), dice.randint(0, 5)
         stock[sku] = {
             "east": east,
             "west": west,
@@ -91,7 +93,7 @@ def test_every_position_is_what_the_rule_gives(facts: Facts, seed: int) -> None:
                 shipbob_product(number, sku),
                 shopify_variant(str(number), sku),
                 shopify_variant(str(number), sku, store="shopify_outlet"),
-                netsuite_level(item, east, at(0)),
+                netsuite_level(item, str(east), at(0)),
                 shipbob_level(number, west, at(0)),
                 shopify_listing(str(number), 1, at(0), store="shopify_outlet", committed=allocated),
                 *([netsuite_order(number, item, wholesale, at(0), transaction=item)] if wholesale else []),
@@ -101,6 +103,8 @@ def test_every_position_is_what_the_rule_gives(facts: Facts, seed: int) -> None:
     facts.land(landed)
     facts.build()
     rows = facts.rows("select * from marts.ats_positions where channel like 'shopify%'")
+    assert any(row["shortfall_quantity"] > 0 and row["free_quantity"] > 0 for row in rows)
+    assert any(row["free_quantity"] % 1 for row in rows)
     assert len(rows) == SKUS * len(CHANNELS)
     for row in rows:
         held = stock[row["sku"]]
@@ -124,10 +128,14 @@ def _assert_it_explains_itself(row: dict[str, Any]) -> None:
     """The terms add up exactly, over the places and down to the target."""
     places = row["location_terms"]
     assert row["free_quantity"] == sum(place["free_quantity"] for place in places)
+    assert row["shortfall_quantity"] == sum(place["shortfall_quantity"] for place in places)
     for place in places:
         sellable = place["on_hand_quantity"] - place["damaged_quantity"] - place["quality_control_quantity"]
         assert place["sellable_quantity"] == sellable
         free = max(0, sellable - place["reserved_quantity"] - place["safety_stock_quantity"])
         assert place["free_quantity"] == free
-    assert row["pool_quantity"] == row["free_quantity"] - row["unassigned_reserved_quantity"]
+        owed = max(0, place["reserved_quantity"] - max(0, sellable - place["safety_stock_quantity"]))
+        assert place["shortfall_quantity"] == owed
+    owed_in_all = row["shortfall_quantity"] + row["unassigned_reserved_quantity"]
+    assert row["pool_quantity"] == row["free_quantity"] - owed_in_all
     assert set(row["rule_ids"]) == set(TERMS)

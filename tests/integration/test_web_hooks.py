@@ -1,6 +1,7 @@
 """Vendors' webhooks at the web server: the genuine ones ring, whatever their number and order; nothing else does."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from fastapi.testclient import TestClient
 from trueup.connectors.webhooks import Notice
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
-from trueup.sandbox.shipbob import notices as shipbob_notices
 from trueup.sandbox.square import notices as square_notices
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,24 +93,135 @@ def test_a_forged_webhook_rings_nothing(client: TestClient, rung: list[tuple[str
     assert rung == []
 
 
-@pytest.mark.parametrize("path", ["demo/hooks/netsuite", "demo/hooks/nowhere", "nobody/hooks/square"])
-def test_an_address_that_takes_none_says_so(client: TestClient, path: str) -> None:
-    """A system without webhooks, one not declared, a tenant not run here."""
-    assert client.post(f"/trueup/{path}", content=b"{}").status_code == 404
+STRANGERS = {
+    "a system without webhooks": "demo/hooks/netsuite",
+    "no such system": "demo/hooks/nowhere",
+    "no such tenant": "nobody/hooks/square",
+    "a tenant that is not run here": "example/hooks/shop",
+    "a system that takes them": "demo/hooks/square",
+    "a connection without its secret": "demo/hooks/shopify_outlet",
+    "no connection": "demo/hooks/shipbob",
+    "no letters": "%00/hooks/%00",
+    "a name without end": f"{'x' * 5000}/hooks/{'y' * 5000}",
+}
+HEADERS: dict[str, dict[str, str]] = {
+    "none": {},
+    "forged": {"x-square-hmacsha256-signature": "AAAA"},
+    "another vendor's": {"x-shopify-hmac-sha256": "AAAA"},
+    "two vendors'": {"x-square-hmacsha256-signature": "AAAA", "x-shopify-hmac-sha256": "AAAA"},
+    "endless": {"x-square-hmacsha256-signature": "A" * 10_000},
+    "no ASCII": {"x-square-hmacsha256-signature": "\xe9\xff"},
+    "many": {"webhook-signature": " ".join(["v1,AAAA"] * 200), "webhook-timestamp": "1", "webhook-id": "1"},
+    "a time of 5,000 digits": {"webhook-signature": "v1,AAAA", "webhook-timestamp": "9" * 5_000, "webhook-id": "1"},
+    "a time that is none": {"webhook-signature": "v1,AAAA", "webhook-timestamp": "\xb2", "webhook-id": "1"},
+}
 
 
-@pytest.mark.parametrize("system", ["shopify_outlet", "shipbob"])
-def test_a_connection_without_its_secret_makes_the_vendor_send_again(client: TestClient, system: str) -> None:
-    """The remedy stands in the log, not in an answer to a stranger."""
-    headers = {
-        "webhook-id": "1",
-        "webhook-timestamp": "1",
-        "webhook-signature": shipbob_notices.signature(SHIPBOB_SECRET, "1", "1", b"{}"),
+@pytest.mark.parametrize("headers", HEADERS)
+def test_whatever_is_not_genuine_gets_one_answer(
+    client: TestClient, rung: list[tuple[str, str, Notice]], headers: str
+) -> None:
+    """A stranger learns neither which tenants and systems there are nor which connections lack their secret."""
+    told = {name: value.encode("latin-1") for name, value in HEADERS[headers].items()}
+    answers = [client.post(f"/trueup/{path}", content=b"{}", headers=told) for path in STRANGERS.values()]  # type: ignore[arg-type]
+
+    assert {(answer.status_code, answer.text, tuple(sorted(answer.headers))) for answer in answers} == {
+        (401, answers[0].text, tuple(sorted(answers[0].headers)))
     }
-    answer = client.post(f"/trueup/demo/hooks/{system}", content=b"{}", headers=headers)
+    assert rung == []
 
-    assert answer.status_code == 503
-    assert "trueup_demo" not in answer.text
+
+def test_refusals_take_the_same_time_whatever_is_behind(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the time that a connection's lookup takes tells that there is one."""
+    original = Declared.get
+
+    def slow(self: Declared, conn_id: str) -> ConnectionDetails:
+        time.sleep(0.04)
+        return original(self, conn_id)
+
+    monkeypatch.setattr(Declared, "get", slow)
+    client.post("/trueup/nobody/hooks/square", content=b"{}")
+    for path in ("demo/hooks/square", "nobody/hooks/square", "demo/hooks/netsuite"):
+        started = time.perf_counter()
+        client.post(f"/trueup/{path}", content=b"{}", headers=HEADERS["forged"])
+        # A busy machine can make it later by whole turns, never earlier.
+        assert time.perf_counter() - started >= 0.1
+
+
+def test_a_stranger_costs_no_parse_and_no_lookup(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of posts are one reading of the files and one question to Airflow's secrets."""
+    from trueup.governance import tenants
+
+    parses: list[str] = []
+    lookups: list[str] = []
+    parsed, looked_up = tenants._parsed, Declared.get
+    tenants._outcomes.clear()
+    monkeypatch.setattr(tenants, "_parsed", lambda *given: (parses.append(given[1]), parsed(*given))[1])
+    monkeypatch.setattr(Declared, "get", lambda self, conn_id: (lookups.append(conn_id), looked_up(self, conn_id))[1])
+    for number in range(10):
+        client.post("/trueup/demo/hooks/square", content=b"{}", headers=HEADERS["forged"])
+        body, headers = square({"event_id": f"e-{number}"})
+        assert client.post("/trueup/demo/hooks/square", content=body, headers=headers).status_code == 202
+    for _ in range(10):
+        client.post("/trueup/demo/hooks/shipbob", content=b"{}", headers=HEADERS["many"])
+
+    assert parses == ["demo"]
+    assert lookups == ["trueup_demo_square", "trueup_demo_shipbob"]
+
+
+def test_a_secret_that_was_replaced_counts_within_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept must not refuse the vendor for longer than it would send again."""
+    from trueup.web.signatures import Signatures
+
+    now = [0.0]
+    signatures = Signatures(Declared, lambda: ROOT / "tenants", lambda: ("demo",), clock=lambda: now[0])
+    body, headers = square({"event_id": "e-1"})
+    assert signatures.verified("demo", "square", headers, body) is not None
+    monkeypatch.setitem(SECRETS, "trueup_demo_square", {"webhook_secret": "new-key", "webhook_url": URL})
+    renewed = {"x-square-hmacsha256-signature": square_notices.signature("new-key", URL, body)}
+    assert signatures.verified("demo", "square", renewed, body) is None
+    now[0] = 6.0
+    assert signatures.verified("demo", "square", renewed, body) is not None
+    assert signatures.verified("demo", "square", headers, body) is None
+
+
+def test_a_missing_secret_is_told_to_the_keeper_and_not_to_the_stranger(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once a minute, or a stranger could fill the log."""
+    for _ in range(3):
+        answer = client.post("/trueup/demo/hooks/shopify_outlet", content=b"{}", headers=HEADERS["another vendor's"])
+        assert "trueup_demo" not in answer.text
+    told = [record.getMessage() for record in caplog.records if "shopify_outlet" in record.getMessage()]
+    assert len(told) == 1
+    assert "'trueup_demo_shopify_outlet' has no client_secret" in told[0]
+
+
+def test_more_than_a_vendor_sends_is_put_off(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For one address and path; the others' are not touched, and what is kept does not grow."""
+    from trueup.web.rate import Rate
+
+    now = [0.0]
+    rate = Rate(100, 500, clock=lambda: now[0])
+    taken = [rate.take("one") for _ in range(600)]
+    assert (sum(taken), taken[:500]) == (500, [True] * 500)
+    assert rate.take("another")
+    now[0] = 1.0
+    assert sum(rate.take("one") for _ in range(600)) == 100
+    for number in range(100_000):
+        rate.take(f"stranger {number}")
+    assert len(rate._left) == 1024
+
+    monkeypatch.setattr(Rate, "take", lambda *_: False)
+    answers = [client.post(f"/trueup/{path}", content=b"{}") for path in ("demo/hooks/square", "nobody/hooks/square")]
+    assert [(answer.status_code, answer.headers["retry-after"]) for answer in answers] == [(429, "5")] * 2
+
+
+@pytest.mark.parametrize("length", ["9" * 5_000, "1048577", "-1", "x"])
+def test_a_length_that_cannot_be_is_refused_before_anything_is_read(client: TestClient, length: str) -> None:
+    answer = client.post("/trueup/demo/hooks/square", content=b"{}", headers={"content-length": length})
+
+    assert answer.status_code == 413
 
 
 def test_a_body_without_end_is_cut_off(client: TestClient, rung: list[tuple[str, str, Notice]]) -> None:

@@ -251,6 +251,25 @@ def test_nothing_outside_the_site_is_served(
     assert "a secret" not in answer.text
 
 
+@pytest.mark.parametrize(
+    "path", ["%00", "a%00b.html", "x" * 5_000, "/".join(["x" * 200] * 100), "%ff%fe", "loop", "static/%2e%2e/%00"]
+)
+def test_what_no_file_can_be_called_is_not_found(
+    logged_in: TestClient, gated: ConnectionDetails, tmp_path: Path, path: str
+) -> None:
+    """A null character, a name longer than the file system's, a link to itself."""
+    (tmp_path / "state" / "demo" / "data_docs" / "loop").symlink_to("loop")
+    assert logged_in.get(f"/trueup/demo/docs/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("tenant", ["%00", "x" * 5_000, "..%2F..", "%ff"])
+@pytest.mark.parametrize("page", ["quality", "docs/index.html"])
+def test_what_no_tenant_can_be_called_is_not_found(
+    logged_in: TestClient, gated: ConnectionDetails, tenant: str, page: str
+) -> None:
+    assert logged_in.get(f"/trueup/{tenant}/{page}").status_code == 404
+
+
 def test_one_tenant_is_shown_at_once_and_several_are_listed(
     logged_in: TestClient, gated: ConnectionDetails, tenants: Path
 ) -> None:

@@ -26,7 +26,6 @@ from trueup.warehouse.streams import Stream, create_stream_tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
-_EVENTS = frozenset({"stock_movements"})
 _build_lock = threading.Lock()
 
 
@@ -83,18 +82,15 @@ class Facts:
             by_stream.setdefault((fact.system_id, fact.stream), []).append(fact)
         with connect(self.details, Role.LOADER) as connection, connection.transaction():
             for (system_id, name), rows in by_stream.items():
-                kind = StreamKind.EVENT if name in _EVENTS else StreamKind.STATE
-                create_stream_tables(connection, Stream(system_id, name, kind))
+                create_stream_tables(connection, Stream(system_id, name, StreamKind.STATE))
                 table = f"raw.{system_id}__{name}"
                 last = connection.execute(f"select coalesce(max(record_id), 0) from {table}").fetchone()
                 number = last[0] if last else 0
-                on_conflict = "on conflict (source_key) do nothing" if kind is StreamKind.EVENT else ""
                 with connection.cursor() as cursor:
                     cursor.executemany(
                         f"insert into {table} (record_id, source_key, occurred_at, received_at, arrival,"
                         " correlation_id, run_id, payload, payload_hash)"
-                        " values (%s, %s, %s, coalesce(%s, clock_timestamp()), 'poll', %s, 'test', %s, %s)"
-                        f" {on_conflict}",
+                        " values (%s, %s, %s, coalesce(%s, clock_timestamp()), 'poll', %s, 'test', %s, %s)",
                         [
                             (
                                 number + index,
@@ -165,6 +161,7 @@ def netsuite_item(
     gtin: str | None = None,
     category: str = "Kitchen",
     kind: str = "InvtPart",
+    is_active: bool = True,
     when: datetime = NOON,
 ) -> Fact:
     """An item of the ERP."""
@@ -173,13 +170,26 @@ def netsuite_item(
         "itemid": sku,
         "displayname": f"Article {sku}",
         "itemtype": kind,
-        "isinactive": "F",
+        "isinactive": "F" if is_active else "T",
         "class": category,
         "lastmodifieddate": spelt(when),
     }
     if gtin is not None:
         payload["upccode"] = gtin
     return Fact("netsuite", "products", item, payload, when)
+
+
+def place(system_id: str, location: str, when: datetime, *, is_active: bool = True, is_gone: bool = False) -> Fact:
+    """A place as its system tells of it: in use, switched off or removed."""
+    told: dict[str, dict[str, Any]] = {
+        "netsuite": {"isinactive": "F" if is_active else "T"},
+        "shipbob": {"is_active": is_active},
+        "square": {"status": "ACTIVE" if is_active else "INACTIVE"},
+        "tryton": {"active": is_active, "type": "warehouse"},
+        "vendure": {},
+    }
+    payload = {"id": location, "name": f"Place {location}", **told.get(system_id, {"isActive": is_active})}
+    return Fact(system_id, "locations", location, None if is_gone else payload, when)
 
 
 def netsuite_level(
@@ -200,8 +210,10 @@ def netsuite_movement(
     location: str = "1",
     order: str | None = None,
     created_from: str | None = None,
+    modified: datetime | None = None,
+    observed: datetime | None = None,
 ) -> Fact:
-    """A posted line of the ERP."""
+    """A posted line of the ERP; `when` it was posted, last `modified`, and `observed` by us."""
     payload = {
         "uniquekey": str(key),
         "transaction": str(90_000 + key),
@@ -212,13 +224,18 @@ def netsuite_movement(
         "quantity": str(quantity),
         "trandate": spelt(when),
         "createddate": spelt(when),
-        "lastmodifieddate": spelt(when),
+        "lastmodifieddate": spelt(modified or when),
     }
     if order is not None:
         payload["otherrefnum"] = order
     if created_from is not None:
         payload["createdfrom"] = created_from
-    return Fact("netsuite", "stock_movements", str(key), payload, when)
+    return Fact("netsuite", "stock_movements", str(key), payload, observed or modified or when)
+
+
+def gone(fact: Fact, when: datetime) -> Fact:
+    """A sweep that began `when` no longer met the record."""
+    return Fact(fact.system_id, fact.stream, fact.source_key, None, when)
 
 
 def netsuite_order(
@@ -280,6 +297,7 @@ def shopify_variant(
     store: str = "shopify_main",
     barcode: str | None = None,
     status: str = "ACTIVE",
+    tracked: bool = True,
     when: datetime = NOON,
 ) -> Fact:
     """A variant of a store."""
@@ -296,7 +314,7 @@ def shopify_variant(
             "productType": "Kitchen",
             "updatedAt": when.isoformat(),
         },
-        "inventoryItem": {"id": f"gid://shopify/InventoryItem/{number}", "tracked": True},
+        "inventoryItem": {"id": f"gid://shopify/InventoryItem/{number}", "tracked": tracked},
     }
     return Fact(store, "products", variant_id(number), payload, when)
 
@@ -419,13 +437,21 @@ def shopify_order(
 
 
 def square_item(
-    item: str, sku: str, *, upc: str | None = None, is_archived: bool = False, when: datetime = NOON
+    item: str,
+    sku: str,
+    *,
+    upc: str | None = None,
+    is_archived: bool = False,
+    sold_at: Sequence[str] | None = None,
+    when: datetime = NOON,
 ) -> Fact:
-    """An item with one variation, `V<item>`."""
+    """An item with one variation, `V<item>`, sold at all locations unless `sold_at` says where."""
     payload = {
         "type": "ITEM",
         "id": f"I{item}",
         "is_deleted": False,
+        "present_at_all_locations": sold_at is None,
+        **({} if sold_at is None else {"present_at_location_ids": list(sold_at)}),
         "item_data": {
             "name": f"Article {sku}",
             "is_archived": is_archived,

@@ -3,6 +3,7 @@
 It sees typed facts, never a row of a table; times are seconds on the sources' clocks.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,14 +20,41 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """What a movement was seen to say later; 0 where it was gone. `modified`: what the source says of when."""
+
+    observed: int
+    delta: int
+    modified: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Movement:
-    """Units came or went; or, where `counted` is set, somebody counted."""
+    """Units came or went; or, where `counted` is set, somebody counted. `later`: its later versions, in order."""
 
     at: int
     sequence: int
     key: str
     delta: int = 0
     counted: int | None = None
+    later: tuple[Version, ...] = ()
+
+    @property
+    def now(self) -> int:
+        """What it says now."""
+        return self.later[-1].delta if self.later else self.delta
+
+    def held_at_most(self, first: int, last: int) -> int:
+        """The most of it that a figure taken between `first` and `last` may hold."""
+        said: list[tuple[float, float, int]] = [(-math.inf, self.at, 0)]
+        begins, delta, seen = self.at, self.delta, self.at
+        for version in self.later:
+            is_told = version.modified is not None and version.modified > seen
+            changed = min(version.modified, version.observed) if is_told else version.observed  # type: ignore[type-var]
+            said.append((begins, changed, delta))
+            begins, delta, seen = seen, version.delta, version.observed
+        said.append((begins, math.inf, delta))
+        return max(units for start, end, units in said if start <= last and end > first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +75,14 @@ def on_hand(levels: Iterable[Level], movements: Iterable[Movement]) -> int | Non
     counts = [m for m in ordered if m.counted is not None and (since is None or m.at > since)]
     if counts:
         last = counts[-1]
-        after = ordered[ordered.index(last) + 1 :]
-        return int(last.counted or 0) + sum(m.delta for m in after if m.counted is None)
+        place = ordered.index(last)
+        after = [m.now for m in ordered[place + 1 :] if m.counted is None]
+        before = [m.now - m.held_at_most(last.at, last.at) for m in ordered[:place] if m.counted is None]
+        return int(last.counted or 0) + sum(after) + sum(before)
     if base is None or since is None:
         return None
-    total = base
-    for movement in ordered:
-        if movement.counted is not None:
-            continue
-        if (movement.delta < 0 and movement.at > since) or (movement.delta > 0 and movement.at > since + UNCERTAINTY):
-            total += movement.delta
-    return total
+    moved = [movement for movement in ordered if movement.counted is None]
+    return base + sum(movement.now - movement.held_at_most(since, since + UNCERTAINTY) for movement in moved)
 
 
 def held(
@@ -86,3 +111,56 @@ def held(
     if remaining:
         result[None] = remaining
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Units that one line of an order asks for. `sku` None: goods of no product that we know."""
+
+    sku: str | None
+    units: int
+    is_own_place: bool = False
+
+
+def demanded(own: Iterable[Asked] | None, copies: Iterable[Iterable[Asked]]) -> dict[str, int]:
+    """Units that an order must be kept, by SKU. `own` None: its owner's record has not landed.
+
+    A copy is listened to where the owner does not account for every line of its own; of each SKU the greater counts.
+    """
+    demands: dict[str, int] = defaultdict(int)
+    is_accounted_for = own is not None
+    for line in own or ():
+        if line.sku is not None:
+            demands[line.sku] += line.units
+        elif line.units:
+            is_accounted_for = False
+    if is_accounted_for:
+        return dict(demands)
+    for sku, units in _told(copies).items():
+        demands[sku] = max(demands[sku], units)
+    return dict(demands)
+
+
+def unheld(own: Iterable[Asked], copies: Iterable[Iterable[Asked]]) -> int:
+    """Units of the owner's lines that map to no product and that no copy stands for."""
+    lines = list(own)
+    unknown = sum(line.units for line in lines if line.sku is None)
+    beyond = 0
+    for sku, units in _told(copies).items():
+        beyond += max(0, units - sum(line.units for line in lines if line.sku == sku))
+    return unknown if unknown > beyond else 0
+
+
+def _told(copies: Iterable[Iterable[Asked]]) -> dict[str, int]:
+    """The copies' word on each SKU: the greatest, but at least the sum of what each has at places of its own."""
+    wholes: dict[str, list[int]] = defaultdict(list)
+    placed: dict[str, int] = defaultdict(int)
+    for copy in copies:
+        totals: dict[str, int] = defaultdict(int)
+        for line in copy:
+            if line.sku is not None:
+                totals[line.sku] += line.units
+                placed[line.sku] += line.units if line.is_own_place else 0
+        for sku, units in totals.items():
+            wholes[sku].append(units)
+    return {sku: max([*units, placed[sku]]) for sku, units in wholes.items()}

@@ -175,7 +175,7 @@ def test_the_shop_shows_what_may_be_sold_whatever_happens_on_either_side(
     assert loop.publish() == 2
     differences = {row["sku"]: row["cause"] for row in loop.rows("select sku, cause from marts.stock_differences")}
     assert differences.keys() == {"SKU-007", "SKU-009"}
-    assert differences["SKU-007"] == "channel_edit"
+    assert differences["SKU-007"] == "edited"
     assert loop.correct() == 2
     assert wrong() == {}
 

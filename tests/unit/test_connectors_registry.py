@@ -1,5 +1,7 @@
 """The registry: connectors as data, and mistakes in a connection named with their remedy."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from trueup.connectors import registry
 from trueup.connectors.forms import FieldPlace
 from trueup.connectors.registry import CONNECTORS, build_connector, build_writer
+from trueup.connectors.state import ProcessState
 from trueup.contracts.loader import all_contracts
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
@@ -97,12 +100,57 @@ def test_a_meaning_that_a_writer_cannot_set_is_refused() -> None:
         build_writer(declaration("shopify"), details(), channel)
 
 
-def test_the_state_folder_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Containers of one machine share a quota by sharing this folder."""
-    seen: list[str] = []
-    monkeypatch.setenv("TRUEUP_STATE_FOLDER", "/somewhere/else")
-    monkeypatch.setattr(registry, "_load", lambda _: lambda _details, folder: seen.append(str(folder)))
+def test_what_workers_share_reaches_whoever_speaks_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connector built without it would count for itself."""
+    seen: list[object] = []
+    monkeypatch.setattr(registry, "_load", lambda _: lambda _details, state, *_channel: seen.append(state))
+    state = ProcessState()
 
-    build_connector(declaration("shopify"), details())
+    build_connector(declaration("shopify"), details(), state)
+    build_writer(declaration("shopify"), details(), CHANNEL, state)
 
-    assert seen == ["/somewhere/else"]
+    assert seen == [state, state]
+
+
+# -- what a stream needs behind the connector ------------------------------------------------------------------------
+
+MODELS = Path(__file__).parents[2] / "dbt_project"
+
+
+def listed_models() -> set[tuple[str, str]]:
+    """(connector, kind) of every staging model that canonical reads."""
+    macro = (MODELS / "macros" / "staging_models_of.sql").read_text()
+    kinds = re.findall(r'^ +"([a-z_]+)": \[([^\]]*)\]', macro, re.MULTILINE)
+    return {(connector, kind) for kind, names in kinds for connector in re.findall(r'"([a-z_]+)"', names)}
+
+
+def stream_of(connector: str, kind: str) -> str:
+    """The stream whose records a staging model reads, where it is another one than its name says."""
+    macro = (MODELS / "macros" / "staging_models_of.sql").read_text()
+    others = dict(re.findall(r'"([a-z]+__[a-z_]+)": "([a-z_]+)"', macro))
+    return str(others.get(f"{connector}__{kind}", kind))
+
+
+def test_every_stream_of_a_connector_reaches_canonical() -> None:
+    """What is not in staging_models_of.sql lands and is never built, and nothing else says so."""
+    streams = {(spec.name, stream) for spec in CONNECTORS.values() for stream in spec.streams if stream != "locations"}
+    shown = {(spec.name, "listings") for spec in CONNECTORS.values() if spec.writer is not None}
+
+    assert len(listed_models()) > len(CONNECTORS)
+    assert streams | shown == listed_models()
+
+
+def test_every_model_that_canonical_reads_stands_on_a_stream_of_its_connector() -> None:
+    """A connector that was renamed would be read from a table that nobody fills."""
+    for connector, kind in listed_models():
+        assert stream_of(connector, kind) in CONNECTORS[connector].streams, (connector, kind)
+
+
+def test_every_staging_model_is_read_and_every_listed_one_is_there() -> None:
+    """A model that nobody names is dead; a name without a model fails the build of every tenant."""
+    files = {
+        (path.parent.name, path.stem.partition("__")[2]) for path in (MODELS / "models" / "staging").glob("*/*__*.sql")
+    }
+
+    assert {(connector, kind) for connector, kind in files if kind != "locations"} == listed_models()
+    assert {(name, "locations") for name in CONNECTORS} <= files

@@ -27,6 +27,17 @@ def test_a_location_belongs_to_the_nearest_warehouse_above_it(location: int | No
     assert Tree(LOCATIONS).warehouse_of(location) == warehouse
 
 
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [(21, {"warehouse": 5}), (7, {"warehouse": None}), (30, {}), (99, {}), (None, {}), ("x", {}), (40, {}), (41, {})],
+)
+def test_a_move_whose_warehouse_is_not_known_does_not_tell_one(location: object, told: dict[str, object]) -> None:
+    """Null says outside of any warehouse, for good: a broken or new location is not that."""
+    tree = Tree([*LOCATIONS, {"id": 40, "parent": "junk"}, {"id": 41, "parent": 99}, {"id": "x"}, {"parent": 5}])
+
+    assert tree.placed({"id": location}) == {"id": location, **told}
+
+
 def test_equal_records_have_one_form() -> None:
     """Else every sweep would land the same sale again, and flags would change with the database behind Tryton."""
     one = {"active": 1, "lines": [{"id": 2, "moves": [9, 4]}, {"id": 1, "moves": []}], "template": {"active": 0}}

@@ -58,7 +58,7 @@ def _checker() -> Checker:
         {"class": "kitchen", "@type": "x"},
         {"price": 3},
         {"price": 3.5},
-        {"quantity": 2**70},
+        {"quantity": 2**60},
         {"updatedAt": "2026-11-22T15:40:38Z"},
         {"updatedAt": "2026-11-22 15:40:38"},
         {"updatedAt": "2026-11-22T15:40:38.1234567+02:00"},
@@ -172,14 +172,25 @@ def test_the_fast_check_and_the_slow_one_agree(payloads: list[dict[str, Any]]) -
     patched = [{**GOOD, **payload} for payload in payloads]
     expected = {n for n, payload in enumerate(patched) if examine(contract.fields, payload).problems}
     assert set(contract.checker().violations(patched)) == expected
-    assert set(contract.checker().violations_in_texts([orjson.dumps(payload) for payload in patched])) == expected
+    texts = [orjson.dumps(payload) for payload in patched]
+    assert set(contract.checker().check_texts(texts, are_clean=False).broken) == expected
 
 
 @pytest.mark.parametrize("contract", all_contracts(), ids=lambda each: f"{each.connector}.{each.stream}")
 def test_every_shipped_contract_loads_and_requires_something(contract: StreamContract) -> None:
     """A contract that requires nothing would take an error page for a record."""
     assert contract.checker().violations([{}]) != {}
-    assert contract.kind is (StreamKind.EVENT if contract.stream == "stock_movements" else StreamKind.STATE)
+
+
+# A stream is an event only where its vendor documents that a record of it never changes and never goes away.
+PROMISED_IMMUTABLE: frozenset[str] = frozenset()
+
+
+@pytest.mark.parametrize("contract", all_contracts(), ids=lambda each: f"{each.connector}.{each.stream}")
+def test_a_stream_is_an_event_only_where_its_vendor_promises_it(contract: StreamContract) -> None:
+    """A fulfilment that was lowered in the ERP was never seen: its key had landed, and nobody compared the content."""
+    is_promised = f"{contract.connector}.{contract.stream}" in PROMISED_IMMUTABLE
+    assert contract.kind is (StreamKind.EVENT if is_promised else StreamKind.STATE)
 
 
 def test_a_contract_is_read_once() -> None:

@@ -39,9 +39,9 @@ def shown(value: int | None) -> Observation:
 )
 def test_each_outcome_has_its_status(outcome: Outcome, attempts: int, status: Status) -> None:
     """An unknown outcome is never a retry, however often it comes."""
-    settled = settle_receipt(Receipt("k", outcome, None, "d", NOW), attempts, 5, NOW)
+    settled = settle_receipt(Receipt("k", outcome, None, "d"), attempts, 5)
     assert settled.status is status
-    assert (settled.next_attempt_at is not None) is (status is Status.PROPOSED)
+    assert (settled.retry_after is not None) is (status is Status.PROPOSED)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,11 @@ def _edit(path: Path, change: Callable[[dict], object]) -> None:  # type: ignore
         ),
         (
             "channels.yml",
+            lambda c: c["channels"]["shopify_outlet"]["rules"][0].update(cap=3_000_000_000),
+            "less than or equal to 1000000000",
+        ),
+        (
+            "channels.yml",
             lambda c: c["channels"]["shopify_outlet"]["rules"][1].update(sku="A"),
             "both category and sku",
         ),
@@ -89,6 +94,15 @@ def test_a_missing_file_is_named(tenants: Path) -> None:
 def test_an_alias_that_stands_twice_is_refused(tenants: Path) -> None:
     (tenants / "demo" / "aliases.csv").write_text("system,source_sku,sku\nshipbob,A,B\nshipbob,A,C\n")
     with pytest.raises(Permanent, match=r"aliases\.csv:3: 'A' stands twice"):
+        load_tenant(tenants, "demo")
+
+
+def test_an_alias_that_stands_twice_in_two_spellings_is_refused(tenants: Path) -> None:
+    """The warehouse compares them in one form: two lines of one code would settle nothing."""
+    (tenants / "demo" / "aliases.csv").write_text(
+        "system,source_sku,sku\nshipbob,OLD 1,B\nshipbob,old\u00a01,C\n", encoding="utf-8"
+    )
+    with pytest.raises(Permanent, match=r"aliases\.csv:3: 'old<U\+00A0>1' stands twice"):
         load_tenant(tenants, "demo")
 
 

@@ -8,6 +8,10 @@ item_skus as not materialized (
     select * from {{ ref("int_item_skus") }}
 ),
 
+source_locations as not materialized (
+    select * from {{ ref("int_locations") }}
+),
+
 channels as not materialized (
     select * from {{ source("governance", "channels") }}
 ),
@@ -22,7 +26,21 @@ final as (
             else listings.shown_on_hand_quantity
         end as shown_quantity,
         coalesce(listings.allocated_quantity, 0) as allocated_quantity,
-        not listings.is_deleted and listings.is_tracked as is_listed,
+        not listings.is_deleted
+        and listings.is_tracked
+        and item_skus.is_active is not false
+        and {{ is_sold_at("item_skus.location_scope", "listings.source_location_id") }}
+        and not coalesce(source_locations.is_deleted or not source_locations.is_active, false) as is_listed,
+        case
+            when listings.is_deleted then 'the channel has no such listing any more'
+            when source_locations.is_deleted then 'its place was removed in the channel'
+            when not source_locations.is_active then 'its place is switched off in the channel'
+            when
+                item_skus.is_active is false
+                or not {{ is_sold_at("item_skus.location_scope", "listings.source_location_id") }}
+                then 'the channel does not sell the item'
+            when not listings.is_tracked then 'the channel does not count its stock'
+        end as unlisted_because,
         listings.occurred_at as observed_at,
         listings.received_at,
         listings.shown_available_quantity as available_quantity,
@@ -41,6 +59,11 @@ final as (
         on
             listings.system_id = item_skus.system_id
             and listings.source_stock_item_id = item_skus.source_stock_item_id
+    left join source_locations
+        on
+            listings.system_id = source_locations.system_id
+            and listings.source_location_id = source_locations.source_location_id
+            and source_locations.is_current
     where listings.is_current and item_skus.sku is not null
 )
 

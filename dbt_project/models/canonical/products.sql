@@ -3,12 +3,12 @@
     incremental_strategy="ledger",
     on_schema_change="fail",
     unique_key=["sku"],
-    replaces={"touched": "code", "by": "lower(held.sku)"},
+    replaces={"touched": "code", "by": "governance.code_key(held.sku)"},
     touches={"position": "row.sku"},
     indexes=[
         {"columns": ["sku"], "unique": true},
-        {"columns": ["lower(sku)"]},
-        {"columns": ["ltrim(gtin, '0')"]},
+        {"columns": ["governance.code_key(sku)"]},
+        {"columns": ["governance.gtin_key(gtin)"]},
         {"columns": ["build_id"]},
     ],
 ) }}
@@ -24,16 +24,17 @@ systems as not materialized (
 ),
 
 -- The ERP is the master: what it does not know is not a product, and what it does not stock is not one of ours to sell.
+-- Two spellings of one code are one product.
 mastered as (
     select
-        source_items.source_sku as sku,
+        governance.clean_code(source_items.source_sku) as sku,
         source_items.title,
         source_items.category,
         source_items.gtin,
         source_items.is_active,
         source_items.system_id as source_system_id,
         row_number() over (
-            partition by source_items.source_sku
+            partition by source_items.code_key
             order by source_items.is_active desc, source_items.system_id asc, source_items.source_item_id asc
         ) as preference
     from source_items
@@ -43,7 +44,7 @@ mastered as (
         and source_items.is_current
         and not source_items.is_deleted
         and source_items.is_stocked
-        and source_items.source_sku is not null
+        and source_items.code_key is not null
     {%- if is_incremental() and not build.is_full %}
         and source_items.code_key in ({{ touched("code", build.since) }})
         {%- endif %}

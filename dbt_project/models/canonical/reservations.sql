@@ -18,6 +18,13 @@
 ) }}
 
 {%- set build = build_state() %}
+{%- set has_set_aside = build_scopes("stock_levels") | selectattr("has_set_aside") | list | length > 0 %}
+{%- set is_confirmed = (
+    "not exists (select 1 from unconfirmed"
+    ~ " where unconfirmed.sku = owned.sku and unconfirmed.location_id = locations.location_id)"
+) if has_set_aside else "true" %}
+{%- set is_part = is_incremental() and not build.is_full %}
+{%- set condition = "order_lines.order_name in (" ~ touched("order_name", build.since) ~ ")" if is_part else "true" %}
 
 with order_lines as not materialized (
     select * from {{ ref("int_order_lines") }}
@@ -33,6 +40,7 @@ products as not materialized (
 
 movements as not materialized (
     select * from {{ ref("int_movements") }}
+    where is_current and not is_void
 ),
 
 stock_levels as not materialized (
@@ -51,246 +59,66 @@ locations as not materialized (
     select * from {{ source("governance", "locations") }}
 ),
 
-aliases as not materialized (
-    select * from {{ source("governance", "sku_aliases") }}
+aliases as materialized (
+    select
+        system_id,
+        governance.code_key(source_sku) as source_key,
+        governance.code_key(sku) as sku_key
+    from {{ source("governance", "sku_aliases") }}
 ),
 
-non_stock_codes as not materialized (
-    select * from {{ source("governance", "non_stock_codes") }}
+non_stock_codes as materialized (
+    select '^(' || governance.clean_code(pattern) || ')$' as pattern
+    from {{ source("governance", "non_stock_codes") }}
 ),
 
 sweeps as (
     {{ sweeps(build_scopes("stock_levels")) }}
 ),
 
----------------------------------------------------------------- which lines, and what of
-lines as (
-    select
-        order_lines.*,
-        systems.role,
-        systems.clock_uncertainty_seconds
-    from order_lines
-    inner join systems on order_lines.system_id = systems.system_id
-    where
-        order_lines.is_current
-        and not order_lines.is_deleted
-        and order_lines.line_id <> ''
-    {%- if is_incremental() and not build.is_full %}
-        and order_lines.order_name in ({{ touched("order_name", build.since) }})
-        {%- endif %}
-),
+{%- if has_set_aside %}
 
--- A line that names no item that we know is looked up by its code, unless that is declared as something else than
--- goods.
-coded as (
+-- Levels of which a newer version was set aside: no sweep has confirmed what is known of them. By its name, not by ref:
+-- stock_levels comes after it already, and only this rare case reads it here.
+unconfirmed as (
     select
-        lines.system_id,
-        lines.code_key,
-        case when count(distinct products.sku) = 1 then min(products.sku) end as sku
-    from lines
-    left join aliases on lines.system_id = aliases.system_id and lines.code_key = lower(trim(aliases.source_sku))
-    inner join products on lines.code_key = lower(products.sku) or aliases.sku = products.sku
-    where
-        (lines.source_item_id is null or lines.source_item_id = '')
-        and not exists (
-            select 1
-            from non_stock_codes
-            where lines.code_key ~* ('^(' || non_stock_codes.pattern || ')$')
-        )
-    group by lines.system_id, lines.code_key
-),
-
-goods as (
-    select
-        lines.*,
-        coalesce(item_skus.sku, coded.sku) as sku
-    from lines
-    left join item_skus on lines.system_id = item_skus.system_id and lines.source_item_id = item_skus.source_item_id
-    left join coded
+        item_skus.sku,
+        locations.location_id
+    from staging.int_source_stock as source_stock
+    inner join item_skus
         on
-            lines.system_id = coded.system_id
-            and lines.code_key = coded.code_key
-            and (lines.source_item_id is null or lines.source_item_id = '')
-    where coalesce(item_skus.sku, coded.sku) is not null
+            source_stock.system_id = item_skus.system_id
+            and source_stock.source_item_id = item_skus.source_stock_item_id
+    inner join locations
+        on
+            source_stock.system_id = locations.system_id
+            and source_stock.source_location_id = locations.source_location_id
+    where source_stock.is_current and not source_stock.is_newest
 ),
+{%- endif %}
 
----------------------------------------------------------------- whose order it is
-taken as (
-    select
-        goods.*,
-        own_channel.channel as own_channel,
-        -- Taken by a shop, or by the online side of a system that has tills as well.
-        goods.role = 'shop' or own_channel.channel is not null as is_channel_order,
-        coalesce(hinted_system.system_id, hinted_channel.system_id) as hinted_system_id
-    from goods
-    left join lateral (
-        select min(channels.channel) as channel
-        from channels
-        where
-            channels.system_id = goods.system_id
-            and (goods.source_location_id is null or goods.source_location_id = channels.listing_location_id)
-    ) as own_channel on true
-    left join systems as hinted_system on goods.origin_system_id = hinted_system.system_id
-    left join channels as hinted_channel on goods.origin_system_id = hinted_channel.channel
-),
-
-channel_names as (
-    select
-        order_name,
-        min(system_id) as system_id,
-        count(distinct system_id) as system_count
-    from taken
-    where is_channel_order
-    group by order_name
-),
-
--- A copy that does not say whose it is belongs to the one channel that has an order of that name; to none, and it is
--- the system's own; to several, and it is one of theirs, so it must not be held a second time.
-erp_lines as (
-    select
-        taken.*,
-        case
-            when taken.hinted_system_id is not null then taken.hinted_system_id
-            when taken.origin_order_name is null or channel_names.system_count is null then taken.system_id
-            when channel_names.system_count = 1 then channel_names.system_id
-        end as owner_system_id
-    from taken
-    left join channel_names on taken.order_name = channel_names.order_name
-    where taken.role = 'erp' and not taken.is_channel_order
-),
-
-erp_names as (
-    select
-        order_name,
-        min(system_id) as system_id,
-        count(distinct system_id) as system_count
-    from (
-        select
-            order_name,
-            system_id
-        from taken
-        where is_channel_order
-        union all
-        select
-            order_name,
-            system_id
-        from erp_lines
-        where owner_system_id = system_id
-    ) as named
-    group by order_name
-),
-
-warehouse_lines as (
-    select
-        taken.*,
-        case
-            when taken.hinted_system_id is not null then taken.hinted_system_id
-            when taken.origin_order_name is null or erp_names.system_count is null then taken.system_id
-            when erp_names.system_count = 1 then erp_names.system_id
-        end as owner_system_id
-    from taken
-    left join erp_names on taken.order_name = erp_names.order_name
-    where taken.role = 'warehouse' and not taken.is_channel_order
-),
-
-owned as (
-    select
-        taken.*,
-        taken.system_id as owner_system_id
-    from taken
-    where taken.is_channel_order
-    union all
-    select * from erp_lines
-    where owner_system_id is not null
-    union all
-    select * from warehouse_lines
-    where owner_system_id is not null
-),
+---------------------------------------------------------------- which lines, what of, and whose order it is
+{{ order_demands(condition) }},
 
 ---------------------------------------------------------------- what must leave
-originals as (
-    select
-        owner_system_id,
-        order_name,
-        sku,
-        max(own_channel) as channel,
-        min(line_id) as order_line_id,
-        sum(ordered_quantity)::integer as ordered_quantity,
-        sum(case when is_cancelled then 0 else committed_quantity end)::integer as committed_quantity,
-        bool_and(is_cancelled) as is_cancelled
-    from owned
-    where system_id = owner_system_id
-    group by owner_system_id, order_name, sku
-),
-
-landed_orders as (
-    select distinct
-        owner_system_id,
-        order_name
-    from owned
-    where system_id = owner_system_id
-),
-
-copied as (
-    select
-        owned.owner_system_id,
-        owned.order_name,
-        owned.sku,
-        owned.system_id,
-        min(owned.line_id) as order_line_id,
-        sum(owned.ordered_quantity)::integer as ordered_quantity,
-        sum(case when owned.is_cancelled then 0 else owned.committed_quantity end)::integer as committed_quantity,
-        bool_and(owned.is_cancelled) as is_cancelled
-    from owned
-    where owned.system_id <> owned.owner_system_id
-    group by owned.owner_system_id, owned.order_name, owned.sku, owned.system_id
-),
-
--- While the channel's own record of the order is on its way, its copy stands for it.
-stand_ins as (
-    select distinct on (copied.owner_system_id, copied.order_name, copied.sku)
-        copied.owner_system_id,
-        copied.order_name,
-        copied.sku,
-        null::text as channel,
-        copied.order_line_id,
-        copied.ordered_quantity,
-        copied.committed_quantity,
-        copied.is_cancelled
-    from copied
-    left join landed_orders
-        on copied.owner_system_id = landed_orders.owner_system_id and copied.order_name = landed_orders.order_name
-    where landed_orders.order_name is null
-    order by
-        copied.owner_system_id asc,
-        copied.order_name asc,
-        copied.sku asc,
-        copied.committed_quantity desc,
-        copied.system_id asc
-),
-
+-- A line counts in the copy that owns it. What the owner's record does not account for (it has not landed yet, or a
+-- line of it maps to no product) is held as the copies have it: of each SKU what goes beyond the owner's own lines.
 demands as (
     select
-        owner_system_id,
-        order_name,
-        sku,
-        channel,
-        order_line_id,
-        ordered_quantity,
-        committed_quantity,
-        is_cancelled
+        coalesce(originals.owner_system_id, copies.owner_system_id) as owner_system_id,
+        coalesce(originals.order_name, copies.order_name) as order_name,
+        coalesce(originals.sku, copies.sku) as sku,
+        coalesce(originals.channel, copies.channel) as channel,
+        coalesce(originals.order_line_id, copies.order_line_id) as order_line_id,
+        greatest(originals.ordered_quantity, copies.ordered_quantity) as ordered_quantity,
+        greatest(originals.committed_quantity, copies.committed_quantity) as committed_quantity,
+        coalesce(originals.is_cancelled, true) and coalesce(copies.is_cancelled, true) as is_cancelled
     from originals
-    union all
-    select
-        owner_system_id,
-        order_name,
-        sku,
-        channel,
-        order_line_id,
-        ordered_quantity,
-        committed_quantity,
-        is_cancelled
-    from stand_ins
+    full outer join copies
+        on
+            originals.owner_system_id = copies.owner_system_id
+            and originals.order_name = copies.order_name
+            and originals.sku = copies.sku
 ),
 
 ---------------------------------------------------------------- where from, and what has left
@@ -300,7 +128,7 @@ handled as (
         owned.order_name,
         owned.sku,
         locations.location_id,
-        sum(case when owned.is_cancelled then owned.shipped_quantity else owned.committed_quantity end)::integer
+        sum(case when owned.is_cancelled then owned.shipped_quantity else owned.committed_quantity end)
             as assigned_quantity,
         -- What the order's copy says was shipped is out of the stock level once that is at least as new.
         sum(
@@ -308,17 +136,23 @@ handled as (
                 when
                     owned.occurred_at + make_interval(secs => owned.clock_uncertainty_seconds) <= greatest(
                         stock_levels.as_of,
-                        case when stock_levels.received_at <= sweeps.swept_at then sweeps.swept_as_of end
+                        case
+                            when
+                                stock_levels.received_at <= sweeps.swept_at
+                                and {{ is_confirmed }}
+                                then sweeps.swept_as_of
+                        end
                     )
                     then owned.shipped_quantity
                 else 0
             end
-        )::integer as told_shipped_quantity
+        ) as told_shipped_quantity
     from owned
     inner join locations
         on owned.system_id = locations.system_id and owned.source_location_id = locations.source_location_id
     left join stock_levels on owned.sku = stock_levels.sku and locations.location_id = stock_levels.location_id
     left join sweeps on owned.system_id = sweeps.system_id
+    where owned.sku is not null
     group by owned.owner_system_id, owned.order_name, owned.sku, locations.location_id
 ),
 
@@ -409,7 +243,7 @@ moved as (
         shipped_movements.order_name,
         item_skus.sku,
         locations.location_id,
-        greatest(-sum(shipped_movements.delta_quantity), 0)::integer as moved_quantity,
+        greatest(-sum(shipped_movements.delta_quantity), 0) as moved_quantity,
         max(shipped_movements.received_at) as received_at
     from shipped_movements
     inner join item_skus
@@ -448,7 +282,7 @@ shipped as (
         owner_system_id,
         order_name,
         sku,
-        sum(shipped_quantity)::integer as shipped_quantity,
+        sum(shipped_quantity) as shipped_quantity,
         (array_agg(location_id order by shipped_quantity desc, location_id asc))[1] as location_id,
         max(received_at) as received_at
     from places
@@ -467,6 +301,7 @@ facts as (
             as record_id,
         (array_agg(correlation_id order by received_at desc, record_id desc))[1] as correlation_id
     from owned
+    where sku is not null
     group by owner_system_id, order_name, sku
 ),
 
@@ -530,7 +365,7 @@ assigned as (
         held.order_name,
         held.sku,
         assignable.location_id,
-        least(assignable.wanted_quantity, greatest(held.open_quantity - assignable.earlier_quantity, 0))::integer
+        least(assignable.wanted_quantity, greatest(held.open_quantity - assignable.earlier_quantity, 0))
             as quantity
     from held
     inner join assignable
@@ -545,7 +380,7 @@ assigned_sums as (
         owner_system_id,
         order_name,
         sku,
-        sum(quantity)::integer as quantity
+        sum(quantity) as quantity
     from assigned
     group by owner_system_id, order_name, sku
 ),
@@ -603,7 +438,7 @@ final as (
         held.order_line_id,
         parts.sku,
         parts.location_id,
-        parts.quantity::integer as quantity,
+        parts.quantity,
         held.ordered_at,
         parts.status,
         parts.released_reason,

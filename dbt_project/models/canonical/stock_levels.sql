@@ -42,7 +42,9 @@ items as (
     select
         item_skus.sku,
         item_skus.system_id,
-        item_skus.source_stock_item_id
+        item_skus.source_stock_item_id,
+        item_skus.is_active,
+        item_skus.location_scope
     from item_skus
     where
     {%- if is_incremental() and not build.is_full %}
@@ -59,6 +61,7 @@ told as (
         locations.location_id,
         items.system_id,
         items.source_stock_item_id,
+        items.is_active and {{ is_sold_at("items.location_scope", "locations.source_location_id") }} as is_active,
         locations.source_location_id,
         systems.clock_uncertainty_seconds,
         source_stock.record_id,
@@ -99,6 +102,7 @@ counted_only as (
         locations.location_id,
         items.system_id,
         items.source_stock_item_id,
+        items.is_active and {{ is_sold_at("items.location_scope", "locations.source_location_id") }} as is_active,
         locations.source_location_id,
         systems.clock_uncertainty_seconds
     from items
@@ -109,6 +113,8 @@ counted_only as (
     inner join systems on items.system_id = systems.system_id
     where
         movements.counted_quantity is not null
+        and movements.is_current
+        and not movements.is_void
         and not exists (
             select 1
             from told
@@ -125,6 +131,7 @@ levels as (
         location_id,
         system_id,
         source_stock_item_id,
+        is_active,
         source_location_id,
         clock_uncertainty_seconds,
         record_id,
@@ -142,6 +149,7 @@ levels as (
         location_id,
         system_id,
         source_stock_item_id,
+        is_active,
         source_location_id,
         clock_uncertainty_seconds,
         null as record_id,
@@ -163,7 +171,10 @@ later as (
         levels.confirmed_at,
         levels.clock_uncertainty_seconds,
         movements.source_key,
-        movements.occurred_at,
+        movements.is_current,
+        movements.moved_at,
+        movements.begins_at,
+        movements.ends_at,
         movements.sequence,
         movements.delta_quantity,
         movements.counted_quantity,
@@ -176,7 +187,7 @@ later as (
             levels.system_id = movements.system_id
             and levels.source_stock_item_id = movements.source_item_id
             and levels.source_location_id = movements.source_location_id
-            and levels.occurred_at < movements.occurred_at
+            and levels.occurred_at < movements.settled_at
 ),
 
 -- A count is absolute: the newest one after the level takes the level's place.
@@ -186,35 +197,42 @@ counts as (
         source_stock_item_id,
         source_location_id,
         counted_quantity,
-        occurred_at,
+        moved_at,
         sequence,
         source_key
     from later
-    where counted_quantity is not null and occurred_at > confirmed_at
+    where counted_quantity is not null and is_current and moved_at > confirmed_at
     order by
         system_id asc,
         source_stock_item_id asc,
         source_location_id asc,
-        occurred_at desc,
+        moved_at desc,
         sequence desc,
         source_key desc
 ),
 
+-- What the base says of a movement: whether it may be from before the movement, and which versions it may hold. A level
+-- may have been taken so much later than it says as its system's clock is uncertain; a count was taken when it says.
 effective as (
     select
         later.*,
-        counts.occurred_at as counted_at,
         case
-            when later.counted_quantity is not null then false
-            when counts.source_key is not null
+            when counts.source_key is null then later.moved_at > later.confirmed_at
+            else
+                (later.moved_at, later.sequence, later.source_key)
+                > (counts.moved_at, counts.sequence, counts.source_key)
+        end as may_precede,
+        case
+            when counts.source_key is null
                 then
-                    (later.occurred_at, later.sequence, later.source_key)
-                    > (counts.occurred_at, counts.sequence, counts.source_key)
-            when later.delta_quantity < 0 then later.occurred_at > later.confirmed_at
-            -- The level may have been taken that much later than it says, and hold this already. Stock that is seen
-            -- late is a lost sale at worst; stock that is seen twice is sold twice.
-            else later.occurred_at > later.confirmed_at + make_interval(secs => later.clock_uncertainty_seconds)
-        end as is_applied
+                    later.begins_at <= later.confirmed_at + make_interval(secs => later.clock_uncertainty_seconds)
+                    and (later.ends_at is null or later.ends_at > later.confirmed_at)
+            else
+                (later.moved_at, later.sequence, later.source_key)
+                <= (counts.moved_at, counts.sequence, counts.source_key)
+                and later.begins_at <= counts.moved_at
+                and (later.ends_at is null or later.ends_at > counts.moved_at)
+        end as may_be_held
     from later
     left join counts
         on
@@ -223,17 +241,39 @@ effective as (
             and later.source_location_id = counts.source_location_id
 ),
 
+-- What a movement says now, less the most of it that the base may hold already. Stock that is seen late is a lost sale
+-- at worst; stock that is seen twice is sold twice.
+movement_overlays as (
+    select
+        system_id,
+        source_stock_item_id,
+        source_location_id,
+        source_key,
+        coalesce(sum(delta_quantity) filter (where is_current), 0)
+        - coalesce(
+            greatest(
+                max(coalesce(delta_quantity, 0)) filter (where may_be_held),
+                max(0) filter (where may_precede)
+            ),
+            0
+        ) as movement_quantity,
+        (array_agg(record_id order by received_at desc, record_id desc))[1] as record_id,
+        max(received_at) as received_at,
+        (array_agg(correlation_id order by received_at desc, record_id desc))[1] as correlation_id
+    from effective
+    group by system_id, source_stock_item_id, source_location_id, source_key
+),
+
 overlays as (
     select
         system_id,
         source_stock_item_id,
         source_location_id,
-        coalesce(sum(delta_quantity) filter (where is_applied), 0)::integer as movement_quantity,
-        max(counted_at) as counted_at,
+        sum(movement_quantity) as movement_quantity,
         (array_agg(record_id order by received_at desc, record_id desc))[1] as record_id,
         max(received_at) as received_at,
         (array_agg(correlation_id order by received_at desc, record_id desc))[1] as correlation_id
-    from effective
+    from movement_overlays
     group by system_id, source_stock_item_id, source_location_id
 ),
 
@@ -242,6 +282,7 @@ computed as (
         levels.sku,
         levels.location_id,
         levels.system_id,
+        levels.is_active,
         coalesce(counts.counted_quantity, levels.told_quantity) as base_quantity,
         coalesce(overlays.movement_quantity, 0) as movement_quantity,
         levels.damaged_quantity,
@@ -249,7 +290,7 @@ computed as (
         -- A sweep's word is taken down where it decided about a movement; elsewhere the record's own time says as much,
         -- and a million rows need not be rewritten to say it again.
         case
-            when counts.source_key is not null then counts.occurred_at
+            when counts.source_key is not null then counts.moved_at
             when overlays.record_id is not null then levels.confirmed_at
             else levels.occurred_at
         end as as_of,
@@ -276,14 +317,15 @@ final as (
     select
         sku,
         location_id,
-        sum(base_quantity + movement_quantity)::integer as on_hand_quantity,
-        sum(damaged_quantity)::integer as damaged_quantity,
-        sum(quality_control_quantity)::integer as quality_control_quantity,
-        sum(base_quantity)::integer as base_quantity,
-        sum(movement_quantity)::integer as movement_quantity,
+        sum(base_quantity + movement_quantity) as on_hand_quantity,
+        sum(damaged_quantity) as damaged_quantity,
+        sum(quality_control_quantity) as quality_control_quantity,
+        sum(base_quantity) as base_quantity,
+        sum(movement_quantity) as movement_quantity,
         min(as_of) as as_of,
         max(received_at) as received_at,
         min(system_id) as source_system_id,
+        bool_and(is_active) as is_item_active,
         (array_agg(record_id order by received_at desc, record_id desc))[1] as record_id,
         (array_agg(correlation_id order by received_at desc, record_id desc))[1] as correlation_id,
         {{ build.build_id }}::bigint as build_id

@@ -2,6 +2,7 @@
 
 with movements as not materialized (
     select * from {{ ref("int_movements") }}
+    where is_current and not is_void
 ),
 
 item_skus as not materialized (
@@ -21,7 +22,7 @@ final as (
         movements.kind,
         movements.delta_quantity,
         movements.counted_quantity,
-        movements.occurred_at,
+        movements.moved_at as occurred_at,
         movements.sequence,
         movements.system_id as source_system_id,
         movements.source_reference,

@@ -4,12 +4,15 @@
     touches={
         "item_sku": "row.system_id || '|' || row.source_item_id",
         "sku": "row.sku",
+        "position": "row.contested_sku",
+        "shipped_item": "row.system_id || '|' || nullif(row.source_stock_item_id, '')",
     },
     indexes=[
         {"columns": ["system_id", "source_item_id"], "unique": true},
         {"columns": ["system_id", "source_stock_item_id"]},
         {"columns": ["sku"]},
         {"columns": ["system_id", "candidate_sku"]},
+        {"columns": ["contested_sku"]},
         {"columns": ["build_id"]},
     ],
     pre_hook="{{ collect_items_to_resolve() }}",
@@ -25,12 +28,19 @@ products as not materialized (
     select * from {{ ref("products") }}
 ),
 
-aliases as not materialized (
-    select * from {{ source("governance", "sku_aliases") }}
+aliases as materialized (
+    select
+        system_id,
+        governance.code_key(source_sku) as source_key,
+        governance.code_key(sku) as sku_key
+    from {{ source("governance", "sku_aliases") }}
 ),
 
-non_stock_codes as not materialized (
-    select * from {{ source("governance", "non_stock_codes") }}
+non_stock_codes as materialized (
+    select
+        '^(' || governance.clean_code(pattern) || ')$' as pattern,
+        classification
+    from {{ source("governance", "non_stock_codes") }}
 ),
 
 items as (
@@ -42,8 +52,10 @@ items as (
         source_items.code_key,
         source_items.gtin,
         source_items.gtin_key,
+        source_items.location_scope,
         source_items.is_active,
         source_items.is_stocked,
+        source_items.is_bundle,
         source_items.record_id,
         source_items.received_at,
         source_items.correlation_id
@@ -67,35 +79,26 @@ matches as (
         'exact_sku' as match_rule,
         products.sku
     from items
-    inner join products on items.source_sku = products.sku
+    inner join products on items.code_key = governance.code_key(products.sku)
     union all
     select
         items.system_id,
         items.source_item_id,
         2 as rule_order,
-        'exact_sku' as match_rule,
+        'gtin' as match_rule,
         products.sku
     from items
-    inner join products on items.code_key = lower(products.sku) and items.source_sku <> products.sku
+    inner join products on items.gtin_key = governance.gtin_key(products.gtin)
     union all
     select
         items.system_id,
         items.source_item_id,
         3 as rule_order,
-        'gtin' as match_rule,
-        products.sku
-    from items
-    inner join products on items.gtin_key = ltrim(products.gtin, '0')
-    union all
-    select
-        items.system_id,
-        items.source_item_id,
-        4 as rule_order,
         'alias_file' as match_rule,
         products.sku
     from items
-    inner join aliases on items.system_id = aliases.system_id and items.code_key = lower(trim(aliases.source_sku))
-    inner join products on aliases.sku = products.sku
+    inner join aliases on items.system_id = aliases.system_id and items.code_key = aliases.source_key
+    inner join products on aliases.sku_key = governance.code_key(products.sku)
 ),
 
 counted as (
@@ -139,7 +142,7 @@ candidates as (
         on
             items.system_id = declared.system_id
             and items.source_item_id = declared.source_item_id
-            and declared.rule_order = 4
+            and declared.rule_order = 3
 ),
 
 -- Two live items of one system that claim one product: the better evidence has it; equal evidence is nobody's.
@@ -183,15 +186,20 @@ final as (
             when claimed.own_order = claimed.best_order and claimed.claim_count = 1 then claimed.candidate_rule
             else 'ambiguous'
         end as match_rule,
+        -- Nobody knows how many of the product this system has: what it counts is of one item or the other.
+        case
+            when claimed.own_order = claimed.best_order and claimed.claim_count > 1 then claimed.candidate_sku
+        end as contested_sku,
         -- What is no article needs no product: the tenant's list says so, or the system that keeps it does.
         coalesce(
             (
                 select min(non_stock_codes.classification)
                 from non_stock_codes
-                where claimed.source_sku ~* ('^(' || non_stock_codes.pattern || ')$')
+                where claimed.code_key ~* non_stock_codes.pattern
             ),
-            case when not claimed.is_stocked then 'not_stocked' end
+            case when claimed.is_bundle then 'bundle' when not claimed.is_stocked then 'not_stocked' end
         ) as classification,
+        claimed.location_scope,
         claimed.is_active,
         claimed.record_id,
         claimed.received_at,

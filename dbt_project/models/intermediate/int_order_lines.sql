@@ -42,7 +42,7 @@ final as (
         coalesce(origin_order_name, own_order_name) as order_name,
         source_item_id,
         source_code,
-        nullif(lower(trim(source_code)), '') as code_key,
+        governance.code_key(source_code) as code_key,
         source_location_id,
         ordered_quantity,
         committed_quantity,

@@ -17,7 +17,8 @@
 ) }}
 
 {%- set columns = [
-    "source_item_id", "source_stock_item_id", "source_sku", "gtin", "title", "category", "is_active", "is_stocked",
+    "source_item_id", "source_stock_item_id", "source_sku", "gtin", "title", "category", "location_scope", "is_active",
+    "is_stocked", "is_bundle",
 ] %}
 
 with {{ newest_versions("products", columns) }},
@@ -38,14 +39,15 @@ final as (
         source_item_id,
         source_stock_item_id,
         nullif(trim(source_sku), '') as source_sku,
-        nullif(lower(trim(source_sku)), '') as code_key,
+        governance.code_key(source_sku) as code_key,
         nullif(trim(gtin), '') as gtin,
-        -- GTIN-8, -12, -13 and -14 of one article differ by leading zeros only.
-        nullif(ltrim(regexp_replace(coalesce(gtin, ''), '[^0-9]', '', 'g'), '0'), '') as gtin_key,
+        governance.gtin_key(gtin) as gtin_key,
         title,
         nullif(trim(category), '') as category,
+        location_scope,
         is_active,
         is_stocked,
+        is_bundle,
         {{ build_state().build_id }}::bigint as build_id
     from newest
 )

@@ -26,10 +26,12 @@ final as (
         differences.cause,
         -- By harm: what a channel overstates can be sold twice, so it goes before what it understates; the larger
         -- first.
-        case
-            when differences.difference_quantity > 0 then 1000000 - least(differences.difference_quantity, 999999)
-            else 2000000 - least(-differences.difference_quantity, 999999)
-        end as priority,
+        (
+            case
+                when differences.difference_quantity > 0 then 1000000 - least(differences.difference_quantity, 999999)
+                else 2000000 - least(-differences.difference_quantity, 999999)
+            end
+        )::integer as priority,
         differences.facts_version,
         differences.facts_as_of,
         differences.listing_received_at,

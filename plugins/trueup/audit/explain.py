@@ -5,6 +5,7 @@ Read as the operator, who sees every schema; nothing is written.
 
 import difflib
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -22,8 +23,10 @@ from trueup.audit.explanation import (
     Withheld,
 )
 from trueup.audit.lag import Lag, explain_lag
+from trueup.domain.codes import visible_code
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
+from trueup.domain.quantities import Quantity
 from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
@@ -63,15 +66,17 @@ def explain(details: ConnectionDetails, configuration: TenantConfiguration, sku:
             channel=channel,
             shows=position["shows"],
             locations=_locations(connection, sku, position["location_terms"]),
-            free=position["free_quantity"],
-            unassigned=position["unassigned_reserved_quantity"],
-            pool=position["pool_quantity"],
+            free=_units(position["free_quantity"]),
+            shortfall=_units(position["shortfall_quantity"]),
+            unassigned=_units(position["unassigned_reserved_quantity"]),
+            pool=_units(position["pool_quantity"]),
             buffer=position["buffer_quantity"],
             share=position["share"],
             cap=position["cap_quantity"],
             available=position["ats_quantity"],
             own_allocations=position["channel_allocated_quantity"],
             target=position["target_quantity"],
+            unknown_because=position["unknown_because"],
             rules={name: rule for name, rule in position["rule_ids"].items() if rule is not None},
             facts_as_of=position["facts_as_of"],
             newest_received_at=position["newest_received_at"],
@@ -106,15 +111,18 @@ def _locations(connection: Warehouse, sku: str, terms: Sequence[dict[str, Any]])
                 location_id=term["location_id"],
                 location_name=level.get("location_name", term["location_id"]),
                 source_system_id=term.get("source_system_id"),
-                on_hand=term["on_hand_quantity"],
-                base=level.get("base_quantity"),
-                movements=level.get("movement_quantity"),
-                damaged=term["damaged_quantity"],
-                quality_control=term["quality_control_quantity"],
-                sellable=term["sellable_quantity"],
-                reserved=term["reserved_quantity"],
+                on_hand=_units(term["on_hand_quantity"]),
+                base=_known_units(level.get("base_quantity")),
+                movements=_known_units(level.get("movement_quantity")),
+                damaged=_units(term["damaged_quantity"]),
+                quality_control=_units(term["quality_control_quantity"]),
+                withdrawn=_units(term["withdrawn_quantity"]),
+                withdrawn_because=term["withdrawn_because"],
+                sellable=_units(term["sellable_quantity"]),
+                reserved=_units(term["reserved_quantity"]),
                 safety_stock=term["safety_stock_quantity"],
-                free=term["free_quantity"],
+                free=_units(term["free_quantity"]),
+                shortfall=_units(term["shortfall_quantity"]),
                 as_of=level.get("as_of"),
                 received_at=level.get("received_at"),
                 record=_record(level.get("source_system_id"), "stock_levels", level.get("record_id")),
@@ -138,7 +146,7 @@ def _reservations(connection: Warehouse, sku: str, channel: str) -> tuple[Reserv
             order_name=row["order_name"],
             channel=row["channel"],
             location_id=row["location_id"],
-            quantity=row["quantity"],
+            quantity=_units(row["quantity"]),
             ordered_at=row["ordered_at"],
             received_at=row["received_at"],
             record=_record(row["source_system_id"], "orders", row["record_id"]) or "no record",
@@ -161,9 +169,10 @@ def _shown(connection: Warehouse, sku: str, channel: str) -> Shown | None:
     stream = "listings" if row["has_listings"] else "stock_levels"
     return Shown(
         record_id=row["channel_record_id"],
-        quantity=row["shown_quantity"],
-        allocated=row["allocated_quantity"],
+        quantity=_known_units(row["shown_quantity"]),
+        allocated=_units(row["allocated_quantity"]),
         is_listed=row["is_listed"],
+        unlisted_because=row["unlisted_because"],
         observed_at=row["observed_at"],
         received_at=row["received_at"],
         record=_record(row["system_id"], stream, row["record_id"]) or "no record",
@@ -244,8 +253,18 @@ def _no_position(connection: Warehouse, sku: str, channel: str) -> str:
             f"{sku} is known, but no build has computed it for '{channel}' yet; run `trueup build`, and see that the"
             " channel is in force (`trueup tenant check`)"
         )
+    spelling = _one(
+        connection,
+        "select sku from canonical.products where governance.code_key(sku) = governance.code_key(%s)",
+        (sku,),
+    )
+    if spelling is not None:
+        return f"'{visible_code(sku)}' is {spelling['sku']} in another spelling; ask for {spelling['sku']}"
     alias = _one(
-        connection, "select sku, system_id from canonical.sku_aliases where source_sku = %s and sku is not null", (sku,)
+        connection,
+        "select sku, system_id from canonical.sku_aliases"
+        " where governance.code_key(source_sku) = governance.code_key(%s) and sku is not null",
+        (sku,),
     )
     if alias is not None:
         return f"'{sku}' is what {alias['system_id']} calls {alias['sku']}; ask for {alias['sku']}"
@@ -260,6 +279,16 @@ def _no_position(connection: Warehouse, sku: str, channel: str) -> str:
 def _unknown(what: str, name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or list(known[:3])
     return f"no {what} '{name}'" + (f"; did you mean {', '.join(near)}?" if near else "; there is none like it")
+
+
+def _units(value: Decimal | float) -> Quantity:
+    """A whole number where it is one, so that it prints as one; from JSON a fraction comes as a binary one."""
+    exact = Decimal(str(value))
+    return int(exact) if exact == exact.to_integral_value() else exact
+
+
+def _known_units(value: Decimal | None) -> Quantity | None:
+    return None if value is None else _units(value)
 
 
 def _record(system_id: str | None, stream: str, record_id: int | None) -> str | None:

@@ -1,6 +1,5 @@
 """What an explanation consists of."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,27 +7,32 @@ from decimal import Decimal
 from typing import Any
 
 from trueup.audit.explanation_text import lines_of
+from trueup.domain.quantities import LocationStock, Quantity, available_to_sell
 
 
 @dataclass(frozen=True, slots=True)
 class LocationTerms:
-    """One location that serves the channel; whole units. `as_of` is the source's clock, `received_at` ours.
+    """One location that serves the channel. `as_of` is the source's clock, `received_at` ours.
 
-    `record` names the raw record that the level rests on, as `raw.<system>__<stream> #<record_id>`.
+    `withdrawn`: units that are not sold any more, and why. `record` names the raw record that the level rests on, as
+    `raw.<system>__<stream> #<record_id>`.
     """
 
     location_id: str
     location_name: str
     source_system_id: str | None
-    on_hand: int
-    base: int | None
-    movements: int | None
-    damaged: int
-    quality_control: int
-    sellable: int
-    reserved: int
-    safety_stock: int
-    free: int
+    on_hand: Quantity
+    base: Quantity | None
+    movements: Quantity | None
+    damaged: Quantity
+    quality_control: Quantity
+    withdrawn: Quantity
+    withdrawn_because: str | None
+    sellable: Quantity
+    reserved: Quantity
+    safety_stock: Quantity
+    free: Quantity
+    shortfall: Quantity
     as_of: datetime | None
     received_at: datetime | None
     record: str | None
@@ -41,7 +45,7 @@ class ReservationTerm:
     order_name: str
     channel: str | None
     location_id: str | None
-    quantity: int
+    quantity: Quantity
     ordered_at: datetime | None
     received_at: datetime | None
     record: str
@@ -52,9 +56,10 @@ class Shown:
     """What the channel showed when it was last observed. `observed_at` is its clock, `received_at` ours."""
 
     record_id: str
-    quantity: int | None
-    allocated: int
+    quantity: Quantity | None
+    allocated: Quantity
     is_listed: bool
+    unlisted_because: str | None
     observed_at: datetime | None
     received_at: datetime | None
     record: str
@@ -124,7 +129,8 @@ class Withheld:
 class Explanation:
     """Why a channel should show what it should for a SKU. `lines` is the text for a person.
 
-    `is_consistent`: the terms give `available` and `target` when they are computed again.
+    `is_consistent`: the terms give `available` and `target` when they are computed again. Both are None where what lies
+    at a serving place is unknown, and `unknown_because` says why.
     """
 
     sku: str
@@ -133,15 +139,17 @@ class Explanation:
     channel: str
     shows: str
     locations: tuple[LocationTerms, ...]
-    free: int
-    unassigned: int
-    pool: int
+    free: Quantity
+    shortfall: Quantity
+    unassigned: Quantity
+    pool: Quantity
     buffer: int
     share: Decimal
     cap: int | None
-    available: int
+    available: int | None
     own_allocations: int
-    target: int
+    target: int | None
+    unknown_because: str | None
     rules: Mapping[str, str]
     facts_as_of: datetime | None
     newest_received_at: datetime | None
@@ -160,16 +168,23 @@ class Explanation:
 
 
 def _adds_up(it: Explanation) -> bool:
-    per_location = all(
-        each.sellable == each.on_hand - each.damaged - each.quality_control
-        and each.free == max(0, each.sellable - each.reserved - each.safety_stock)
+    stocks = [
+        LocationStock(
+            each.on_hand, each.damaged, each.quality_control, each.reserved, each.safety_stock, each.withdrawn
+        )
         for each in it.locations
+    ]
+    per_location = all(
+        (each.sellable, each.free, each.shortfall) == (stock.sellable, stock.free, stock.shortfall)
+        for each, stock in zip(it.locations, stocks, strict=True)
     )
-    units = max(0, math.floor((it.pool - it.buffer) * it.share))
+    available = available_to_sell(stocks, it.unassigned, it.buffer, it.share, it.cap)
+    units = available if it.unknown_because is None else None
     return (
         per_location
         and it.free == sum(each.free for each in it.locations)
-        and it.pool == it.free - it.unassigned
-        and it.available == (units if it.cap is None else min(units, it.cap))
-        and it.target == it.available + it.own_allocations
+        and it.shortfall == sum(each.shortfall for each in it.locations)
+        and it.pool == it.free - it.shortfall - it.unassigned
+        and it.available == units
+        and it.target == (None if units is None else units + it.own_allocations)
     )

@@ -3,17 +3,22 @@
 import math
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trueup.audit.explanation import CorrectionStory, Explanation
+    from trueup.domain.quantities import Quantity
 
 
 def lines_of(it: "Explanation") -> Iterator[str]:
     """The explanation as text, widest part first: locations, terms, what is shown, what was done."""
     title = f" {it.title}" if it.title else ""
     category = f" ({it.category})" if it.category else ""
-    yield f"{it.sku}{title}{category} on {it.channel}: {it.target} to be shown as {it.shows.replace('_', ' ')}"
+    target = "an unknown number" if it.target is None else it.target
+    yield f"{it.sku}{title}{category} on {it.channel}: {target} to be shown as {it.shows.replace('_', ' ')}"
+    if it.unknown_because is not None:
+        yield f"  {it.unknown_because}; nothing is pushed, see the exception queue"
     yield ""
     yield from _location_lines(it)
     yield ""
@@ -30,7 +35,7 @@ def lines_of(it: "Explanation") -> Iterator[str]:
         for each in it.reservations:
             place = each.location_id or "no location yet"
             yield (
-                f"  {each.quantity:>6}  {each.order_name} ({each.channel or 'own order'}), {place},"
+                f"  {_units(each.quantity):>6}  {each.order_name} ({each.channel or 'own order'}), {place},"
                 f" ordered {_time(each.ordered_at)}, received {_time(each.received_at)}, {each.record}"
             )
     if it.corrections:
@@ -51,16 +56,20 @@ def _location_lines(it: "Explanation") -> Iterator[str]:
     )
     for each in it.locations:
         yield (
-            f"  {each.location_id:<{width}}  {each.on_hand:>7} {_less(each.damaged, 8)}"
+            f"  {each.location_id:<{width}}  {_units(each.on_hand):>7} {_less(each.damaged, 8)}"
             f" {_less(each.quality_control, 19)} {_less(each.reserved, 9)} {_less(each.safety_stock, 13)}"
-            f"  = {each.free:>5}"
+            f"  = {_units(each.free):>5}"
             f"  {_time(each.as_of):<19}  {_time(each.received_at)}"
         )
         unclamped = each.sellable - each.reserved - each.safety_stock
         if unclamped < 0:
-            yield f"  {'':<{width}}  {unclamped} counts as 0: what one place lacks is not taken from another"
+            owed = f"; {_units(each.shortfall)} that orders hold here come out of the others" if each.shortfall else ""
+            yield f"  {'':<{width}}  {_units(unclamped)} counts as 0{owed}"
+        if each.withdrawn_because is not None:
+            yield f"  {'':<{width}}  {_units(each.withdrawn)} of these are not offered: {each.withdrawn_because}"
         if each.base is not None and each.movements:
-            yield f"  {'':<{width}}  on hand is {each.base} told and {each.movements:+} in movements since"
+            since = f"{'+' if each.movements > 0 else ''}{_units(each.movements)}"
+            yield f"  {'':<{width}}  on hand is {_units(each.base)} told and {since} in movements since"
         if each.record is not None:
             yield f"  {'':<{width}}  from {each.record}"
 
@@ -70,9 +79,10 @@ def _term_lines(it: "Explanation") -> Iterator[str]:
         told = f"   rule {it.rules[rule]}" if rule and it.rules.get(rule) else ""
         return f"  {sign} {name:<34} {value!s:>8}{told}"
 
-    yield term(" ", "free at these locations", it.free)
-    yield term("-", "reserved, no location yet", it.unassigned)
-    yield term("=", "pool", it.pool)
+    yield term(" ", "free at these locations", _units(it.free))
+    yield term("-", "reserved there beyond their stock", _units(it.shortfall))
+    yield term("-", "reserved, no location yet", _units(it.unassigned))
+    yield term("=", "pool", _units(it.pool))
     yield term("-", "buffer", it.buffer, "buffer")
     yield term("x", "share", f"{it.share.normalize():f}", "share")
     units = (it.pool - it.buffer) * it.share
@@ -80,23 +90,23 @@ def _term_lines(it: "Explanation") -> Iterator[str]:
         yield term("=", "rounded down, at least 0", max(0, math.floor(units)))
     if it.cap is not None:
         yield term("<", "at most", it.cap, "cap")
-    yield term("=", "available to sell", it.available)
+    yield term("=", "available to sell", "unknown" if it.available is None else it.available)
     if it.shows == "on_hand":
         yield term("+", "the channel's own allocations", it.own_allocations)
-    yield term("=", "to be shown", it.target)
+    yield term("=", "to be shown", "unknown" if it.target is None else it.target)
 
 
 def _shown_lines(it: "Explanation") -> Iterator[str]:
     if it.shown is None:
         yield "The channel has no listing of it that was ever observed."
         return
-    shown = "nothing" if it.shown.quantity is None else it.shown.quantity
+    shown = "nothing" if it.shown.quantity is None else _units(it.shown.quantity)
     yield (
         f"The channel showed {shown} for {it.shown.record_id}, observed {_time(it.shown.observed_at)} (its clock),"
         f" received {_time(it.shown.received_at)}, {it.shown.record}"
     )
     if not it.shown.is_listed:
-        yield "  it is not listed or not tracked there, so nothing is pushed"
+        yield f"  nothing is pushed: {it.shown.unlisted_because or 'it is not listed or not tracked there'}"
     if it.difference is None:
         if it.shown.quantity == it.target:
             yield "  that is what it should show"
@@ -135,8 +145,13 @@ def _correction_lines(story: "CorrectionStory") -> Iterator[str]:
         yield f"      read back {observed} at {_time(read.as_of)} (its clock){', verified' if read.is_verified else ''}"
 
 
-def _less(value: int, width: int) -> str:
-    return f"{-value if value else 0:>{width}}"
+def _less(value: "Quantity", width: int) -> str:
+    return f"{_units(-value if value else 0):>{width}}"
+
+
+def _units(value: "Quantity") -> str:
+    """The number as a person writes it: no zeros behind the point, no exponent."""
+    return f"{Decimal(value).normalize():f}"
 
 
 def _time(moment: datetime | None) -> str:

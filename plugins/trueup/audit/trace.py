@@ -74,8 +74,9 @@ _TABLES: Final = {
             || ' for ' || rows.sku
         from canonical.channel_listings as rows where rows.correlation_id = %(id)s""",
     "marts.ats_positions": """
-        select builds.finished_at, rows.sku || ' on ' || rows.channel || ': ' || rows.ats_quantity
-            || ' available to sell, ' || rows.target_quantity || ' to be shown'
+        select builds.finished_at, rows.sku || ' on ' || rows.channel || ': '
+            || coalesce(rows.ats_quantity::text, 'an unknown number') || ' available to sell, '
+            || coalesce(rows.target_quantity::text, 'nothing') || ' to be shown'
         from marts.ats_positions as rows
         left join audit.builds as builds on builds.build_id = rows.build_id where rows.correlation_id = %(id)s""",
     "outbox.corrections": """

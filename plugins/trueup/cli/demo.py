@@ -36,7 +36,7 @@ def demo(
     """Start everything, let a day of trading pass, print what was wrong and what was done about it.
 
     In a terminal it stays up until Ctrl-C, otherwise it exits; either way it leaves no process behind.
-    Exits with 1 where the channels were not true in the end.
+    Exits with 1 where the channels were not true in the end, or a rule of the gates fails.
     """
     from trueup.dev.demo.run import run_demo
 
@@ -83,7 +83,7 @@ def demo(
             bar.stop()
             errors.print("Stopped.")
             raise typer.Exit(130) from None
-    if not report.is_converged:
+    if not report.is_converged or report.failing_rules:
         raise typer.Exit(1)
 
 
@@ -110,7 +110,9 @@ def print_report(report: "DemoReport") -> None:
         f"  wrong at the start  {report.wrong_at_start}"
         f" ({report.wrong_at_start / report.listing_count:.0%}; {report.overstated_at_start} overstated)"
     )
-    console.print(f"  wrong at the end    {report.wrong_at_end}\n")
+    console.print(f"  wrong at the end    {report.wrong_at_end}")
+    failing = ", ".join(report.failing_rules) or "none"
+    console.print(f"  rules failing       {failing}\n", highlight=False)
     print_rows(
         "The same world and seed, in units",
         [

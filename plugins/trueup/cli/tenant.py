@@ -57,14 +57,18 @@ def check(
 def prepare(tenant: Tenant, as_json: JsonOption = False) -> None:
     """Migrate the tenant's warehouse and put its files in force; safe to repeat."""
     from trueup.line.steps import prepare as prepare_tenant
+    from trueup.warehouse.roles import Role, role_name
 
     with reporting_errors(as_json):
-        is_changed = prepare_tenant(open_tenant(tenant), actor())
+        retailer = open_tenant(tenant)
+        is_changed = prepare_tenant(retailer, actor())
+        analyst = role_name(str(retailer.warehouse.schema), Role.ANALYST)
         if as_json:
-            print_json({"tenant": tenant, "is_changed": is_changed})
+            print_json({"tenant": tenant, "is_changed": is_changed, "analyst_role": analyst})
         else:
             console.print(
                 f"{tenant}: the warehouse is migrated; its files were {'put' if is_changed else 'already'} in force."
+                f" Analysts read it with the role {analyst}."
             )
 
 

@@ -1,6 +1,7 @@
 """What came back: answers, what they say about trying again, and how a failure is told."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,7 +12,10 @@ from trueup.domain.errors import Transient
 
 
 class Resend(StrEnum):
-    """Whether a request may be sent again when nobody knows what became of it."""
+    """Whether a request may be sent again when nobody knows what became of it.
+
+    GET and HEAD may, where the caller says nothing; any other method may not.
+    """
 
     SAFE = "safe"  # a read
     IDEMPOTENT = "idempotent"  # a write with an idempotency key: sent again, in doubt only where no answer ever comes
@@ -34,6 +38,11 @@ class Answer:
     body: Any
     as_of: datetime | None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says that there is nothing: a 204. An answer of another status without content says nothing."""
+        return self.status == 204 and self.body is None
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -55,6 +64,15 @@ class TransportFailed(Exception):
     """A failure of the line, without the request that met it: the original carries headers and body."""
 
 
+LONGEST_WAIT_SECONDS = 900.0
+"""Whatever a vendor asks for: longer than this nobody waits unasked, for the answer may be wrong."""
+
+ReportedWait = Callable[[Mapping[str, str], datetime | None], float | None]
+"""Reads from an answer's headers (names in lower case) and its `Date` how many seconds to wait, None where untold."""
+
+_MOST_DIGITS = 15
+
+
 def date_of(headers: Mapping[str, str]) -> datetime | None:
     """Return the `Date` header as UTC, None where it is missing or no date."""
     told = headers.get("date")
@@ -62,12 +80,18 @@ def date_of(headers: Mapping[str, str]) -> datetime | None:
         return None
     try:
         parsed = parsedate_to_datetime(told)
-    except ValueError:
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
         return None
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
 
-def wait_told(headers: Mapping[str, str], now: datetime | None) -> float | None:
+def whole_number(told: str | None) -> int | None:
+    """Return the number that a header tells, None where it is none, or more than anything there is."""
+    is_number = told is not None and told.isascii() and told.isdecimal() and len(told) <= _MOST_DIGITS
+    return int(told) if is_number and told is not None else None
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None) -> float | None:
     """Return the seconds that `Retry-After` (or `x-retry-after`) asks for, None where it asks for none.
 
     A date is understood against the answer's own `Date`, never against our clock.
@@ -75,10 +99,29 @@ def wait_told(headers: Mapping[str, str], now: datetime | None) -> float | None:
     told = headers.get("retry-after") or headers.get("x-retry-after")
     if told is None:
         return None
+    seconds = _seconds(told)
+    if seconds is not None:
+        return seconds
+    moment = date_of({"date": told})
+    return None if moment is None or now is None else max(0.0, (moment - now).total_seconds())
+
+
+def wait_header(name: str, seconds_per_unit: float = 1.0) -> ReportedWait:
+    """Return what reads the wait from a header of the vendor's own, or from `Retry-After` where it is missing.
+
+    BigCommerce: `wait_header("X-Rate-Limit-Time-Reset-Ms", 0.001)`.
+    """
+
+    def read(headers: Mapping[str, str], now: datetime | None) -> float | None:
+        told = _seconds(headers.get(name.lower(), ""))
+        return retry_after(headers, now) if told is None else told * seconds_per_unit
+
+    return read
+
+
+def _seconds(told: str) -> float | None:
     try:
-        return max(0.0, float(told))
+        seconds = float(told)
     except ValueError:
-        moment = date_of({"date": told})
-        if moment is None or now is None:
-            return None
-        return max(0.0, (moment - now).total_seconds())
+        return None
+    return None if math.isnan(seconds) else max(0.0, seconds)

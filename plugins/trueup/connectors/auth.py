@@ -1,15 +1,15 @@
 """Who we are to a system: static credentials, and OAuth 2 tokens granted, renewed and forgotten.
 
-A token lives in memory only, but for refresh tokens that the vendor replaces at every use: those are kept in a
-file that only this user can read, because losing the newest one means asking the retailer to consent again.
+A token lives in memory only, but for refresh tokens that the vendor replaces at every use: those are kept where all
+workers share them, because losing the newest one means asking the retailer to consent again.
 """
 
 import base64
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
@@ -17,7 +17,8 @@ from authlib.oauth2.rfc7523.client import ASSERTION_TYPE
 from joserfc.jwk import ECKey, RSAKey
 
 from trueup.connectors.redaction import Redaction
-from trueup.connectors.state import PrivateFile
+from trueup.connectors.sealed import Seal
+from trueup.connectors.state import SharedState
 from trueup.domain.errors import CredentialsRefused, Permanent, Transient
 
 if TYPE_CHECKING:
@@ -131,10 +132,12 @@ class TokenHeader:
 
 
 def _seconds(told: object) -> float:
-    if isinstance(told, int | float | str):
-        with contextlib.suppress(ValueError):
-            return float(told)
-    return float("inf")
+    """Return how long a token lasts; what cannot be true counts as not told: then it lasts until it is refused."""
+    seconds = math.inf
+    if isinstance(told, int | float | str) and not isinstance(told, bool):
+        with contextlib.suppress(ValueError, OverflowError):
+            seconds = float(told)
+    return seconds if seconds > 0 else math.inf
 
 
 def certificate_grant(
@@ -199,20 +202,26 @@ def refresh_grant(
     client_secret: str,
     refresh_token: str,
     conn_id: str,
-    folder: Path,
+    state: SharedState,
+    is_replaced: bool,
     is_json: bool = False,
 ) -> Grant:
-    """A refresh token, replaced at each use where the vendor does so.
+    """A refresh token. `is_replaced`: this vendor gives another one at each use, and the one before ends.
 
-    One process at a time refreshes; the newest refresh token is kept in `folder`, under a name that changes when
+    One worker at a time refreshes; the newest refresh token is kept in `state`, sealed, under a name that changes when
     the connection gets a new one. `is_json`: for vendors that want a JSON body where the standard has a form.
     """
-    kept = PrivateFile(folder, "refresh-token", f"{conn_id}\x1f{refresh_token}")
+    seal = Seal(conn_id, refresh_token)
 
     def grant(ask: Ask, redaction: Redaction) -> Mapping[str, Any]:
         redaction.add(client_secret, refresh_token)
-        with kept.locked():
-            newest = kept.read() or refresh_token
+        if is_replaced and not state.is_lasting:
+            raise Permanent(
+                f"connection '{conn_id}': its refresh token is replaced at every use, and only the tenant's warehouse"
+                " can keep the next one, so it is not used here; test it with `trueup tenant check TENANT --connect`"
+            )
+        with state.secret(seal.name) as kept:
+            newest = seal.opened(kept.read()) or refresh_token
             redaction.add(newest)
             form = {
                 "grant_type": "refresh_token",
@@ -225,7 +234,7 @@ def refresh_grant(
             replacement = answer.get("refresh_token")
             if isinstance(replacement, str) and replacement and replacement != newest:
                 redaction.add(replacement)
-                kept.write(replacement)
+                kept.write(seal.closed(replacement))
         return answer
 
     return grant

@@ -28,8 +28,9 @@ class Reader(Protocol):
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
         """Yield the pages of one read of one stream.
 
-        A poll starts at `cursor` (None: from the beginning). A sweep yields everything, ends with a
-        page whose `is_last` is true, and never reports a page it could not read as empty: it raises.
+        A poll starts at `cursor` (None: from the beginning). A sweep yields everything, or everything that happened
+        since each page's `covers_since`; it ends with a page whose `is_last` is true, and never reports a page it
+        could not read as empty: it raises.
         """
         ...
 
@@ -50,6 +51,10 @@ class Writer(Protocol):
         """Read the named records as they are now. A record left out could not be read: unknown."""
         ...
 
+    def close(self) -> None:
+        """Close the connections to the channel; the next request opens new ones."""
+        ...
+
 
 class Probe(Protocol):
     """Airflow's "Test" button and `trueup tenant check --connect`."""
@@ -61,3 +66,7 @@ class Probe(Protocol):
 
 class Connector(Reader, Probe, Protocol):
     """What every system has; channels that take corrections are a `Writer` as well."""
+
+    def close(self) -> None:
+        """Close the connections to the system; the next request opens new ones."""
+        ...

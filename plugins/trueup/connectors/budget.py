@@ -1,26 +1,18 @@
 """Rate budgets of a quota's owner (an app at a store, an account, a user), kept so that no 429 happens.
 
-All processes of one user on one machine share a budget through the state folder (state.py), whatever their task.
-Other machines do not: there the vendor's own figures, learned from each answer, keep them apart, and a 429 that
-happens all the same is waited for.
+All workers share a budget through the shared state (state.py), whatever their task and host. What else spends the same
+quota shows in the vendor's own figures, learned from each answer, and a 429 that happens all the same is waited for.
 """
 
-import fcntl
-import hashlib
-import os
 import random
-import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from pyrate_limiter import Rate, RateItem, SQLiteBucket
-
-from trueup.connectors.answers import Answer
-from trueup.connectors.state import file_lock, kept_in, noted_if_possible
+from trueup.connectors.answers import LONGEST_WAIT_SECONDS, Answer, whole_number
+from trueup.connectors.state import Kept, SharedState, noted_if_possible
 from trueup.domain.errors import Transient
 
 _POLL_SECONDS = 0.02
@@ -66,16 +58,16 @@ class Unlimited:
 
 
 class ConcurrencyGate:
-    """At most `limit` requests of one owner under way at once, over all processes of this machine.
+    """At most `limit` requests of one owner under way at once, over all workers.
 
-    Each place is a locked file: the kernel gives it back when its holder dies, however it dies.
+    A place is given back when its holder dies, however it dies.
     """
 
     def __init__(
         self,
         owner: str,
         limit: int,
-        folder: Path,
+        state: SharedState,
         *,
         patience_seconds: float = 120.0,
         clock: Callable[[], float] = time.monotonic,
@@ -83,35 +75,29 @@ class ConcurrencyGate:
     ) -> None:
         self._owner = owner
         self._limit = limit
-        self._folder = folder
+        self._state = state
         self._patience = patience_seconds
         self._clock = clock
         self._sleep = sleep
 
     @contextmanager
     def turn(self, cost: float, operation: str) -> Iterator[Turn]:  # noqa: ARG002 - each request takes one place
-        with kept_in(self._folder) as folder:
-            descriptor = self._take_place(folder)
+        place = self._take_place()
         try:
             yield _PlainTurn()
         finally:
-            os.close(descriptor)
+            with noted_if_possible(self._owner):
+                self._state.give_place(self._owner, place)
 
     def pause(self, seconds: float) -> None:
         """A place is free as soon as any request ends: only the request that was refused waits."""
 
-    def _take_place(self, folder: Path) -> int:
+    def _take_place(self) -> int:
         give_up_at = self._clock() + self._patience
-        places = [folder / f"place-{_digest(self._owner)}-{number}" for number in range(self._limit)]
         while True:
-            for path in random.sample(places, len(places)):
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError:
-                    os.close(descriptor)
-                else:
-                    return descriptor
+            place = self._state.take_place(self._owner, self._limit)
+            if place is not None:
+                return place
             if self._clock() >= give_up_at:
                 raise Transient(
                     f"{self._owner}: all {self._limit} places of the account's concurrency stayed taken for"
@@ -121,7 +107,7 @@ class ConcurrencyGate:
 
 
 class WindowBudget:
-    """At most `limit` requests in any `window_seconds`, counted over all processes of this machine.
+    """At most `limit` requests in any `window_seconds`, counted over all workers.
 
     `remaining_header`: where the vendor says what is left. Less than we counted means that others spend the same
     quota: the difference is counted as spent.
@@ -132,7 +118,7 @@ class WindowBudget:
         owner: str,
         limit: int,
         window_seconds: float,
-        folder: Path,
+        state: SharedState,
         *,
         remaining_header: str | None = None,
         patience_seconds: float = 120.0,
@@ -140,98 +126,99 @@ class WindowBudget:
     ) -> None:
         self._owner = owner
         self._limit = limit
-        self._window_ms = int(window_seconds * 1000)
-        self._folder = folder
+        self._window = window_seconds
+        self._state = state
         self._remaining_header = remaining_header
         self._patience = patience_seconds
         self._sleep = sleep
 
     @contextmanager
     def turn(self, cost: float, operation: str) -> Iterator[Turn]:  # noqa: ARG002 - all count alike
-        give_up_at = time.monotonic() + self._patience
-        weight = max(1, round(cost))
-        name = uuid.uuid4().hex
+        weight = min(self._limit, max(1, round(cost)))
+        name = uuid.uuid4().hex[:12]
+        waited = 0.0
         while True:
-            with self._bucket() as bucket:
-                item = RateItem(name, _now_ms(), weight=weight)
-                bucket.leak(item.timestamp)
-                wait_ms = 0 if bucket.put(item) else _waiting(bucket, item)
-            if wait_ms == 0:
+            wait = self._change(lambda spent, now: spent.take(name, weight, now))
+            if wait == 0:
                 break
-            if time.monotonic() + wait_ms / 1000 > give_up_at:
+            waited += wait
+            if waited > self._patience:
                 raise Transient(
-                    f"{self._owner}: the budget of {self._limit} requests in {self._window_ms / 1000:.0f} s is spent;"
+                    f"{self._owner}: the budget of {self._limit} requests in {self._window:.0f} s is spent;"
                     " try again later, or read less often",
-                    retry_after_seconds=wait_ms / 1000,
+                    retry_after_seconds=wait,
                 )
-            self._sleep(wait_ms / 1000)
+            self._sleep(wait)
+        turn = _WindowTurn(self._remaining_header)
         try:
-            yield _WindowTurn(self._learn)
+            yield turn
         finally:
-            with noted_if_possible(self._owner), self._bucket() as bucket:
-                # It arrived somewhere between leave and answer: counted from the answer on, it is never too early.
-                bucket.conn.execute(
-                    f"update '{bucket.table}' set item_timestamp = ? where name = ?",  # noqa: S608 - our own digest
-                    (_now_ms(), name),
-                )
+            with noted_if_possible(self._owner):
+                self._change(lambda spent, now: spent.answered(name, turn.remaining, now))
 
     def pause(self, seconds: float) -> None:
         """Count what is left of the window as spent: the vendor says it is, and its window ends in `seconds`."""
-        with noted_if_possible(self._owner), self._bucket() as bucket:
-            now = _now_ms()
+        told = min(seconds, LONGEST_WAIT_SECONDS, self._window)
+        with noted_if_possible(self._owner):
             # As if spent long enough ago that the window has room again when the wait is over.
-            moment = now - max(0, self._window_ms - int(seconds * 1000))
-            bucket.leak(now)
-            _fill(bucket, self._limit - bucket.count(), moment)
+            self._change(lambda spent, now: spent.fill(0, now - self._window + told))
 
-    def _learn(self, answer: Answer) -> None:
-        told = answer.headers.get(self._remaining_header or "")
-        if told is None or not told.isdigit():
-            return
-        with noted_if_possible(self._owner), self._bucket() as bucket:
-            now = _now_ms()
-            bucket.leak(now)
-            _fill(bucket, (self._limit - int(told)) - bucket.count(), now)
+    def _change(self, step: "Callable[[_Spent, float], float]") -> float:
+        def whole(kept: Kept | None, now: float) -> tuple[Kept, float]:
+            spent = _Spent(kept, self._limit, self._window, now)
+            wait = step(spent, now)
+            return spent.kept(), wait
 
-    @contextmanager
-    def _bucket(self) -> Iterator[SQLiteBucket]:
-        # A connection for each use: none crosses a fork or a thread. The file lock makes count-then-insert one step.
-        table = f"window_{_digest(self._owner)}_{self._limit}"
-        with kept_in(self._folder) as folder, file_lock(folder / f"{table}.lock"):
-            connection = sqlite3.connect(folder / "windows.sqlite", timeout=30)
-            try:
-                connection.execute(f"create table if not exists '{table}' (name varchar, item_timestamp integer)")
-                yield SQLiteBucket([Rate(self._limit, self._window_ms)], connection, table)
-                connection.commit()
-            finally:
-                connection.close()
+        return self._state.change("window", self._owner, whole)
 
 
 class _WindowTurn:
-    def __init__(self, learn: Callable[[Answer], None]) -> None:
-        self._learn = learn
+    def __init__(self, remaining_header: str | None) -> None:
+        self._remaining_header = remaining_header
+        self.remaining: int | None = None
 
     def learn(self, answer: Answer) -> None:
-        self._learn(answer)
+        self.remaining = whole_number(answer.headers.get(self._remaining_header or ""))
 
 
-def _now_ms() -> int:
-    # The wall clock: it is the one that outlives a process and that all of them share.
-    return time.time_ns() // 1_000_000
+class _Spent:
+    """What was spent of one window: moments with their weights, and the name of a request that is under way."""
 
+    def __init__(self, kept: Kept | None, limit: int, window: float, now: float) -> None:
+        entries: list[list[Any]] = list(kept["spent"]) if kept else []
+        self._limit = limit
+        self._window = window
+        # A moment ahead of the clock was noted before the clock was put back.
+        self._entries = [[min(at, now), weight, name] for at, weight, name in entries if now - at < window]
 
-def _waiting(bucket: SQLiteBucket, item: RateItem) -> int:
-    waiting = bucket.waiting(item)
-    return max(1, waiting) if isinstance(waiting, int) else 1
+    def take(self, name: str, weight: int, now: float) -> float:
+        """Note a request, or return how many seconds pass until there is room for it."""
+        excess = self._count() + weight - self._limit
+        if excess <= 0:
+            self._entries.append([now, weight, name])
+            return 0.0
+        for at, freed, _ in sorted(self._entries, key=lambda entry: float(entry[0])):
+            excess -= freed
+            if excess <= 0:
+                return max(0.001, float(at) + self._window - now)
+        return self._window
 
+    def answered(self, name: str, remaining: int | None, now: float) -> float:
+        """It arrived somewhere between leave and answer: counted from the answer on, it is never too early."""
+        for entry in self._entries:
+            if entry[2] == name:
+                entry[0], entry[2] = now, ""
+        return 0.0 if remaining is None else self.fill(remaining, now)
 
-def _fill(bucket: SQLiteBucket, missing: int, moment: int) -> None:
-    if missing > 0:
-        bucket.conn.executemany(
-            f"insert into '{bucket.table}' (name, item_timestamp) values ('spent elsewhere', ?)",  # noqa: S608 - our own digest
-            [(moment,)] * missing,
-        )
+    def fill(self, remaining: int, moment: float) -> float:
+        """Count as spent at that moment what is missing from what is left."""
+        missing = self._limit - remaining - self._count()
+        if missing > 0:
+            self._entries.append([moment, missing, ""])
+        return 0.0
 
+    def kept(self) -> Kept:
+        return {"spent": self._entries}
 
-def _digest(owner: str) -> str:
-    return hashlib.sha256(owner.encode()).hexdigest()[:16]
+    def _count(self) -> int:
+        return sum(int(weight) for _, weight, _ in self._entries)

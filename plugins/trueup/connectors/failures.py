@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 
+from trueup.connectors.answer_body import NotAskedFor
 from trueup.connectors.answers import Answer, InDoubt, Resend, TransportFailed
 from trueup.connectors.redaction import Redaction
+from trueup.connectors.transport import TooLarge
 from trueup.domain.errors import CredentialsRefused, Permanent, Transient, TrueupError
 
 # Not "anything but 4xx": a redirect would then be retried for ever.
@@ -91,8 +93,10 @@ def transport_failure(error: Exception, where: str, resend: Resend, redaction: R
 def _answer_out_of_bounds(error: TransportFailed, where: str, resend: Resend) -> Failure:
     if resend is Resend.UNSAFE:
         return Failure(InDoubt(f"{where}: the answer was {error}; read back what became of the write"))
-    if "bytes" in str(error):
+    if isinstance(error, TooLarge):
         return Failure(Permanent(f"{where}: the answer was {error}; ask for smaller pages"))
+    if isinstance(error, NotAskedFor):
+        return Failure(Permanent(f"{where}: the answer was {error}; look at the proxy in between"))
     message = f"{where}: the answer was {error}; try again when the system is less busy"
     return Failure(Transient(message), may_repeat=True, is_in_doubt=True)
 

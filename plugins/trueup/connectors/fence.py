@@ -4,7 +4,6 @@ One receipt for each correction, however it ends, in the order given.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 from trueup.domain.corrections import Correction, Outcome, Receipt
 
@@ -14,12 +13,11 @@ class Settlement:
 
     def __init__(self, corrections: Sequence[Correction]) -> None:
         self._corrections = tuple(corrections)
-        self._attempted_at = datetime.now(UTC)
         self._receipts: dict[str, Receipt] = {}
 
     def settle(self, correction: Correction, outcome: Outcome, detail: str, http_status: int | None = None) -> None:
         """Write the correction's receipt; the first one stands."""
-        receipt = Receipt(correction.key, outcome, http_status, detail, self._attempted_at)
+        receipt = Receipt(correction.key, outcome, http_status, detail)
         self._receipts.setdefault(correction.key, receipt)
 
     def open(self) -> list[Correction]:

@@ -7,14 +7,17 @@
 - Failures come out as `Permanent` or `Transient`, naming system, connection and remedy; `InDoubt` (a `Transient`) where
   a write was sent and nothing tells what became of it. No secret is in a message, and no cause carries a request.
 - A request whose `resend` is `UNSAFE` is repeated only where it was certainly not carried out: no connection, 429,
-  503 with Retry-After. An `IDEMPOTENT` one is repeated like a read; if no attempt was answered, it is in doubt.
+  503 with Retry-After. An `IDEMPOTENT` one is repeated like a read; if no attempt was answered, it is in doubt. What
+  the caller says nothing about is unsafe, but for GET and HEAD.
+- Nobody is locked out by an answer: a wait is at most `LONGEST_WAIT_SECONDS`, a `Date` that cannot be is not believed.
 - Redirects are not followed: a token would travel to whoever the answer names.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Self
 
 import httpx
@@ -23,12 +26,24 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from tenacity.wait import wait_random_exponential
 
 from trueup.connectors.addresses import base_url
-from trueup.connectors.answers import Answer, InDoubt, Resend, Verdict, date_of, wait_told
+from trueup.connectors.answer_body import decoded
+from trueup.connectors.answers import (
+    LONGEST_WAIT_SECONDS,
+    Answer,
+    InDoubt,
+    ReportedWait,
+    Resend,
+    Verdict,
+    date_of,
+    retry_after,
+)
 from trueup.connectors.auth import Authenticator
 from trueup.connectors.budget import Budget, Unlimited
+from trueup.connectors.deadline import require_time
 from trueup.connectors.failures import Failure, refused, transport_failure
 from trueup.connectors.redaction import Redaction, secrets_of
-from trueup.connectors.transport import LINE_FAILURES, Call, Limits, Transport, decoded
+from trueup.connectors.source_clock import SourceClock
+from trueup.connectors.transport import LINE_FAILURES, Call, Limits, Transport
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 
@@ -37,12 +52,15 @@ __all__ = ["Answer", "HttpClient", "InDoubt", "Limits", "Resend", "Verdict", "ba
 log = logging.getLogger(__name__)
 
 _RENEWALS = 2
+_READS = frozenset({"GET", "HEAD"})
 
 
 class HttpClient:
     """Speaks JSON to one system over one connection. Threads may share it; nothing is opened before the first request.
 
-    `judge` reads the vendor's own error form, where errors come in another way than the status tells.
+    `judge` reads the vendor's own error form, where errors come in another way than the status tells. `reported_wait`
+    reads how long the vendor asks us to wait, where it says so in another way than by `Retry-After`. `our_time`:
+    seconds since 1970, for a source whose own clock cannot be right.
     """
 
     def __init__(
@@ -54,6 +72,8 @@ class HttpClient:
         budget: Budget | None = None,
         headers: Mapping[str, str] | None = None,
         judge: Callable[[Answer], Verdict | None] | None = None,
+        reported_wait: ReportedWait = retry_after,
+        our_time: Callable[[], float] = time.time,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -66,11 +86,13 @@ class HttpClient:
         self._budget: Budget = budget or Unlimited()
         self._headers = dict(headers or {})
         self._judge = judge
+        self._reported_wait = reported_wait
         self._limits = limits or Limits()
         self._clock = clock
         self._sleep = sleep
         self._transport = Transport(self.base_url, self._limits, clock)
-        self._source_clock: tuple[datetime, float] | None = None
+        self._source_clock = SourceClock(f"{system} (connection '{details.conn_id}')", clock, our_time)
+        self._is_long_wait_told = False
 
     def __enter__(self) -> Self:
         return self
@@ -83,20 +105,12 @@ class HttpClient:
         self._transport.close()
 
     def source_time(self) -> datetime | None:
-        """Return what the source's clock shows at the least, None before the first answer.
-
-        Its last `Date` and the time that passed here since: a lower bound also where its clock runs faster.
-        """
-        known = self._source_clock
-        if known is None:
-            return None
-        told, at = known
-        return told + timedelta(seconds=max(0.0, self._clock() - at))
+        """Return what the source's clock shows at the least, None before the first answer."""
+        return self._source_clock.shows()
 
     def seconds_since_told(self) -> float | None:
         """Return how long ago the source last told its time, None where it never has."""
-        known = self._source_clock
-        return None if known is None else max(0.0, self._clock() - known[1])
+        return self._source_clock.silence()
 
     def request(
         self,
@@ -108,15 +122,18 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         cost: float = 1.0,
         operation: str = "",
-        resend: Resend = Resend.SAFE,
+        resend: Resend | None = None,
         accept: Collection[int] = (),
     ) -> Answer:
         """Send one request, as often as it takes, and return its answer with the JSON read.
 
         `path` starts with a slash and is appended to the base URL, or is a whole URL on the same server (a link the
         vendor gave). Statuses in `accept` come back like a success: the caller reads the vendor's error form itself.
-        `cost` and `operation` are the budget's. Raises `Permanent`, `Transient` or `InDoubt`.
+        `cost` and `operation` are the budget's. `resend`: None is `SAFE` for GET and HEAD, else `UNSAFE`: a POST that
+        only reads has to say so. Raises `Permanent`, `Transient` or `InDoubt`.
         """
+        if resend is None:
+            resend = Resend.SAFE if method in _READS else Resend.UNSAFE
         call = Call(
             method=method,
             url=self._url(path),
@@ -148,6 +165,7 @@ class HttpClient:
 
         def attempt() -> Answer | Failure:
             try:
+                require_time(self.system, self._clock)
                 result = self._attempt(call)
             except TrueupError as error:  # no token, no budget: nothing was sent
                 result = Failure(error)
@@ -208,14 +226,15 @@ class HttpClient:
         if verdict is None:
             return answer
         message = f"{self._where(call)}: {self.redaction.clean(verdict.message)}"
+        wait = self._bounded(verdict.wait_seconds)
         status = 401 if verdict.is_unauthorized else None
         if not verdict.is_undone and call.resend is Resend.UNSAFE:
             return Failure(InDoubt(f"{message}; read back what became of the write"), status=status)
         return Failure(
-            Transient(message, verdict.wait_seconds) if verdict.is_retryable else Permanent(message),
+            Transient(message, wait) if verdict.is_retryable else Permanent(message),
             may_repeat=verdict.is_retryable,
             is_in_doubt=not verdict.is_undone,
-            wait_seconds=verdict.wait_seconds,
+            wait_seconds=wait,
             status=status,
         )
 
@@ -224,13 +243,14 @@ class HttpClient:
             status, told_headers, content = self._transport.send(call, headers)
         except LINE_FAILURES as error:
             return transport_failure(error, self._where(call), call.resend, self.redaction)
-        told_at = date_of(told_headers)
+        date = date_of(told_headers)
+        # A token endpoint's clock is not that of the books, and neither is that of a proxy which answers in between.
+        is_sources = 200 <= status < 300 and not call.is_token_request
+        told_at = self._source_clock.hear(date) if is_sources else None
         as_of = None if earliest is None or told_at is None else min(earliest, told_at)
         body, is_json = decoded(content)
         answer = Answer(status, told_headers, body, as_of)
         if 200 <= status < 300:
-            if told_at is not None and not call.is_token_request:
-                self._source_clock = (told_at, self._clock())
             if is_json:
                 return answer
             message = f"{self._where(call)}: {status} with {len(content)} bytes that are not JSON"
@@ -240,7 +260,25 @@ class HttpClient:
             return Failure(unread, may_repeat=True, is_in_doubt=True)
         if status in call.accept:
             return answer
-        return refused(answer, self._where(call), call.resend, wait_told(told_headers, told_at), self.redaction)
+        wait = self._bounded(self._reported_wait(told_headers, date))
+        return refused(answer, self._where(call), call.resend, wait, self.redaction)
+
+    def _bounded(self, wait: float | None) -> float | None:
+        """Return the wait, cut to what we are willing to wait unasked; said once."""
+        if wait is None or math.isnan(wait):
+            return None
+        if wait <= LONGEST_WAIT_SECONDS:
+            return max(0.0, wait)
+        if not self._is_long_wait_told:
+            self._is_long_wait_told = True
+            log.warning(
+                "%s (connection '%s') asks us to wait %.3g s; it is asked again after %.0f s",
+                self.system,
+                self.conn_id,
+                wait,
+                LONGEST_WAIT_SECONDS,
+            )
+        return LONGEST_WAIT_SECONDS
 
     def _ask(
         self,
@@ -259,6 +297,8 @@ class HttpClient:
             content=None if json is None else orjson.dumps(json),
             headers=dict(headers or {}),
             form=dict(form) if form is not None else None,
+            # A token may be given twice, and a used refresh token counts until its successor is used.
+            resend=Resend.SAFE,
             accept=frozenset(range(400, 429)) | frozenset(range(430, 500)),
             is_token_request=True,
         )

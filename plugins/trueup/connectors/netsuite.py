@@ -5,23 +5,35 @@ certificate; token-based authentication (OAuth 1) takes no new integrations from
 webhooks of its own, so streams are polled and swept.
 
 Transactions are saved late and out of order: a poll goes back behind its cursor (`_OVERLAP`, on the source's clock),
-what comes twice is sorted out downstream. `lastquantityavailablechange` does not move with every change of stock; the
-sweep finds those.
+what comes twice is sorted out downstream. `lastquantityavailablechange` does not move with every change of stock, and a
+transaction that is deleted is in no answer; the sweep finds those. Of movements it reads the last months. SuiteQL's
+`deletedrecord` is not asked: it needs a permission that shows every deletion in the account, and names whole
+transactions, not the lines that somebody takes out of one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import orjson
 
 from trueup.connectors import netsuite_queries as queries
 from trueup.connectors.auth import TokenHeader, certificate_grant
 from trueup.connectors.budget import ConcurrencyGate
-from trueup.connectors.http import Answer, HttpClient, base_url
-from trueup.connectors.reading import as_of, polled_since, position, started_at
+from trueup.connectors.http import Answer, HttpClient, Resend, base_url
+from trueup.connectors.reading import (
+    as_of,
+    piece_of,
+    polled_since,
+    position,
+    resume_after,
+    started_at,
+    swept_since,
+    text_or_none,
+    windowed,
+)
+from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -32,10 +44,13 @@ _TOKEN = "/services/rest/auth/oauth2/v1/token"  # noqa: S105 - the endpoint, not
 _ALGORITHMS = ("PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 _SHARED_TIER = 5
 _OVERLAP = timedelta(minutes=10)
+# NetSuite's database and the server that answers for it; a clock further off than this is no clock.
+_CLOCKS_APART_AT_MOST = timedelta(days=1)
+_ID = re.compile(r"0|-?[1-9][0-9]{0,17}").fullmatch
 
 
-def connect(details: ConnectionDetails, folder: Path) -> "NetSuiteConnector":
-    """Build the connector from the fields of registry.py's form; no I/O. `folder` is where processes share quotas."""
+def connect(details: ConnectionDetails, state: SharedState) -> "NetSuiteConnector":
+    """Build the connector from the fields of registry.py's form; no I/O. `state` is where workers share quotas."""
     extra = details.extra
     address = base_url(_SYSTEM, details)
     algorithm = str(extra.get("algorithm") or "PS256")
@@ -57,7 +72,8 @@ def connect(details: ConnectionDetails, folder: Path) -> "NetSuiteConnector":
         _SYSTEM,
         details,
         authenticator=TokenHeader(grant),
-        budget=ConcurrencyGate(f"netsuite:{address}", _concurrency(details), folder),
+        budget=ConcurrencyGate(f"netsuite:{address}", _concurrency(details), state),
+        our_time=state.now,
         headers={"prefer": "transient"},
     )
     channel_field = extra.get("channel_field")
@@ -88,74 +104,94 @@ class NetSuiteConnector:
         if statement is None:
             raise Permanent(f"{_SYSTEM} has no stream '{stream}'; declare some of {', '.join(self._statements)}")
         since = polled_since(cursor, _OVERLAP) if mode is ReadMode.POLL else None
-        return self._pages(stream, statement, since)
-
-    def _pages(self, stream: str, statement: queries.Statement, since: datetime | None) -> Iterator[Page]:
         start = started_at(self._client, lambda: self._query(queries.NOW, limit=1))
-        literal = None if since is None else queries.time_literal(since, self._zone)
+        if mode is ReadMode.SWEEP and statement.happened is not None:
+            asked = swept_since(start)
+            return windowed(self._pages(stream, statement, start, None, asked), asked)
+        return self._pages(stream, statement, start, since)
+
+    def _pages(
+        self,
+        stream: str,
+        statement: queries.Statement,
+        start: datetime,
+        since: datetime | None,
+        happened_since: datetime | None = None,
+    ) -> Iterator[Page]:
+        changed = None if since is None else queries.time_literal(since, self._zone)
+        happened = None if happened_since is None else queries.time_literal(happened_since, self._zone)
         after: queries.Key | None = None
+        seen: set[queries.Key] = set()
         while True:
-            answer = self._query(statement.text(literal, after))
+            answer = self._query(statement.text(changed, after, happened))
             rows, has_more = _rows(answer)
-            records, damaged, last = self._records(statement, rows)
-            if has_more and (last is None or last == after):
+            moment = _read_at(rows, as_of(answer, start))
+            records, damaged, keys = self._records(statement, rows, moment, seen)
+            onward = resume_after(keys, after)
+            if has_more and (onward is None or onward == after):
                 raise Transient(f"{_SYSTEM}, {stream}: a page of it has no usable key to go on from; read it again")
             yield Page(
                 records=records,
-                as_of=_read_at(rows) or as_of(answer, start),
+                as_of=moment,
                 cursor=None if has_more else position(start),
                 is_last=not has_more,
                 damaged=damaged,
             )
             if not has_more:
                 return
-            after = last
+            after, seen = onward, set(keys)
 
     def _records(
-        self, statement: queries.Statement, rows: Sequence[object]
-    ) -> tuple[list[Record], list[tuple[str, str]], queries.Key | None]:
+        self, statement: queries.Statement, rows: Sequence[object], moment: datetime, seen: Collection[queries.Key]
+    ) -> tuple[list[Record], list[tuple[str, str]], list[queries.Key]]:
         records: list[Record] = []
         damaged: list[tuple[str, str]] = []
-        last: queries.Key | None = None
+        keys: list[queries.Key] = []
         for row in rows:
             key = _key(statement, row)
             if key is None or not isinstance(row, Mapping):
-                damaged.append(
-                    (orjson.dumps(row).decode(), "no record can be made of it: its key is missing or no number")
-                )
+                damaged.append((piece_of(row), "no record can be made of it: its key is missing or no number"))
                 continue
-            last = key
-            records.append(self._record(statement, row, key))
-        return records, damaged, last
+            keys.append(key)
+            if key not in seen:
+                records.append(self._record(statement, row, key, moment))
+        return records, damaged, keys
 
-    def _record(self, statement: queries.Statement, row: Mapping[str, Any], key: queries.Key) -> Record:
+    def _record(
+        self, statement: queries.Statement, row: Mapping[str, Any], key: queries.Key, read_at: datetime
+    ) -> Record:
         # `links` is the REST layer's, not a column: it is empty for every SuiteQL row.
         payload = {name: value for name, value in row.items() if name not in (queries.READ_AT, "links")}
+        takes_away = statement.signed is not None and str(payload.get(statement.signed)).startswith("-")
         for name in statement.local_times:
-            moment = queries.parse_time(payload.get(name), self._zone)
+            is_latest = takes_away and name == statement.occurred_at
+            moment = queries.parse_time(payload.get(name), self._zone, is_latest=is_latest)
             if moment is not None:
                 payload[name] = queries.written(moment)
         occurred_at = None
         if statement.occurred_at == queries.READ_AT:
-            occurred_at = queries.parse_time(row.get(queries.READ_AT), _UTC)
+            occurred_at = read_at
         elif statement.occurred_at is not None:
             occurred_at = queries.parse_time(payload.get(statement.occurred_at), _UTC)
-        version = payload.get(statement.version) if statement.version else None
         return Record(
             source_key="|".join(str(part) for part in key),
             payload=payload,
-            source_version=version if isinstance(version, str) else None,
+            source_version=text_or_none(payload.get(statement.version)) if statement.version else None,
             occurred_at=occurred_at,
         )
 
     def _query(self, text: str, limit: int = queries.PAGE_SIZE) -> Answer:
-        return self._client.request("POST", _SUITEQL, params={"limit": limit, "offset": 0}, json={"q": text})
+        return self._client.request(
+            "POST", _SUITEQL, params={"limit": limit, "offset": 0}, json={"q": text}, resend=Resend.SAFE
+        )
 
 
 _UTC = ZoneInfo("UTC")
 
 
 def _rows(answer: Answer) -> tuple[Sequence[object], bool]:
+    if answer.is_empty:
+        return [], False
     body = answer.body
     if not isinstance(body, Mapping) or not isinstance(body.get("items"), list):
         raise Transient(f"{_SYSTEM} answered a query without a list of items; try again, then check the host")
@@ -164,10 +200,17 @@ def _rows(answer: Answer) -> tuple[Sequence[object], bool]:
     return body["items"], body["hasMore"]
 
 
-def _read_at(rows: Sequence[object]) -> datetime | None:
-    """Return the earliest clock that the page's rows tell, None for a page without rows."""
+def _read_at(rows: Sequence[object], at_the_least: datetime) -> datetime:
+    """Return the clock that the page's rows tell, `at_the_least` for a page without one.
+
+    One statement tells one clock: what a single row tells otherwise is not believed.
+    """
     told = [queries.parse_time(row.get(queries.READ_AT), _UTC) for row in rows if isinstance(row, Mapping)]
-    return min((moment for moment in told if moment is not None), default=None)
+    counts = Counter(
+        moment for moment in told if moment is not None and abs(moment - at_the_least) <= _CLOCKS_APART_AT_MOST
+    )
+    most = max(counts.values(), default=0)
+    return min((moment for moment, count in counts.items() if count == most), default=at_the_least)
 
 
 def _key(statement: queries.Statement, row: object) -> queries.Key | None:
@@ -176,10 +219,9 @@ def _key(statement: queries.Statement, row: object) -> queries.Key | None:
     parts = [row.get(name) for _, name in statement.key]
     if any(isinstance(part, bool) or not isinstance(part, str | int) for part in parts):
         return None
-    try:
-        return tuple(int(str(part)) for part in parts)
-    except ValueError:
-        return None
+    told = [str(part) for part in parts]
+    # As NetSuite writes its ids, so that no other spelling of a number passes for another record's.
+    return tuple(map(int, told)) if all(map(_ID, told)) else None
 
 
 def _concurrency(details: ConnectionDetails) -> int:

@@ -7,9 +7,10 @@ answers nothing at all. Every statement tells the source's own clock with its ro
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from trueup.connectors.reading import moment_or_none
 from trueup.domain.errors import Permanent
 
 PAGE_SIZE = 1000  # the most that SuiteQL returns at once
@@ -18,6 +19,7 @@ _FORMAT = "YYYY-MM-DD HH24:MI:SS"
 _PYTHON_FORMAT = "%Y-%m-%d %H:%M:%S"
 _NOW = f"TO_CHAR(SYS_EXTRACT_UTC(CURRENT_TIMESTAMP), '{_FORMAT}') AS {READ_AT}"
 _LINES = "transaction t JOIN transactionline tl ON tl.transaction = t.id"
+_NOTHING = timedelta()
 _FIELD = re.compile(r"^[a-z][a-z0-9_]{0,60}$")
 
 # What changes a location's stock. Assemblies, vendor returns and bin transfers are other types, left out until a
@@ -31,8 +33,10 @@ Key = tuple[int, ...]
 class Statement:
     """One stream's question. `key` names the columns that identify and order its rows; `changed` tests for a change.
 
+    `happened`: tests when a row's fact happened, for streams of which a sweep reads the last months only.
     `local_times`: columns that come in the account's time zone and leave here in UTC. `occurred_at`: the column that
-    tells when the fact happened, on the source's clock.
+    tells when the fact happened, on the source's clock. `signed`: the column whose sign says which of two readings of a
+    local time is the safe one: what takes stock away is read as late as it can have been, what adds to it as early.
     """
 
     columns: tuple[str, ...]
@@ -43,12 +47,19 @@ class Statement:
     local_times: frozenset[str] = frozenset()
     version: str | None = None
     occurred_at: str | None = None
+    happened: Callable[[str], str] | None = None
+    signed: str | None = None
 
-    def text(self, since: str | None, after: Key | None) -> str:
-        """Return the SuiteQL for the rows after the key `after`, changed at or after the literal `since`."""
+    def text(self, since: str | None, after: Key | None, happened_since: str | None = None) -> str:
+        """Return the SuiteQL for the rows after the key `after`, changed at or after the literal `since`.
+
+        `happened_since`: a literal too; only facts that happened at or after then.
+        """
         conditions = list(self.where)
         if since is not None and self.changed is not None:
             conditions.append(self.changed(since))
+        if happened_since is not None and self.happened is not None:
+            conditions.append(self.happened(happened_since))
         if after is not None:
             conditions.append(_beyond([column for column, _ in self.key], after))
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
@@ -123,15 +134,17 @@ def statements(channel_field: str) -> Mapping[str, Statement]:
                 *line,
                 "t.type AS type",
                 "tl.createdfrom AS createdfrom",
-                "t.memo AS memo",
             ),
             source=_LINES,
             key=(("tl.uniquekey", "uniquekey"),),
-            changed=lambda since: f"t.createddate >= {since}",
+            # A quantity that is corrected moves these; what is deleted is in no answer at all, the sweep misses it.
+            changed=lambda since: f"(t.lastmodifieddate >= {since} OR tl.linelastmodifieddate >= {since})",
+            happened=lambda since: f"t.createddate >= {since}",
             where=("tl.isinventoryaffecting = 'T'", f"t.type IN ({types})"),
             local_times=frozenset({"createddate", "lastmodifieddate"}),
             version="lastmodifieddate",
             occurred_at="createddate",
+            signed="quantity",
         ),
         "orders": Statement(
             columns=(
@@ -157,18 +170,33 @@ COUNT_LOCATIONS = "SELECT COUNT(*) AS locations FROM location"
 
 
 def time_literal(moment: datetime, zone: ZoneInfo) -> str:
-    """Return the moment as SuiteQL's own date, in the account's time zone."""
-    return f"TO_DATE('{moment.astimezone(zone).strftime(_PYTHON_FORMAT)}', '{_FORMAT}')"
+    """Return a date of SuiteQL's own, in the account's time zone, before which nothing since the moment is dated.
+
+    Clocks that are put back show an hour twice. In its first turn the date is as much earlier: what happens in the
+    second turn bears dates from its beginning on.
+    """
+    local = moment.astimezone(zone)
+    put_back = (local.utcoffset() or _NOTHING) - (local.replace(fold=1).utcoffset() or _NOTHING)
+    earliest = local.replace(tzinfo=None) - max(put_back, _NOTHING)
+    return f"TO_DATE('{earliest.strftime(_PYTHON_FORMAT)}', '{_FORMAT}')"
 
 
-def parse_time(told: object, zone: ZoneInfo) -> datetime | None:
-    """Return what a TO_CHAR of ours tells as UTC, None where it is none: the contract refuses it, not the reader."""
+def parse_time(told: object, zone: ZoneInfo, *, is_latest: bool = False) -> datetime | None:
+    """Return what a TO_CHAR of ours tells as UTC, None where it is none: the contract refuses it, not the reader.
+
+    A local time that comes twice, or that clocks put forward leave out, has two readings: the earliest of them, or the
+    latest.
+    """
     if not isinstance(told, str):
         return None
     try:
-        return datetime.strptime(told, _PYTHON_FORMAT).replace(tzinfo=zone).astimezone(UTC)
+        local = datetime.strptime(told, _PYTHON_FORMAT).replace(tzinfo=zone)
     except ValueError:
+        return moment_or_none(told)
+    if not 1970 <= local.year <= 2200:
         return None
+    readings = [local.replace(fold=turn).astimezone(UTC) for turn in (0, 1)]
+    return max(readings) if is_latest else min(readings)
 
 
 def written(moment: datetime) -> str:

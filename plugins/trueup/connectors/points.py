@@ -1,31 +1,24 @@
 """A bucket of points that refills steadily, as Shopify keeps one for each app and store.
 
 Points are booked before sending, so that the vendor never has to refuse; each answer tells the true level, which
-replaces ours. Bookings queue: a dear read is not starved by cheap writes. The ledger is one SQLite file that all
-processes of this user on this machine share.
+replaces ours. Bookings queue: a dear read is not starved by cheap writes. What is booked is kept in the shared state
+(state.py), so all workers meet in it.
 """
 
-import os
-import sqlite3
+import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
-from trueup.connectors.answers import Answer
+from trueup.connectors.answers import LONGEST_WAIT_SECONDS, Answer
 from trueup.connectors.budget import Turn
-from trueup.connectors.state import kept_in, noted_if_possible
+from trueup.connectors.state import Kept, SharedState, noted_if_possible
 from trueup.domain.errors import Transient
 
-_SCHEMA = """
-    create table if not exists buckets (
-        owner text primary key, available real, maximum real, restore real, at real, settled_at real);
-    create table if not exists bookings (
-        id integer primary key autoincrement, owner text not null, cost real not null, at real not null);
-    create table if not exists costs (owner text, operation text, cost real, primary key (owner, operation));
-"""
 _FORGOTTEN_AFTER_SECONDS = 600.0  # a booking that old belongs to a process that died
+_LEARNED_WITHIN_SECONDS = 150.0  # no answer takes longer (transport.py)
 _UNKNOWN_POLL_SECONDS = 0.05
 _MARGIN_SECONDS = 0.005
 
@@ -40,6 +33,11 @@ class PointsTold:
     requested_cost: float | None
     actual_cost: float | None
 
+    def is_possible(self) -> bool:
+        """Whether a bucket can be like that: believed otherwise, it would keep us waiting for ever."""
+        figures = (self.available, self.maximum, self.restore_rate, self.requested_cost or 0, self.actual_cost or 0)
+        return all(math.isfinite(figure) for figure in figures) and self.maximum > 0 and self.restore_rate > 0
+
 
 @dataclass(frozen=True, slots=True)
 class _Level:
@@ -53,186 +51,195 @@ class _Level:
         return min(self.maximum, self.available + max(0.0, moment - self.at) * self.restore)
 
 
+@dataclass(slots=True)
+class _Booking:
+    """Points set aside for one request. `wait` is how long to wait before it may be sent."""
+
+    number: int
+    cost: float
+    operation: str
+    sent_at: float
+    wait: float
+
+
+class _Ledger:
+    """One bucket's level, its bookings in their order, and what each operation was last found to cost."""
+
+    def __init__(self, kept: Kept | None, now: float) -> None:
+        told: Kept = kept or {"level": None, "maximum": None, "bookings": {}, "next": 1, "costs": {}}
+        self.now = now
+        self.maximum: float | None = told["maximum"]
+        self.costs: dict[str, float] = dict(told["costs"])
+        self._next = int(told["next"])
+        self.bookings: dict[int, tuple[float, float]] = {
+            int(number): (cost, at)
+            for number, (cost, at) in told["bookings"].items()
+            if -1 <= now - at <= _FORGOTTEN_AFTER_SECONDS
+        }
+        level = None if told["level"] is None else _Level(*told["level"])
+        # A moment ahead of the clock was noted before the clock was put back. And no answer is believed for ever:
+        # what it told of a bucket may have been wrong, so after the longest wait one request asks anew.
+        is_usable = level is not None and level.at <= now + 1 and now - level.settled_at <= LONGEST_WAIT_SECONDS
+        self.level = level if is_usable else None
+
+    def book(self, operation: str, cost: float) -> _Booking | None:
+        """Set points aside; None while another request is finding out the level."""
+        needed = self.costs.get(operation, cost)
+        if self.level is None and any(self.now - at < _LEARNED_WITHIN_SECONDS for _, at in self.bookings.values()):
+            return None
+        if self.level is not None:
+            # More than the bucket ever holds can only be refused: let the vendor say so.
+            needed = min(needed, self.level.maximum)
+            self.put(self.level.now(self.now) - needed)
+        number, self._next = self._next, self._next + 1
+        self.bookings[number] = (needed, self.now)
+        return _Booking(number, needed, operation, self.now, self.lacking(number))
+
+    def lacking(self, number: int) -> float:
+        """Seconds until the bucket holds what this booking needs; those behind it do not keep it waiting."""
+        if self.level is None:
+            return 0.0
+        behind = sum(cost for each, (cost, _) in self.bookings.items() if each > number)
+        lacking = -(self.level.now(self.now) + behind)
+        if lacking <= 0:
+            return 0.0
+        forgotten_in = self.level.settled_at + LONGEST_WAIT_SECONDS - self.now
+        return min(lacking / self.level.restore, max(0.0, forgotten_in)) + _MARGIN_SECONDS
+
+    def put(self, available: float, *, settled_at: float | None = None) -> None:
+        """Set the level as of now."""
+        if self.level is not None:
+            settled = self.level.settled_at if settled_at is None else settled_at
+            self.level = replace(self.level, available=available, at=self.now, settled_at=settled)
+
+    def settle(self, booking: _Booking, told: PointsTold) -> None:
+        """Take over the level that an answer tells, less what others have booked since."""
+        self.bookings.pop(booking.number, None)
+        available = told.available - sum(cost for cost, _ in self.bookings.values())
+        if self.level is not None:
+            ours = self.level.now(self.now)
+            if told.actual_cost is not None:
+                ours += booking.cost - told.actual_cost
+            if self.level.settled_at > booking.sent_at:
+                # Answers crossed: this one may not know yet what the other took.
+                available = min(available, ours)
+            elif 0 < ours - available < 1:
+                # A vendor that tells whole points rounds down; ours is within that point, and finer.
+                available = ours
+        self.maximum = told.maximum
+        self.level = _Level(min(available, told.maximum), told.maximum, told.restore_rate, self.now, self.now)
+        if told.requested_cost is not None and told.requested_cost >= 0:
+            self.costs[booking.operation] = told.requested_cost
+
+    def kept(self) -> Kept:
+        level = self.level
+        return {
+            "level": level and [level.available, level.maximum, level.restore, level.at, level.settled_at],
+            "maximum": self.maximum,
+            "bookings": {str(number): list(booking) for number, booking in self.bookings.items()},
+            "next": self._next,
+            "costs": self.costs,
+        }
+
+
 class PointsBudget:
     """Waits before sending until the bucket holds what the request may cost."""
 
     def __init__(
         self,
         owner: str,
-        folder: Path,
+        state: SharedState,
         read: Callable[[Answer], PointsTold | None],
         *,
         patience_seconds: float = 300.0,
-        clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._owner = owner
-        self._folder = folder
+        self._state = state
         self._read = read
         self._patience = patience_seconds
-        self._clock = clock
         self._sleep = sleep
 
     @contextmanager
     def turn(self, cost: float, operation: str) -> Iterator[Turn]:
         booking = self._book(cost, operation)
+        turn = _PointsTurn(self._read)
         try:
             self._await(booking)
-            booking.sent_at = self._clock()
-            yield booking
+            yield turn
         finally:
-            self._release(booking)
+            with noted_if_possible(self._owner):
+                self._change(lambda ledger: _release(ledger, booking, turn.told))
 
     def pause(self, seconds: float) -> None:
         """Count the bucket as empty until then: it was told to us in points, or it will be with the next answer."""
-        with noted_if_possible(self._owner), self._ledger() as ledger:
-            level = self._level(ledger)
-            if level is not None:
-                self._store(ledger, level, min(level.now(self._clock()), -seconds * level.restore), level.settled_at)
+        told = min(seconds, LONGEST_WAIT_SECONDS)
 
-    def _book(self, cost: float, operation: str) -> "_Booking":
-        give_up_at = self._clock() + self._patience
+        def empty(ledger: _Ledger) -> None:
+            if ledger.level is not None:
+                ledger.put(min(ledger.level.now(ledger.now), -told * ledger.level.restore))
+
+        with noted_if_possible(self._owner):
+            self._change(empty)
+
+    def _book(self, cost: float, operation: str) -> _Booking:
+        waited = 0.0
         while True:
-            with self._ledger() as ledger:
-                known = ledger.execute(
-                    "select cost from costs where owner = ? and operation = ?", (self._owner, operation)
-                ).fetchone()
-                needed = float(known[0]) if known else cost
-                level = self._level(ledger)
-                under_way = ledger.execute("select 1 from bookings where owner = ?", (self._owner,)).fetchone()
-                # Until the level is known only one request goes out: its answer tells the level.
-                if level is not None or under_way is None:
-                    if level is not None:
-                        # More than the bucket ever holds can only be refused: let the vendor say so.
-                        needed = min(needed, level.maximum)
-                        self._store(ledger, level, level.now(self._clock()) - needed, level.settled_at)
-                    row = ledger.execute(
-                        "insert into bookings (owner, cost, at) values (?, ?, ?)", (self._owner, needed, self._clock())
-                    )
-                    return _Booking(self, int(row.lastrowid or 0), needed, operation)
-            if self._clock() >= give_up_at:
+            # Until the level is known only one request goes out: its answer tells the level.
+            booking: _Booking | None = self._change(lambda ledger: ledger.book(operation, cost))
+            if booking is not None:
+                return booking
+            if waited >= self._patience:
                 raise Transient(f"{self._owner}: no request could learn the state of the quota; try again later")
+            waited += _UNKNOWN_POLL_SECONDS
             self._sleep(_UNKNOWN_POLL_SECONDS)
 
-    def _await(self, booking: "_Booking") -> None:
-        give_up_at = self._clock() + self._patience
-        while True:
-            with self._ledger() as ledger:
-                level = self._level(ledger)
-                if level is None:
-                    return
-                behind = ledger.execute(
-                    "select coalesce(sum(cost), 0) from bookings where owner = ? and id > ?", (self._owner, booking.id)
-                ).fetchone()[0]
-            lacking = -(level.now(self._clock()) + float(behind))
-            if lacking <= 0:
-                return
-            wait = lacking / level.restore + _MARGIN_SECONDS
-            if self._clock() + wait > give_up_at:
+    def _await(self, booking: _Booking) -> None:
+        waited = 0.0
+        while booking.wait > 0:
+            waited += booking.wait
+            if waited > self._patience:
                 raise Transient(
-                    f"{self._owner}: the quota's points are spent for the next {wait:.0f} s; try again later",
-                    retry_after_seconds=wait,
+                    f"{self._owner}: the quota's points are spent for the next {booking.wait:.0f} s; try again later",
+                    retry_after_seconds=booking.wait,
                 )
-            self._sleep(wait)
-
-    def settle(self, booking: "_Booking", answer: Answer) -> None:
-        """Take over the level that the answer tells, less what others have booked since."""
-        told = self._read(answer)
-        if told is None or told.restore_rate <= 0:
-            return
-        moment = self._clock()
-        with noted_if_possible(self._owner), self._ledger() as ledger:
-            ledger.execute("delete from bookings where id = ?", (booking.id,))
-            booked = float(
-                ledger.execute(
-                    "select coalesce(sum(cost), 0) from bookings where owner = ?", (self._owner,)
-                ).fetchone()[0]
-            )
-            level = self._level(ledger)
-            available = told.available - booked
-            if level is not None:
-                ours = level.now(moment)
-                if told.actual_cost is not None:
-                    ours += booking.cost - told.actual_cost
-                if level.settled_at > booking.sent_at:
-                    # Answers crossed: this one may not know yet what the other took.
-                    available = min(available, ours)
-                elif 0 < ours - available < 1:
-                    # A vendor that tells whole points rounds down; ours is within that point, and finer.
-                    available = ours
-            fresh = _Level(available, told.maximum, told.restore_rate, moment, moment)
-            self._store(ledger, fresh, min(available, told.maximum), moment)
-            if told.requested_cost is not None:
-                ledger.execute(
-                    "insert into costs values (?, ?, ?)"
-                    " on conflict (owner, operation) do update set cost = excluded.cost",
-                    (self._owner, booking.operation, told.requested_cost),
-                )
+            self._sleep(booking.wait)
+            booking.wait, booking.sent_at = self._look(lambda ledger: (ledger.lacking(booking.number), ledger.now))
 
     def known_costs(self) -> dict[str, float]:
-        """Return what the vendor asked for each operation when it was last sent, by whatever process."""
-        with self._ledger() as ledger:
-            rows = ledger.execute("select operation, cost from costs where owner = ?", (self._owner,)).fetchall()
-        return {str(operation): float(cost) for operation, cost in rows}
+        """Return what the vendor asked for each operation when it was last sent, by whatever worker."""
+        costs: dict[str, float] = self._look(lambda ledger: ledger.costs)
+        return costs
 
     def maximum(self) -> float | None:
         """Return what the bucket holds when full, None where no answer has told it."""
-        with self._ledger() as ledger:
-            level = self._level(ledger)
-        return level.maximum if level else None
+        maximum: float | None = self._look(lambda ledger: ledger.maximum)
+        return maximum
 
-    def _release(self, booking: "_Booking") -> None:
-        with noted_if_possible(self._owner), self._ledger() as ledger:
-            ledger.execute("delete from bookings where id = ?", (booking.id,))
+    def _change(self, step: Callable[[_Ledger], Any]) -> Any:  # noqa: ANN401 - whatever the step returns
+        def whole(kept: Kept | None, now: float) -> tuple[Kept, Any]:
+            ledger = _Ledger(kept, now)
+            result = step(ledger)
+            return ledger.kept(), result
 
-    def _level(self, ledger: sqlite3.Connection) -> _Level | None:
-        row = ledger.execute(
-            "select available, maximum, restore, at, settled_at from buckets where owner = ?", (self._owner,)
-        ).fetchone()
-        # A moment ahead of the clock was written before the machine started anew.
-        if row is None or row[3] > self._clock():
-            return None
-        return _Level(*row)
+        return self._state.change("points", self._owner, whole)
 
-    def _store(self, ledger: sqlite3.Connection, level: _Level, available: float, settled_at: float) -> None:
-        ledger.execute(
-            "insert into buckets values (?, ?, ?, ?, ?, ?) on conflict (owner) do update set available ="
-            " excluded.available, maximum = excluded.maximum, restore = excluded.restore, at = excluded.at,"
-            " settled_at = excluded.settled_at",
-            (self._owner, available, level.maximum, level.restore, self._clock(), settled_at),
-        )
-
-    @contextmanager
-    def _ledger(self) -> Iterator[sqlite3.Connection]:
-        path = self._folder / "points.sqlite"
-        with kept_in(self._folder), closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as ledger:
-            if os.stat(path).st_size == 0:
-                ledger.execute("pragma journal_mode = wal")
-            ledger.execute("pragma synchronous = off")
-            ledger.executescript(_SCHEMA)
-            ledger.execute("begin immediate")
-            try:
-                ledger.execute(
-                    "delete from bookings where at < ? or at > ?",
-                    (self._clock() - _FORGOTTEN_AFTER_SECONDS, self._clock() + 1),
-                )
-                yield ledger
-            except BaseException:
-                if ledger.in_transaction:
-                    ledger.execute("rollback")
-                raise
-            ledger.execute("commit")
+    def _look(self, step: Callable[[_Ledger], Any]) -> Any:  # noqa: ANN401 - whatever the step returns
+        return self._state.change("points", self._owner, lambda kept, now: (None, step(_Ledger(kept, now))))
 
 
-class _Booking:
-    """Points set aside for one request."""
-
-    def __init__(self, budget: PointsBudget, booking_id: int, cost: float, operation: str) -> None:
-        self._budget = budget
-        self.id = booking_id
-        self.cost = cost
-        self.operation = operation
-        self.sent_at = 0.0
+class _PointsTurn:
+    def __init__(self, read: Callable[[Answer], PointsTold | None]) -> None:
+        self._read = read
+        self.told: PointsTold | None = None
 
     def learn(self, answer: Answer) -> None:
-        self._budget.settle(self, answer)
+        told = self._read(answer)
+        self.told = told if told is not None and told.is_possible() else None
+
+
+def _release(ledger: _Ledger, booking: _Booking, told: PointsTold | None) -> None:
+    if told is None:
+        ledger.bookings.pop(booking.number, None)
+    else:
+        ledger.settle(booking, told)

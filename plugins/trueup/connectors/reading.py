@@ -1,9 +1,12 @@
 """What reading is alike for every vendor: the source's clock, the position of a poll, records from JSON."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import orjson
 
 from trueup.connectors.answers import Answer
@@ -14,10 +17,26 @@ from trueup.domain.records import Cursor, Page, Record
 _SILENCE_SECONDS = 1.0
 _QUIET_SECONDS = 0.05
 
+SWEPT_HISTORY = timedelta(days=90)
+"""How far back a sweep reads what happened: a longer history would make every sweep longer, for changes that move
+nothing any more. A sweep concludes nothing about the first of these days, so that no difference of clocks, or of how a
+vendor takes the boundary, makes a record seem to be gone."""
+_BOUNDARY = timedelta(days=1)
+_EARLIEST_YEAR = 1970
+_LATEST_YEAR = 2200
+_LONGEST_VERSION = 255
+_BEYOND_IDS = 2**63
+
 _ABSENT = object()
+
+Key = TypeVar("Key", int, tuple[int, ...])
 
 Damaged = tuple[str, str]
 """A piece that could not be read as a record at all, and the reason."""
+
+
+class NoKey(ValueError):
+    """A record has no key to be known by."""
 
 
 def started_at(client: HttpClient, cheap_call: Callable[[], Answer]) -> datetime:
@@ -90,33 +109,84 @@ def polled_since(cursor: Cursor | None, overlap: timedelta) -> datetime | None:
     return None if told is None else told - overlap
 
 
+def swept_since(start: datetime) -> datetime:
+    """Return from when a sweep of what happened asks, for one that begins at `start`."""
+    return start - SWEPT_HISTORY
+
+
+def windowed(pages: Iterable[Page], asked_since: datetime) -> Iterator[Page]:
+    """Yield a sweep's pages as what they are: all there is since `asked_since`, and nothing older."""
+    for each in pages:
+        yield replace(each, covers_since=asked_since + _BOUNDARY)
+
+
 def rfc3339(moment: datetime) -> str:
     """Return the moment in UTC to the millisecond, as vendors take it."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def moment_or_none(told: object) -> datetime | None:
-    """Return a vendor's timestamp as UTC, None where it is none: the contract, not the reader, refuses it."""
+    """Return a vendor's timestamp as UTC, None where it is none: the contract, not the reader, refuses it.
+
+    One before 1970 or after 2200 is none either: what is reckoned from it would leave the calendar.
+    """
     if not isinstance(told, str):
         return None
     try:
-        parsed = datetime.fromisoformat(told)
-    except ValueError:
+        parsed = msgspec.convert(told, datetime)
+    except msgspec.ValidationError:
+        return None
+    if not _EARLIEST_YEAR <= parsed.year <= _LATEST_YEAR:
         return None
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
 
 def text_or_none(value: object) -> str | None:
-    """Return a version or name as text, None where there is none."""
-    return None if value is None else str(value)
+    """Return a version or name as text, None where there is none, or something else in its place."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    text = str(value)
+    return text if len(text) <= _LONGEST_VERSION and text.isprintable() else None
 
 
 def key_of(*parts: object) -> str:
-    """Join the parts of a key; `ValueError` where one is missing, for then the record has none."""
+    """Join the parts of a key; `NoKey` where one is missing or cannot be told apart from the others."""
     for part in parts:
         if not isinstance(part, str | int) or isinstance(part, bool) or part == "":
-            raise ValueError("a part of its key is missing or of another type")
+            raise NoKey("a part of its key is missing or of another type")
+        if len(parts) > 1 and "|" in str(part):
+            raise NoKey("a part of its key holds the sign that parts its key")
     return "|".join(str(part) for part in parts)
+
+
+def ids_of(items: Iterable[object], name: str = "id") -> tuple[list[int], bool]:
+    """Return the numbers under `name`, and whether every item has one: more than 64 bits could not be asked for."""
+    told = [item.get(name) if isinstance(item, Mapping) else None for item in items]
+    found = [each for each in told if isinstance(each, int) and not isinstance(each, bool) and 0 < each < _BEYOND_IDS]
+    return found, len(found) == len(told)
+
+
+def texts_of(items: Iterable[object], name: str = "id") -> tuple[list[str], bool]:
+    """Return the texts under `name`, and whether every item has one that an id can be."""
+    told = [item.get(name) if isinstance(item, Mapping) else None for item in items]
+    found = [each for each in told if isinstance(each, str) and 0 < len(each) <= _LONGEST_VERSION]
+    return found, len(found) == len(told)
+
+
+def resume_after(keys: Sequence[Key], after: Key | None) -> Key | None:
+    """Return the key behind which the next page is asked for, None where the page has none that leads on.
+
+    `keys` in the order in which they came, which is ascending. Not the last one but the one before it: a last key that
+    is wrong would skip everything between, and so it costs one record that comes twice.
+    """
+    rising: list[Key] = []
+    for key in keys:
+        if after is not None and key <= after:
+            continue
+        while rising and rising[-1] >= key:
+            rising.pop()
+        rising.append(key)
+    return rising[-2] if len(rising) > 1 else rising[-1] if rising else None
 
 
 def records(
@@ -127,14 +197,34 @@ def records(
     damaged: list[Damaged] = []
     for item in items:
         if not isinstance(item, Mapping):
-            damaged.append((orjson.dumps(item).decode(), "no record can be made of it: it is not an object"))
+            damaged.append((piece_of(item), "no record can be made of it: it is not an object"))
             continue
         try:
             found.append(describe(item))
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            told = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            damaged.append((orjson.dumps(item).decode(), f"no record can be made of it: {told}"))
+        except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            damaged.append((piece_of(item), f"no record can be made of it: {_told(error)}"))
     return found, damaged
+
+
+def piece_of(item: object) -> str:
+    """Return what came as JSON text, whatever it holds."""
+    try:
+        return orjson.dumps(item).decode()
+    except TypeError:
+        pass
+    try:
+        return json.dumps(item)
+    except (RecursionError, ValueError):
+        return '"it is nested too deep to be shown"'
+
+
+def _told(error: Exception) -> str:
+    """Return why, in our own words only: those of others may quote what came."""
+    if isinstance(error, NoKey):
+        return str(error)
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return f"something in it is of another type ({type(error).__name__})"
 
 
 def page(
@@ -144,24 +234,27 @@ def page(
     *,
     is_last: bool,
     cursor: Cursor | None = None,
+    is_partial: bool = False,
 ) -> Page:
     """Make the page; the cursor is kept with the last one only, so that a read cut short is read again whole."""
     found, damaged = records(items, describe)
     return Page(
-        records=found, as_of=moment, cursor=cursor if is_last else None, is_last=is_last, damaged=tuple(damaged)
+        records=found,
+        as_of=moment,
+        cursor=cursor if is_last else None,
+        is_last=is_last,
+        is_partial=is_partial,
+        damaged=tuple(damaged),
     )
 
 
-def without(payload: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    """Return the payload without the fields of these names, at any depth."""
-    return {name: _without(value, names) for name, value in payload.items() if name not in names}
-
-
 def items_of(answer: Answer, name: str, system: str, *, may_omit: bool = False) -> Sequence[Any]:
-    """Return the list under `name`, or the answer itself where that is the list; null is an empty one.
+    """Return the list under `name`, or the answer itself where that is the list; null is an empty one, and so is a 204.
 
     `may_omit`: this vendor leaves an empty list out. Raises where there is none, for unknown is not empty.
     """
+    if answer.is_empty:
+        return []
     body = answer.body
     value = body.get(name, [] if may_omit else _ABSENT) if isinstance(body, Mapping) else body
     if isinstance(body, Mapping) and body.get("errors") and not body.get(name):
@@ -179,11 +272,3 @@ def onward(answer: Answer, name: str, system: str) -> str | None:
     if told is not None and not isinstance(told, str):
         raise Transient(f"{system} answered with a '{name}' that is no text, so what follows is unknown; read again")
     return told or None
-
-
-def _without(value: object, names: frozenset[str]) -> object:
-    if isinstance(value, Mapping):
-        return without(value, names)
-    if isinstance(value, list):
-        return [_without(item, names) for item in value]
-    return value

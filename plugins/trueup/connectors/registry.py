@@ -4,12 +4,12 @@ A connector is added here as data; its module is imported only when one is built
 """
 
 import importlib
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from trueup.connectors.base import Connector, Writer
+from trueup.connectors.deadline import BoundedReader
 from trueup.connectors.forms import (
     FieldPlace,
     FormField,
@@ -18,7 +18,7 @@ from trueup.connectors.forms import (
     login_field,
     secret_field,
 )
-from trueup.connectors.state import state_folder
+from trueup.connectors.state import ProcessState, SharedState
 from trueup.connectors.webhooks import Notice, Verify
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
@@ -30,7 +30,7 @@ class ConnectorSpec:
     """One vendor. `streams` in the order in which they are to be read.
 
     `connector` and `writer` name what builds them, as "module:function" below this package. Both take
-    `(details, state_folder)`; a writer takes the channel's declaration as well. `writer` None: read only.
+    `(details, state)`; a writer takes the channel's declaration as well. `writer` None: read only.
     `writes`: the meanings of a shown quantity that the writer can set. `webhook` names what proves that a webhook is
     the vendor's; None where it sends none.
     """
@@ -191,23 +191,35 @@ CONNECTORS: Mapping[str, ConnectorSpec] = {
 }
 
 
-def build_connector(declaration: SystemDeclaration, details: ConnectionDetails) -> Connector:
-    """Build what reads the system; no I/O. Raises `Permanent` where the connection cannot be meant."""
+def build_connector(
+    declaration: SystemDeclaration, details: ConnectionDetails, state: SharedState | None = None
+) -> Connector:
+    """Build what reads the system; no I/O. Raises `Permanent` where the connection cannot be meant.
+
+    `state`: where all workers share quotas and tokens; None where nothing but this process is known.
+    """
     spec = _spec(declaration, details)
-    build = _load(spec.connector)
-    connector: Connector = build(details, state_folder(os.environ))
-    return connector
+    connector: Connector = _load(spec.connector)(details, state or ProcessState())
+    return BoundedReader(connector)
 
 
-def build_writer(declaration: SystemDeclaration, details: ConnectionDetails, channel: ChannelDeclaration) -> Writer:
-    """Build what writes to the channel; no I/O. Raises `Permanent` where this system takes no such writes."""
+def build_writer(
+    declaration: SystemDeclaration,
+    details: ConnectionDetails,
+    channel: ChannelDeclaration,
+    state: SharedState | None = None,
+) -> Writer:
+    """Build what writes to the channel; no I/O. Raises `Permanent` where this system takes no such writes.
+
+    `state`: as for `build_connector`.
+    """
     spec = _spec(declaration, details)
     if spec.writer is None:
         raise Permanent(f"{spec.title} takes no corrections; name another system in channels.yml")
     if channel.shows not in spec.writes:
         known = ", ".join(sorted(spec.writes))
         raise Permanent(f"{spec.title} channels show {known}; channels.yml says {channel.shows}")
-    writer: Writer = _load(spec.writer)(details, state_folder(os.environ), channel)
+    writer: Writer = _load(spec.writer)(details, state or ProcessState(), channel)
     return writer
 
 

@@ -1,6 +1,6 @@
 """ShipBob (third-party logistics): what its fulfilment centres hold, every change of it, and the orders they ship.
 
-Nothing is written: stock is ShipBob's own word here. Recipients are cut from orders before they go any further.
+Nothing is written: stock is ShipBob's own word here. Recipients are marked as personal in the contract of orders.
 
 Stock levels tell no time at all, so every poll reads them whole (250 items a call), and what moved in the second of
 its reading is read again (standing.py). Orders and history are polled by time with an overlap: they are stamped before
@@ -9,19 +9,21 @@ they can be seen.
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from trueup.connectors.addresses import base_url
-from trueup.connectors.answers import Answer
+from trueup.connectors.answers import Answer, Resend, whole_number
 from trueup.connectors.auth import bearer
 from trueup.connectors.budget import WindowBudget
 from trueup.connectors.http import HttpClient
+from trueup.connectors.paging import PageGuard
 from trueup.connectors.reading import (
     ReadClock,
+    ids_of,
     items_of,
     key_of,
     moment_or_none,
@@ -29,11 +31,14 @@ from trueup.connectors.reading import (
     page,
     polled_since,
     position,
+    resume_after,
     rfc3339,
+    swept_since,
     text_or_none,
-    without,
+    windowed,
 )
 from trueup.connectors.standing import Read, read_standing
+from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -46,24 +51,25 @@ _OVERLAP = timedelta(minutes=15)
 _PAGE = 250
 _CALLS_A_MINUTE = 150
 _IDS_A_QUESTION = 200
-# ShipBob answers for at most 90 days of history at once, and for no more where none are named.
-_HISTORY = timedelta(days=90)
-_PEOPLE = frozenset({"recipient", "addresses", "gift_message", "customer_ticket_number"})
+_EVENT_ID = "inventory_audit_event_id"
 
 _Describe = Callable[[Mapping[str, Any]], Record]
 
 
-def connect(details: ConnectionDetails, folder: Path) -> "ShipBobConnector":
-    """Build the connector; no I/O. `folder` is where processes share the account's budget."""
+def connect(details: ConnectionDetails, state: SharedState) -> "ShipBobConnector":
+    """Build the connector; no I/O. `state` is where workers share the account's budget."""
     address = base_url(_SYSTEM, details)
     budget = WindowBudget(
         f"shipbob:{address}:{details.conn_id}",
         _calls_a_minute(details),
         60.0,
-        folder,
+        state,
         remaining_header="x-remaining-calls",
     )
-    return ShipBobConnector(HttpClient(_SYSTEM, details, authenticator=bearer(details.password or ""), budget=budget))
+    client = HttpClient(
+        _SYSTEM, details, authenticator=bearer(details.password or ""), budget=budget, our_time=state.now
+    )
+    return ShipBobConnector(client)
 
 
 class ShipBobConnector:
@@ -94,7 +100,7 @@ class ShipBobConnector:
             case "stock_levels":
                 return self._read_levels()
             case "stock_movements":
-                return self._read_history(since)
+                return self._read_history(mode, since)
             case "orders":
                 return self._read_orders(since)
         raise Permanent(
@@ -119,19 +125,20 @@ class ShipBobConnector:
 
     def _read_linked(self, path: str, asked: Mapping[str, str | int], describe: _Describe) -> Iterator[Page]:
         clock = self._clock()
-        for answer, is_last in self._linked(path, asked):
+        for answer, items, is_last in self._linked(path, asked):
             yield page(
-                items_of(answer, "items", _SYSTEM),
+                items,
                 describe,
                 clock.at(answer),
                 is_last=is_last,
                 cursor=position(clock.start),
             )
 
-    def _linked(self, path: str, asked: Mapping[str, str | int]) -> Iterator[tuple[Answer, bool]]:
+    def _linked(self, path: str, asked: Mapping[str, str | int]) -> Iterator[tuple[Answer, Sequence[Any], bool]]:
         """Follow `next` from page to page; it says everything the first request said."""
         link: str | None = path
         seen: set[str] = set()
+        guard = PageGuard(f"{_SYSTEM}, {path}")
         while link is not None:
             if link in seen:
                 raise Transient(f"{_SYSTEM}, {path}: the same page was announced twice; read again from the start")
@@ -143,7 +150,10 @@ class ShipBobConnector:
             if answer.status == 400:
                 raise Transient(f"{_SYSTEM}, {path}: refused the link to its own next page; read again from the start")
             link = _next_link(answer)
-            yield answer, link is None
+            items = items_of(answer, "items", _SYSTEM)
+            if link is not None:
+                guard.take(items)
+            yield answer, items, link is None
 
     def _read_levels(self) -> Iterator[Page]:
         clock = self._clock()
@@ -156,8 +166,8 @@ class ShipBobConnector:
                 questions = [{"PageSize": _PAGE, "InventoryIds": ",".join(map(str, group))} for group in groups]
             for asked in questions:
                 clock.listen()
-                for answer, _ in self._linked(f"{_BASE}/inventory-level/locations", asked):
-                    yield clock.at(answer), items_of(answer, "items", _SYSTEM)
+                for answer, levels, _ in self._linked(f"{_BASE}/inventory-level/locations", asked):
+                    yield clock.at(answer), levels
 
         for moment, rows in read_standing(ask, _inventory_id, self._moved_after, self._sleep):
             yield page(rows, _level, moment, is_last=False)
@@ -165,7 +175,7 @@ class ShipBobConnector:
 
     def _moved_after(self, moment: datetime) -> Mapping[int, datetime]:
         newest: dict[int, datetime] = {}
-        for centre in self._open_centres():
+        for centre in self._open_centres()[0]:
             for _, events, _ in self._history(centre, moment):
                 for event in events:
                     moved_at = moment_or_none(event.get("event_datetime")) if isinstance(event, Mapping) else None
@@ -174,36 +184,47 @@ class ShipBobConnector:
                         newest[item] = max(moved_at, newest.get(item, moved_at))
         return newest
 
-    def _open_centres(self) -> list[int]:
+    def _open_centres(self) -> tuple[list[int], bool]:
+        """The centres that we may ask about, and whether those are all: of one without an id nothing can be asked."""
         centres = self._centres(self._ask_locations())
-        return [int(centre["id"]) for centre in centres if centre.get("access_granted") is not False]
+        return ids_of(centre for centre in centres if _is_open(centre))
 
-    def _read_history(self, since: datetime | None) -> Iterator[Page]:
+    def _read_history(self, mode: ReadMode, since: datetime | None) -> Iterator[Page]:
         clock = self._clock()
-        centres = self._open_centres()
-        earliest = clock.start - _HISTORY
+        # ShipBob answers for at most 90 days of history at once, and for no more where none are named.
+        earliest = swept_since(clock.start)
         begin = earliest if since is None else max(since, earliest)
+        pages = self._read_events(clock, begin)
+        return windowed(pages, begin) if mode is ReadMode.SWEEP else pages
+
+    def _read_events(self, clock: ReadClock, begin: datetime) -> Iterator[Page]:
+        every_centre = self._centres(self._ask_locations())
+        centres, is_whole = ids_of(centre for centre in every_centre if _is_open(centre))
         for centre in centres:
             for answer, events, _ in self._history(centre, begin):
                 yield page(events, _movement, clock.at(answer), is_last=False)
-        yield page([], _movement, clock.start, is_last=True, cursor=position(clock.start))
+        # What a closed centre moved, and one without an id, is not shown, and so not gone.
+        last = page([], _movement, clock.start, is_last=True, cursor=position(clock.start))
+        yield replace(last, is_partial=not is_whole or len(centres) < len(every_centre))
 
     def _history(self, centre: int, begin: datetime) -> Iterator[tuple[Answer, Sequence[Any], bool]]:
         after: int | None = None
+        seen: set[int] = set()
         while True:
             asked: dict[str, Any] = {"facility_id": centre, "start_date": rfc3339(begin)}
             if after is not None:
                 asked["cursor"] = after
-            answer = self._client.request("POST", f"{_BASE}/inventory/history:query", json=asked)
+            answer = self._client.request("POST", f"{_BASE}/inventory/history:query", json=asked, resend=Resend.SAFE)
             events = items_of(answer, "data", _SYSTEM)
-            newest = _newest_event(events)
+            ids, _ = ids_of(events, _EVENT_ID)
+            onward = resume_after(ids, after)
             has_more = _next_link(answer) is not None and bool(events)
-            if has_more and (newest is None or (after is not None and newest <= after)):
+            if has_more and onward is None:
                 raise Transient(f"{_SYSTEM}, history of centre {centre}: a page leads nowhere; read it again")
-            yield answer, events, not has_more
+            yield answer, [event for event in events if seen.isdisjoint(ids_of([event], _EVENT_ID)[0])], not has_more
             if not has_more:
                 return
-            after = newest
+            after, seen = onward, set(ids)
 
     def _read_orders(self, since: datetime | None) -> Iterator[Page]:
         clock = self._clock()
@@ -212,16 +233,23 @@ class ShipBobConnector:
         if since is not None:
             asked["LastUpdateStartDate"] = rfc3339(since)
         number, full_page = 1, 0
+        guard = PageGuard(f"{_SYSTEM}, {_BASE}/order")
         while True:
             answer = self._client.request("GET", f"{_BASE}/order", params={**asked, "Page": number})
             orders = items_of(answer, "orders", _SYSTEM)
             # ShipBob may give fewer than asked for: only a page shorter than its first is surely the last.
             full_page = full_page or len(orders)
             is_last = len(orders) == 0 or len(orders) < full_page or _is_last_page(answer, number)
+            if not is_last:
+                guard.take(orders)
             yield page(orders, _order, clock.at(answer), is_last=is_last, cursor=position(clock.start))
             if is_last:
                 return
             number += 1
+
+
+def _is_open(centre: Mapping[str, Any]) -> bool:
+    return centre.get("access_granted") is not False
 
 
 def _calls_a_minute(details: ConnectionDetails) -> int:
@@ -252,14 +280,9 @@ def _next_link(answer: Answer) -> str | None:
     return path[path.index(_BASE) :] if _BASE in path else f"{_BASE}{path if path.startswith('/') else '/' + path}"
 
 
-def _newest_event(events: Any) -> int | None:  # noqa: ANN401 - whatever the page holds
-    ids = [event.get("inventory_audit_event_id") for event in events if isinstance(event, Mapping)]
-    return max((event_id for event_id in ids if isinstance(event_id, int)), default=None)
-
-
 def _is_last_page(answer: Answer, number: int) -> bool:
-    told = answer.headers.get("total-pages", "")
-    return told.isdigit() and number >= int(told)
+    told = whole_number(answer.headers.get("total-pages"))
+    return told is not None and number >= told
 
 
 def _inventory_id(item: object) -> int | None:
@@ -288,4 +311,4 @@ def _movement(item: Mapping[str, Any]) -> Record:
 
 
 def _order(item: Mapping[str, Any]) -> Record:
-    return Record(source_key=key_of(item["id"]), payload=without(item, _PEOPLE))
+    return Record(source_key=key_of(item["id"]), payload=item)

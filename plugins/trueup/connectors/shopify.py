@@ -8,10 +8,11 @@ list, so a store with more variants than that needs bulk operations, which this 
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from trueup.connectors import shopify_documents as documents
@@ -24,11 +25,13 @@ from trueup.connectors.reading import (
     position,
     rfc3339,
     text_or_none,
+    texts_of,
 )
 from trueup.connectors.shopify_answers import READ_ALL_ORDERS, READ_SCOPES, WRITE_SCOPE, scopes_of
 from trueup.connectors.shopify_api import SYSTEM, Connection, ShopifyApi, shopify_api
 from trueup.connectors.shopify_orders import complete_order
 from trueup.connectors.shopify_writer import ShopifyWriter
+from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -36,18 +39,20 @@ from trueup.governance.configuration import ChannelDeclaration
 
 # Search lags behind what it searches, by seconds on a good day.
 _OVERLAP = timedelta(minutes=5)
+_NOTHING: Mapping[str, Any] = {"nodes": [], "pageInfo": {"hasNextPage": False}}
+_LOCATION_ID = re.compile(r"gid://shopify/Location/[0-9]{1,20}").fullmatch
 
 log = logging.getLogger(__name__)
 
 
-def connect(details: ConnectionDetails, folder: Path) -> "ShopifyConnector":
+def connect(details: ConnectionDetails, state: SharedState) -> "ShopifyConnector":
     """Build the connector from the fields of registry.py's form; no I/O."""
-    return ShopifyConnector(shopify_api(details, folder))
+    return ShopifyConnector(shopify_api(details, state))
 
 
-def connect_writer(details: ConnectionDetails, folder: Path, channel: ChannelDeclaration) -> ShopifyWriter:
+def connect_writer(details: ConnectionDetails, state: SharedState, channel: ChannelDeclaration) -> ShopifyWriter:
     """Build what sets the quantities at the channel's listing location; no I/O."""
-    return ShopifyWriter(shopify_api(details, folder), channel.listing_location)
+    return ShopifyWriter(shopify_api(details, state), channel.listing_location)
 
 
 class ShopifyConnector:
@@ -103,18 +108,20 @@ class ShopifyConnector:
 
     def _read_listings(self, query: str | None) -> Iterator[Page]:
         start = self._api.started_at()
-        places = [
-            str(place["id"])
-            for connection in self._api.pages(documents.LOCATIONS, {}, lambda data: data.get("locations"))
-            for place in connection.nodes
-            if isinstance(place, Mapping) and place.get("id")
-        ]
+        pages = self._api.pages(documents.LOCATIONS, {}, lambda data: data.get("locations"))
+        told, is_whole = texts_of([place for connection in pages for place in connection.nodes])
+        # What is listed at a place that cannot be asked about is unknown, not gone.
+        places = [place for place in told if _LOCATION_ID(place)]
+        is_partial = not is_whole or len(places) < len(told)
         if not places:
-            yield Page(records=(), as_of=start, cursor=position(start), is_last=True)
+            yield Page(records=(), as_of=start, cursor=position(start), is_last=True, is_partial=is_partial)
+        absent: list[str] = []
         for number, place in enumerate(places, start=1):
             asked = {"location": place, "query": query, "names": documents.QUANTITIES}
-            for connection in self._api.pages(documents.LISTINGS, asked, _levels):
-                yield _page_of(connection, _listing, start, is_end=number == len(places))
+            find = partial(_levels, place=place, absent=absent)
+            for connection in self._api.pages(documents.LISTINGS, asked, find):
+                found = _page_of(connection, _listing, start, is_end=number == len(places))
+                yield replace(found, is_partial=is_partial or bool(absent))
 
     def _read_orders(self, query: str | None, cursor: Cursor | None) -> Iterator[Page]:
         is_partial = query is None and not self._sees_all_orders()
@@ -131,7 +138,7 @@ class ShopifyConnector:
             if query is not None and not connection.is_last:
                 # Orders come oldest change first: after a kill the read goes on behind what was landed. The overlap is
                 # put on top, since the next poll takes it off: pages of a busy minute must not come again for ever.
-                reached = max((moment for moment in (reached, _last_change(whole)) if moment), default=None)
+                reached = max((moment for moment in (reached, _last_change(whole, start)) if moment), default=None)
                 found = replace(found, cursor=position(min(reached + _OVERLAP, start)) if reached else None)
             yield replace(found, is_partial=is_partial)
 
@@ -155,14 +162,20 @@ def _page_of(
     return page(connection.nodes, describe, as_of(connection.answer, start), is_last=is_last, cursor=position(start))
 
 
-def _levels(data: Mapping[str, Any]) -> object:
+def _levels(data: Mapping[str, Any], *, place: str, absent: list[str]) -> object:
+    """Return the place's listings; a place that Shopify does not know goes to `absent` and has none to be read."""
     location = data.get("location")
+    if location is None and "location" in data:
+        absent.append(place)
+        return _NOTHING
     return location.get("inventoryLevels") if isinstance(location, Mapping) else None
 
 
-def _last_change(orders: list[Any]) -> datetime | None:
-    moments = [moment_or_none(order.get("updatedAt")) for order in orders if isinstance(order, Mapping)]
-    return max((moment for moment in moments if moment is not None), default=None)
+def _last_change(orders: list[Any], start: datetime) -> datetime | None:
+    """Return up to when changes have been read: the last but one, so that a single wrong time skips nothing."""
+    told = [moment_or_none(order.get("updatedAt")) for order in orders if isinstance(order, Mapping)]
+    moments = sorted(moment for moment in told if moment is not None and moment <= start)
+    return moments[-2] if len(moments) > 1 else None
 
 
 def _location(node: Mapping[str, Any]) -> Record:

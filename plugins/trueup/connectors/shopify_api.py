@@ -8,11 +8,11 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from trueup.connectors.auth import Authenticator, StaticHeader, TokenHeader, client_secret_grant, refresh_grant
 from trueup.connectors.http import Answer, HttpClient, Resend, base_url
+from trueup.connectors.paging import PageGuard
 from trueup.connectors.points import PointsBudget
 from trueup.connectors.reading import started_at
 from trueup.connectors.shopify_answers import (
@@ -25,6 +25,7 @@ from trueup.connectors.shopify_answers import (
     words_of,
 )
 from trueup.connectors.shopify_documents import DEAREST_QUERY, LARGEST_PAGE, SHOP, VERSION, Document
+from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 
@@ -74,13 +75,15 @@ class ShopifyApi:
         return started_at(self._client, lambda: self.ask(SHOP, {})[1])
 
     def ask(
-        self, document: Document, variables: Mapping[str, Any], *, nodes: int = 0, resend: Resend = Resend.SAFE
+        self, document: Document, variables: Mapping[str, Any], *, nodes: int = 0, resend: Resend | None = None
     ) -> tuple[Mapping[str, Any], Answer]:
         """Send one document and return its data; any error in the answer raises, for a half answer is none.
 
-        `nodes`: how many are asked for, to know the cost. Raises `_TooDear` (within `sized`) where Shopify counts more
-        than one query may cost.
+        `nodes`: how many are asked for, to know the cost. `resend` None: `SAFE` for a query, `UNSAFE` for a mutation.
+        Raises `_TooDear` (within `sized`) where Shopify counts more than one query may cost.
         """
+        if resend is None:
+            resend = Resend.SAFE if document.is_query else Resend.UNSAFE
         answer = self._client.request(
             "POST",
             _PATH,
@@ -144,6 +147,7 @@ class ShopifyApi:
         size = self.next_size(document)
         after: str | None = variables.get("after")
         seen: set[str] = set()
+        guard = PageGuard(f"{SYSTEM}, {document.name}")
         while True:
             asked = functools.partial(_with_size, {**variables, "after": after})
             data, answer, _, size = self.sized(document, asked, size)
@@ -157,6 +161,7 @@ class ShopifyApi:
             if end in seen:
                 raise Transient(f"{SYSTEM}, {document.name}: the same page was announced twice; read again")
             seen.add(end)
+            guard.take(nodes)
             after = end
 
     def _estimate(self, document: Document, nodes: int) -> float:
@@ -185,18 +190,23 @@ class ShopifyApi:
         return min(DEAREST_QUERY, self._points.maximum() or DEAREST_QUERY)
 
 
-def shopify_api(details: ConnectionDetails, folder: Path) -> ShopifyApi:
+def shopify_api(details: ConnectionDetails, state: SharedState) -> ShopifyApi:
     """Build the access to a store from the fields of registry.py's form; no I/O."""
     address = base_url(SYSTEM, details)
     # One quota an app and a store: the client id names the app; a token without one is an app of its own.
-    points = PointsBudget(f"shopify:{address}/{details.login or details.conn_id}", folder, points_told)
+    points = PointsBudget(f"shopify:{address}/{details.login or details.conn_id}", state, points_told)
     client = HttpClient(
-        SYSTEM, details, authenticator=_authenticator(details, address, folder), budget=points, judge=judge
+        SYSTEM,
+        details,
+        authenticator=_authenticator(details, address, state),
+        budget=points,
+        judge=judge,
+        our_time=state.now,
     )
     return ShopifyApi(client, points)
 
 
-def _authenticator(details: ConnectionDetails, address: str, folder: Path) -> Authenticator:
+def _authenticator(details: ConnectionDetails, address: str, state: SharedState) -> Authenticator:
     client_secret = str(details.extra.get("client_secret") or "")
     refresh_token = str(details.extra.get("refresh_token") or "")
     if details.login and client_secret and refresh_token:
@@ -206,7 +216,8 @@ def _authenticator(details: ConnectionDetails, address: str, folder: Path) -> Au
             client_secret=client_secret,
             refresh_token=refresh_token,
             conn_id=details.conn_id,
-            folder=folder,
+            state=state,
+            is_replaced=True,
         )
         return TokenHeader(grant, header=_HEADER, prefix="")
     if details.login and client_secret:

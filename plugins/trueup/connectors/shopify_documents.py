@@ -22,6 +22,11 @@ class Document:
     fixed_cost: float
     node_cost: float = 0.0
 
+    @property
+    def is_query(self) -> bool:
+        """Whether it only reads."""
+        return self.text.startswith("query ")
+
     def cost(self, nodes: int) -> float:
         """Points that `nodes` nodes cost at most."""
         return self.fixed_cost + self.node_cost * nodes

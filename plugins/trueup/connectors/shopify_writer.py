@@ -25,6 +25,7 @@ _STALE = frozenset({"CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"})
 _IN_PROGRESS = "IDEMPOTENCY_CONCURRENT_REQUEST"
 _OTHER_PARAMETERS = "IDEMPOTENCY_KEY_PARAMETER_MISMATCH"
 _FAILED_BEFORE = "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"
+_LARGEST = 1_000_000_000  # of an inventory quantity; one beyond it refuses its whole call
 _OK = 200
 _INDEX_AT = 2
 _ROUNDS = 6  # calls for one batch: each takes out what was refused, or waits for a call under way
@@ -85,6 +86,9 @@ class ShopifyWriter:
                 batch.settle(correction, Outcome.REJECTED, problem)
             elif correction.target < 0:
                 batch.settle(correction, Outcome.REJECTED, "a quantity below nothing is never written")
+            elif correction.target > _LARGEST:
+                problem = f"{correction.target} is more than {SYSTEM} takes ({_LARGEST}); set a cap in channels.yml"
+                batch.settle(correction, Outcome.REJECTED, problem)
             elif correction.record_id in seen:
                 batch.settle(correction, Outcome.RETRY, "another correction of this level went first")
             seen.add(correction.record_id)

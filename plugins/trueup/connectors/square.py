@@ -1,19 +1,19 @@
 """Square: the stores' counts, changes, orders and catalog. What is written is in square_writer.py.
 
-Who bought is left out deliberately: recipients are cut from orders before they go any further. Cash drawers,
-payments and customers are not read at all: they hold no stock.
+Cash drawers, payments and customers are not read at all: they hold no stock. Who bought is marked as personal in the
+contract of orders.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from trueup.connectors.addresses import base_url
-from trueup.connectors.answers import Answer
+from trueup.connectors.answers import Answer, Resend
 from trueup.connectors.auth import Authenticator, TokenHeader, bearer, refresh_grant
 from trueup.connectors.http import HttpClient
+from trueup.connectors.paging import PageGuard
 from trueup.connectors.reading import (
     ReadClock,
     items_of,
@@ -24,9 +24,12 @@ from trueup.connectors.reading import (
     polled_since,
     position,
     rfc3339,
+    swept_since,
     text_or_none,
-    without,
+    texts_of,
+    windowed,
 )
+from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -41,23 +44,26 @@ _CHANGES = "/v2/inventory/changes/batch-retrieve"
 _CLOSING_PASSES = 5
 _CLOSING_OVERLAP = timedelta(minutes=1)
 _LOCATIONS_A_SEARCH = 10
-_PEOPLE = frozenset({"recipient", "delivery_details", "buyer_email_address", "billing_address", "shipping_address"})
 _INNER = {"PHYSICAL_COUNT": "physical_count", "ADJUSTMENT": "adjustment", "TRANSFER": "transfer"}
 
 
-def connect(details: ConnectionDetails, folder: Path) -> "SquareReader":
+def connect(details: ConnectionDetails, state: SharedState) -> "SquareReader":
     """Build the reader of one seller; no I/O."""
-    return SquareReader(connect_client(details, folder))
+    return SquareReader(connect_client(details, state))
 
 
-def connect_client(details: ConnectionDetails, folder: Path) -> HttpClient:
+def connect_client(details: ConnectionDetails, state: SharedState) -> HttpClient:
     """Build what speaks to Square: with the access token given, else with one got for the refresh token."""
     return HttpClient(
-        "Square", details, authenticator=_authenticator(details, folder), headers={"Square-Version": VERSION}
+        "Square",
+        details,
+        authenticator=_authenticator(details, state),
+        headers={"Square-Version": VERSION},
+        our_time=state.now,
     )
 
 
-def _authenticator(details: ConnectionDetails, folder: Path) -> Authenticator:
+def _authenticator(details: ConnectionDetails, state: SharedState) -> Authenticator:
     if details.password:
         return bearer(details.password)
     told = {name: str(details.extra.get(name) or "") for name in ("client_secret", "refresh_token")}
@@ -70,7 +76,9 @@ def _authenticator(details: ConnectionDetails, folder: Path) -> Authenticator:
         token_url=f"{base_url('Square', details)}/oauth2/token",
         client_id=details.login,
         conn_id=details.conn_id,
-        folder=folder,
+        state=state,
+        # Of the code flow, which is for those who keep a client secret: good until it is revoked.
+        is_replaced=False,
         is_json=True,
         **told,
     )
@@ -104,8 +112,7 @@ class SquareReader:
             case "stock_levels":
                 return self._read_counts(clock, since)
             case "stock_movements":
-                asked = {**_after(since), "types": ["PHYSICAL_COUNT", "ADJUSTMENT"]}
-                return self._paged("POST", _CHANGES, "changes", asked, _change, clock)
+                return self._read_changes(clock, mode, since)
             case "orders":
                 return self._read_orders(clock, since)
         raise Permanent(f"Square has no stream '{stream}'; declare some of {', '.join(self.streams)}")
@@ -152,8 +159,15 @@ class SquareReader:
             "Square's counts change faster than they can be read whole; sweep again when the shops are calm"
         )
 
+    def _read_changes(self, clock: ReadClock, mode: ReadMode, since: datetime | None) -> Iterator[Page]:
+        swept = swept_since(clock.start) if mode is ReadMode.SWEEP else None
+        asked = {**_after(since or swept), "types": ["PHYSICAL_COUNT", "ADJUSTMENT"]}
+        pages = self._paged("POST", _CHANGES, "changes", asked, _change, clock)
+        return pages if swept is None else windowed(pages, swept)
+
     def _read_orders(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
-        ids = [str(place["id"]) for place in self._locations() if place.get("id")]
+        # What was ordered at a place without an id is unknown, not gone.
+        ids, is_whole = texts_of(items_of(self._ask_locations(), "locations", "Square", may_omit=True))
         groups = [ids[at : at + _LOCATIONS_A_SEARCH] for at in range(0, len(ids), _LOCATIONS_A_SEARCH)]
         if not groups:
             yield page([], _order, clock.start, is_last=True, cursor=position(clock.start))
@@ -161,7 +175,7 @@ class SquareReader:
             is_last_group = number == len(groups)
             body = {"location_ids": group, "limit": 500, "return_entries": False, "query": _order_query(since)}
             for each in self._paged("POST", "/v2/orders/search", "orders", body, _order, clock):
-                yield each if is_last_group else _not_last(each)
+                yield replace(each if is_last_group else _not_last(each), is_partial=not is_whole)
 
     def _paged(
         self,
@@ -174,10 +188,11 @@ class SquareReader:
     ) -> Iterator[Page]:
         token: str | None = None
         seen: set[str] = set()
+        guard = PageGuard(f"Square, {path}")
         while True:
             content = {**asked, **({"cursor": token} if token else {})}
             sent: dict[str, Any] = {"params": content} if method == "GET" else {"json": content}
-            answer = self._client.request(method, path, accept=(400,) if token else (), **sent)
+            answer = self._client.request(method, path, resend=Resend.SAFE, accept=(400,) if token else (), **sent)
             if answer.status == 400:
                 raise Transient(f"Square, {path}: refused the cursor of its own last page; read again from the start")
             token = onward(answer, "cursor", "Square")
@@ -186,6 +201,8 @@ class SquareReader:
             if token:
                 seen.add(token)
             items = items_of(answer, name, "Square", may_omit=True)
+            if token:
+                guard.take(items)
             yield page(items, describe, clock.at(answer), is_last=not token, cursor=position(clock.start))
             if not token:
                 return
@@ -228,13 +245,15 @@ def _count(item: Mapping[str, Any]) -> Record:
 
 
 def _change(item: Mapping[str, Any]) -> Record:
-    inner = item[_INNER.get(str(item.get("type")), "type")]
+    # By what is there where the type is none that we know: then the contract can refuse it by its key.
+    name = _INNER.get(str(item.get("type"))) or next((name for name in _INNER.values() if item.get(name)), "type")
+    inner = item[name]
     return Record(source_key=key_of(inner["id"]), payload=item, occurred_at=moment_or_none(inner.get("created_at")))
 
 
 def _order(item: Mapping[str, Any]) -> Record:
     return Record(
         source_key=key_of(item["id"]),
-        payload=without(item, _PEOPLE),
+        payload=item,
         source_version=text_or_none(item.get("version")),
     )

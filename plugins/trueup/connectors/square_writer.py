@@ -13,21 +13,23 @@ with the same idempotency key, which Square answers as the first time without do
 """
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any, TypeGuard
 
 import orjson
 
-from trueup.connectors.answers import Answer
+from trueup.connectors.answers import Answer, Resend
 from trueup.connectors.base import Observation
 from trueup.connectors.fence import Settlement, fenced
 from trueup.connectors.http import HttpClient
+from trueup.connectors.paging import PageGuard
 from trueup.connectors.reading import as_of, items_of, moment_or_none, onward, rfc3339, started_at
 from trueup.connectors.square import connect_client
+from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Correction, Outcome, Receipt
 from trueup.domain.errors import Transient
@@ -37,6 +39,7 @@ _CHANGES_A_CALL = 100
 _IDS_A_QUESTION = 500
 _COUNTS_A_PAGE = 1000
 _ON_HAND = "IN_STOCK"
+_MOST_DIGITS = 15
 # A batch is taken whole or not at all; with these Square says that something in it is wrong, not that we are.
 _REFUSED_BATCH = (400, 404, 409, 422)
 
@@ -56,9 +59,9 @@ class _Counts:
         return self.is_whole or pair in self.found
 
 
-def connect_writer(details: ConnectionDetails, folder: Path, channel: ChannelDeclaration) -> "SquareWriter":
+def connect_writer(details: ConnectionDetails, state: SharedState, channel: ChannelDeclaration) -> "SquareWriter":
     """Build the writer of one channel; no I/O."""
-    return SquareWriter(connect_client(details, folder), channel.listing_location)
+    return SquareWriter(connect_client(details, state), channel.listing_location)
 
 
 class SquareWriter:
@@ -127,6 +130,7 @@ class SquareWriter:
         locations = sorted({location for _, location in pairs})
         for at in range(0, len(items), _IDS_A_QUESTION):
             token: str | None = None
+            guard = PageGuard("Square, the counts of a channel")
             while True:
                 body = {
                     "catalog_object_ids": items[at : at + _IDS_A_QUESTION],
@@ -135,9 +139,12 @@ class SquareWriter:
                     "limit": _COUNTS_A_PAGE,
                     **({"cursor": token} if token else {}),
                 }
-                answer = self._client.request("POST", "/v2/inventory/counts/batch-retrieve", json=body)
+                answer = self._client.request(
+                    "POST", "/v2/inventory/counts/batch-retrieve", json=body, resend=Resend.SAFE
+                )
                 first = as_of(answer, start) if first is None else first
-                for count in items_of(answer, "counts", "Square", may_omit=True):
+                counts = items_of(answer, "counts", "Square", may_omit=True)
+                for count in counts:
                     if _is_readable(count):
                         found[count["catalog_object_id"], count["location_id"]] = count
                     else:
@@ -147,6 +154,7 @@ class SquareWriter:
                     break
                 if following == token:
                     raise Transient("Square announced the same page of counts twice; read again")
+                guard.take(counts)
                 token = following
         return _Counts(found, first or start, is_whole)
 
@@ -165,7 +173,11 @@ class SquareWriter:
         body["idempotency_key"] = _idempotency_key(batch, changes)
         try:
             answer = self._client.request(
-                "POST", "/v2/inventory/changes/batch-create", json=body, accept=_REFUSED_BATCH
+                "POST",
+                "/v2/inventory/changes/batch-create",
+                json=body,
+                resend=Resend.IDEMPOTENT,
+                accept=_REFUSED_BATCH,
             )
         except Transient as error:
             for correction in batch:
@@ -255,8 +267,12 @@ def _is_readable(count: object) -> TypeGuard[Mapping[str, Any]]:
 
 
 def _value(count: Mapping[str, Any] | None) -> int | None:
-    """Whole units of a count; a fraction is cut off, for it cannot be sold. None: not there, or no number."""
+    """Whole units of a count, rounded down as the build rounds them. None: not there, or no number that a count has."""
     try:
-        return None if count is None else int(Decimal(str(count.get("quantity"))))
-    except (InvalidOperation, ValueError, OverflowError):
+        told = None if count is None else Decimal(str(count.get("quantity")))
+    except InvalidOperation:
         return None
+    # Looked at before it is made an integer: of 1E+1000000 that one would have a million digits.
+    if told is None or not told.is_finite() or told.adjusted() > _MOST_DIGITS:
+        return None
+    return math.floor(told)

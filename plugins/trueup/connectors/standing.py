@@ -6,7 +6,7 @@ and the items concerned are asked for again when the source's clock has gone on.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Rows = Sequence[Mapping[str, Any]]
@@ -15,6 +15,7 @@ Read = tuple[datetime, Rows]
 
 PAUSE_SECONDS = 1.1  # a `Date` header's second, and a little
 _ATTEMPTS = 4
+_LONGEST_READ = timedelta(days=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -41,7 +42,9 @@ def read_standing(
             certain = []
             for row in rows:
                 item = item_of(row)
-                if attempt < _ATTEMPTS and item is not None and moved.get(item, _LONG_AGO) > moment:
+                # A movement of tomorrow is none: believed, its item would be asked for again in every read.
+                is_moved = moment < moved.get(item or 0, _LONG_AGO) <= moment + _LONGEST_READ
+                if attempt < _ATTEMPTS and item is not None and is_moved:
                     doubtful.add(item)
                 else:
                     certain.append(row)

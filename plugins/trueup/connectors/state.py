@@ -1,126 +1,140 @@
-"""Where processes of one machine meet: quotas, and the few secrets that change while we run.
+"""What all workers share about a system: quotas, and the few secrets that change while we run.
 
-The folder is `TRUEUP_STATE_FOLDER`, else `trueup` below the user's state folder; only this user may enter it.
-Containers share a quota when they share this folder.
+The tenant's warehouse keeps it (warehouse/shared_state.py), so that workers on any number of hosts meet there. Where
+there is none, as behind the *Test* button, `ProcessState` knows of this process only and is careful for it.
 """
 
-import fcntl
-import hashlib
 import logging
-import os
-import sqlite3
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol, TypeVar
 
-from trueup.domain.errors import Permanent, Transient
+from trueup.domain.errors import TrueupError
 
 log = logging.getLogger(__name__)
 
-_ROOM_BYTES = 4096
+Kept = Mapping[str, Any]
+"""What is kept of one quota, as JSON."""
+Result = TypeVar("Result")
+Step = Callable[[Kept | None, float], tuple[Kept | None, Result]]
+"""From what is kept (None: nothing yet) and the seconds since 1970 to what to keep (None: as it is) and a result.
+
+Pure, for it may be done twice.
+"""
 
 
-class NoRoom(Transient):
-    """The folder's disk is full, or what is kept there cannot be read or written."""
+class Secret(Protocol):
+    """One secret, while nobody else may use it."""
+
+    def read(self) -> bytes | None:
+        """Return what was written last, None where nothing was."""
+        ...
+
+    def write(self, content: bytes) -> None:
+        """Replace it, at any price: what it replaces is used up."""
+        ...
 
 
-def state_folder(environment: Mapping[str, str]) -> Path:
-    """Return the folder's path; nothing is made yet."""
-    told = environment.get("TRUEUP_STATE_FOLDER")
-    if told:
-        return Path(told)
-    state_home = environment.get("XDG_STATE_HOME")
-    if state_home:
-        return Path(state_home) / "trueup"
-    home = environment.get("HOME")
-    if home and os.access(home, os.W_OK):
-        return Path(home) / ".local" / "state" / "trueup"
-    return Path(tempfile.gettempdir()) / f"trueup-{os.getuid()}"
+class SharedState(Protocol):
+    """Threads may share it. Every method raises `Transient` where what is kept cannot be reached."""
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it outlives this process: only then may a secret be used that is replaced at every use."""
+        ...
+
+    def now(self) -> float:
+        """Return the time that all share, seconds since 1970."""
+        ...
+
+    def change(self, kind: str, owner: str, step: Step[Result]) -> Result:
+        """Do one step on what is kept of a quota, while nobody else does; nothing else is done meanwhile."""
+        ...
+
+    def take_place(self, owner: str, limit: int) -> int | None:
+        """Take one of so many places, None where all are taken. It is given back when its holder dies."""
+        ...
+
+    def give_place(self, owner: str, place: int) -> None:
+        """Give the place back."""
+        ...
+
+    def secret(self, name: str) -> AbstractContextManager[Secret]:
+        """Keep all others from this secret for as long as the block lasts.
+
+        There is room for the next one before the block begins.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what is held open; it is opened again when needed."""
+        ...
 
 
-def open_folder(folder: Path) -> Path:
-    """Make the folder for this user alone; refuse one that somebody else owns."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        owner = folder.stat().st_uid
-    except OSError as error:
-        raise Permanent(f"cannot make {folder}: {error.strerror}; set TRUEUP_STATE_FOLDER to a writable one") from error
-    if owner != os.getuid():
-        raise Permanent(f"{folder} belongs to another user; set TRUEUP_STATE_FOLDER to a folder of our own")
-    return folder
+class ProcessState:
+    """Knows of this process alone, so it takes one place where others may hold the rest."""
+
+    is_lasting = False
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, str], Kept] = {}
+        self._taken: set[str] = set()
+        self._secrets: dict[str, _ProcessSecret] = {}
+
+    def now(self) -> float:
+        return self._clock()
+
+    def change(self, kind: str, owner: str, step: Step[Result]) -> Result:
+        with self._lock:
+            kept, result = step(self._kept.get((kind, owner)), self._clock())
+            if kept is not None:
+                self._kept[kind, owner] = kept
+        return result
+
+    def take_place(self, owner: str, limit: int) -> int | None:  # noqa: ARG002 - the protocol's shape
+        with self._lock:
+            if owner in self._taken:
+                return None
+            self._taken.add(owner)
+            return 0
+
+    def give_place(self, owner: str, place: int) -> None:  # noqa: ARG002 - there is but one
+        with self._lock:
+            self._taken.discard(owner)
+
+    def secret(self, name: str) -> AbstractContextManager[Secret]:
+        with self._lock:
+            return self._secrets.setdefault(name, _ProcessSecret()).alone()
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
-@contextmanager
-def kept_in(folder: Path) -> Iterator[Path]:
-    """Make the folder and read or write in it; `NoRoom` names it and the remedy where the disk does not let us."""
-    try:
-        yield open_folder(folder)
-    except (OSError, sqlite3.Error) as error:
-        told = error.strerror if isinstance(error, OSError) else str(error)
-        raise NoRoom(
-            f"quotas and tokens cannot be kept in {folder}: {told}; make room on its disk, or set TRUEUP_STATE_FOLDER"
-            " to a folder on another"
-        ) from error
+class _ProcessSecret:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._content: bytes | None = None
+
+    @contextmanager
+    def alone(self) -> Iterator[Secret]:
+        with self._lock:
+            yield self
+
+    def read(self) -> bytes | None:
+        return self._content
+
+    def write(self, content: bytes) -> None:
+        self._content = content
 
 
 @contextmanager
 def noted_if_possible(owner: str) -> Iterator[None]:
-    """Do what follows an answer: a full disk must not cost the answer, only what would have been noted about it."""
+    """Do what follows an answer: trouble must not cost the answer, only what would have been noted about it."""
     try:
         yield
-    except NoRoom as error:
+    except TrueupError as error:
         log.warning("%s: what was spent is not noted: %s", owner, error)
-
-
-@contextmanager
-def file_lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock that the kernel releases when its holder dies."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-class PrivateFile:
-    """One short secret text in a file of mode 600, replaced whole."""
-
-    def __init__(self, folder: Path, kind: str, identity: str) -> None:
-        self._folder = folder
-        self._name = f"{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:24]}"
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes out while the text is read, used and replaced.
-
-        There is room for the new text before the old one is used up; raises `NoRoom` where there is not.
-        """
-        with ExitStack() as held:
-            # What the caller does under the lock fails in words of its own.
-            with kept_in(self._folder) as folder:
-                held.enter_context(file_lock(folder / f"{self._name}.lock"))
-            self._fill(b"\0" * _ROOM_BYTES)
-            yield
-
-    def read(self) -> str | None:
-        """Return the text, None where none was written."""
-        path = self._folder / self._name
-        return path.read_text(encoding="utf-8") if path.exists() else None
-
-    def write(self, text: str) -> None:
-        """Replace the text; a reader sees the old one or the new."""
-        self._fill(text.encode()).replace(self._folder / self._name)
-
-    def _fill(self, content: bytes) -> Path:
-        """Make the next version hold this; over what is there, which needs no room that is not ours already."""
-        with kept_in(self._folder) as folder:
-            fresh = folder / f"{self._name}.new"
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.truncate()
-                file.flush()
-                os.fsync(file.fileno())
-        return fresh

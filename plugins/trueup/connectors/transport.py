@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
-import orjson
 
 from trueup.connectors.addresses import is_loopback
+from trueup.connectors.answer_body import ACCEPTED, decompressed
 from trueup.connectors.answers import Resend, TransportFailed
+from trueup.connectors.deadline import AnswerDeadline, BoundedBackend
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Call:
     headers: Mapping[str, str]
     cost: float = 0.0
     operation: str = ""
-    resend: Resend = Resend.SAFE
+    resend: Resend = Resend.UNSAFE
     accept: frozenset[int] = frozenset()
     form: Mapping[str, str] | None = None
     is_token_request: bool = False
@@ -65,6 +67,7 @@ class Transport:
         self._base_url = base_url
         self._limits = limits
         self._clock = clock
+        self._deadline = AnswerDeadline(clock)
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
 
@@ -77,32 +80,41 @@ class Transport:
 
     def send(self, call: Call, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         """Return status, headers with lower-case names, and the decoded body. Raises one of `LINE_FAILURES`."""
-        give_up_at = self._clock() + self._limits.answer_seconds
         content: dict[str, Any] = {}
         if call.form is not None:
             content["data"] = call.form
         elif call.content is not None:
             content["content"] = call.content
             headers = {"content-type": "application/json", **headers}
-        with self._opened().stream(
-            call.method,
-            call.url,
-            params=call.params or None,
-            headers={"accept": "application/json", **headers},
-            **content,
-        ) as response:
-            received = bytearray()
-            for piece in response.iter_bytes():
-                received += piece
-                if len(received) > self._limits.answer_bytes:
-                    raise TooLarge(f"more than {self._limits.answer_bytes} bytes")
-                if self._clock() > give_up_at:
-                    raise TooSlow(f"not complete after {self._limits.answer_seconds:.0f} s")
+        client = self._opened()
+        with (
+            self._deadline.within(self._limits.answer_seconds),
+            client.stream(
+                call.method,
+                call.url,
+                params=call.params or None,
+                headers={"accept": "application/json", "accept-encoding": ACCEPTED, **headers},
+                **content,
+            ) as response,
+        ):
+            received = self._received(response)
             return (
                 response.status_code,
                 {name.lower(): value for name, value in response.headers.items()},
-                bytes(received),
+                received,
             )
+
+    def _received(self, response: httpx.Response) -> bytes:
+        """Return the unpacked body; unpacking stops at what we are willing to hold."""
+        most = self._limits.answer_bytes
+        received = bytearray()
+        for piece in decompressed(response.headers.get("content-encoding", ""), response.iter_raw()):
+            received += piece
+            if len(received) > most:
+                raise TooLarge(f"more than {most} bytes")
+            if self._deadline.is_over():
+                raise TooSlow(f"not complete after {self._limits.answer_seconds:.0f} s")
+        return bytes(received)
 
     def _opened(self) -> httpx.Client:
         with self._lock:
@@ -113,18 +125,24 @@ class Transport:
                 self._client = httpx.Client(
                     follow_redirects=False,
                     timeout=httpx.Timeout(self._limits.read_seconds, connect=self._limits.connect_seconds),
-                    # Shorter than servers keep an idle connection, so that a write never meets one just being closed.
-                    limits=httpx.Limits(keepalive_expiry=3.0),
-                    trust_env=not is_loopback(httpx.URL(self._base_url).host),
+                    transport=_BoundedTransport(self._deadline, _proxy(self._base_url)),
                 )
             return self._client
 
 
-def decoded(content: bytes) -> tuple[Any, bool]:
-    """Return the JSON and True; None and False where it is none. Nothing at all is None, and right."""
-    if not content:
-        return None, True
-    try:
-        return orjson.loads(content), True
-    except orjson.JSONDecodeError:
-        return None, False
+class _BoundedTransport(httpx.HTTPTransport):
+    def __init__(self, deadline: AnswerDeadline, proxy: str | None) -> None:
+        # Shorter than servers keep an idle connection, so that a write never meets one just being closed.
+        super().__init__(limits=httpx.Limits(keepalive_expiry=3.0), proxy=proxy)
+        # httpx has no argument for it.
+        self._pool._network_backend = BoundedBackend(deadline)
+
+
+def _proxy(base_url: str) -> str | None:
+    """Return the proxy that the environment names for this server, None where it names none."""
+    url = httpx.URL(base_url)
+    if is_loopback(url.host) or proxy_bypass(url.netloc.decode()):
+        return None
+    proxies = getproxies()
+    told = proxies.get(url.scheme) or proxies.get("all")
+    return told if told is None or "://" in told else f"http://{told}"

@@ -13,14 +13,23 @@ Quantities are those of the warehouse, whole; what has been received but not yet
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from trueup.connectors import tryton_rest as rest
 from trueup.connectors.answers import Answer
 from trueup.connectors.http import HttpClient
-from trueup.connectors.reading import ReadClock, key_of, page, polled_since, position
+from trueup.connectors.reading import (
+    ReadClock,
+    ids_of,
+    key_of,
+    page,
+    polled_since,
+    position,
+    swept_since,
+    windowed,
+)
 from trueup.connectors.standing import Read, read_standing
+from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -55,12 +64,14 @@ _ORDER_FIELDS = (
 _Describe = Callable[[Mapping[str, Any]], Record]
 
 
-def connect(details: ConnectionDetails, folder: Path) -> "TrytonConnector":  # noqa: ARG001 - every connector's shape
+def connect(details: ConnectionDetails, state: SharedState) -> "TrytonConnector":
     """Build the connector; no I/O."""
     company = details.extra.get("company")
     if company not in (None, "") and not str(company).isdigit():
         raise Permanent(f"connection '{details.conn_id}': company is no number; enter the company's id, or nothing")
-    client = HttpClient(_SYSTEM, details, authenticator=rest.application_key(details.password or ""))
+    client = HttpClient(
+        _SYSTEM, details, authenticator=rest.application_key(details.password or ""), our_time=state.now
+    )
     return TrytonConnector(
         rest.Models(client, str(details.extra.get("database") or "")),
         company=int(str(company)) if company not in (None, "") else None,
@@ -82,10 +93,10 @@ class TrytonConnector:
         self._models.client.close()
 
     def check(self) -> str:
-        companies = {each["id"]: each["party"]["name"] for each in self._companies()}
+        companies = {each.get("id"): each["party"]["name"] for each in self._companies()}
         company = self._company_id()
         places = self._models.all("stock.location", ("name",), [["type", "=", "warehouse"]], {})
-        names = ", ".join(str(place["name"]) for place in places)
+        names = ", ".join(str(place.get("name")) for place in places)
         return f"{_SYSTEM}: company {companies.get(company, company)}, {len(places)} warehouses ({names})"
 
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
@@ -100,7 +111,7 @@ class TrytonConnector:
             case "stock_levels":
                 return self._read_levels(clock, since)
             case "stock_movements":
-                return self._read_moves(clock, since)
+                return self._read_moves(clock, mode, since)
             case "orders":
                 return self._read_orders(clock, since, cursor)
         raise Permanent(
@@ -117,7 +128,7 @@ class TrytonConnector:
     def _company_id(self) -> int:
         # Without it in the context Tryton answers 200 with nulls where a company's figures should stand.
         if self._company is None:
-            found = [int(each["id"]) for each in self._companies()]
+            found, _ = ids_of(self._companies())
             if len(found) != 1:
                 raise Permanent(
                     f"{_SYSTEM} (connection '{self._models.client.conn_id}') has {len(found)} companies; enter the"
@@ -146,6 +157,9 @@ class TrytonConnector:
         warehouses = self._models.all(
             "stock.location", ("input_location",), [["type", "=", "warehouse"], ["active", "=", True]], {}
         )
+        # Of a warehouse without an id nothing can be asked, so what it holds is unknown, not gone.
+        is_partial = not ids_of(warehouses)[1]
+        warehouses = [warehouse for warehouse in warehouses if ids_of([warehouse])[1]]
 
         def ask(products: Collection[int] | None) -> Iterator[Read]:
             told = self._moved_after(since).keys() if products is None and since is not None else products
@@ -154,27 +168,25 @@ class TrytonConnector:
                     clock.listen()
                     yield from self._read_warehouse(warehouse, domain, clock)
 
-        for moment, rows in read_standing(ask, lambda row: row["id"], self._moved_after, self._sleep):
+        for moment, rows in read_standing(ask, _product_id, self._moved_after, self._sleep):
             yield page(rows, _level, moment, is_last=False)
-        yield page([], _level, clock.start, is_last=True, cursor=position(clock.start))
+        yield page([], _level, clock.start, is_last=True, cursor=position(clock.start), is_partial=is_partial)
 
     def _read_warehouse(self, warehouse: Mapping[str, Any], domain: rest.Domain, clock: ReadClock) -> Iterator[Read]:
         model, fields = "product.product", ("code", "quantity")
         context = self._context(locations=[warehouse["id"]])
         for answer, rows, _ in self._models.pages(model, fields, domain, context, _PAGE):
             moment = clock.at(answer)
-            waiting = self._input_quantities(warehouse.get("input_location"), [row["id"] for row in rows])
-            yield (
-                moment,
-                [{**row, "warehouse": warehouse["id"], "input_quantity": waiting.get(row["id"], 0.0)} for row in rows],
-            )
+            waiting = self._input_quantities(warehouse.get("input_location"), ids_of(rows)[0])
+            yield moment, [_completed(row, warehouse["id"], waiting) for row in rows]
 
-    def _input_quantities(self, location: object, products: Sequence[int]) -> Mapping[int, float]:
+    def _input_quantities(self, location: object, products: Sequence[int]) -> Mapping[int, object]:
+        """What waits at the location of each product; what is not in it could not be read."""
         if location is None or not products:
-            return {}
+            return dict.fromkeys(products, 0.0)
         context = self._context(locations=[location])
         rows = self._models.all("product.product", ("quantity",), [["id", "in", list(products)]], context)
-        return {row["id"]: row["quantity"] for row in rows}
+        return {row["id"]: row.get("quantity") for row in rows if ids_of([row])[1]}
 
     def _moved_after(self, moment: datetime) -> Mapping[int, datetime]:
         """When each product that a move touched since was last touched."""
@@ -182,11 +194,18 @@ class TrytonConnector:
         newest: dict[int, datetime] = {}
         for move in self._models.all("stock.move", fields, [rest.touched_since(moment, "")], self._context()):
             moved_at = rest.moment(move.get("write_date")) or rest.moment(move.get("create_date")) or moment
-            newest[move["product"]] = max(moved_at, newest.get(move["product"], moved_at))
+            for product in ids_of([move], "product")[0]:
+                newest[product] = max(moved_at, newest.get(product, moved_at))
         return newest
 
-    def _read_moves(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
-        domain: rest.Domain = [["state", "=", "done"], ["company", "=", self._company_id()]]
+    def _read_moves(self, clock: ReadClock, mode: ReadMode, since: datetime | None) -> Iterator[Page]:
+        swept = swept_since(clock.start) if mode is ReadMode.SWEEP else None
+        pages = self._read_moves_since(clock, since or swept)
+        return pages if swept is None else windowed(pages, swept)
+
+    def _read_moves_since(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
+        # Cancelled ones too: one that was done is taken back by its cancellation.
+        domain: rest.Domain = [["state", "in", ["done", "cancelled"]], ["company", "=", self._company_id()]]
         if since is not None:
             domain = [*domain, rest.touched_since(since, "")]
         fields: tuple[str, ...] = _MOVE_FIELDS
@@ -201,13 +220,13 @@ class TrytonConnector:
         domain: rest.Domain = [["company", "=", self._company_id()]]
         if since is not None:
             # What was open when last read may have been closed by its shipment, which leaves the sale's dates alone.
-            known = [int(each) for each in (cursor or {}).get("open", [])]
+            known = [each for each in (cursor or {}).get("open", []) if isinstance(each, int)]
             is_open = [["state", "in", list(_OPEN_STATES)], ["id", "in", known]]
             domain = [*domain, ["OR", *is_open, rest.touched_since(since, "")]]
         fields = (*_ORDER_FIELDS, *self._channel_fields(""))
         open_ones: list[int] = []
         for answer, rows, is_last in self._models.pages("sale.sale", fields, domain, self._context(), _ORDERS_A_PAGE):
-            open_ones += [row["id"] for row in rows if row.get("state") in _OPEN_STATES]
+            open_ones += ids_of(row for row in rows if isinstance(row, Mapping) and row.get("state") in _OPEN_STATES)[0]
             end = position(clock.start, open=open_ones)
             yield page(rows, _state, clock.at(answer), is_last=is_last, cursor=end)
 
@@ -237,9 +256,19 @@ def _level(row: Mapping[str, Any]) -> Record:
     return Record(source_key=key_of(row["id"], row["warehouse"]), payload=row)
 
 
+def _product_id(row: object) -> int | None:
+    return next(iter(ids_of([row])[0]), None)
+
+
+def _completed(row: object, warehouse: int, waiting: Mapping[int, object]) -> Any:  # noqa: ANN401 - whatever came
+    if not isinstance(row, Mapping):
+        return row
+    return {**row, "warehouse": warehouse, "input_quantity": waiting.get(_product_id(row) or 0)}
+
+
 def _move(row: Mapping[str, Any], tree: "Tree") -> Record:
     done_at = rest.moment(row.get("write_date")) or rest.moment(row.get("create_date"))
-    places = {name: tree.placed(row[name]) for name in ("from_location", "to_location")}
+    places = {name: tree.placed(row[name]) for name in ("from_location", "to_location") if name in row}
     return Record(
         source_key=key_of(row["id"]),
         payload={**row, **places},
@@ -251,8 +280,9 @@ class Tree:
     """Which warehouse each location lies in. A move tells locations only, and stock is kept by warehouse."""
 
     def __init__(self, locations: Sequence[Mapping[str, Any]]) -> None:
-        self._parents = {location["id"]: location.get("parent") for location in locations}
-        self._warehouses = frozenset(location["id"] for location in locations if location.get("type") == "warehouse")
+        known = [location for location in locations if ids_of([location])[1]]
+        self._parents = {location["id"]: location.get("parent") for location in known}
+        self._warehouses = frozenset(location["id"] for location in known if location.get("type") == "warehouse")
 
     def warehouse_of(self, location: object) -> int | None:
         """Return the id of the nearest warehouse, None for a location outside of any."""
@@ -265,5 +295,17 @@ class Tree:
         return None
 
     def placed(self, place: object) -> object:
-        """Return a move's location with its warehouse added."""
-        return {**place, "warehouse": self.warehouse_of(place.get("id"))} if isinstance(place, Mapping) else place
+        """Return a move's location with its warehouse added, where that is known: the contract refuses one without."""
+        if not isinstance(place, Mapping):
+            return place
+        location = place.get("id")
+        warehouse = self.warehouse_of(location)
+        return {**place, "warehouse": warehouse} if warehouse is not None or self._leads_out(location) else place
+
+    def _leads_out(self, location: object) -> bool:
+        """Whether the way up is known to its end: behind a broken parent a warehouse may stand."""
+        passed: set[object] = set()
+        while isinstance(location, int) and location in self._parents and location not in passed:
+            passed.add(location)
+            location = self._parents[location]
+        return location is None and bool(passed)

@@ -15,6 +15,7 @@ import orjson
 from trueup.connectors.answers import Answer
 from trueup.connectors.auth import StaticHeader
 from trueup.connectors.http import HttpClient
+from trueup.connectors.reading import ids_of, resume_after
 from trueup.domain.errors import Permanent, Transient
 
 Domain = Sequence[Any]
@@ -49,9 +50,9 @@ class Models:
         )
 
     def rows(self, answer: Answer) -> Sequence[Mapping[str, Any]]:
-        """Return the answer's records; `Permanent` where it is no list of such."""
-        rows = answer.body
-        if not isinstance(rows, list) or not all(isinstance(row, Mapping) and "id" in row for row in rows):
+        """Return the answer's records, whatever each of them is; `Permanent` where it is no list."""
+        rows = [] if answer.is_empty else answer.body
+        if not isinstance(rows, list):
             raise Permanent(f"Tryton (connection '{self.client.conn_id}') answered without records; check its host")
         return rows
 
@@ -60,24 +61,27 @@ class Models:
     ) -> Iterator[tuple[Answer, Sequence[Mapping[str, Any]], bool]]:
         """Yield every page of what meets the domain, with whether it is the last; at least one, if empty."""
         after: int | None = None
+        seen: set[int] = set()
         while True:
             asked = domain if after is None else [*domain, ["id", ">", after]]
             answer = self.ask(model, fields, asked, context, limit=size)
             rows = self.rows(answer)
             is_last = len(rows) < size
-            yield answer, rows, is_last
+            yield answer, [row for row in rows if seen.isdisjoint(ids_of([row])[0])], is_last
             if is_last:
                 return
-            newest = max(int(row["id"]) for row in rows)
-            if after is not None and newest <= after:
+            ids, _ = ids_of(rows)
+            seen, onward = set(ids), resume_after(ids, after)
+            if onward is None or onward == after:
                 raise Transient(f"Tryton, {model}: a page leads nowhere; read it again from the start")
-            after = newest
+            after = onward
 
     def all(
         self, model: str, fields: Sequence[str], domain: Domain, context: Context, *, size: int = 500
     ) -> list[Mapping[str, Any]]:
-        """Return everything that meets the domain: for lists that are small, such as warehouses."""
-        return [row for _, rows, _ in self.pages(model, fields, domain, context, size) for row in rows]
+        """Return every object that meets the domain: for lists that are small, such as warehouses."""
+        pages = self.pages(model, fields, domain, context, size)
+        return [row for _, rows, _ in pages for row in rows if isinstance(row, Mapping)]
 
     def has(self, model: str, field: str) -> bool:
         """Whether this database's model has the field: it depends on the modules that are activated."""
@@ -111,9 +115,10 @@ def moment(told: object) -> datetime | None:
         return None
     names = ("year", "month", "day", "hour", "minute", "second", "microsecond")
     try:
-        return datetime(*(int(told[name]) for name in names), tzinfo=UTC)  # type: ignore[misc,arg-type]
-    except (KeyError, TypeError, ValueError):
+        found = datetime(*(int(told[name]) for name in names), tzinfo=UTC)  # type: ignore[misc,arg-type]
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
+    return found if 1970 <= found.year <= 2200 else None
 
 
 def settled(value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -11,7 +11,6 @@ open when last read, and for the variants of all of these; the sweep reads every
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from trueup.connectors.answers import Answer
@@ -23,7 +22,9 @@ from trueup.connectors.reading import (
     position,
     rfc3339,
     text_or_none,
+    texts_of,
 )
+from trueup.connectors.state import SharedState
 from trueup.connectors.vendure_graphql import AdminApi, connect_api
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
@@ -81,9 +82,9 @@ query Ordered($options: OrderListOptions) {
 """
 
 
-def connect(details: ConnectionDetails, folder: Path) -> "VendureConnector":
+def connect(details: ConnectionDetails, state: SharedState) -> "VendureConnector":
     """Build the connector; no I/O."""
-    return VendureConnector(connect_api(details, folder))
+    return VendureConnector(connect_api(details, state))
 
 
 class VendureConnector:
@@ -125,29 +126,30 @@ class VendureConnector:
             yield page(items, _state, clock.at(answer), is_last=is_last, cursor=position(clock.start))
 
     def _read_listings(self, clock: ReadClock, since: datetime | None, known: Sequence[str]) -> Iterator[Page]:
-        places = [str(place["id"]) for place in self._api.all(_LOCATIONS, "stockLocations", {})]
+        # What is listed at a place without an id is unknown, not gone.
+        places, is_whole = texts_of(self._api.all(_LOCATIONS, "stockLocations", {}))
         # The orders first: one placed after this is in the next poll's.
         asked = {"filter": _open_orders() if since is None else _touched_orders(since, known)}
         orders = self._api.all(_ORDERED, "orders", asked, _ORDERS_A_PAGE)
-        still_open = [str(order["id"]) for order in orders if order.get("state") not in _CLOSED_STATES]
+        still_open = _open_ids(orders)
         end = position(clock.start, open=still_open)
         if since is None:
             questions: list[Mapping[str, Any]] = [{}]
         else:
-            ids = sorted({line["productVariant"]["id"] for order in orders for line in order["lines"]})
+            ids = sorted(set(texts_of(_variants(orders))[0]))
             groups = [ids[at : at + _IDS_A_QUESTION] for at in range(0, len(ids), _IDS_A_QUESTION)]
             questions = [{"filter": _after("updatedAt", since)}, *({"filter": {"id": {"in": each}}} for each in groups)]
         for options in questions:
             for answer, items, _ in self._api.pages(LISTINGS, "productVariants", options, _PAGE):
-                listed = [{**item, "listedAt": place} for item in items for place in places]
+                listed = [_listed_at(item, place) for item in items for place in places]
                 yield page(listed, _listing, clock.at(answer), is_last=False)
-        yield page([], _listing, clock.start, is_last=True, cursor=end)
+        yield page([], _listing, clock.start, is_last=True, cursor=end, is_partial=not is_whole)
 
     def _read_orders(self, clock: ReadClock, since: datetime | None, known: Sequence[str]) -> Iterator[Page]:
         options = {"filter": {"orderPlacedAt": {"isNull": False}} if since is None else _touched_orders(since, known)}
         open_ones: list[str] = []
         for answer, items, is_last in self._api.pages(_ORDERS, "orders", options, _ORDERS_A_PAGE):
-            open_ones += [str(item["id"]) for item in items if item.get("state") not in _CLOSED_STATES]
+            open_ones += _open_ids(items)
             end = position(clock.start, open=open_ones)
             yield page(items, _state, clock.at(answer), is_last=is_last, cursor=end)
 
@@ -166,9 +168,28 @@ def _state(item: Mapping[str, Any]) -> Record:
     return Record(source_key=key_of(item["id"]), payload=payload, source_version=text_or_none(item.get("updatedAt")))
 
 
+def _listed_at(item: object, place: str) -> Any:  # noqa: ANN401 - whatever came
+    return {**item, "listedAt": place} if isinstance(item, Mapping) else item
+
+
+def _open_ids(orders: Sequence[object]) -> list[str]:
+    found = [order for order in orders if isinstance(order, Mapping) and order.get("state") not in _CLOSED_STATES]
+    return texts_of(found)[0]
+
+
+def _variants(orders: Sequence[Mapping[str, Any]]) -> Iterator[object]:
+    for order in orders:
+        lines = order.get("lines")
+        for line in lines if isinstance(lines, list) else ():
+            yield line.get("productVariant") if isinstance(line, Mapping) else None
+
+
 def _by_id(items: Any) -> Any:  # noqa: ANN401 - a list of objects, or what the contract will refuse
     # The database gives lists in any order, and a record that only changed its order has not changed.
-    return sorted(items, key=lambda item: str(item["id"])) if isinstance(items, list) else items
+    def order(item: object) -> str:
+        return str(item.get("id") if isinstance(item, Mapping) else item)
+
+    return sorted(items, key=order) if isinstance(items, list) else items
 
 
 def _open_before(cursor: Cursor | None) -> Sequence[str]:

@@ -5,7 +5,6 @@ missing permission, are both `FORBIDDEN`; an internal error may carry SQL, so no
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +14,7 @@ from trueup.connectors.answers import Answer, Resend, Verdict
 from trueup.connectors.auth import Ask, Grant, TokenHeader
 from trueup.connectors.http import HttpClient
 from trueup.connectors.redaction import Redaction
+from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 
@@ -37,9 +37,10 @@ class AdminApi:
         self.client = client
         self._url = url
 
-    def ask(self, document: str, variables: Mapping[str, Any] | None = None, *, resend: Resend = Resend.SAFE) -> Answer:
-        """Send one document; its answer may still hold `errors` (see `failed`)."""
+    def ask(self, document: str, variables: Mapping[str, Any] | None = None) -> Answer:
+        """Send one document, a mutation once only; its answer may still hold `errors` (see `failed`)."""
         body = {"query": document, "variables": dict(variables or {})}
+        resend = Resend.SAFE if document.lstrip().startswith("query ") else Resend.UNSAFE
         return self.client.request("POST", self._url, json=body, resend=resend)
 
     def data(self, answer: Answer, name: str) -> Any:  # noqa: ANN401 - whatever the field holds
@@ -70,11 +71,11 @@ class AdminApi:
             answer = self.ask(document, {"options": asked})
             found = self.data(answer, name)
             items = found.get("items") if isinstance(found, Mapping) else None
-            if not isinstance(items, list) or not all(isinstance(item, Mapping) and "id" in item for item in items):
+            if not isinstance(items, list):
                 raise Transient(f"{_SYSTEM} answered '{name}' without its items; try again")
             is_last = len(items) < size
             if last is not None:
-                if not items or items[0]["id"] != last:
+                if not items or _id_of(items[0]) != last:
                     raise Transient(
                         f"{_SYSTEM}: the list '{name}' changed while it was read; read again from the start"
                     )
@@ -83,14 +84,19 @@ class AdminApi:
             if is_last:
                 return
             seen += len(items)
-            last = items[-1]["id"] if items else last
+            last = _id_of(items[-1]) if items else last
 
     def all(self, document: str, name: str, options: Mapping[str, Any], size: int = 500) -> list[Mapping[str, Any]]:
-        """Return everything of a list."""
-        return [item for _, items, _ in self.pages(document, name, options, size) for item in items]
+        """Return every object of a list."""
+        pages = self.pages(document, name, options, size)
+        return [item for _, items, _ in pages for item in items if isinstance(item, Mapping)]
 
 
-def connect_api(details: ConnectionDetails, folder: Path) -> AdminApi:  # noqa: ARG001 - every connector's shape
+def _id_of(item: object) -> object:
+    return item.get("id") if isinstance(item, Mapping) else None
+
+
+def connect_api(details: ConnectionDetails, state: SharedState) -> AdminApi:
     """Build what speaks to the shop; no I/O."""
     address = base_url(_SYSTEM, details)
     url = address if httpx.URL(address).path.strip("/") else f"{address}/admin-api"
@@ -101,6 +107,7 @@ def connect_api(details: ConnectionDetails, folder: Path) -> AdminApi:  # noqa: 
         authenticator=TokenHeader(_login_grant(url, details)),
         headers={"vendure-token": str(channel_token)} if channel_token else {},
         judge=_judge,
+        our_time=state.now,
     )
     return AdminApi(client, url)
 

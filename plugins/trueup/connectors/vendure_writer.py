@@ -12,13 +12,13 @@ reading shows either as a difference. Orders are not concerned: they allocate, a
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from trueup.connectors.answers import InDoubt, Resend
+from trueup.connectors.answers import InDoubt
 from trueup.connectors.base import Observation
 from trueup.connectors.fence import Settlement, fenced
 from trueup.connectors.reading import as_of, started_at
+from trueup.connectors.state import SharedState
 from trueup.connectors.vendure import LISTINGS
 from trueup.connectors.vendure_graphql import AdminApi, connect_api, failed
 from trueup.domain.connections import ConnectionDetails
@@ -28,6 +28,7 @@ from trueup.governance.configuration import ChannelDeclaration
 
 _VARIANTS_A_CALL = 100
 _IDS_A_QUESTION = 500
+_LARGEST = 2**31 - 1  # GraphQL's Int; one beyond it refuses its whole call
 _UPDATE = """
 mutation SetStock($input: [UpdateProductVariantInput!]!) {
     updateProductVariants(input: $input) { id }
@@ -39,9 +40,9 @@ Levels = Mapping[str, int]
 """Units on hand by stock location."""
 
 
-def connect_writer(details: ConnectionDetails, folder: Path, channel: ChannelDeclaration) -> "VendureWriter":
+def connect_writer(details: ConnectionDetails, state: SharedState, channel: ChannelDeclaration) -> "VendureWriter":
     """Build the writer of one channel; no I/O."""
-    return VendureWriter(connect_api(details, folder), channel.listing_location)
+    return VendureWriter(connect_api(details, state), channel.listing_location)
 
 
 class VendureWriter:
@@ -93,6 +94,8 @@ class VendureWriter:
             return f"'{correction.record_id}' is no Vendure record; it wants 'variant id|stock location id'"
         if location != self._listing_location:
             return f"stock location {location} is not the channel's own ({self._listing_location})"
+        if correction.target > _LARGEST:
+            return f"{correction.target} is more than Vendure takes ({_LARGEST}); set a cap in channels.yml"
         return None if correction.target >= 0 else "Vendure would take a stock below zero, we do not set one"
 
     def _levels(self, variants: Sequence[str]) -> tuple[dict[str, Levels], datetime]:
@@ -113,7 +116,7 @@ class VendureWriter:
             return
         changes = [_change(each, found[each.key] or {}, self._listing_location) for each in batch]
         try:
-            answer = self._api.ask(_UPDATE, {"input": changes}, resend=Resend.UNSAFE)
+            answer = self._api.ask(_UPDATE, {"input": changes})
         except InDoubt as error:
             for correction in batch:
                 settlement.settle(correction, Outcome.UNKNOWN, f"sent, no answer: {error}")

@@ -26,6 +26,7 @@ class StreamContract:
     key: str
     source: str
     fields: Mapping[str, FieldDeclaration]
+    person_key: str | None = None
 
     def checker(self) -> Checker:
         """A checker for one read; it holds the unknown fields it met, so readers do not share one."""
@@ -82,6 +83,7 @@ def parse_contract(text: str, connector: str, stream: str) -> StreamContract:
         key=declaration.key,
         source=declaration.source,
         fields=declaration.fields,
+        person_key=declaration.person_key,
     )
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from trueup.audit.trail import record_event
@@ -31,18 +31,12 @@ _LOCK_PATIENCE_SECONDS: Final = 5.0
 _LOCK_POLL_SECONDS: Final = 0.1
 
 
-def utc_now() -> datetime:
-    """Our own clock."""
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class _Work:
     details: ConnectionDetails
     configuration: TenantConfiguration
     run_id: str
     actor: str
-    clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     patience_seconds: float
 
@@ -54,7 +48,6 @@ def correct(
     *,
     run_id: str,
     actor: str,
-    clock: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], None] = time.sleep,
     patience_seconds: float = 15.0,
 ) -> CorrectionReport:
@@ -65,7 +58,7 @@ def correct(
     channel had its turn, `Permanent` or `Transient` naming the channels that failed and why; what the others
     did stands in the audit either way.
     """
-    work = _Work(details, configuration, run_id, actor, clock, sleep, patience_seconds)
+    work = _Work(details, configuration, run_id, actor, sleep, patience_seconds)
     with translated("looking for due corrections"), connect(details, Role.OPERATOR) as connection:
         names = outbox.channels_with_work(connection)
     # A channel that is switched off in the declarations keeps its rows until the next publish takes them back.
@@ -124,7 +117,6 @@ def _drain(work: _Work, channel: str, writer: Writer, connection: Warehouse) -> 
         system_id=declaration.system,
         attempts_allowed=declaration.guards.attempts,
         run_id=work.run_id,
-        clock=work.clock,
         tally=tally,
     )
     run = ChannelRun(batches, declaration.guards, work.sleep, work.patience_seconds)

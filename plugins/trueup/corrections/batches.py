@@ -5,9 +5,8 @@ can read: claimed was not sent; sent may have been; applied was taken and has to
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from trueup.connectors.base import Observation, Writer
@@ -40,7 +39,7 @@ class BatchResult:
     @property
     def is_put_off(self) -> bool:
         """The channel took none of it and said nothing against any: it has no time for us now."""
-        return bool(self.settled) and all(each.next_attempt_at is not None for each in self.settled.values())
+        return bool(self.settled) and all(each.retry_after is not None for each in self.settled.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,6 @@ class Batches:
     system_id: str
     attempts_allowed: int
     run_id: str
-    clock: Callable[[], datetime]
     tally: Tally
 
     def send(self, rows: Sequence[OutboxRow]) -> BatchResult:
@@ -64,8 +62,7 @@ class Batches:
 
         An error of the whole call is returned with what is known of the corrections, not raised.
         """
-        attempted_at = self.clock()
-        outbox.mark_sent(self.connection, rows, attempted_at)
+        outbox.mark_sent(self.connection, rows)
         self.tally.sent += len(rows)
         self.tally.calls += 1
         error: TrueupError | None = None
@@ -76,10 +73,9 @@ class Batches:
             error = raised
         # Not "not sent": what a failed call did is for the read-back to say.
         missing = "no receipt came for it" if error is None else str(error)
-        answered = [(row, receipts.get(row.correction.key) or _unknown(row, missing, attempted_at)) for row in rows]
-        now = self.clock()
+        answered = [(row, receipts.get(row.correction.key) or _unknown(row, missing)) for row in rows]
         settled = {
-            row.correction_id: settle_receipt(receipt, row.attempts + 1, self.attempts_allowed, now)
+            row.correction_id: settle_receipt(receipt, row.attempts + 1, self.attempts_allowed)
             for row, receipt in answered
         }
         with self.connection.transaction():
@@ -107,9 +103,8 @@ class Batches:
         doubtful = [row for row in rows if row.status is not Status.CLAIMED]
         kept = outbox.kept_attempts(self.connection, [row.correction.key for row in doubtful])
         lost = [row for row in doubtful if (row.correction.key, row.attempts) not in kept]
-        now = self.clock()
         with self.connection.transaction():
-            receipts = [(_unknown(row, _INTERRUPTED, now), row.attempts) for row in lost]
+            receipts = [(_unknown(row, _INTERRUPTED), row.attempts) for row in lost]
             outbox.write_receipts(self.connection, receipts, self.run_id)
         settled = self._read_back(
             [(row, Outcome.UNKNOWN if row.status is Status.SENT else Outcome.APPLIED) for row in doubtful]
@@ -164,8 +159,7 @@ class Batches:
 
     def _move(self, rows: Sequence[OutboxRow], settled: dict[int, Settlement]) -> None:
         """Give the rows their new status with the exceptions that open or close by it, and count them."""
-        now = self.clock()
-        outbox.move(self.connection, settled, now)
+        seconds = outbox.move(self.connection, settled)
         verified = [row for row in rows if settled[row.correction_id].status is Status.VERIFIED]
         ends = (Status.REJECTED, Status.EXHAUSTED)
         refusals = [
@@ -175,9 +169,11 @@ class Batches:
         ]
         open_refusals(self.connection, self.system_id, refusals, self.run_id)
         close_by_success(self.connection, self.system_id, [row.correction for row in verified])
-        self._count(settled, verified, now)
+        self._count(settled, verified, seconds)
 
-    def _count(self, settled: dict[int, Settlement], verified: Sequence[OutboxRow], now: datetime) -> None:
+    def _count(
+        self, settled: dict[int, Settlement], verified: Sequence[OutboxRow], seconds: Mapping[int, float]
+    ) -> None:
         statuses = [each.status for each in settled.values()]
         self.tally.verified += len(verified)
         self.tally.conflicted += statuses.count(Status.CONFLICTED)
@@ -187,8 +183,8 @@ class Batches:
         for row in verified:
             if row.facts_received_at is not None:
                 self.tally.facts_received_at.append(row.facts_received_at)
-                self.tally.freshness_seconds.append((now - row.facts_received_at).total_seconds())
+                self.tally.freshness_seconds.append(seconds[row.correction_id])
 
 
-def _unknown(row: OutboxRow, detail: str, attempted_at: datetime) -> Receipt:
-    return Receipt(row.correction.key, Outcome.UNKNOWN, None, detail, attempted_at)
+def _unknown(row: OutboxRow, detail: str) -> Receipt:
+    return Receipt(row.correction.key, Outcome.UNKNOWN, None, detail)

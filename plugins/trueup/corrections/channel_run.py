@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Final
 
 from trueup.corrections import outbox
@@ -30,7 +29,6 @@ class ChannelRun:
         self._batches = batches
         self._connection = batches.connection
         self._channel = batches.channel
-        self._clock: Callable[[], datetime] = batches.clock
         self._guards = guards
         self._sleep = sleep
         self._patience = patience_seconds
@@ -49,12 +47,12 @@ class ChannelRun:
             reason = stop_reason(self._connection, self._channel)
             if reason is not None:
                 return RunState.STOPPED, reason
-            due = outbox.count_due(self._connection, self._channel, self._clock())
+            due = outbox.count_due(self._connection, self._channel)
             if due == 0:
                 if self._wait_for_retries():
                     continue
                 self._batches.settle_leftovers()
-                if outbox.next_attempt_at(self._connection, self._channel) is None:
+                if outbox.seconds_to_next_attempt(self._connection, self._channel) is None:
                     return RunState.DRAINED, None
                 return RunState.WAITING, "retries are not due yet"
             canary = due if is_canary_passed else canary_size(due, self._guards)
@@ -74,7 +72,7 @@ class ChannelRun:
         left = limit
         while left > 0:
             size = min(left, self._batches.writer.batch_size)
-            rows = outbox.claim(self._connection, self._channel, size, self._batches.run_id, self._clock())
+            rows = outbox.claim(self._connection, self._channel, size, self._batches.run_id)
             if not rows:
                 self._is_put_off = not results and not self._wait(_CONTENDED_SECONDS)
                 break
@@ -134,8 +132,8 @@ class ChannelRun:
         return problem
 
     def _wait_for_retries(self) -> bool:
-        due_at = outbox.next_attempt_at(self._connection, self._channel)
-        return due_at is not None and self._wait((due_at - self._clock()).total_seconds())
+        seconds = outbox.seconds_to_next_attempt(self._connection, self._channel)
+        return seconds is not None and self._wait(seconds)
 
     def _wait(self, seconds: float) -> bool:
         """Wait if the run's patience allows; False where it does not."""

@@ -79,8 +79,13 @@ with newest as (
                 and abs(candidates.target - coalesce(candidates.expected, 0))
                     <= abs(previous.target - coalesce(previous.expected, 0)) then holds.hold_id
         end as approved_hold_id,
-        coalesce(holds.decision = 'rejected' and holds.decided_at > clock_timestamp() - interval '1 day', false)
-            as is_dropped_by_person,
+        coalesce(
+            holds.decision = 'rejected'
+            and holds.decided_at > clock_timestamp() - interval '1 day'
+            -- It was still held when the person answered.
+            and previous.settled_at >= holds.decided_at,
+            false
+        ) as is_dropped_by_person,
         (previous.target, previous.expected) is not distinct from (candidates.target, candidates.expected)
             as is_same_change,
         previous.facts_version is not distinct from candidates.facts_version as is_same_version,

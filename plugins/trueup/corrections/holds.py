@@ -7,17 +7,15 @@ somebody asks for it (`reconsider_hold`): an answer that was only a timeout must
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from trueup.audit.trail import record_event
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
-from trueup.warehouse.connection import Role, Warehouse, connect
+from trueup.warehouse.connection import Role, Warehouse, act_as, connect
+from trueup.warehouse.locks import Lock
 
 Decision = Literal["approved", "rejected"]
-
-# Proposing and deciding both move held rows and their hold: one at a time, so neither waits on the other's rows.
-_PROPOSAL_LOCK: Final = 7303015
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +56,20 @@ def decide_hold(
     """Approve or reject one hold.
 
     Saying the same again changes nothing, so a retried task may. Raises `Permanent` where there is no such
-    hold, or it was decided the other way or withdrawn meanwhile.
+    hold, it was decided the other way or withdrawn meanwhile, or who would approve it is who proposed it.
     """
     if decision not in ("approved", "rejected"):
         raise Permanent(f"hold {hold_id}: '{decision}' is no decision; say approved or rejected")
     with connect(details, Role.OPERATOR) as connection, connection.transaction():
         take_proposal_lock(connection)
+        act_as(connection, actor)
         row = connection.execute(
-            "select channel, decision, decided_by from outbox.holds where hold_id = %s for update", (hold_id,)
+            "select channel, decided, decided_by, is_own_proposal, moved_count from outbox.decide_hold(%s, %s, %s)",
+            (hold_id, decision, reason),
         ).fetchone()
         if row is None:
             raise Permanent(f"no hold {hold_id}; `trueup holds list` shows the open ones")
-        channel, decided, decided_by = row
+        channel, decided, decided_by, is_own_proposal, moved = row
         if decided == decision:
             return HoldDecision(hold_id, channel, decision, 0)
         if decided is not None:
@@ -77,20 +77,11 @@ def decide_hold(
                 f"hold {hold_id} of {channel} was {decided} by {decided_by}; nothing was changed."
                 " The next publish proposes what is still wrong"
             )
-        moved = connection.execute(
-            "update outbox.corrections set status = %s, status_reason = %s, settled_at = case when %s then null"
-            " else clock_timestamp() end where hold_id = %s and status = 'held'",
-            (
-                "proposed" if decision == "approved" else "superseded",
-                f"hold {hold_id} {decision} by {actor}" + (f": {reason}" if reason else ""),
-                decision == "approved",
-                hold_id,
-            ),
-        ).rowcount
-        connection.execute(
-            "update outbox.holds set decision = %s, decided_by = %s, decided_at = clock_timestamp() where hold_id = %s",
-            (decision, actor, hold_id),
-        )
+        if is_own_proposal:
+            raise Permanent(
+                f"hold {hold_id} of {channel} has corrections that {actor} proposed, and who proposes does not approve;"
+                " let somebody else approve it, or reject it and let the publish DAG propose again"
+            )
         record_event(
             connection,
             actor=actor,
@@ -123,5 +114,8 @@ def reconsider_hold(details: ConnectionDetails, hold_id: int, actor: str) -> int
 
 
 def take_proposal_lock(connection: Warehouse) -> None:
-    """Serialise whoever moves held corrections, until the transaction ends."""
-    connection.execute("select pg_advisory_xact_lock(%s)", (_PROPOSAL_LOCK,))
+    """Serialise whoever moves held corrections, until the transaction ends.
+
+    Proposing and deciding both move held rows and their hold: one at a time, so neither waits on the other's rows.
+    """
+    connection.execute("select pg_advisory_xact_lock(%s)", (Lock.PROPOSAL,))

@@ -1,4 +1,7 @@
-"""The outbox's rows as the corrector moves them; every function is one statement or one transaction."""
+"""The outbox's rows as the corrector moves them; every function is one statement or one transaction.
+
+Every moment is the database's own: a worker's clock may be wrong, and what it stamped would be compared with ours.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Cause, Correction, Receipt
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
+from trueup.warehouse.locks import Lock
 from trueup.warehouse.storable import storable_text
 
 _COLUMNS: Final = (
@@ -22,7 +26,7 @@ _COLUMNS: Final = (
 # A SKU that went into quarantine after the decision is not claimed; the next publish takes its correction back.
 _DUE: Final = """
     corrections.channel = %(channel)s and corrections.status = 'proposed'
-    and (corrections.next_attempt_at is null or corrections.next_attempt_at <= %(now)s)
+    and (corrections.next_attempt_at is null or corrections.next_attempt_at <= clock_timestamp())
     and not exists (
         select from gates.quarantine as quarantine
         where quarantine.released_at is null and quarantine.sku = corrections.sku
@@ -36,7 +40,7 @@ with due as (
     order by priority, correction_id limit %(limit)s for update skip locked
 )
 update outbox.corrections as corrections
-set status = 'claimed', claimed_by = %(run_id)s, claimed_at = %(now)s, status_reason = null
+set status = 'claimed', claimed_by = %(run_id)s, claimed_at = clock_timestamp(), status_reason = null
 from due where corrections.correction_id = due.correction_id
 returning {_COLUMNS.replace("correction_id", "corrections.correction_id", 1)}
 """  # noqa: S608 - built from this module's own constants
@@ -104,30 +108,32 @@ def channels_with_work(connection: Warehouse) -> list[str]:
 
 def take_channel_lock(connection: Warehouse, channel: str) -> bool:
     """Become the channel's only corrector for as long as the session lives; False where another one is."""
-    row = connection.execute("select pg_try_advisory_lock(7303016, hashtext(%s))", (channel,)).fetchone()
+    row = connection.execute("select pg_try_advisory_lock(%s, hashtext(%s))", (Lock.CORRECTION, channel)).fetchone()
     return row is not None and bool(row[0])
 
 
-def count_due(connection: Warehouse, channel: str, now: datetime) -> int:
+def count_due(connection: Warehouse, channel: str) -> int:
     """Corrections that may be sent now."""
     row = connection.execute(
         f"select count(*) from outbox.corrections as corrections where {_DUE}",  # noqa: S608 - constants only
-        {"channel": channel, "now": now},
+        {"channel": channel},
     ).fetchone()
     return int(row[0]) if row else 0
 
 
-def next_attempt_at(connection: Warehouse, channel: str) -> datetime | None:
-    """When the earliest waiting retry falls due."""
+def seconds_to_next_attempt(connection: Warehouse, channel: str) -> float | None:
+    """How long until the earliest waiting retry falls due; negative where it is due, None where none waits."""
     row = connection.execute(
-        "select min(next_attempt_at) from outbox.corrections where channel = %s and status = 'proposed'", (channel,)
+        "select extract(epoch from min(next_attempt_at) - clock_timestamp())::double precision"
+        " from outbox.corrections where channel = %s and status = 'proposed'",
+        (channel,),
     ).fetchone()
     return row[0] if row else None
 
 
-def claim(connection: Warehouse, channel: str, limit: int, run_id: str, now: datetime) -> list[OutboxRow]:
+def claim(connection: Warehouse, channel: str, limit: int, run_id: str) -> list[OutboxRow]:
     """Take the most harmful due corrections, most harmful first."""
-    rows = connection.execute(_CLAIM, {"channel": channel, "now": now, "limit": limit, "run_id": run_id}).fetchall()
+    rows = connection.execute(_CLAIM, {"channel": channel, "limit": limit, "run_id": run_id}).fetchall()
     return sorted((_row(row) for row in rows), key=lambda row: (row.correction.priority, row.correction_id))
 
 
@@ -150,20 +156,27 @@ def release(connection: Warehouse, rows: Sequence[OutboxRow], reason: str) -> No
     )
 
 
-def mark_sent(connection: Warehouse, rows: Sequence[OutboxRow], now: datetime) -> None:
+def mark_sent(connection: Warehouse, rows: Sequence[OutboxRow]) -> None:
     """Say that these are about to be sent. Committed before the call, so that a kill leaves them in doubt."""
     connection.execute(
-        "update outbox.corrections set status = 'sent', attempts = attempts + 1, sent_at = %s"
+        "update outbox.corrections set status = 'sent', attempts = attempts + 1, sent_at = clock_timestamp()"
         " where correction_id = any(%s) and status = 'claimed'",
-        (now, [row.correction_id for row in rows]),
+        ([row.correction_id for row in rows],),
     )
 
 
 def write_receipts(connection: Warehouse, receipts: Sequence[tuple[Receipt, int]], run_id: str) -> None:
-    """Keep one receipt for each (key, attempt); one that is there already stays as it is."""
+    """Keep one receipt for each (key, attempt); one that is there already stays as it is.
+
+    An attempt was made when its correction was marked as sent.
+    """
     connection.execute(
         "insert into outbox.receipts (key, attempt, outcome, http_status, detail, attempted_at, run_id)"
-        " select *, %s from unnest(%s::text[], %s::integer[], %s::text[], %s::integer[], %s::text[], %s::timestamptz[])"
+        " select told.key, told.attempt, told.outcome, told.http_status, told.detail,"
+        " coalesce(corrections.sent_at, clock_timestamp()), %s"
+        " from unnest(%s::text[], %s::integer[], %s::text[], %s::integer[], %s::text[])"
+        " as told (key, attempt, outcome, http_status, detail)"
+        " left join outbox.corrections as corrections on corrections.key = told.key"
         " on conflict (key, attempt) do nothing",
         (
             run_id,
@@ -172,7 +185,6 @@ def write_receipts(connection: Warehouse, receipts: Sequence[tuple[Receipt, int]
             [str(receipt.outcome) for receipt, _ in receipts],
             [receipt.http_status for receipt, _ in receipts],
             [storable_text(receipt.detail) for receipt, _ in receipts],
-            [receipt.attempted_at for receipt, _ in receipts],
         ),
     )
 
@@ -189,7 +201,7 @@ def write_read_backs(
     """Keep what was read back; the record ids whose newest `length` read-backs all failed."""
     connection.execute(
         "insert into outbox.read_backs (key, observed, as_of, is_verified, run_id)"
-        " select *, %s from unnest(%s::text[], %s::integer[], %s::timestamptz[], %s::boolean[])",
+        " select *, %s from unnest(%s::text[], %s::bigint[], %s::timestamptz[], %s::boolean[])",
         (
             run_id,
             [row.correction.key for row, _, _ in read],
@@ -213,28 +225,38 @@ def write_read_backs(
     return {str(row[0]) for row in rows}
 
 
-def move(connection: Warehouse, settled: Mapping[int, Settlement], now: datetime) -> None:
-    """Give each correction its new status. Only those on their way are moved: an end stays an end."""
-    connection.execute(
+def move(connection: Warehouse, settled: Mapping[int, Settlement]) -> dict[int, float]:
+    """Give each correction its new status. Only those on their way are moved: an end stays an end.
+
+    Returns, for each that is verified now, the seconds since the newest fact behind it was landed.
+    """
+    # The statement's own time, one for all of it, is after the answer: a read that began later saw what was written.
+    rows = connection.execute(
         "update outbox.corrections as corrections set"
-        " status = moved.status, status_reason = moved.reason, next_attempt_at = moved.next_attempt_at,"
+        " status = moved.status, status_reason = moved.reason,"
+        " next_attempt_at = statement_timestamp() + make_interval(secs => moved.retry_after_seconds),"
         # Both count as written from now on: what was read before says nothing about it.
-        " applied_at = case when moved.status in ('applied', 'verified') then coalesce(applied_at, %(now)s)"
-        " else applied_at end,"
-        " verified_at = case when moved.status = 'verified' then %(now)s end,"
-        " settled_at = case when moved.status in ('verified', 'conflicted', 'rejected', 'exhausted') then %(now)s end"
-        " from unnest(%(ids)s::bigint[], %(statuses)s::text[], %(reasons)s::text[], %(attempts_at)s::timestamptz[])"
-        " as moved (correction_id, status, reason, next_attempt_at)"
+        " applied_at = case when moved.status in ('applied', 'verified')"
+        " then coalesce(applied_at, statement_timestamp()) else applied_at end,"
+        " verified_at = case when moved.status = 'verified' then statement_timestamp() end,"
+        " settled_at = case when moved.status in ('verified', 'conflicted', 'rejected', 'exhausted')"
+        " then statement_timestamp() end"
+        " from unnest(%(ids)s::bigint[], %(statuses)s::text[], %(reasons)s::text[], %(waits)s::double precision[])"
+        " as moved (correction_id, status, reason, retry_after_seconds)"
         " where corrections.correction_id = moved.correction_id"
-        " and corrections.status in ('claimed', 'sent', 'applied')",
+        " and corrections.status in ('claimed', 'sent', 'applied')"
+        " returning corrections.correction_id,"
+        " extract(epoch from corrections.verified_at - corrections.facts_received_at)::double precision",
         {
-            "now": now,
             "ids": list(settled),
             "statuses": [str(each.status) for each in settled.values()],
             "reasons": [None if each.reason is None else storable_text(each.reason) for each in settled.values()],
-            "attempts_at": [each.next_attempt_at for each in settled.values()],
+            "waits": [
+                None if each.retry_after is None else each.retry_after.total_seconds() for each in settled.values()
+            ],
         },
-    )
+    ).fetchall()
+    return {correction_id: seconds for correction_id, seconds in rows if seconds is not None}
 
 
 def _row(columns: Sequence[Any]) -> OutboxRow:

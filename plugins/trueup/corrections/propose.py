@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import psycopg
+
 from trueup.audit.trail import record_event
 from trueup.corrections import decisions
 from trueup.corrections.holds import take_proposal_lock
@@ -18,12 +20,15 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
 from trueup.exceptions.queue import close_exceptions, open_exception
 from trueup.governance.configuration import TenantConfiguration
-from trueup.warehouse.connection import Role, Warehouse, connect
+from trueup.warehouse.connection import Role, Warehouse, act_as, connect
 from trueup.warehouse.failures import translated
+from trueup.warehouse.locks import Lock
 
 __all__ = ["ChannelProposal", "ProposalReport", "due_count", "propose"]
 
 log = logging.getLogger(__name__)
+
+_BUILD_WAIT_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +83,11 @@ def propose(
     """
     with (
         translated("deciding on corrections"),
-        connect(details, Role.OPERATOR) as connection,
+        connect(details, Role.PROPOSER) as connection,
         connection.transaction(),
     ):
+        act_as(connection, actor)
+        _wait_for_build(connection)
         take_proposal_lock(connection)
         _require_judged(connection)
         _write_limits(connection, configuration)
@@ -107,14 +114,38 @@ def propose(
     return report
 
 
+def _wait_for_build(connection: Warehouse) -> None:
+    """Keep builds out until the transaction ends; one that runs is waited for.
+
+    A build commits model by model, so in the middle of one there are numbers that no gate has seen. Taken before the
+    proposal lock: a person's decision must not wait behind a publish that waits for a build.
+    """
+    connection.execute("select set_config('lock_timeout', %s, true)", (f"{_BUILD_WAIT_SECONDS}s",))
+    try:
+        connection.execute("select pg_advisory_xact_lock_shared(%s)", (Lock.BUILD,))
+    except psycopg.errors.LockNotAvailable as error:
+        raise Transient(
+            f"a build has been running for {_BUILD_WAIT_SECONDS} s, so nothing was proposed; look at audit.builds for"
+            " what it does, and propose again when it has ended"
+        ) from error
+    connection.execute("set local lock_timeout to default")
+
+
 def _require_judged(connection: Warehouse) -> None:
-    """A number that no gate has seen goes nowhere."""
+    """A number that no gate has seen goes nowhere; a build that failed may have written some before it did."""
     row = connection.execute(
-        "select max(build_id), (select max(build_id) from gates.runs) from audit.builds where status = 'succeeded'"
+        "select max(build_id), (select max(build_id) from gates.runs), max(build_id) filter (where status ="
+        " 'succeeded') from audit.builds"
     ).fetchone()
-    built, judged = row or (None, None)
-    if built is not None and (judged is None or judged < built):
+    begun, judged, built = row or (None, None, None)
+    if begun is None or (judged is not None and judged >= begun):
+        return
+    if built == begun:
         raise Transient(f"build {built} was not judged yet, so nothing was proposed from it; run `trueup gate` first")
+    raise Transient(
+        f"build {begun} did not come to its end, so nothing was proposed from what it left; run `trueup build` and"
+        " `trueup gate` first"
+    )
 
 
 def _write_limits(connection: Warehouse, configuration: TenantConfiguration) -> None:

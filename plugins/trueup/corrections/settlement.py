@@ -8,7 +8,7 @@ let the second write through.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from trueup.connectors.base import Observation
@@ -39,18 +39,18 @@ ENDS = frozenset({Status.VERIFIED, Status.SUPERSEDED, Status.CONFLICTED, Status.
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The status a correction moves to, why, and when it may be tried again.
+    """The status a correction moves to, why, and how long to wait before it may be tried again.
 
     `is_unexplained`: no sale can account for what the read-back showed; a canary fails on it.
     """
 
     status: Status
     reason: str | None = None
-    next_attempt_at: datetime | None = None
+    retry_after: timedelta | None = None
     is_unexplained: bool = False
 
 
-def settle_receipt(receipt: Receipt, attempts: int, attempts_allowed: int, now: datetime) -> Settlement:
+def settle_receipt(receipt: Receipt, attempts: int, attempts_allowed: int) -> Settlement:
     """What one answer leads to; `attempts` counts the one just made."""
     match receipt.outcome:
         case Outcome.APPLIED | Outcome.ALREADY_APPLIED:
@@ -64,7 +64,7 @@ def settle_receipt(receipt: Receipt, attempts: int, attempts_allowed: int, now: 
         case Outcome.RETRY:
             if attempts >= attempts_allowed:
                 return Settlement(Status.EXHAUSTED, f"not taken in {attempts} attempts; last: {receipt.detail}")
-            return Settlement(Status.PROPOSED, f"to be tried again: {receipt.detail}", now + retry_delay(attempts))
+            return Settlement(Status.PROPOSED, f"to be tried again: {receipt.detail}", retry_delay(attempts))
 
 
 def settle_observation(correction: Correction, outcome: Outcome, observation: Observation | None) -> Settlement:

@@ -9,7 +9,7 @@ from datetime import datetime
 from trueup.audit.trail import record_event
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
-from trueup.warehouse.connection import Role, Warehouse, connect
+from trueup.warehouse.connection import Role, Warehouse, act_as, connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,11 @@ def stop_channel(details: ConnectionDetails, channel: str, actor: str, reason: s
         raise Permanent(f"channel '{channel}' was not stopped: say why; whoever resumes it has to know")
     with connect(details, Role.OPERATOR) as connection, connection.transaction():
         _require_declared(connection, channel)
+        act_as(connection, actor)
         row = connection.execute(
-            "insert into outbox.kill_switches (channel, stopped_by, reason) values (%s, %s, %s)"
+            "insert into outbox.kill_switches (channel, reason) values (%s, %s)"
             " on conflict (channel) do nothing returning stopped_at",
-            (channel, actor, reason),
+            (channel, reason),
         ).fetchone()
         if row is not None:
             record_event(connection, actor=actor, action="channel_stopped", subject=channel, reason=reason)

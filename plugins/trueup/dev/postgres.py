@@ -15,6 +15,9 @@ import psycopg
 from psycopg import sql
 
 from trueup.domain.connections import ConnectionDetails
+from trueup.warehouse.connection import connect
+from trueup.warehouse.rights import establish_roles
+from trueup.warehouse.roles import Role, role_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,17 @@ class EmbeddedPostgres:
                 if template is not None:
                     statement += sql.SQL(" template {}").format(sql.Identifier(template))
                 connection.execute(statement)
+        if row is None and template is not None:
+            # Rights name roles, and the roles of a copy are its own.
+            with connect(self.details(name), None, is_autocommit=True) as connection:
+                establish_roles(connection)
 
     def drop_database(self, name: str) -> None:
-        """Drop the database with whoever is still connected to it."""
+        """Drop the database with whoever is still connected to it, and its roles."""
         with self._administer() as connection:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            roles = sql.SQL(", ").join(sql.Identifier(role_name(name, role)) for role in Role)
+            connection.execute(sql.SQL("drop role if exists {}").format(roles))
 
     def _administer(self) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(host=self.socket_folder, user="postgres", dbname="postgres", autocommit=True)

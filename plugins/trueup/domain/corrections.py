@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -19,7 +18,7 @@ class Outcome(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a channel shows something else than it should."""
+    """Why a channel shows something else than it should; a cause is named only where a fact speaks for it."""
 
     IN_FLIGHT = "in_flight"
     SOURCE_DELAY = "source_delay"
@@ -27,7 +26,10 @@ class Cause(StrEnum):
     QUEUE_BACKLOG = "queue_backlog"
     API_TIMEOUT = "api_timeout"
     DOWNSTREAM_REJECTION = "downstream_rejection"
-    CHANNEL_EDIT = "channel_edit"
+    EDITED = "edited"  # somebody else changed it at the channel
+    NOT_SYNCED_YET = "not_synced_yet"  # it never took a correction from us: the state that was found
+    RULES_CHANGED = "rules_changed"  # the tenant's rules are newer than what was last written
+    UNEXPLAINED = "unexplained"  # a person looks at it first
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,12 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Exactly one per correction per attempt. `attempted_at` is UTC, before sending."""
+    """Exactly one per correction per attempt. When it was made is known to the outbox, by the database's clock."""
 
     key: str
     outcome: Outcome
     http_status: int | None
     detail: str
-    attempted_at: datetime
 
 
 def correction_key(

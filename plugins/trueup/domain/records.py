@@ -58,6 +58,8 @@ class Page:
     `cursor`: to be stored with the records, None to leave the stored one alone.
     `is_last`: the read is complete with this page. Only then may a sweep conclude deletions.
     `is_partial`: the system does not show us all there is. A sweep with such a page concludes no deletions.
+    `covers_since`: a sweep's page shows only records that happened since then, by their own `occurred_at`; the sweep
+    concludes nothing about older ones. None: it shows records of any age.
     `damaged`: raw pieces that could not be read as records at all, with the reason.
     """
 
@@ -67,3 +69,4 @@ class Page:
     is_last: bool = False
     is_partial: bool = False
     damaged: Sequence[tuple[str, str]] = ()
+    covers_since: datetime | None = None

@@ -195,15 +195,20 @@ def close_unseen(
     reason: str,
     system_id: str | None = None,
     stream: str | None = None,
+    happened_since: datetime | None = None,
 ) -> list[int]:
-    """Close the open exceptions that were not seen again `since` then (our clock); the ids of those closed."""
+    """Close the open exceptions that were not seen again `since` then (our clock); the ids of those closed.
+
+    `happened_since`: leave open those whose record says that it happened before then.
+    """
     rows = connection.execute(
         "update exceptions.queue"
         " set status = 'resolved', closed_at = clock_timestamp(), closed_by = %s, closed_reason = %s"
         " where kind = %s and coalesce(system_id, '') = %s and coalesce(stream, '') = %s"
         " and last_seen_at < %s and status = 'open'"
+        " and not coalesce((context ->> 'happened_at')::timestamptz < %s::timestamptz, false)"
         " returning exception_id",
-        (closed_by, reason, kind, system_id or "", stream or "", since),
+        (closed_by, reason, kind, system_id or "", stream or "", since, happened_since),
     ).fetchall()
     return [row[0] for row in rows]
 

@@ -82,7 +82,7 @@ def _newest_runs(details: ConnectionDetails, run_limit: int) -> list[_Run]:
                 order by gate_run_id desc limit 1)
             )
             select newest.gate_run_id, newest.run_id, newest.finished_at, results.suite, results.rule_id,
-                results.is_passed, results.evaluated_count, results.unexpected_count, results.unexpected_sample,
+                results.status, results.evaluated_count, results.unexpected_count, results.unexpected_sample,
                 results.error
             from newest
             join gates.results on results.run_id = newest.run_id
@@ -95,7 +95,7 @@ def _newest_runs(details: ConnectionDetails, run_limit: int) -> list[_Run]:
     for gate_run_id, run_id, finished_at, suite, rule_id, *verdict in rows:
         run = found.setdefault(gate_run_id, _Run(run_id, finished_at, {}))
         run.verdicts.setdefault(suite, {})[rule_id] = dict(
-            zip(("is_passed", "evaluated", "unexpected", "sample", "error"), verdict, strict=True)
+            zip(("status", "evaluated", "unexpected", "sample", "error"), verdict, strict=True)
         )
     return list(found.values())
 

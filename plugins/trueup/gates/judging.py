@@ -1,6 +1,6 @@
 """Judges suite after suite; whatever hinders one is its own failure, not the others'."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +10,25 @@ from psycopg import sql
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.gates import subject
-from trueup.gates.suites import Expectation, Runs, Scope, Suite, load_suite, suite_files
-from trueup.gates.verdict import Verdict
+from trueup.gates.suites import (
+    FIGURE_TYPES,
+    PRESENCE_TYPES,
+    Expectation,
+    Runs,
+    Scope,
+    Severity,
+    Suite,
+    load_suite,
+    suite_files,
+)
+from trueup.gates.verdict import Status, Verdict
 from trueup.warehouse.connection import Role, Warehouse
 
 if TYPE_CHECKING:
     from trueup.gates.validation import Validator
 
 _ROW_COUNT = "expect_table_row_count_to_be_between"
+_SUM = "expect_column_sum_to_be_between"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,34 +90,101 @@ def _judge(
     if error is not None:
         return JudgedSuite(suite, (), error)
     wanted = [rule for rule in suite.expectations if since_build is None or rule.runs is Runs.ALWAYS]
-    verdicts: list[Verdict] = []
     counts: dict[int | None, int] = {}
-    for scope, since in ((Scope.ROW, since_build), (Scope.TABLE, None)):
-        rules = [rule for rule in wanted if rule.scope is scope]
-        if not rules:
-            continue
-        rows = subject.rows(suite, rules, since)
-        # Asked first only of rows: where there are none there is nothing to judge.
-        if scope is Scope.ROW and since is not None:
+    verdicts: list[Verdict] = []
+    for rules, since in _passes(connection, suite, wanted, since_build):
+        # After a build there is often nothing new: Great Expectations would take its time to find that.
+        if rules[0].scope is Scope.ROW and since_build is not None:
             counts[since] = _count(connection, suite, since)
             if not counts[since]:
+                # Nothing was written since: what was found of the rows before still holds. No row at all is a finding.
+                if since is None:
+                    verdicts += [Verdict(rule, Status.NOT_APPLICABLE, evaluated_count=0) for rule in rules]
                 continue
         bounds = {rule.rule_id: _bound(connection, suite, rule) for rule in rules}
-        rules = [_held_against(rule, bounds[rule.rule_id]) for rule in rules]
-        found = validator.judge(suite, rules, rows.as_string(connection), parameters)
+        rows = subject.rows(suite, rules, since)
+        found = validator.judge(
+            suite, [_held_against(rule, bounds[rule.rule_id]) for rule in rules], rows.as_string(connection), parameters
+        )
         if since not in counts:
             counted = _counted(found)
             counts[since] = _count(connection, suite, since) if counted is None else counted
         verdicts += [
-            replace(verdict, evaluated_count=counts[since], bound=bounds[verdict.expectation.rule_id])
+            with_status(
+                replace(verdict, evaluated_count=counts[since], bound=bounds[verdict.expectation.rule_id]), parameters
+            )
             for verdict in found
         ]
     errors = [f"{suite.file}: {one.expectation.rule_id}: {one.error}" for one in verdicts if one.error]
-    if errors:
-        return JudgedSuite(
-            suite, [one for one in verdicts if not one.error], f"{errors[0]}; correct the suite or the model"
-        )
-    return JudgedSuite(suite, verdicts, None)
+    return JudgedSuite(suite, verdicts, f"{errors[0]}; correct the suite or the model" if errors else None)
+
+
+def _passes(
+    connection: Warehouse, suite: Suite, wanted: Sequence[Expectation], since_build: int | None
+) -> Iterator[tuple[Sequence[Expectation], int | None]]:
+    """The rules of one pass over the table, and after which build its rows were written; None for all rows.
+
+    A warning about rows that failed last is looked at over all rows until it passes: its rows may have been mended by
+    going away, and no quarantine remembers them.
+    """
+    of_rows = [rule for rule in wanted if rule.scope is Scope.ROW]
+    since = None if suite.build is None else since_build
+    again: set[str] = set() if since is None else _failed_last(connection, suite, of_rows)
+    for rules, after in (
+        ([rule for rule in of_rows if rule.rule_id not in again], since),
+        ([rule for rule in of_rows if rule.rule_id in again], None),
+        ([rule for rule in wanted if rule.scope is Scope.TABLE], None),
+    ):
+        if rules:
+            yield rules, after
+
+
+def _failed_last(connection: Warehouse, suite: Suite, rules: Sequence[Expectation]) -> set[str]:
+    """Of the rules that quarantine nothing, those whose newest verdict is a failure."""
+    names = [rule.rule_id for rule in rules if rule.severity is not Severity.CRITICAL]
+    rows = connection.execute(
+        "select rules.rule_id from unnest(%s::text[]) as rules (rule_id) cross join lateral ("
+        " select results.status from gates.results as results"
+        " where results.suite = %s and results.rule_id = rules.rule_id order by results.result_id desc limit 1"
+        ") as newest where newest.status = 'failed'",
+        (names, suite.name),
+    ).fetchall()
+    return {str(rule_id) for (rule_id,) in rows}
+
+
+def with_status(verdict: Verdict, parameters: Mapping[str, Any]) -> Verdict:
+    """The verdict where there was nothing to validate, or no value: not applicable, unless that itself breaks the rule.
+
+    The largest or the mean of no values is none. A sum of no values is 0 and a count of them too: a total that was held
+    against the last one that passed fails by it.
+    """
+    rule = verdict.expectation
+    if verdict.status is Status.ERROR:
+        return verdict
+    if rule.type == _SUM and verdict.observed is None:
+        total = replace(verdict, observed=0.0)
+        is_within = _is_within(0.0, rule.kwargs, parameters)
+        if is_within is False:
+            return replace(total, status=Status.FAILED)
+        is_empty = not verdict.evaluated_count or is_within is None
+        return replace(total, status=Status.NOT_APPLICABLE if is_empty else Status.PASSED)
+    has_no_value = verdict.observed is None and rule.type in FIGURE_TYPES
+    is_broken_by_absence = verdict.status is Status.FAILED and rule.type in PRESENCE_TYPES
+    if has_no_value or (verdict.evaluated_count == 0 and not is_broken_by_absence):
+        return replace(verdict, status=Status.NOT_APPLICABLE)
+    return verdict
+
+
+def _is_within(value: float, kwargs: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool | None:
+    """Whether the value keeps its limits, None where it has none."""
+    limits = {name: kwargs[name] for name in ("min_value", "max_value") if kwargs.get(name) is not None}
+    told = {
+        name: float(parameters[limit["$PARAMETER"]] if isinstance(limit, Mapping) else limit)
+        for name, limit in limits.items()
+    }
+    if not told:
+        return None
+    return told.get("min_value", value) <= value <= told.get("max_value", value)
 
 
 def _counted(verdicts: Sequence[Verdict]) -> int | None:

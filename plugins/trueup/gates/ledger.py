@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from trueup.audit.trail import record_event
 from trueup.gates import subject
 from trueup.gates.suites import Expectation, Scope, Severity, Suite
-from trueup.gates.verdict import Verdict
+from trueup.gates.verdict import Status, Verdict
 from trueup.warehouse.connection import Warehouse
 
 # More failing rows of one rule than this are not held back one by one: everything stops.
@@ -56,15 +57,15 @@ class Ledger:
         self._results.append(
             (
                 *(self._run_id, suite_name, schema, table, rule_id, "trueup", "critical", "table", "suite_runs"),
-                *(None, error is None, None, None, None, note, error),
+                *(None, str(Status.PASSED if error is None else Status.ERROR), None, None, None, note, error),
             )
         )
         self._set_stops(suite_name, rule_id, {} if error is None else {None: error})
 
     def record(self, suite: Suite, verdict: Verdict, since_build: int | None) -> None:
-        """Keep one verdict and do what its severity asks for."""
+        """Keep one verdict and do what its severity asks for; one that could not be reached changes nothing."""
         rule = verdict.expectation
-        is_critical = rule.severity is Severity.CRITICAL
+        is_critical = rule.severity is Severity.CRITICAL and verdict.status is not Status.ERROR
         failing_count: int | None = None
         sample: object = None
         stops: dict[str | None, str] = {}
@@ -79,7 +80,7 @@ class Ledger:
                 self._release(suite, rule, failing_count, since_build)
         else:
             sample = None if verdict.observed is None else {"observed": verdict.observed, **verdict.bound}
-            if is_critical and not verdict.is_passed:
+            if is_critical and verdict.status is Status.FAILED:
                 stops[None] = f"{where}: {rule.notes}{_seen(verdict)}"
         if is_critical:
             self._set_stops(suite.name, rule.rule_id, stops)
@@ -87,8 +88,8 @@ class Ledger:
             (
                 *(self._run_id, suite.name, suite.schema_name, suite.table, rule.rule_id, rule.owner),
                 *(str(rule.severity), str(rule.scope), rule.type, ", ".join(rule.columns) or None),
-                *(verdict.is_passed, verdict.evaluated_count, failing_count),
-                *(None if sample is None else Jsonb(sample), rule.notes, None),
+                *(str(verdict.status), verdict.evaluated_count, failing_count),
+                *(None if sample is None else Jsonb(sample), rule.notes, verdict.error),
             )
         )
 
@@ -159,7 +160,7 @@ class Ledger:
         with self._connection.cursor() as cursor:
             cursor.executemany(
                 "insert into gates.results (run_id, suite, schema_name, table_name, rule_id, owner, severity, scope,"
-                " expectation_type, column_name, is_passed, evaluated_count, unexpected_count, unexpected_sample,"
+                " expectation_type, column_name, status, evaluated_count, unexpected_count, unexpected_sample,"
                 " notes, error) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 self._results,
             )
@@ -182,9 +183,13 @@ class Ledger:
             self._audit("channel_released_by_gate", channel, f"{rule_id} passes or was withdrawn")
 
     def _audit(self, action: str, channel: str | None, reason: str) -> None:
-        self._connection.execute(
-            "insert into audit.events (actor, action, subject, reason, run_id) values ('gates', %s, %s, %s, %s)",
-            (action, channel or ALL_CHANNELS, reason, self._run_id),
+        record_event(
+            self._connection,
+            actor="gates",
+            action=action,
+            subject=channel or ALL_CHANNELS,
+            reason=reason,
+            run_id=self._run_id,
         )
 
     def _count(self, suite: Suite, channel: str | None) -> int:

@@ -34,15 +34,19 @@ _STYLE = Path("static", "trueup.css")
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """One validation on the first page. `link`: its page, relative to the site."""
+    """One validation on the first page. `link`: its page, relative to the site.
+
+    Where nothing of the suite was applicable, `is_passed` and `link` are None.
+    """
 
     suite: str
     run: str
     finished_at: datetime
-    is_passed: bool
+    is_passed: bool | None
     passed_count: int
     count: int
-    link: str
+    not_applicable_count: int
+    link: str | None
 
 
 def take_offline(site: Path, suites: Sequence[Suite], entries: Sequence[IndexEntry]) -> None:

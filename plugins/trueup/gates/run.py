@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,13 @@ from trueup.domain.errors import Permanent
 from trueup.gates.judging import BrokenSuite, JudgedSuite, judge_all
 from trueup.gates.ledger import ALL_CHANNELS, Ledger
 from trueup.gates.suites import Severity, default_folder, suite_files, suites_hash
+from trueup.gates.verdict import Status
 from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
+from trueup.warehouse.locks import Lock
 
 log = logging.getLogger(__name__)
-
-_LOCK = 7303021
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,7 @@ class FailedRule:
 class GateReport:
     """What one run found. `is_skipped`: the newest build was gated before, by the same rules.
 
+    `not_applicable_count`: of the expectations, those that there was nothing to validate of.
     `stopped` and `resumed`: what this run changed. `open_stops` and `open_quarantine_count`: how things stand after it.
     """
 
@@ -50,6 +50,7 @@ class GateReport:
     is_skipped: bool
     suite_count: int
     expectation_count: int
+    not_applicable_count: int
     failed: tuple[FailedRule, ...]
     quarantined_count: int
     released_count: int
@@ -73,7 +74,7 @@ def run_gates(
     A failed expectation is not an error of this call. Raises `Transient` where the warehouse is lost,
     `Permanent` where there are no suites at all: then nothing would be gated.
     """
-    started, started_at = time.monotonic(), datetime.now(UTC)
+    started = time.monotonic()
     folder = folder or default_folder()
     if not suite_files(folder):
         raise Permanent(f"{folder}: no suites; nothing would be gated. Name the folder that holds them")
@@ -84,7 +85,7 @@ def run_gates(
         connect(details, Role.TRANSFORMER, is_autocommit=True) as connection,
     ):
         # Two runs at once would each quarantine, and release, by what the other has half written.
-        connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
+        connection.execute("select pg_advisory_lock(%s)", (Lock.GATE,))
         build_id = _newest_build(connection)
         since_build, is_known = _last_gated(connection, fingerprint)
         if build_id is None or (is_known and since_build == build_id and not is_full):
@@ -94,12 +95,16 @@ def run_gates(
         with connection.transaction():
             ledger = Ledger(connection, run_id)
             failed = _write(ledger, judged, broken, since_build)
-            count = sum(len(one.verdicts) for one in judged)
+            statuses = [verdict.status for one in judged for verdict in one.verdicts]
+            count = len(statuses) - statuses.count(Status.ERROR)
             connection.execute(
                 "insert into gates.runs (run_id, build_id, is_full, suites_hash, started_at, expectation_count,"
-                " failed_count, quarantined_count, released_count) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                " failed_count, quarantined_count, released_count)"
+                # By the clock that dates the verdicts: the reports look for them between a run's start and its end.
+                " values (%s, %s, %s, %s, clock_timestamp() - make_interval(secs => %s), %s, %s, %s, %s)",
                 (
-                    *(run_id, build_id, since_build is None, fingerprint, started_at, count, len(failed)),
+                    *(run_id, build_id, since_build is None, fingerprint, time.monotonic() - started),
+                    *(count, len(failed)),
                     *(ledger.quarantined_count, ledger.released_count),
                 ),
             )
@@ -111,6 +116,7 @@ def run_gates(
         is_skipped=False,
         suite_count=len(judged) + len(broken),
         expectation_count=count,
+        not_applicable_count=statuses.count(Status.NOT_APPLICABLE),
         failed=tuple(failed),
         quarantined_count=ledger.quarantined_count,
         released_count=ledger.released_count,
@@ -140,7 +146,7 @@ def _parameters(configuration: TenantConfiguration) -> dict[str, Any]:
 
 def _nothing(connection: Warehouse, run_id: str, build_id: int | None, started: float) -> GateReport:
     seconds = round(time.monotonic() - started, 3)
-    return GateReport(run_id, build_id, False, True, 0, 0, (), 0, 0, (), (), *_standing(connection), seconds)
+    return GateReport(run_id, build_id, False, True, 0, 0, 0, (), 0, 0, (), (), *_standing(connection), seconds)
 
 
 def _standing(connection: Warehouse) -> tuple[tuple[str, ...], int]:
@@ -180,16 +186,19 @@ def _write(
         for verdict in suite_judged.verdicts:
             ledger.record(suite, verdict, since_build)
             rule = verdict.expectation
-            if not verdict.is_passed:
+            if verdict.status is Status.FAILED:
                 failed.append(FailedRule(suite.name, rule.rule_id, str(rule.severity), str(rule.scope), None))
-        ledger.judge_quarantine_share(suite)
+        # Of a table that cannot be read nothing is counted; its stop is of another rule.
+        if suite_judged.error is None:
+            ledger.judge_quarantine_share(suite)
     if not broken:
         ledger.release_withdrawn([one.suite for one in judged])
     is_clean = not ledger.is_anything_held() and not any(one.severity == Severity.CRITICAL for one in failed)
     for suite_judged in judged:
         for verdict in suite_judged.verdicts:
             rule = verdict.expectation
-            if verdict.is_passed and rule.baseline is not None and isinstance(verdict.observed, int | float):
+            is_passed = verdict.status is Status.PASSED
+            if is_passed and rule.baseline is not None and isinstance(verdict.observed, int | float):
                 ledger.keep_baseline(suite_judged.suite, rule, float(verdict.observed), is_clean=is_clean)
     ledger.close()
     return failed

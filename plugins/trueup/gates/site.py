@@ -23,6 +23,7 @@ from great_expectations.expectations.expectation_configuration import Expectatio
 
 from trueup.gates.offline import IndexEntry, take_offline
 from trueup.gates.suites import Expectation, Scope, Suite
+from trueup.gates.verdict import Status
 
 _SITE = "operations"
 
@@ -69,12 +70,17 @@ class Site:
     ) -> None:
         """Show what one run found of the suite. `verdicts`: by rule, as kept."""
         hindrance = verdicts.get(f"{suite.table}.suite_runs", {}).get("error")
+        # Great Expectations knows passed and failed only: what there was nothing to validate of is counted on the
+        # first page instead.
+        idle = {name for name, verdict in verdicts.items() if verdict["status"] == Status.NOT_APPLICABLE}
         results = [
             _result(rule, verdicts.get(rule.rule_id), hindrance)
             for rule in suite.expectations
-            if hindrance or rule.rule_id in verdicts
+            if (hindrance or rule.rule_id in verdicts) and rule.rule_id not in idle
         ]
         if not results:
+            if idle:
+                self._entries.append(IndexEntry(suite.name, run_id, finished_at, None, 0, 0, len(idle), None))
             return
         passed = sum(bool(result.success) for result in results)
         # It becomes a folder and a link; an Airflow run id has colons and a plus sign in it.
@@ -117,6 +123,7 @@ class Site:
                 is_passed=passed == len(results),
                 passed_count=passed,
                 count=len(results),
+                not_applicable_count=len(idle),
                 link="/".join(("validations", *identifier.to_tuple())) + ".html",
             )
         )
@@ -151,14 +158,15 @@ def _shown(value: Any) -> Any:  # noqa: ANN401 - whatever a suite's file holds
 
 
 def _result(rule: Expectation, verdict: Mapping[str, Any] | None, hindrance: str | None) -> ExpectationValidationResult:
-    if verdict is None:
+    if verdict is None or verdict["status"] == Status.ERROR:
+        message = hindrance if verdict is None else verdict["error"]
         return ExpectationValidationResult(
             success=False,
             expectation_config=_configuration(rule, {}),
             result={},
             exception_info={
                 "raised_exception": True,
-                "exception_message": html.escape(hindrance or ""),
+                "exception_message": html.escape(message or ""),
                 "exception_traceback": "",
             },
         )
@@ -183,7 +191,7 @@ def _result(rule: Expectation, verdict: Mapping[str, Any] | None, hindrance: str
             "partial_unexpected_counts": [{"value": key, "count": 1} for key in keys],
         }
     return ExpectationValidationResult(
-        success=bool(verdict["is_passed"]),
+        success=verdict["status"] == Status.PASSED,
         expectation_config=_configuration(rule, verdict),
         result=result,
         exception_info={"raised_exception": False, "exception_message": None, "exception_traceback": None},

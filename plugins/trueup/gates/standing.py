@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from trueup.audit.trail import record_event
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.warehouse.connection import Role, connect
@@ -15,6 +16,8 @@ from trueup.warehouse.connection import Role, connect
 @dataclass(frozen=True, slots=True)
 class StandingVerdict:
     """The newest verdict of one rule. `sample`: keys of rows that failed; `observed`: what a rule of the table saw.
+
+    `status`: passed, failed, not_applicable (there was nothing to validate) or error (it could not be validated).
 
     `held_count`: rows that it holds in quarantine. It may pass and hold: a run after a build judges only what
     that build wrote.
@@ -26,7 +29,7 @@ class StandingVerdict:
     owner: str
     severity: str
     scope: str
-    is_passed: bool
+    status: str
     evaluated_count: int | None
     unexpected_count: int | None
     sample: Sequence[str]
@@ -35,6 +38,11 @@ class StandingVerdict:
     error: str | None
     age_seconds: float
     held_count: int
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether somebody should look at it: it failed, or could not be validated."""
+        return self.status in ("failed", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +126,11 @@ def accept_total(details: ConnectionDetails, rule_id: str, *, actor: str, reason
     """
     with connect(details, Role.OPERATOR) as connection:
         row = connection.execute(
-            "select suite, is_passed, unexpected_sample ->> 'observed', run_id from gates.results"
+            "select suite, status, unexpected_sample ->> 'observed', run_id from gates.results"
             " where rule_id = %s and scope = 'table' order by result_id desc limit 1",
             (rule_id,),
         ).fetchone()
-        if row is None or row[1] or row[2] is None:
+        if row is None or row[1] != "failed" or row[2] is None:
             raise Permanent(f"{rule_id} refuses no total at present; `trueup gate` shows what does, by its rule_id")
         suite, _, observed, run_id = row
         connection.execute(
@@ -135,10 +143,14 @@ def accept_total(details: ConnectionDetails, rule_id: str, *, actor: str, reason
             "update gates.stops set released_at = clock_timestamp() where rule_id = %s and released_at is null",
             (rule_id,),
         )
-        connection.execute(
-            "insert into audit.events (actor, action, subject, reason, details, run_id)"
-            " values (%s, 'total_accepted', %s, %s, jsonb_build_object('total', %s::float8), %s)",
-            (actor, rule_id, reason, float(observed), run_id),
+        record_event(
+            connection,
+            actor=actor,
+            action="total_accepted",
+            subject=rule_id,
+            reason=reason,
+            details={"total": float(observed)},
+            run_id=run_id,
         )
     return float(observed)
 
@@ -165,7 +177,7 @@ _NEWEST_VERDICTS = """
         ) as following
     )
     select newest.suite, newest.rule_id, newest.schema_name || '.' || newest.table_name, newest.owner,
-        newest.severity, newest.scope, newest.is_passed, newest.evaluated_count, newest.unexpected_count,
+        newest.severity, newest.scope, newest.status, newest.evaluated_count, newest.unexpected_count,
         case when jsonb_typeof(newest.unexpected_sample) = 'array'
         then array(select jsonb_array_elements_text(newest.unexpected_sample)) else '{}' end,
         newest.unexpected_sample ->> 'observed', coalesce(newest.notes, ''), newest.error,

@@ -42,15 +42,21 @@ ROW_TYPES = frozenset(
 )
 # A total that can be held against the last one that passed.
 TOTAL_TYPES = frozenset({"expect_table_row_count_to_be_between", "expect_column_sum_to_be_between"})
-TABLE_TYPES = TOTAL_TYPES | {
-    "expect_column_max_to_be_between",
-    "expect_column_min_to_be_between",
-    "expect_column_mean_to_be_between",
-    "expect_column_distinct_values_to_be_in_set",
+# Something must be there: an empty table breaks them.
+PRESENCE_TYPES = TOTAL_TYPES | {
     "expect_column_distinct_values_to_contain_set",
-    "expect_column_proportion_of_non_null_values_to_be_between",
     "expect_column_unique_value_count_to_be_between",
 }
+# One figure of all values: of no values there is none, and nothing to say.
+FIGURE_TYPES = frozenset(
+    {
+        "expect_column_max_to_be_between",
+        "expect_column_min_to_be_between",
+        "expect_column_mean_to_be_between",
+        "expect_column_proportion_of_non_null_values_to_be_between",
+    }
+)
+TABLE_TYPES = PRESENCE_TYPES | FIGURE_TYPES | {"expect_column_distinct_values_to_be_in_set"}
 
 
 class Severity(StrEnum):

@@ -29,7 +29,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.gates.suites import Expectation, Scope, Suite
-from trueup.gates.verdict import Verdict
+from trueup.gates.verdict import Status, Verdict
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.failures import next_step, next_step_of_words
 
@@ -116,13 +116,14 @@ class Validator:
         if passing is not None:
             raise Transient(f"{expectation.rule_id} could not be judged: {error}; {passing}")
         if error is not None:
-            return Verdict(expectation, is_passed=False, error=error)
+            return Verdict(expectation, Status.ERROR, error=error)
         observed = (result.result or {}).get("observed_value")
         if observed is not None and not isinstance(observed, int | float):
             observed = str(observed)
+        status = Status.PASSED if result.success else Status.FAILED
         if result.success or expectation.scope is Scope.TABLE:
-            return Verdict(expectation, is_passed=bool(result.success), observed=observed)
-        return Verdict(expectation, is_passed=False, failing_rows=self._failing_rows(batch, result.expectation_config))
+            return Verdict(expectation, status, observed=observed)
+        return Verdict(expectation, status, failing_rows=self._failing_rows(batch, result.expectation_config))
 
     def _failing_rows(self, batch: Any, configuration: ExpectationConfiguration) -> str:  # noqa: ANN401
         engine: SqlAlchemyExecutionEngine = self._source.get_execution_engine()

@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 LocationId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9-]{0,39}$")]
-Units = Annotated[int, Field(ge=0)]
+# As many as a source may say: what is more is no number of units, and no column of the registry takes it.
+Units = Annotated[int, Field(ge=0, le=1_000_000_000)]
+# What Airflow takes for a tag and for an owner.
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Share = Annotated[Decimal, Field(ge=0, le=1, max_digits=5, decimal_places=4)]
 
 
@@ -38,7 +41,8 @@ class _Declared(BaseModel):
 class SystemDeclaration(_Declared):
     """One system: which connector speaks to it and how often it is asked.
 
-    `connection` is the id of an Airflow connection; credentials never stand in YAML.
+    `connection` is the id of an Airflow connection; credentials never stand in YAML. Polls are at least daily, sweeps
+    weekly: rarer, and a stream is not kept true.
     `clock_uncertainty_seconds`: how much later than `as_of` the system's answer may really have been
     taken. Stock that came in within it is not added again: understating is safe, overstating is not.
     """
@@ -48,8 +52,8 @@ class SystemDeclaration(_Declared):
     role: SystemRole
     quantity_means: QuantityMeaning = QuantityMeaning.ON_HAND
     reserves_on_order: bool = False
-    poll_every_seconds: Annotated[int, Field(ge=5)] = 60
-    sweep_every_minutes: Annotated[int, Field(ge=1)] = 60
+    poll_every_seconds: Annotated[int, Field(ge=5, le=86_400)] = 60
+    sweep_every_minutes: Annotated[int, Field(ge=1, le=7 * 1440)] = 60
     clock_uncertainty_seconds: Units = 5
     streams: tuple[Identifier, ...]
 
@@ -102,7 +106,7 @@ class ChannelDeclaration(_Declared):
 class Branding(_Declared):
     """Under whose name operations and alerts appear."""
 
-    display_name: str
+    display_name: Title
     partner_name: str | None = None
     support_contact: str | None = None
 
@@ -126,9 +130,9 @@ class TenantConfiguration(_Declared):
 
     tenant: Identifier
     branding: Branding
-    owner: str
+    owner: Title
     warehouse_connection: Identifier
-    systems: dict[Identifier, SystemDeclaration]
+    systems: Annotated[dict[Identifier, SystemDeclaration], Field(min_length=1)]
     locations: dict[LocationId, LocationDeclaration]
     channels: dict[Identifier, ChannelDeclaration]
     default_rule: Rule = Rule(safety_stock=0, buffer=0, share=Decimal(1))

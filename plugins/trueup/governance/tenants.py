@@ -1,18 +1,24 @@
 """Reads a tenant's folder and refuses what cannot be meant, naming file, key and remedy.
 
 `tenant.yml`, `systems.yml` and `channels.yml` are required; `aliases.csv` (system,source_sku,sku) is not.
+What was read is kept for as long as the files stay the same, mistakes included: nothing older ever counts.
 """
 
-import csv
+import hashlib
+import os
+import re
+import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from trueup.domain.errors import Permanent
 from trueup.governance.configuration import TenantConfiguration
+from trueup.governance.files import LARGEST_ALIASES, LARGEST_YAML, aliases_of, mapping_of, read_bytes
 
 _FILE_OF_KEY = {
     "systems": "systems.yml",
@@ -23,43 +29,148 @@ _FILE_OF_KEY = {
     "sku_aliases": "aliases.csv",
 }
 _FILES = ("tenant.yml", "systems.yml", "channels.yml")
+_ALIASES = "aliases.csv"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_MOST_MISTAKES: Final = 20
+_LONGEST_MISTAKE: Final = 1000
+_LONGEST_KEY: Final = 80
+_TICK_NS: Final = 2_000_000_000
+
+
+_Stamps = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of one state of a tenant's files. `stamps` None: read while they may still have been written."""
+
+    stamps: _Stamps | None
+    content_hash: bytes
+    configuration: TenantConfiguration | None
+    mistakes: str
+
+
+_outcomes: dict[Path, _Outcome] = {}
 
 
 def tenant_names(folder: Path) -> list[str]:
-    """The tenants declared under `folder`, sorted."""
-    return sorted(path.parent.name for path in folder.glob("*/tenant.yml"))
+    """The tenants declared under `folder`, sorted: every folder with at least one of a tenant's files."""
+    if not folder.is_dir():
+        return []
+    # A volume that Kubernetes mounts keeps its versions in hidden folders.
+    names = [entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")]
+    return sorted(name for name in names if any((folder / name / file).exists() for file in _FILES))
 
 
 def load_tenant(folder: Path, tenant: str) -> TenantConfiguration:
     """Read `folder/tenant` whole. Raises `Permanent` with every mistake found, one a line."""
+    if not _NAME.fullmatch(tenant):
+        raise Permanent(
+            f"{folder}: {_shortened(repr(tenant), _LONGEST_KEY)} is no tenant's name; rename it to lower case letters,"
+            " digits and underscores, at most 40, a letter first"
+        )
+    home = folder / tenant
+    if not home.is_dir():
+        # Its files may come back as they were, and nothing must be left of them.
+        _outcomes.pop(home, None)
+        known = ", ".join(tenant_names(folder)) or "none"
+        raise Permanent(
+            f"no tenant '{tenant}' under {folder}; there is: {known}. Name one of those, restore the folder, or take"
+            " the name out of TRUEUP_TENANTS"
+        )
+    outcome = _outcomes.get(home)
+    if outcome is None or outcome.stamps is None or outcome.stamps != _stamps(home):
+        outcome = _read_anew(folder, tenant, outcome)
+        _outcomes[home] = outcome
+    if outcome.configuration is None:
+        raise Permanent(outcome.mistakes)
+    return outcome.configuration
+
+
+def _read_anew(folder: Path, tenant: str, known: _Outcome | None) -> _Outcome:
+    home = folder / tenant
+    stamps = _stamps(home)
+    contents = {name: read_bytes(home / name, LARGEST_YAML) for name in _FILES}
+    if (home / _ALIASES).exists():
+        contents[_ALIASES] = read_bytes(home / _ALIASES, LARGEST_ALIASES)
+    content_hash = _hash(contents)
+    # Two changes within a tick of the file system's clock look the same: what is that new is read again next time.
+    newest = max((stamp[0] for stamp in stamps if stamp is not None), default=0)
+    kept = stamps if newest < time.time_ns() - _TICK_NS else None
+    if known is not None and known.content_hash == content_hash:
+        return replace(known, stamps=kept)
+    try:
+        return _Outcome(kept, content_hash, _parsed(folder, tenant, contents), "")
+    except Permanent as error:
+        return _Outcome(kept, content_hash, None, str(error))
+
+
+def _stamps(home: Path) -> _Stamps:
+    """When each file was written, how large it is and which file it is; None where there is none."""
+    return tuple(_stamp(f"{home}/{name}") for name in (*_FILES, _ALIASES))
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return (max(found.st_mtime_ns, found.st_ctime_ns), found.st_size, found.st_ino)
+
+
+def _hash(contents: Mapping[str, bytes]) -> bytes:
+    digest = hashlib.sha256()
+    for name, content in contents.items():
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.digest()
+
+
+def _parsed(folder: Path, tenant: str, contents: Mapping[str, bytes]) -> TenantConfiguration:
+    home = folder / tenant
     merged: dict[str, Any] = {}
     for name in _FILES:
-        path = folder / tenant / name
-        for key, value in _read_mapping(path).items():
+        for key, value in mapping_of(home / name, contents[name]).items():
             expected = _FILE_OF_KEY.get(key, "tenant.yml")
+            if key not in TenantConfiguration.model_fields:
+                raise Permanent(
+                    f"{home / name}: {_shortened(key, _LONGEST_KEY)}: unknown key; remove it or correct its spelling"
+                )
             if expected != name:
-                raise Permanent(f"{path}: key '{key}' belongs in {expected}; move it there")
+                raise Permanent(f"{home / name}: key '{key}' belongs in {expected}; move it there")
             merged[key] = value
-    aliases = folder / tenant / "aliases.csv"
-    if aliases.exists():
-        merged["sku_aliases"] = _read_aliases(aliases)
+    if _ALIASES in contents:
+        merged["sku_aliases"] = aliases_of(home / _ALIASES, contents[_ALIASES])
     try:
         configuration = TenantConfiguration.model_validate(merged)
     except ValidationError as error:
-        lines = [
-            f"{folder / tenant / _FILE_OF_KEY.get(str(problem['loc'][0]), 'tenant.yml')}: "
-            f"{'.'.join(str(part) for part in problem['loc'])}: {_remedy(problem['type'], problem['msg'])}"
-            for problem in error.errors(include_url=False, include_input=False)
-        ]
-        raise Permanent("\n".join(lines)) from None
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        raise Permanent(_told(_mistake(home, problem) for problem in found)) from None
     problems = list(_contradictions(configuration))
     if configuration.tenant != tenant:
         problems.append(
             f"tenant.yml: tenant is '{configuration.tenant}' but its folder is '{tenant}'; make them the same"
         )
     if problems:
-        raise Permanent("\n".join(f"{folder / tenant}/{problem}" for problem in problems))
+        raise Permanent(_told(f"{home}/{problem}" for problem in problems))
     return configuration
+
+
+def _told(mistakes: Iterator[str]) -> str:
+    """One a line, as many as a person reads; a file of nonsense makes as many mistakes as it has words."""
+    lines = [_shortened(mistake, _LONGEST_MISTAKE) for mistake in mistakes]
+    more = len(lines) - _MOST_MISTAKES
+    return "\n".join([*lines[:_MOST_MISTAKES], *([f"and {more} mistakes more"] if more > 0 else [])])
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def _mistake(home: Path, problem: ErrorDetails) -> str:
+    file = home / _FILE_OF_KEY.get(str(problem["loc"][0]), "tenant.yml")
+    key = ".".join(_shortened(str(part), _LONGEST_KEY) for part in problem["loc"])
+    return f"{file}: {key}: {_remedy(problem['type'], problem['msg'])}"
 
 
 def _remedy(kind: str, message: str) -> str:
@@ -68,36 +179,6 @@ def _remedy(kind: str, message: str) -> str:
     if kind == "missing":
         return "required and missing; add it"
     return message
-
-
-def _read_mapping(path: Path) -> Mapping[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise Permanent(f"{path}: no such file; copy the one of tenants/example and fill it in") from error
-    except yaml.YAMLError as error:
-        raise Permanent(f"{path}: not YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise Permanent(f"{path}: must hold keys and values at the top")
-    return content
-
-
-def _read_aliases(path: Path) -> dict[str, dict[str, str]]:
-    aliases: dict[str, dict[str, str]] = {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        reader = csv.DictReader(lines)
-        if reader.fieldnames != ["system", "source_sku", "sku"]:
-            raise Permanent(f"{path}: the first line must be 'system,source_sku,sku'")
-        for row in reader:
-            if None in row.values() or None in row:
-                raise Permanent(f"{path}:{reader.line_num}: wants exactly three fields")
-            known = aliases.setdefault(row["system"], {})
-            if row["source_sku"] in known:
-                raise Permanent(
-                    f"{path}:{reader.line_num}: '{row['source_sku']}' stands twice for {row['system']}; keep one"
-                )
-            known[row["source_sku"]] = row["sku"]
-    return aliases
 
 
 def _contradictions(configuration: TenantConfiguration) -> Iterator[str]:

@@ -5,13 +5,14 @@ processor's cache, nor a small machine's memory.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import msgspec
 
+from trueup.contracts.check import Checker
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Record, StreamKind
 from trueup.warehouse.storable import canonical_json, is_storable_text, storable_json
@@ -20,7 +21,10 @@ HASH_BYTES: Final = 16
 SEPARATOR: Final = "\x1f"
 """Stands in no key."""
 _LONGEST_KEY = 1000
+_LONGEST_KEY_BYTES = 2000  # an index takes no more than 2,700
+_FARTHEST_AHEAD = timedelta(days=1)
 _UNUSABLE_KEY = f"its key is empty, longer than {_LONGEST_KEY} letters, or holds U+0000, U+001F or half a character"
+_AHEAD = "its time lies more than a day ahead of the system's own clock"
 _UNTIMED = (
     "a state record came without its time and without its page's: nothing says which version is newer; hand over"
     " `as_of`, the source's clock when it was read"
@@ -50,15 +54,26 @@ class Candidate(msgspec.Struct, gc=False):
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction lands, of one stream."""
+    """What one transaction lands, of one stream.
+
+    `is_clean`: what is personal was cut out of all of its records. `reasons`: why a key's record must not land, as far
+    as that shows before it is held against the contract.
+    """
 
     kind: StreamKind
+    checker: Checker
+    is_clean: bool = field(init=False)
     candidates: dict[str, Candidate] = field(default_factory=dict)
     damaged: list[tuple[str, str]] = field(default_factory=list)
     altered_keys: set[str] = field(default_factory=set)
+    reasons: dict[str, str] = field(default_factory=dict)
     cursor: Cursor | None = None
     page_count: int = 0
     read_count: int = 0
+
+    def __post_init__(self) -> None:
+        # For all of a batch or for none: what it says of itself is then true of each of its records.
+        self.is_clean = self.checker.must_clean
 
     @property
     def is_empty(self) -> bool:
@@ -73,16 +88,19 @@ class Batch:
         self.page_count += 1
         self.read_count += len(records)
         moment = None if as_of is None else in_utc(as_of)
+        latest = None if moment is None else moment + _FARTHEST_AHEAD
         is_state = self.kind is StreamKind.STATE
-        candidates, altered_keys = self.candidates, self.altered_keys
+        candidates = self.candidates
         for record in records:
             key = record.source_key
             if not 0 < len(key) <= _LONGEST_KEY or not ((key.isascii() and key.isprintable()) or _is_storable_key(key)):
-                self._set_aside(storable_json(record.payload), _UNUSABLE_KEY)
+                self._set_aside(record.payload, _UNUSABLE_KEY)
                 continue
-            told = record.occurred_at
-            if told is not None:
-                told = in_utc(told)
+            told = None if record.occurred_at is None else in_utc(record.occurred_at)
+            is_ahead = latest is not None and told is not None and told > latest
+            if is_ahead:
+                # It cannot be true, and taken for true it would outlast every correction of it.
+                told = None
             occurred_at = told
             if is_state:
                 # Both are times at which it was true; a record's own is often only when it last changed.
@@ -94,26 +112,52 @@ class Batch:
                 continue
             payload = payload_hash = None
             if record.payload is not None:
-                try:
-                    payload = canonical_json(record.payload)
-                    if payload is None:
-                        # Not landed as it is, for it would not be what the vendor said: a person decides.
-                        payload = storable_json(record.payload).encode()
-                        altered_keys.add(key)
-                    elif altered_keys:
-                        altered_keys.discard(key)
-                except (RecursionError, ValueError) as error:
-                    self._set_aside(storable_json({"source_key": key}), f"it cannot be written as JSON: {error}")
+                payload = self._written(key, record.payload)
+                if payload is None:
                     continue
-                payload_hash = _sha256(payload).digest()[:HASH_BYTES]
+                payload_hash = hash_of(payload)
+            if is_ahead:
+                self.reasons[key] = _AHEAD
+            elif self.reasons:
+                self.reasons.pop(key, None)
             correlation = b"" if record.correlation_id is None else record.correlation_id.bytes
             candidates[key] = Candidate(
                 key, payload, payload_hash, record.source_version, occurred_at, told, received_at, correlation
             )
 
-    def _set_aside(self, piece: str, reason: str) -> None:
+    def _written(self, key: str, content: Mapping[str, Any]) -> bytes | None:
+        """The record as JSON, without what is personal; None where it is set aside, for no JSON can be made of it."""
+        try:
+            if self.is_clean:
+                content = self.checker.clean(content)
+            payload = canonical_json(content)
+            if payload is None:
+                # Not landed as it is, for it would not be what the vendor said: a person decides.
+                payload = storable_json(content).encode()
+                self.altered_keys.add(key)
+            elif self.altered_keys:
+                self.altered_keys.discard(key)
+        except (RecursionError, ValueError) as error:
+            self._set_aside({"source_key": key}, f"it cannot be written as JSON: {type(error).__name__}")
+            return None
+        return payload
+
+    def add_damaged(self, pieces: Iterable[tuple[str, str]]) -> None:
+        """Take in pieces that are no records, with the reasons, and without what may tell of a person."""
+        self.damaged += [(self.checker.clean_piece(piece), reason) for piece, reason in pieces]
+
+    def _set_aside(self, content: object, reason: str) -> None:
         self.read_count -= 1
+        try:
+            piece = storable_json(self.checker.clean(content) if isinstance(content, Mapping) else content)
+        except (RecursionError, ValueError):
+            piece = ""
         self.damaged.append((piece, reason))
+
+
+def hash_of(payload: bytes) -> bytes:
+    """What two equal payloads share, and hardly any two others."""
+    return _sha256(payload).digest()[:HASH_BYTES]
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -122,7 +166,7 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def _is_storable_key(key: str) -> bool:
-    return SEPARATOR not in key and is_storable_text(key)
+    return SEPARATOR not in key and is_storable_text(key) and len(key.encode()) <= _LONGEST_KEY_BYTES
 
 
 def _is_before(moment: datetime | None, other: datetime | None) -> bool:

@@ -87,9 +87,9 @@ def land_records(
     with connect(details, Role.LOADER) as connection, _translated(target, details):
         landing = _begin(connection, target, connector_name, arrival, arrival.value, run_id)
         for first in range(0, max(1, len(records)), LARGEST_BATCH):
-            batch = Batch(target.kind)
+            batch = Batch(target.kind, landing.checker)
             batch.add(records[first : first + LARGEST_BATCH], as_of, landing.started_at)
-            batch.damaged += damaged if first == 0 else ()
+            batch.add_damaged(damaged if first == 0 else ())
             total.add(store_batch(connection, landing, batch, cursor=None, completion=None))
     return _report(landing, total, started, is_conclusive=False)
 

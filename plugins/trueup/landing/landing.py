@@ -39,8 +39,10 @@ class Landing:
 class Completion:
     """A read that reached its end. `as_of`: the source's clock at its first page, None where it had none.
 
-    `is_conclusive`: all there is was shown and could be read. Only then may a sweep say what is gone.
+    `is_conclusive`: all there is was shown and could be read. Only then may a sweep say what is gone. `covers_since`:
+    of records that happened before then it says nothing; None where it covers records of any age.
     """
 
     as_of: datetime | None
     is_conclusive: bool
+    covers_since: datetime | None = None

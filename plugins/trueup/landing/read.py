@@ -32,12 +32,13 @@ class Read:
         self._is_ended = False
         self._is_whole = True
         self._kept_cursor: Cursor | None = None
+        self._covers_since: datetime | None = None
 
     def land(self, pages: Iterator[Page]) -> tuple[Counts, bool]:
         """Land all pages; what came before an error stays landed. Returns the counts and whether it is conclusive."""
-        kind = self._landing.stream.kind
+        kind, checker = self._landing.stream.kind, self._landing.checker
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="landing") as thread:
-            batch, since = Batch(kind), time.monotonic()
+            batch, since = Batch(kind, checker), time.monotonic()
             failure: TrueupError | None = None
             while True:
                 # Only the connector's errors are kept back: after one of the warehouse's nothing may follow, or the
@@ -52,7 +53,7 @@ class Read:
                 self._take(batch, page)
                 if len(batch.candidates) >= LARGEST_BATCH or time.monotonic() - since > _LONGEST_WAIT_SECONDS:
                     self._store(thread, batch, None)
-                    batch, since = Batch(kind), time.monotonic()
+                    batch, since = Batch(kind, checker), time.monotonic()
             completion = self._completion() if failure is None else None
             if completion is not None or not batch.is_empty:
                 self._store(thread, batch, completion)
@@ -70,8 +71,10 @@ class Read:
         landing = self._landing
         received_at = landing.started_at + timedelta(seconds=time.monotonic() - self._started)
         batch.add(page.records, page.as_of, received_at)
-        batch.damaged += page.damaged
+        batch.add_damaged(page.damaged)
         self._as_of = page.as_of if self._as_of is None else min(self._as_of, page.as_of)
+        if page.covers_since is not None:
+            self._covers_since = max(page.covers_since, self._covers_since or page.covers_since)
         self._is_ended = page.is_last
         self._is_whole = self._is_whole and not batch.damaged and not page.is_partial
         if page.cursor is not None:
@@ -84,7 +87,7 @@ class Read:
     def _completion(self) -> Completion | None:
         if self._landing.is_sweep and not self._is_ended:
             return None
-        return Completion(self._as_of, is_conclusive=self._is_whole)
+        return Completion(self._as_of, is_conclusive=self._is_whole, covers_since=self._covers_since)
 
     def _store(self, thread: ThreadPoolExecutor, batch: Batch, completion: Completion | None) -> None:
         self._wait()

@@ -59,6 +59,7 @@ def open_violations(
                 context={
                     "source_version": candidate.source_version,
                     "occurred_at": candidate.occurred_at,
+                    "happened_at": candidate.changed_at,
                     "arrival": arrival,
                 },
                 correlation_id=UUID(bytes=candidate.correlation or new_id),
@@ -114,8 +115,13 @@ def close_mended(connection: Warehouse, stream: Stream, good_keys: Collection[st
     )
 
 
-def close_vanished(connection: Warehouse, stream: Stream, sweep_started_at: datetime) -> None:
-    """Close what a complete sweep, in which everything could be read, no longer met."""
+def close_vanished(
+    connection: Warehouse, stream: Stream, sweep_started_at: datetime, covers_since: datetime | None
+) -> None:
+    """Close what a complete sweep, in which everything could be read, no longer met.
+
+    `covers_since`: it did not look for what happened before then, so that stays open.
+    """
     for kind in (VIOLATION, MALFORMED):
         close_unseen(
             connection,
@@ -123,6 +129,7 @@ def close_vanished(connection: Warehouse, stream: Stream, sweep_started_at: date
             system_id=stream.system_id,
             stream=stream.name,
             since=sweep_started_at,
+            happened_since=covers_since,
             closed_by=_ACTOR,
             reason="a complete sweep no longer met it",
         )

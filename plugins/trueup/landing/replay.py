@@ -23,16 +23,22 @@ def replay_violation(
     reasons = contract.checker().violations([queued.payload])
     if reasons:
         return HandlerOutcome(is_done=False, detail=reasons[0])
-    occurred_at = queued.context.get("occurred_at")
     record = Record(
         source_key=queued.subject,
         payload=queued.payload,
         source_version=queued.context.get("source_version"),
-        occurred_at=None if occurred_at is None else datetime.fromisoformat(occurred_at),
+        occurred_at=_moment(queued.context.get("happened_at")),
         correlation_id=queued.correlation_id,
     )
     report = land_records(
-        details, configuration, queued.system_id, queued.stream, [record], Arrival.REPLAY, run_id=run_id
+        details,
+        configuration,
+        queued.system_id,
+        queued.stream,
+        [record],
+        Arrival.REPLAY,
+        run_id=run_id,
+        as_of=_moment(queued.context.get("occurred_at")),
     )
     if report.violation_count:
         return HandlerOutcome(is_done=False, detail="the warehouse refuses it; see the exception's reason")
@@ -41,6 +47,10 @@ def replay_violation(
     if report.late_count:
         return HandlerOutcome(is_done=True, detail="a newer version of the same key has landed since")
     return HandlerOutcome(is_done=True, detail="the same version has landed already")
+
+
+def _moment(written: str | None) -> datetime | None:
+    return None if written is None else datetime.fromisoformat(written)
 
 
 def accept_loss(

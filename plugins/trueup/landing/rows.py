@@ -1,5 +1,8 @@
 """Changes become rows: facts by COPY, heads by one statement, tombstones for what a sweep no longer met."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import psycopg
 from psycopg import sql
 
@@ -13,8 +16,11 @@ from trueup.warehouse.streams import Stream
 
 _REPLACING = (
     " on conflict (source_key) do update set record_id = excluded.record_id, source_version = excluded.source_version,"
-    " observed_at = excluded.observed_at, seen_at = excluded.seen_at, payload_hash = excluded.payload_hash"
+    " observed_at = excluded.observed_at, seen_at = excluded.seen_at, payload_hash = excluded.payload_hash,"
+    " happened_at = coalesce(excluded.happened_at, head.happened_at)"
 )
+# A record that tells no time of its own may lie in any window or in none: nothing is concluded about it.
+_IS_COVERED = sql.SQL("(%(covers_since)s::timestamptz is null or head.happened_at >= %(covers_since)s)")
 
 
 def copy_changes(
@@ -87,28 +93,42 @@ def _complete(changes: list[Change]) -> None:
 
 
 def move_heads(
-    connection: Warehouse, stream: Stream, first_record_id: int, last_record_id: int, *, are_keys_new: bool = False
+    connection: Warehouse,
+    stream: Stream,
+    first_record_id: int,
+    last_record_id: int,
+    *,
+    happened_at: Sequence[datetime | None] = (),
+    are_keys_new: bool = False,
 ) -> None:
     """Make these records the newest of their keys; they were compared with the ones they replace.
 
-    `are_keys_new`: none of the keys has a version yet. Said beforehand it halves the cost of a first load.
+    `happened_at`: the records' own times, in their order; empty where none of them tells one. `are_keys_new`: none of
+    the keys has a version yet. Said beforehand it halves the cost of a first load.
     """
     if stream.kind is StreamKind.EVENT or last_record_id < first_record_id:
         return
     connection.execute(
         sql.SQL(
-            "insert into {heads} as head (source_key, record_id, source_version, observed_at, seen_at, payload_hash)"
-            " select source_key, record_id, source_version, occurred_at, received_at, payload_hash from {table}"
-            " where record_id between %s and %s{replacing}"
+            "insert into {heads} as head"
+            " (source_key, record_id, source_version, observed_at, seen_at, payload_hash, happened_at)"
+            " select facts.source_key, facts.record_id, facts.source_version, facts.occurred_at, facts.received_at,"
+            " facts.payload_hash, own_times.happened_at from {table} as facts"
+            " left join unnest(%(happened_at)s::timestamptz[]) with ordinality as own_times (happened_at, position)"
+            " on facts.record_id = own_times.position + %(first)s - 1"
+            " where facts.record_id between %(first)s and %(last)s{replacing}"
         ).format(heads=stream.heads, table=stream.table, replacing=sql.SQL("" if are_keys_new else _REPLACING)),
-        (first_record_id, last_record_id),
+        {"first": first_record_id, "last": last_record_id, "happened_at": list(happened_at)},
     )
 
 
-def count_known(connection: Warehouse, stream: Stream) -> int:
-    """Return how many of the stream's keys are there, as far as has landed."""
+def count_known(connection: Warehouse, stream: Stream, covers_since: datetime | None) -> int:
+    """Return how many of the stream's keys that a sweep covers are there, as far as has landed."""
     row = connection.execute(
-        sql.SQL("select count(*) from {heads} where payload_hash is not null").format(heads=stream.heads)
+        sql.SQL("select count(*) from {heads} as head where head.payload_hash is not null and {is_covered}").format(
+            heads=stream.heads, is_covered=_IS_COVERED
+        ),
+        {"covers_since": covers_since},
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -117,7 +137,7 @@ def conclude_sweep(connection: Warehouse, landing: Landing, completion: Completi
     """Land a tombstone for every key that the sweep did not meet; how many.
 
     Only versions that had landed before the sweep began are judged: what came in meanwhile may be newer than the page
-    on which it would have stood.
+    on which it would have stood. So are only records that happened in the time that the sweep covers.
     """
     stream = landing.stream
     if stream.kind is StreamKind.EVENT or completion.as_of is None:
@@ -128,15 +148,16 @@ def conclude_sweep(connection: Warehouse, landing: Landing, completion: Completi
             " select %(last)s + row_number() over (order by head.record_id), head.source_key,"
             " greatest(head.observed_at, %(as_of)s), clock_timestamp(), %(arrival)s, gen_random_uuid(), %(run_id)s"
             " from {heads} as head"
-            " where head.record_id <= %(before)s and head.payload_hash is not null and not exists ("
+            " where head.record_id <= %(before)s and head.payload_hash is not null and {is_covered} and not exists ("
             " select from pg_temp.seen_heads as seen where seen.record_id = head.record_id)"
-        ).format(table=stream.table, heads=stream.heads),
+        ).format(table=stream.table, heads=stream.heads, is_covered=_IS_COVERED),
         {
             "last": last_record_id,
             "as_of": completion.as_of,
             "arrival": landing.arrival,
             "run_id": landing.run_id,
             "before": landing.before.last_record_id,
+            "covers_since": completion.covers_since,
         },
     ).rowcount
     move_heads(connection, stream, last_record_id + 1, last_record_id + gone)

@@ -1,14 +1,14 @@
 """Lands a batch in one transaction: records, heads, exceptions, cursor, position and count, or none of them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 import psycopg
 
 from trueup.domain.records import Arrival, Cursor
-from trueup.landing.batch import Batch, Candidate
+from trueup.landing.batch import Batch, Candidate, hash_of
 from trueup.landing.comparison import Change, find_changes
 from trueup.landing.landing import Completion, Landing
 from trueup.landing.refusals import (
@@ -23,7 +23,7 @@ from trueup.landing.refusals import (
 from trueup.landing.report import Counts
 from trueup.landing.rows import conclude_sweep, copy_changes, count_known, move_heads
 from trueup.warehouse.connection import Warehouse
-from trueup.warehouse.storable import storable_text
+from trueup.warehouse.storable import canonical_json, storable_json, storable_text
 from trueup.warehouse.streams import Position, advance_position, create_stream_tables, lock_stream, read_position
 
 log = logging.getLogger(__name__)
@@ -45,9 +45,9 @@ def store_batch(
         create_stream_tables(connection, stream)
         position = read_position(connection, stream)
         counts = Counts(pages=batch.page_count, read=batch.read_count, damaged=len(batch.damaged))
-        changes = find_changes(connection, stream, batch, is_sweep=landing.is_sweep)
+        changes, reasons = _held_against_contract(connection, landing, batch)
         fresh, late = _without_late(landing, position, changes)
-        kept, broken = _hold_against_contract(landing, batch, fresh)
+        kept, broken = _parted(fresh, reasons)
         kept, refused = copy_changes(connection, landing, kept, position.last_record_id + 1)
         broken += refused
         counts.landed = len(kept)
@@ -60,7 +60,15 @@ def store_batch(
         counts.drifts = _record_drifts(connection, landing)
         last_record_id = position.last_record_id + counts.landed
         are_keys_new = all(change.head_seen_at is None for change in kept)
-        move_heads(connection, stream, position.last_record_id + 1, last_record_id, are_keys_new=are_keys_new)
+        own_times = [change.candidate.changed_at for change in kept]
+        move_heads(
+            connection,
+            stream,
+            position.last_record_id + 1,
+            last_record_id,
+            happened_at=own_times if any(own_times) else (),
+            are_keys_new=are_keys_new,
+        )
         if completion is not None and completion.is_conclusive and landing.is_sweep:
             gone, counts.doubted = _conclude(connection, landing, completion, position, last_record_id)
             counts.landed += gone
@@ -87,11 +95,11 @@ def _conclude(
     with connection.transaction() as conclusion:
         gone = conclude_sweep(connection, landing, completion, last_record_id)
         if gone >= _LOSS_DOUBTED_FROM:
-            known = gone + count_known(connection, stream)
+            known = gone + count_known(connection, stream, completion.covers_since)
             is_believed = gone <= max(known * _LARGEST_LOSS, accepted_loss(connection, stream, position.swept_at))
         if not is_believed:
             raise psycopg.Rollback(conclusion)
-        close_vanished(connection, stream, landing.started_at)
+        close_vanished(connection, stream, landing.started_at, completion.covers_since)
         close_collapse(connection, stream)
     if is_believed:
         return gone, 0
@@ -109,24 +117,45 @@ def _without_late(landing: Landing, position: Position, changes: Sequence[Change
     return fresh, late
 
 
-def _hold_against_contract(
-    landing: Landing, batch: Batch, changes: Sequence[Change]
-) -> tuple[list[Change], list[tuple[Candidate, str]]]:
-    """Part the changes into what keeps the contract and what breaks it; what has landed unchanged was held before."""
-    broken: dict[str, tuple[Candidate, str]] = {}
+def _held_against_contract(
+    connection: Warehouse, landing: Landing, batch: Batch
+) -> tuple[list[Change], dict[str, str]]:
+    """What of the batch is new, and the reasons of the keys that must not land: what has landed was held before.
+
+    Where the contract does not know a field that sounds personal, its record is compared once more without it.
+    """
+    changes = find_changes(connection, landing.stream, batch, is_sweep=landing.is_sweep)
     checked = [change.candidate for change in changes if change.candidate.payload is not None]
-    reasons = landing.checker.violations_in_texts([each.payload for each in checked if each.payload is not None])
-    for position, reason in reasons.items():
-        broken[checked[position].source_key] = (checked[position], reason)
-    if batch.altered_keys:
-        for candidate in checked:
-            if candidate.source_key in batch.altered_keys:
-                _, reason = broken.get(candidate.source_key, (candidate, ""))
-                broken[candidate.source_key] = (candidate, f"{_UNKEEPABLE}; {reason}" if reason else _UNKEEPABLE)
-    if not broken:
+    texts = [candidate.payload for candidate in checked if candidate.payload is not None]
+    verdicts = landing.checker.check_texts(texts, are_clean=batch.is_clean)
+    reasons = {checked[position].source_key: reason for position, reason in verdicts.broken.items()}
+    early = batch.reasons | dict.fromkeys(batch.altered_keys, _UNKEEPABLE)
+    for candidate in checked if early else ():
+        key = candidate.source_key
+        if key in early:
+            reasons[key] = f"{early[key]}; {reasons[key]}" if key in reasons else early[key]
+    if verdicts.cleaned:
+        again = Batch(batch.kind, landing.checker)
+        for position, payload in verdicts.cleaned.items():
+            candidate = checked[position]
+            candidate.payload = canonical_json(payload) or storable_json(payload).encode()
+            candidate.payload_hash = hash_of(candidate.payload)
+            again.candidates[candidate.source_key] = candidate
+        same = [change for change in changes if change.candidate.source_key not in again.candidates]
+        changes = same + find_changes(connection, landing.stream, again, is_sweep=landing.is_sweep)
+    return changes, reasons
+
+
+def _parted(changes: Sequence[Change], reasons: Mapping[str, str]) -> tuple[list[Change], list[tuple[Candidate, str]]]:
+    if not reasons:
         return list(changes), []
-    kept = [change for change in changes if change.candidate.source_key not in broken]
-    return kept, list(broken.values())
+    kept = [change for change in changes if change.candidate.source_key not in reasons]
+    broken = [
+        (change.candidate, reasons[change.candidate.source_key])
+        for change in changes
+        if change.candidate.source_key in reasons
+    ]
+    return kept, broken
 
 
 def _leaks(landing: Landing, kept: Sequence[Change]) -> int:

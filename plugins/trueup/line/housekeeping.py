@@ -8,8 +8,9 @@ from datetime import timedelta
 
 from psycopg import sql
 
+from trueup.audit.trail import record_event
 from trueup.line.retailer import Retailer
-from trueup.warehouse.connection import connect
+from trueup.warehouse.connection import Role, connect
 
 _PRUNED = (
     ("gates", "results", "validated_at"),
@@ -31,7 +32,7 @@ def prune(
 ) -> list[PrunedTable]:
     """Remove verdicts, dbt timings and landing counts older than `retention`, and say so in the audit."""
     removed: list[PrunedTable] = []
-    with connect(retailer.warehouse, None) as connection:
+    with connect(retailer.warehouse, Role.CONFIGURATOR) as connection:
         for schema, table, column in _PRUNED:
             cursor = connection.execute(
                 sql.SQL("delete from {} where {} < clock_timestamp() - %s").format(
@@ -40,9 +41,13 @@ def prune(
                 (retention,),
             )
             removed.append(PrunedTable(f"{schema}.{table}", cursor.rowcount))
-            connection.execute(
-                "insert into audit.events (actor, action, subject, reason, details, run_id) values"
-                " (%s, 'pruned', %s, %s, jsonb_build_object('removed_count', %s::bigint), %s)",
-                (actor, f"{schema}.{table}", f"older than {retention.days} days", cursor.rowcount, run_id),
+            record_event(
+                connection,
+                actor=actor,
+                action="pruned",
+                subject=f"{schema}.{table}",
+                reason=f"older than {retention.days} days",
+                details={"removed_count": cursor.rowcount},
+                run_id=run_id,
             )
     return removed

@@ -1,14 +1,19 @@
 """A tenant, opened: what it declared and how its systems are reached."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from trueup.connectors.base import Connector, Writer
 from trueup.connectors.registry import build_connector, build_writer
+from trueup.connectors.state import ProcessState, Secret, SharedState
 from trueup.domain.connections import ConnectionDetails, Connections
 from trueup.domain.errors import Permanent
 from trueup.governance.configuration import TenantConfiguration
-from trueup.governance.tenants import load_tenant, tenant_names
+from trueup.governance.tenants import load_tenant
+from trueup.warehouse.connection import Role
+from trueup.warehouse.shared_state import WarehouseState
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +34,49 @@ class Retailer:
         """Where the tenant's Data Docs are built."""
         return self.state_folder / self.configuration.tenant / "data_docs"
 
-    def connector(self, system_id: str) -> Connector:
-        """The connector of one declared system."""
+    @contextmanager
+    def shared_state(self, role: Role) -> Iterator[SharedState]:
+        """Where the workers of this tenant share quotas and refresh tokens."""
+        state = WarehouseState(self.warehouse, role)
+        try:
+            yield state
+        finally:
+            state.close()
+
+    def connector(self, system_id: str, state: SharedState | None = None) -> Connector:
+        """The connector of one declared system. `state` None: to try it, also before there is a warehouse."""
         declaration = self.configuration.systems.get(system_id)
         if declaration is None:
             known = ", ".join(sorted(self.configuration.systems))
             raise Permanent(f"tenant '{self.configuration.tenant}' declares no system '{system_id}'; it has {known}")
-        return build_connector(declaration, self.connections.get(declaration.connection))
+        details = self.connections.get(declaration.connection)
+        if state is None:
+            state = _TrialState(WarehouseState(self.warehouse, Role.LOADER))
+        return build_connector(declaration, details, state)
 
-    def writers(self) -> dict[str, Writer]:
+    def writers(self, state: SharedState) -> dict[str, Writer]:
         """A writer for each enabled channel."""
         writers: dict[str, Writer] = {}
         for name, channel in self.configuration.channels.items():
             if channel.is_enabled:
                 system = self.configuration.systems[channel.system]
-                writers[name] = build_writer(system, self.connections.get(system.connection), channel)
+                writers[name] = build_writer(system, self.connections.get(system.connection), channel, state)
         return writers
+
+
+class _TrialState(ProcessState):
+    """Keeps in the warehouse only what would be lost: a refresh token that is replaced by being tried."""
+
+    is_lasting = True
+
+    def __init__(self, warehouse: WarehouseState) -> None:
+        super().__init__()
+        self._warehouse = warehouse
+
+    def secret(self, name: str) -> AbstractContextManager[Secret]:
+        return self._warehouse.secret(name)
 
 
 def open_retailer(tenants_folder: Path, tenant: str, connections: Connections, state_folder: Path) -> Retailer:
     """Read the tenant's files; raise `Permanent` naming the mistake, or the tenants there are."""
-    if not (tenants_folder / tenant).is_dir():
-        known = ", ".join(tenant_names(tenants_folder)) or "none"
-        raise Permanent(f"no tenant '{tenant}' under {tenants_folder}; there is: {known}")
     return Retailer(load_tenant(tenants_folder, tenant), connections, state_folder)

@@ -1,6 +1,7 @@
 """The steps of the line, in order. Each may be repeated, killed and run twice."""
 
 import logging
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,7 +31,7 @@ def prepare(retailer: Retailer, actor: str) -> bool:
     """
     create_database(retailer.warehouse)
     migrate(retailer.warehouse)
-    with connect(retailer.warehouse, None) as connection:
+    with connect(retailer.warehouse, Role.CONFIGURATOR) as connection:
         return put_in_force(connection, retailer.configuration, actor)
 
 
@@ -43,20 +44,21 @@ def land(
     streams: tuple[str, ...] | None = None,
 ) -> list[LandingReport]:
     """Read one system's streams into raw."""
-    return land_system(
-        retailer.warehouse,
-        retailer.configuration,
-        system_id,
-        retailer.connector(system_id),
-        mode=mode,
-        run_id=run_id,
-        streams=streams,
-    )
+    with retailer.shared_state(Role.LOADER) as state, closing(retailer.connector(system_id, state)) as connector:
+        return land_system(
+            retailer.warehouse,
+            retailer.configuration,
+            system_id,
+            connector,
+            mode=mode,
+            run_id=run_id,
+            streams=streams,
+        )
 
 
 def build(retailer: Retailer, *, run_id: str, actor: str, is_full_refresh: bool = False) -> BuildReport:
     """Put changed declarations in force and bring canonical and marts up to date with raw."""
-    with connect(retailer.warehouse, None) as connection:
+    with connect(retailer.warehouse, Role.CONFIGURATOR) as connection:
         put_in_force(connection, retailer.configuration, actor)
     return build_tables(retailer.warehouse, retailer.configuration, run_id=run_id, is_full_refresh=is_full_refresh)
 
@@ -73,7 +75,11 @@ def propose(retailer: Retailer, *, run_id: str, actor: str) -> ProposalReport:
 
 def correct(retailer: Retailer, *, run_id: str, actor: str) -> CorrectionReport:
     """Push what is due, read it back, settle what was in doubt."""
-    return apply_corrections(retailer.warehouse, retailer.configuration, retailer.writers(), run_id=run_id, actor=actor)
+    with retailer.shared_state(Role.OPERATOR) as state, ExitStack() as opened:
+        writers = retailer.writers(state)
+        for writer in writers.values():
+            opened.callback(writer.close)
+        return apply_corrections(retailer.warehouse, retailer.configuration, writers, run_id=run_id, actor=actor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,12 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
 
 from trueup.domain.errors import Permanent, Transient
 from trueup.orchestration.connections import AirflowConnections
@@ -38,6 +43,11 @@ def in_airflow_terms(body: Callable[P, R]) -> Callable[P, R]:
             raise AirflowFailException(str(error)) from error
         except Transient as error:
             raise AirflowException(str(error)) from error
+        except AirflowTaskTimeout as error:
+            raise AirflowException(
+                f"{body.__name__} was broken off: it ran for longer than a step may; look in the log for what it waited"
+                " for, and in pg_stat_activity of the warehouse; the work is repeated by the next run"
+            ) from error
 
     return in_terms
 
@@ -50,6 +60,11 @@ def _open(tenant: str) -> Any:  # noqa: ANN401 - Retailer is imported late: pars
 
 def _run_id() -> str:
     return str(get_current_context()["run_id"])
+
+
+def report_broken(mistakes: str) -> None:
+    """Fail with what a person has to mend in a tenant's files."""
+    raise AirflowFailException(mistakes)
 
 
 @in_airflow_terms

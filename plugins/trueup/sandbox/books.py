@@ -66,6 +66,10 @@ class StockBook:
         """Change the figures as the entry says; return what changed, in the entry's order."""
         return [self._change(entry, *change) for change in effects(entry)]
 
+    def correct(self, entry: Entry, sku: str, location_id: str, delta: int) -> LevelChange:
+        """Change a figure because what had changed it before is recorded otherwise now."""
+        return self._change(entry, sku, location_id, delta, None)
+
     def _change(self, entry: Entry, sku: str, location_id: str, delta: int, counted: int | None) -> LevelChange:
         level = self.levels.get((sku, location_id))
         if level is None:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from trueup.sandbox.entries import Entry
 from trueup.sandbox.faults import PROFILES, FaultRule, Faults
 from trueup.sandbox.report import tell_truth
 from trueup.sandbox.simulator import Simulator
@@ -55,6 +56,8 @@ class Control:
                 self._route("/receive", "POST", self.receive),
                 self._route("/count", "POST", self.count),
                 self._route("/lose", "POST", self.lose),
+                self._route("/amend", "POST", self.amend),
+                self._route("/barcodes", "POST", self.barcodes),
                 self._route("/tuning", "PUT", self.tuning),
                 self._route("/connections", "GET", self.connections),
                 Route("/faults", self._handler(self.faults), methods=["GET"]),
@@ -153,6 +156,25 @@ class Control:
         """POST `{"sku", "location", "quantity"}`: units vanish; no book knows until a count."""
         self._check_shelf(told)
         return {"vanished": self._trade.operations.lose(told["sku"], told["location"], int(told["quantity"]))}
+
+    def amend(self, told: dict[str, Any]) -> dict[str, Any]:
+        """POST `{"system", "movement", "quantity"}`: somebody corrects a movement in a vendor's books.
+
+        `movement` is the vendor's own id. `quantity` null deletes it; in NetSuite that is its whole transaction. The
+        books follow, the shelves stay as they are. `"moves_timestamp": false`: its "last changed" stays too.
+        """
+        system_id, movement = str(told["system"]), str(told["movement"])
+        quantity = None if told["quantity"] is None else int(told["quantity"])
+        header = self._world.header(system_id, 0)
+        header["moves_timestamp"] = bool(told.get("moves_timestamp", True))
+        self._simulators[system_id].amend_movement(Entry(**header), movement, quantity)
+        return {"system": system_id, "movement": movement, "quantity": quantity}
+
+    def barcodes(self, _: dict[str, Any]) -> dict[str, Any]:
+        """POST: a clerk gives the products that share a barcode in the ERP one each; which SKUs those were."""
+        with self._world.lock:
+            changed = [sku for simulator in self._simulators.values() for sku in simulator.separate_barcodes()]
+        return {"changed": changed}
 
     def tuning(self, told: dict[str, Any]) -> dict[str, Any]:
         """PUT `{"system": {...}}`: set a vendor's budgets, such as Shopify's points a second."""

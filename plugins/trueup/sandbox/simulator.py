@@ -128,8 +128,20 @@ class Simulator(ABC):
         """The channels this system runs; none unless it says so."""
         return {}
 
+    def amend_movement(self, entry: "Entry", movement: str, quantity: int | None) -> None:
+        """Somebody corrects a movement in the books; `quantity` None: deletes it. `entry` says when.
+
+        Only the books change, no shelf. `ValueError` where there is no such movement, or the vendor lets nobody.
+        """
+        wish = "deleted" if quantity is None else f"set to {quantity}"
+        raise ValueError(f"{entry.system_id} keeps what it recorded: movement {movement} cannot be {wish}")
+
     def secrets(self) -> Sequence[str]:
         """Everything that must not appear in a recording."""
+        return ()
+
+    def separate_barcodes(self) -> Sequence[str]:
+        """Give every product that shares its barcode one of its own; their SKUs. Only the ERP keeps barcodes."""
         return ()
 
     def tuning(self, settings: Mapping[str, Any]) -> None:

@@ -15,22 +15,26 @@ from typing import Any, Literal
 import psycopg
 
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.errors import Transient, TrueupError
+from trueup.domain.errors import Permanent, Transient, TrueupError
 from trueup.governance.configuration import TenantConfiguration
-from trueup.transform.dbt_session import DbtSession
+from trueup.transform.dbt_session import DbtSession, NodeResult
 from trueup.transform.findings import report_findings
 from trueup.transform.plan import Plan, decide
 from trueup.transform.project import project_folder, project_variables
 from trueup.transform.run_results import failure_of, record_run
 from trueup.transform.scope import close_scope
+from trueup.transform.set_aside import close_replaced, set_aside_unreadable, take_back_all
 from trueup.transform.state_folder import default_state_folder
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
+from trueup.warehouse.locks import Lock
 
 log = logging.getLogger(__name__)
 
-_LOCK = 7303015
 _LOCK_WAIT = "15min"
+# Each round finds one kind of fault in all streams at once: casts, overlong texts, repeated parts; and one to succeed.
+_ROUNDS = 4
+_STAGING = ("--select", "path:models/staging")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +88,9 @@ def build(
             state_folder or default_state_folder(details),
         )
         try:
-            run = session.run("run", _selection(plan))
-            record_run(connection, run, run_id)
-            failed = failure_of(run)
-            if failed is not None:
-                raise failed
+            if plan.is_recreated or any(name.startswith("stg_") for name in plan.remade):
+                take_back_all(connection)
+            results = [result for each in _passes(plan) for result in _pass(connection, session, plan, each, run_id)]
             counts = _finish(connection, plan, run_id)
         except (TrueupError, KeyboardInterrupt) as error:
             _fail(connection, plan.build_id, error)
@@ -100,8 +102,8 @@ def build(
         is_full=plan.is_full,
         is_deployed=plan.is_deployed,
         changed_record_count=plan.changed_record_count,
-        model_count=len(run.results),
-        row_count=sum(result.rows_affected or 0 for result in run.results),
+        model_count=len({result.node_id for result in results}),
+        row_count=sum(result.rows_affected or 0 for result in results),
         opened_exception_count=counts[0],
         closed_exception_count=counts[1],
         seconds=round(time.monotonic() - started, 3),
@@ -129,7 +131,7 @@ def _only_build(connection: Warehouse, conn_id: str) -> Iterator[None]:
     """One build a warehouse at a time; the others wait. The lock dies with its connection."""
     connection.execute(f"set lock_timeout = '{_LOCK_WAIT}'")
     try:
-        connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
+        connection.execute("select pg_advisory_lock(%s)", (Lock.BUILD,))
     except psycopg.errors.LockNotAvailable as error:
         raise Transient(
             f"another build of warehouse '{conn_id}' has run for {_LOCK_WAIT}; look at audit.builds for what it does"
@@ -139,7 +141,7 @@ def _only_build(connection: Warehouse, conn_id: str) -> Iterator[None]:
         yield
     finally:
         if not connection.closed:
-            connection.execute("select pg_advisory_unlock(%s)", (_LOCK,))
+            connection.execute("select pg_advisory_unlock(%s)", (Lock.BUILD,))
 
 
 def _begin(connection: Warehouse, configuration: TenantConfiguration, run_id: str, *, is_full_refresh: bool) -> Plan:
@@ -167,6 +169,50 @@ def _begin(connection: Warehouse, configuration: TenantConfiguration, run_id: st
     return plan.numbered(build_id)
 
 
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One run of dbt within a build: its arguments, and whether it recomputes every row of what it is given."""
+
+    arguments: tuple[str, ...]
+    is_full: bool
+
+
+def _passes(plan: Plan) -> list[_Pass]:
+    """Usually one. Where models have become others: what they do not reach, they themselves, what reads them."""
+    if not plan.remade:
+        return [_Pass(tuple(_selection(plan)), plan.is_full)]
+    passes = [_Pass(("--full-refresh", "--select", *sorted(plan.remade)), is_full=True)]
+    if plan.is_full:
+        return [*passes, _Pass((), is_full=True)]
+    if plan.unaffected:
+        passes.insert(0, _Pass(("--select", *(model.name for model in plan.unaffected)), is_full=False))
+    if plan.recomputed:
+        passes.append(_Pass(("--select", *sorted(plan.recomputed)), is_full=True))
+    return passes
+
+
+def _pass(connection: Warehouse, session: DbtSession, plan: Plan, each: _Pass, run_id: str) -> tuple[NodeResult, ...]:
+    """Run the models; where records cannot be read, set them aside and run them again without those."""
+    # Read by the models. A build that dies in a full pass leaves it so, and the next recomputes everything.
+    connection.execute("update staging.build_state set is_full = %s where is_full <> %s", (each.is_full, each.is_full))
+    for rounds_left in reversed(range(_ROUNDS)):
+        run = session.run("run", each.arguments)
+        record_run(connection, run, run_id)
+        failed = failure_of(run)
+        if failed is None:
+            break
+        is_of_records = isinstance(failed, Permanent) and rounds_left > 0
+        if not is_of_records or not set_aside_unreadable(connection, plan, run_id, is_full=each.is_full):
+            raise failed
+        # The staging views name the records that they leave out, so they have to be made anew.
+        views = session.run("run", _STAGING)
+        record_run(connection, views, run_id)
+        failed = failure_of(views)
+        if failed is not None:
+            raise failed
+    return run.results
+
+
 def _selection(plan: Plan) -> list[str]:
     if plan.is_recreated:
         return ["--full-refresh"]
@@ -178,13 +224,14 @@ def _selection(plan: Plan) -> list[str]:
 
 def _finish(connection: Warehouse, plan: Plan, run_id: str) -> tuple[int, int]:
     with connection.transaction():
-        counts = report_findings(connection, plan, run_id)
+        opened, closed = report_findings(connection, plan, run_id)
+        closed += close_replaced(connection, plan)
         connection.execute(
             "update audit.builds set status = 'succeeded', finished_at = clock_timestamp() where build_id = %s",
             (plan.build_id,),
         )
         close_scope(connection, plan.build_id or 0, plan.state_after())
-    return counts
+    return opened, closed
 
 
 def _fail(connection: Warehouse, build_id: int, error: BaseException) -> None:

@@ -18,8 +18,10 @@ import yaml
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
-from trueup.warehouse.connection import Role
+from trueup.warehouse.deadlines import CLIENT, OPTIONS
 from trueup.warehouse.failures import next_step_of_words
+from trueup.warehouse.roles import Role, role_identifier
+from trueup.warehouse.watch import all_connections_looked_after
 
 log = logging.getLogger(__name__)
 
@@ -76,11 +78,18 @@ class DbtSession:
         from dbt_common.invocation import get_invocation_id
 
         self._write_profile()
-        with _environment(
-            {_PASSWORD_VARIABLE: self._details.password or "", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
-        ):
+        variables = {
+            _PASSWORD_VARIABLE: self._details.password or "",
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            # dbt's profile has no place for these; libpq reads them.
+            "PGOPTIONS": OPTIONS,
+        }
+        with _environment(variables), all_connections_looked_after(self._details):
             commands = [command] if subcommand is None else [command, subcommand]
             outcome = dbtRunner().invoke([*self._global_arguments(), *commands, *self._arguments(), *arguments])
+        if outcome.exception is not None and not isinstance(outcome.exception, Exception):
+            # dbt takes whatever is raised for its own: an interruption is not.
+            raise outcome.exception
         results = None if command == "docs" else getattr(outcome.result, "results", None)
         if outcome.exception is not None and not results:
             raise _translated(command, self._details.conn_id, outcome.exception)
@@ -99,9 +108,12 @@ class DbtSession:
             "password": f"{{{{ env_var('{_PASSWORD_VARIABLE}') }}}}",
             "dbname": details.schema,
             "schema": "staging",
-            "role": str(Role.TRANSFORMER),
+            # dbt puts it into its statement as it is.
+            "role": role_identifier(details.schema or details.login or "", Role.TRANSFORMER),
             "threads": _THREADS,
             "application_name": "trueup",
+            "connect_timeout": CLIENT["connect_timeout"],
+            "keepalives_idle": CLIENT["keepalives_idle"],
         }
         profile = {"trueup": {"target": "warehouse", "outputs": {"warehouse": target}}}
         folder = self._state_folder / "profile"

@@ -1,13 +1,15 @@
 """Decides what a build has to do: nothing, what was touched, all marts, everything, or new tables."""
 
 import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from trueup.domain.errors import Permanent
 from trueup.governance.configuration import TenantConfiguration
 from trueup.transform.project import project_folder, project_hash, project_variables, structure_hash, views_hash
-from trueup.transform.scope import outbox_marker, raw_tables, read_state, take_scope
+from trueup.transform.scope import note_versions, outbox_marker, raw_tables, read_state, take_scope
+from trueup.transform.versions import Model, models_of, with_descendants
 from trueup.warehouse.connection import Warehouse
 
 log = logging.getLogger(__name__)
@@ -17,8 +19,11 @@ log = logging.getLogger(__name__)
 class Plan:
     """What one build does. `configuration` is what is in force, which counts, not what the files say.
 
-    is_recreated: other models than those that made the tables; drop and make them again.
+    is_recreated: nobody knows which models made the tables; drop and make them all again.
     is_deployed: the views have to be made (again). is_full, is_marts_full: recompute every row (of marts).
+    remade: models that are others than those that made their tables; drop and make them again. recomputed: what reads
+    them; every row again, in place. unaffected: all others, which take in what is new as ever.
+    model_versions: what the tables will have been made by, where that was looked at.
     """
 
     configuration: TenantConfiguration
@@ -36,6 +41,10 @@ class Plan:
     structure_hash: str
     declaration_id: int
     outbox_marker: str
+    remade: frozenset[str]
+    recomputed: frozenset[str]
+    unaffected: tuple[Model, ...]
+    model_versions: Mapping[str, str] | None
 
     def numbered(self, build_id: int) -> "Plan":
         """The same plan with the id of its row in audit.builds."""
@@ -49,6 +58,7 @@ class Plan:
             "structure_hash": self.structure_hash,
             "declaration_id": self.declaration_id,
             "outbox_marker": self.outbox_marker,
+            "model_versions": self.model_versions,
         }
 
 
@@ -66,20 +76,31 @@ def decide(connection: Warehouse, configuration: TenantConfiguration, *, is_full
     views = views_hash(variables, [f"{system_id}__{stream}" for system_id, stream in tables])
     structure = structure_hash(in_force)
     marker = outbox_marker(connection, in_force.service_levels.correction_seconds)
-    is_recreated = state.deployed_hash != deployed
+    is_other = state.deployed_hash != deployed
+    is_recreated = is_other and state.model_versions is None
     # A build that recomputed everything and died has told nobody which rows it changed.
     is_full = is_full_refresh or is_recreated or state.is_full or state.structure_hash != structure
     is_marts_full = is_full or state.is_marts_full or state.declaration_id != declaration_id
+    models: dict[str, Model] = {}
+    if is_other or is_full:
+        models = models_of(project_folder(), {system.connector for system in in_force.systems.values()})
+    versions = {name: model.version for name, model in models.items()}
+    known = state.model_versions or {}
+    remade = frozenset(name for name in models if is_other and not is_recreated and known.get(name) != versions[name])
+    reached = with_descendants(models, remade)
+    if is_other and not is_recreated and not remade:
+        # Other words, the same rows: no build is needed for it, and the next plan need not look again.
+        note_versions(connection, deployed, versions)
     is_news = changes.record_count > 0 or changes.is_swept or state.views_hash != views
     return Plan(
         configuration=in_force,
         build_id=None,
-        is_needed=is_full or is_marts_full or is_news or state.outbox_marker != marker,
+        is_needed=is_full or is_marts_full or is_news or bool(remade) or state.outbox_marker != marker,
         is_recreated=is_recreated,
-        is_deployed=is_recreated or state.views_hash != views,
+        is_deployed=is_recreated or state.views_hash != views or bool(remade),
         is_full=is_full,
         is_marts_full=is_marts_full,
-        is_outbox_only=not (is_full or is_marts_full or is_news),
+        is_outbox_only=not (is_full or is_marts_full or is_news or remade),
         changed_record_count=changes.record_count,
         since_build_id=state.since_build_id,
         deployed_hash=deployed,
@@ -87,7 +108,16 @@ def decide(connection: Warehouse, configuration: TenantConfiguration, *, is_full
         structure_hash=structure,
         declaration_id=declaration_id,
         outbox_marker=marker,
+        remade=remade,
+        # What is made anew before its parents are recomputed is recomputed after them.
+        recomputed=frozenset(_children(models, reached)),
+        unaffected=tuple(model for name, model in models.items() if remade and name not in reached),
+        model_versions=versions if models else None,
     )
+
+
+def _children(models: Mapping[str, Model], parents: frozenset[str]) -> Iterator[str]:
+    return (name for name, model in models.items() if model.parents & parents)
 
 
 def _in_force(connection: Warehouse, configuration: TenantConfiguration) -> tuple[int, TenantConfiguration]:

@@ -12,11 +12,18 @@ _QUOTED = re.compile(r'(: )"[^"]*"')
 
 
 def record_run(connection: Warehouse, run: DbtRun, run_id: str) -> None:
-    """One row a node, whether it failed or not."""
+    """One row a node, whether it failed or not.
+
+    dbt tells its times by this machine's clock; what is kept is how long before the last one each began, counted
+    back from the database's clock, by which the rows are deleted one day.
+    """
+    started = [result.started_at for result in run.results if result.started_at is not None]
+    newest = max(started, default=None)
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
             "insert into audit.dbt_runs (invocation_id, run_id, node_id, resource_type, status, started_at,"
-            " execution_seconds, rows_affected, message) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " execution_seconds, rows_affected, message)"
+            " values (%s, %s, %s, %s, %s, clock_timestamp() - %s::interval, %s, %s, %s)",
             [
                 (
                     run.invocation_id,
@@ -24,7 +31,7 @@ def record_run(connection: Warehouse, run: DbtRun, run_id: str) -> None:
                     result.node_id,
                     result.resource_type,
                     result.status,
-                    result.started_at,
+                    None if result.started_at is None or newest is None else newest - result.started_at,
                     result.execution_seconds,
                     result.rows_affected,
                     _cause(result),
@@ -58,4 +65,9 @@ def _cause(result: NodeResult) -> str | None:
     lines = [line.strip() for line in result.message.splitlines() if line.strip()]
     if len(lines) > 1 and " Error in " in lines[0]:
         lines = lines[1:]
-    return _QUOTED.sub(r'\1"…"', lines[0])[:500] if lines else None
+    return without_values(lines[0]) if lines else None
+
+
+def without_values(message: str) -> str:
+    """PostgreSQL's message without the values that it quotes, which are somebody's payload."""
+    return _QUOTED.sub(r'\1"…"', message)[:500]

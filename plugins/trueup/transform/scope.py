@@ -3,10 +3,12 @@
 The state is the warehouse's: a build that dies leaves its scope behind, and the next one takes in the same and more.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from trueup.domain.errors import Permanent
 from trueup.governance.configuration import TenantConfiguration
@@ -59,6 +61,8 @@ class BuildState:
     structure_hash: str | None
     declaration_id: int | None
     outbox_marker: str | None
+    # None: made by a Trueup that did not note them.
+    model_versions: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def read_state(connection: Warehouse) -> BuildState:
     """The state of the warehouse's builds."""
     row = connection.execute(
         "select since_build_id, is_full, is_marts_full, deployed_hash, views_hash, structure_hash, declaration_id,"
-        " outbox_marker from staging.build_state"
+        " outbox_marker, model_versions from staging.build_state"
     ).fetchone()
     if row is None:
         raise Permanent("staging.build_state is empty; restore its one row or migrate the warehouse anew")
@@ -145,4 +149,14 @@ def close_scope(connection: Warehouse, build_id: int, state: dict[str, Any]) -> 
         " deployed_hash = %(deployed_hash)s, views_hash = %(views_hash)s, structure_hash = %(structure_hash)s,"
         " declaration_id = %(declaration_id)s, outbox_marker = %(outbox_marker)s",
         {"build_id": build_id, **state},
+    )
+    if state["model_versions"] is not None:
+        note_versions(connection, state["deployed_hash"], state["model_versions"])
+
+
+def note_versions(connection: Warehouse, deployed_hash: str, versions: Mapping[str, str]) -> None:
+    """The tables are those of these versions of the models."""
+    connection.execute(
+        "update staging.build_state set deployed_hash = %s, model_versions = %s",
+        (deployed_hash, Jsonb(dict(versions))),
     )

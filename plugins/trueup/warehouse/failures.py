@@ -7,6 +7,7 @@ import psycopg
 from psycopg import errors
 
 from trueup.domain.errors import Permanent, Transient
+from trueup.warehouse.watch import recent_silence
 
 # The statement was right and the moment wrong: the same work can succeed when it is done again.
 _PASSING = (
@@ -18,12 +19,16 @@ _PASSING = (
     errors.ReadOnlySqlTransaction,
 )
 _MAKE_ROOM = "make room on the disk of the warehouse's server"
+_WHO_HOLDS_IT = "look in the server's pg_stat_activity for what holds it up"
 _REMEDIES = {
     errors.DiskFull: _MAKE_ROOM,
     errors.OutOfMemory: "give the warehouse's server more memory, or lower its work_mem",
     errors.TooManyConnections: "raise max_connections of the warehouse's server, or run fewer tasks at once",
     errors.ConfigurationLimitExceeded: "raise the limit that the warehouse's server names",
     errors.ReadOnlySqlTransaction: "point the connection at the server that takes writes",
+    errors.QueryCanceled: _WHO_HOLDS_IT,
+    errors.LockNotAvailable: _WHO_HOLDS_IT,
+    errors.IdleInTransactionSessionTimeout: _WHO_HOLDS_IT,
 }
 # Where only the words are left of an error; the server may tell them in another language, and then it is not known.
 _PASSING_WORDS = {
@@ -35,9 +40,40 @@ _PASSING_WORDS = {
     "server closed the connection": None,
     "could not connect": None,
     "connection refused": None,
-    "lock timeout": None,
+    "lock timeout": _WHO_HOLDS_IT,
+    "statement timeout": _WHO_HOLDS_IT,
+    "timeout expired": None,
+    "could not receive data from server": None,
+    "ssl connection has been closed": None,
+    "eof detected": None,
+    "connection already closed": None,
+    "connection reset by peer": None,
     "terminating connection": None,
+    "connection reset": None,
+    "connection timed out": None,
+    "no route to host": None,
+    "network is unreachable": None,
+    "could not translate host name": None,
+    "could not receive data": None,
+    "could not send data": None,
+    "consuming input failed": None,
+    "ssl syscall error": None,
+    "the connection is closed": None,
+    "the connection is lost": None,
+    "is starting up": None,
+    "is shutting down": None,
+    "in recovery mode": None,
+    "remaining connection slots": _REMEDIES[errors.TooManyConnections],
 }
+# The driver has no error code for a connection that did not come about, only the server's words.
+_REFUSING_WORDS = (
+    "authentication failed",
+    "does not exist",
+    "permission denied",
+    "no pg_hba.conf entry",
+    "no password supplied",
+    "not permitted to log in",
+)
 
 
 def next_step(error: psycopg.Error) -> str | None:
@@ -55,6 +91,12 @@ def next_step_of_words(message: str) -> str | None:
         if told in words:
             return _then(remedy)
     return None
+
+
+def opening_is_refused(error: psycopg.OperationalError) -> bool:
+    """Whether the server turned the login away; else it was not reached, or had no time or room for us."""
+    words = str(error).lower()
+    return any(refusal in words for refusal in _REFUSING_WORDS)
 
 
 @contextmanager
@@ -77,5 +119,8 @@ def translated(work: str) -> Iterator[None]:
 
 
 def _then(remedy: str | None) -> str:
+    silence = recent_silence()
+    if silence is not None:
+        return silence
     again = "the work is repeated by the next run"
     return again if remedy is None else f"{remedy}; {again}"

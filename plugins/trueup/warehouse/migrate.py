@@ -10,6 +10,13 @@ from psycopg import sql
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
+from trueup.warehouse.connection import connect
+from trueup.warehouse.failures import next_step, translated
+from trueup.warehouse.locks import Lock
+from trueup.warehouse.rights import establish_roles, record_roles
+from trueup.warehouse.roles import Role
+
+_SERVERS_OWN_DATABASE = "postgres"
 
 
 def create_database(details: ConnectionDetails) -> bool:
@@ -19,41 +26,51 @@ def create_database(details: ConnectionDetails) -> bool:
     """
     if details.schema is None:
         raise Permanent(f"connection '{details.conn_id}' names no database; put it in the schema field")
-    server = {"host": details.host, "port": details.port, "user": details.login, "password": details.password}
     try:
-        psycopg.connect(dbname=details.schema, **server).close()  # type: ignore[arg-type] # None means libpq's default
-    except psycopg.OperationalError as missing:
+        connect(details, None).close()
+    except Permanent as missing:
         if f'database "{details.schema}" does not exist' not in str(missing):
-            raise Transient(f"warehouse '{details.conn_id}' did not open: {str(missing).strip()}") from missing
+            raise
     else:
         return False
-    try:
-        with psycopg.connect(dbname="postgres", autocommit=True, **server) as connection:  # type: ignore[arg-type]
+    with connect(details, None, is_autocommit=True, database=_SERVERS_OWN_DATABASE) as connection:
+        try:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(details.schema)))
-    except psycopg.Error as error:
-        raise Permanent(
-            f"warehouse '{details.conn_id}': database '{details.schema}' is missing and could not be created"
-            f" ({str(error).strip()}); create it, or let the login create databases"
-        ) from error
+        except psycopg.errors.DuplicateDatabase:
+            return False
+        except psycopg.Error as error:
+            message = f"warehouse '{details.conn_id}': database '{details.schema}' is missing and could not be created"
+            passing = next_step(error)
+            if passing is not None:
+                raise Transient(f"{message} ({str(error).strip()}); {passing}") from error
+            raise Permanent(
+                f"{message} ({str(error).strip()}); create it with this login as its owner, or let the login create"
+                " databases"
+            ) from error
     return True
 
 
-def migrate(details: ConnectionDetails) -> None:
-    """Apply every pending migration, each in a transaction; doing it again changes nothing."""
-    url = sqlalchemy.URL.create(
-        "postgresql+psycopg",
-        username=details.login,
-        password=details.password,
-        host=details.host if details.host and not details.host.startswith("/") else None,
-        port=details.port if details.host and not details.host.startswith("/") else None,
-        database=details.schema,
-        query={"host": details.host} if details.host and details.host.startswith("/") else {},
+def migrate(details: ConnectionDetails, revision: str = "head") -> None:
+    """Set up the warehouse's roles and apply every pending migration, each in a transaction; again changes nothing."""
+    with connect(details, None, is_autocommit=True) as connection, translated("migrating the warehouse"):
+        connection.execute("select pg_advisory_lock(%s)", (Lock.MIGRATION,))
+        establish_roles(connection)
+        _upgrade(details, revision)
+        record_roles(connection)
+
+
+def _upgrade(details: ConnectionDetails, revision: str) -> None:
+    engine = sqlalchemy.create_engine(
+        "postgresql+psycopg://", creator=lambda: connect(details, Role.OWNER), poolclass=sqlalchemy.NullPool
     )
-    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.connect() as connection:
-        connection.execute(sqlalchemy.text("select pg_advisory_lock(7303014)"))
-        connection.commit()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    try:
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+    except sqlalchemy.exc.DBAPIError as error:
+        # Our failures are told apart by the driver's error, which Alembic's library wraps.
+        if isinstance(error.orig, psycopg.Error):
+            raise error.orig from error
+        raise

@@ -6,18 +6,20 @@ import json
 from psycopg.types.json import Jsonb
 
 from trueup.governance.configuration import Rule, TenantConfiguration
-from trueup.warehouse.connection import Warehouse
+from trueup.warehouse.connection import Warehouse, act_as
+from trueup.warehouse.locks import Lock
 
 
 def put_in_force(connection: Warehouse, configuration: TenantConfiguration, actor: str) -> bool:
     """Replace the registry's tables by `configuration`; True where anything changed.
 
-    One transaction, as the owner (the login's own rights): a reader sees the old declarations or the new.
+    One transaction, as the configurator: a reader sees the old declarations or the new.
     """
     content = configuration.model_dump(mode="json")
     content_hash = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     with connection.transaction():
-        connection.execute("lock table governance.declarations in share row exclusive mode")
+        connection.execute("select pg_advisory_xact_lock(%s)", (Lock.CONFIGURATION,))
+        act_as(connection, actor)
         row = connection.execute(
             "select content_hash from governance.declarations order by declaration_id desc limit 1"
         ).fetchone()
@@ -32,18 +34,15 @@ def put_in_force(connection: Warehouse, configuration: TenantConfiguration, acto
         _write_rows(connection, configuration)
         # Too small for autovacuum ever to look at; a planner that takes five channels for five hundred reads whole
         # tables where it should look rows up.
+        connection.execute("select governance.analyze_configuration()")
         connection.execute(
-            "analyze governance.systems, governance.locations, governance.channels, governance.channel_locations,"
-            " governance.channel_rules, governance.sku_aliases, governance.non_stock_codes"
+            "insert into governance.declarations (content_hash, content) values (%s, %s)",
+            (content_hash, Jsonb(content)),
         )
         connection.execute(
-            "insert into governance.declarations (content_hash, content, declared_by) values (%s, %s, %s)",
-            (content_hash, Jsonb(content), actor),
-        )
-        connection.execute(
-            "insert into audit.events (actor, action, subject, reason, details)"
-            " values (%s, 'declarations_put_in_force', %s, 'the tenant''s files changed', %s)",
-            (actor, configuration.tenant, Jsonb({"content_hash": content_hash})),
+            "insert into audit.events (action, subject, reason, details)"
+            " values ('declarations_put_in_force', %s, 'the tenant''s files changed', %s)",
+            (configuration.tenant, Jsonb({"content_hash": content_hash})),
         )
     return True
 

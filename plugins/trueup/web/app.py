@@ -1,6 +1,7 @@
 """One FastAPI application under `/trueup`: the pages for operations, which only read, and the vendors' webhooks."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import jinja2
 from fastapi import APIRouter, FastAPI, HTTPException, Request, status
@@ -57,8 +58,8 @@ def create_app(connections: Callable[[], Connections], bell: Bell) -> FastAPI:
         """A file of the tenant's Data Docs."""
         _known(tenant)
         site = site_index(settings.docs_folder(tenant)).parent.resolve()
-        file = (site / (path or "index.html")).resolve()
-        if not file.is_relative_to(site) or not file.is_file():
+        file = _file_below(site, path or "index.html")
+        if file is None:
             raise HTTPException(
                 status.HTTP_404_NOT_FOUND,
                 f"no such page; the DAG {tenant}.docs builds the Data Docs, and replaces old ones",
@@ -84,6 +85,16 @@ def _known(tenant: str) -> list[str]:
     if tenant not in names:
         raise HTTPException(status.HTTP_404_NOT_FOUND, "no such tenant; the overview lists them")
     return names
+
+
+def _file_below(site: Path, path: str) -> Path | None:
+    """The file of the site that a stranger's words name; None where they name none, or nothing that can be one."""
+    try:
+        file = (site / path).resolve()
+        return file if file.is_relative_to(site) and file.is_file() else None
+    # A null character, more letters than a name may have, links that go round.
+    except (OSError, ValueError, RuntimeError):
+        return None
 
 
 def _root(request: Request) -> str:

@@ -4,6 +4,7 @@ from airflow.assets.manager import asset_manager
 from airflow.models.asset import AssetDagRunQueue, AssetModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from trueup.connectors.webhooks import Notice
 from trueup.domain.errors import Transient
@@ -17,6 +18,15 @@ def ring(tenant: str, system: str, notice: Notice) -> None:
     Raises `Transient` where no DAG listens yet.
     """
     name, uri = webhook_bell(tenant, system)
+    try:
+        _ring(name, uri, notice, tenant, system)
+    except SQLAlchemyError as error:
+        raise Transient(
+            f"Airflow's database did not take the event: {type(error).__name__}; see that it runs"
+        ) from error
+
+
+def _ring(name: str, uri: str, notice: Notice, tenant: str, system: str) -> None:
     with create_session() as session:
         asset = session.scalar(select(AssetModel).where(AssetModel.name == name, AssetModel.uri == uri))
         if asset is None:

@@ -16,12 +16,13 @@ _SEVERITIES = ("critical", "warning", "info")
 
 @dataclass(frozen=True, slots=True)
 class SuiteReport:
-    """One suite: its newest verdicts, what failed first."""
+    """One suite: its newest verdicts, what failed first. What is neither failed nor passed had nothing to validate."""
 
     name: str
     table: str
     verdicts: Sequence[StandingVerdict]
     failed_count: int
+    passed_count: int
     worst_severity: str | None
 
 
@@ -39,7 +40,7 @@ class TenantReport:
 
     @property
     def failed_count(self) -> int:
-        """Rules whose newest verdict is a failure."""
+        """Rules whose newest verdict is a failure, or that could not be validated."""
         return sum(suite.failed_count for suite in self.suites)
 
     @property
@@ -58,8 +59,8 @@ class TenantReport:
 
 
 def list_tenants(folder: Path, chosen: Sequence[str]) -> list[str]:
-    """The tenants to show, sorted."""
-    return [name for name in tenant_names(folder) if not chosen or name in chosen]
+    """The tenants to show, sorted; one that was chosen and is gone is shown with what is wrong."""
+    return sorted(set(chosen)) if chosen else tenant_names(folder)
 
 
 def report(folder: Path, tenant: str, connections: Connections) -> TenantReport:
@@ -86,12 +87,13 @@ def _by_suite(verdicts: Sequence[StandingVerdict]) -> list[SuiteReport]:
 
 
 def _suite(name: str, verdicts: Sequence[StandingVerdict]) -> SuiteReport:
-    failed = [verdict for verdict in verdicts if not verdict.is_passed]
-    return SuiteReport(name, verdicts[0].table, verdicts, len(failed), failed[0].severity if failed else None)
+    failed = [verdict for verdict in verdicts if verdict.is_failing]
+    passed = sum(verdict.status == "passed" for verdict in verdicts)
+    return SuiteReport(name, verdicts[0].table, verdicts, len(failed), passed, failed[0].severity if failed else None)
 
 
 def _urgency(verdict: StandingVerdict) -> tuple[bool, int, int, str]:
-    return (verdict.is_passed, _SEVERITIES.index(verdict.severity), -verdict.held_count, verdict.rule_id)
+    return (not verdict.is_failing, _SEVERITIES.index(verdict.severity), -verdict.held_count, verdict.rule_id)
 
 
 def _place_in_line(suite: SuiteReport) -> tuple[int, int, str]:

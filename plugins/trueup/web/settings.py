@@ -19,7 +19,7 @@ def tenants_folder() -> Path:
 
 def chosen_tenants() -> tuple[str, ...]:
     """The tenants to show; none named is all."""
-    return tuple(name for name in os.environ.get("TRUEUP_TENANTS", "").split(",") if name)
+    return tuple(name.strip() for name in os.environ.get("TRUEUP_TENANTS", "").split(",") if name.strip())
 
 
 def docs_folder(tenant: str) -> Path:

@@ -15,14 +15,15 @@
 {%- set terms = {
     "safety_stock": "safety_stock_quantity", "buffer": "buffer_quantity", "share": "share", "cap": "cap_quantity",
 } %}
--- depends_on: {{ ref("int_item_skus") }}
 {%- set build = build_state() %}
 {%- set is_part = is_incremental() and not build.is_full and not build.is_marts_full %}
 
 with products as (
     select
         sku,
-        category
+        category,
+        is_active,
+        source_system_id
     from {{ ref("products") }}
     {%- if is_part %}
     where sku in ({{ touched("position", build.since) }})
@@ -73,6 +74,20 @@ gross_listings as (
     ) as found
 ),
 
+locations as materialized (
+    select * from {{ ref("locations") }}
+),
+
+contested_items as not materialized (
+    select * from {{ ref("int_item_skus") }}
+    where
+        contested_sku is not null
+        and classification is null
+    {%- if is_part %}
+        and contested_sku in ({{ touched("position", build.since) }})
+        {%- endif %}
+),
+
 channel_locations as not materialized (
     select * from {{ source("governance", "channel_locations") }}
 ),
@@ -85,15 +100,24 @@ channel_rules as not materialized (
 -- Within one channel the rule declared first wins among equals.
 ordered_rules as (
     select
-        rule_id,
-        channel,
-        category,
-        sku,
-        safety_stock_quantity,
-        buffer_quantity,
-        share,
-        cap_quantity,
-        case when rule_id ~ '\.[0-9]+$' then substring(rule_id from '[0-9]+$')::integer else 0 end as position
+        channel_rules.rule_id,
+        channel_rules.channel,
+        channel_rules.category,
+        -- As the product spells it.
+        (
+            select min(ruled_products.sku)
+            from {{ ref("products") }} as ruled_products
+            where governance.code_key(ruled_products.sku) = governance.code_key(channel_rules.sku)
+        ) as sku,
+        channel_rules.sku is not null as is_of_sku,
+        channel_rules.safety_stock_quantity,
+        channel_rules.buffer_quantity,
+        channel_rules.share,
+        channel_rules.cap_quantity,
+        case
+            when channel_rules.rule_id ~ '\.[0-9]+$' then substring(channel_rules.rule_id from '[0-9]+$')::integer
+            else 0
+        end as position
     from channel_rules
 ),
 
@@ -107,6 +131,7 @@ scoped_rules as (
         category,
         sku
     from ordered_rules
+    where sku is not null or not is_of_sku
     group by channel, category, sku
 ),
 
@@ -134,6 +159,8 @@ ruled as (
         {%- endfor %}
         products.sku,
         products.category,
+        products.is_active,
+        products.source_system_id as product_system_id,
         channel_terms.channel,
         channel_terms.shows
     from products
@@ -148,7 +175,7 @@ assigned as (
     select
         sku,
         location_id,
-        sum(quantity)::integer as reserved_quantity,
+        sum(quantity) as reserved_quantity,
         max(received_at) as received_at,
         (array_agg(correlation_id order by received_at desc, reservation_id desc))[1] as correlation_id
     from reservations
@@ -161,7 +188,7 @@ unassigned as (
     select
         reservations.sku,
         channels.channel,
-        sum(reservations.quantity)::integer as quantity,
+        sum(reservations.quantity) as quantity,
         max(reservations.received_at) as received_at,
         (
             array_agg(
@@ -195,6 +222,7 @@ placed as (
         coalesce(stock_levels.quality_control_quantity, 0) as quality_control_quantity,
         coalesce(assigned.reserved_quantity, 0) as reserved_quantity,
         stock_levels.source_system_id,
+        stock_levels.is_item_active,
         stock_levels.as_of,
         stock_levels.record_id,
         greatest(stock_levels.received_at, assigned.received_at) as received_at,
@@ -208,22 +236,23 @@ placed as (
         on stock_levels.sku = assigned.sku and stock_levels.location_id = assigned.location_id
 ),
 
-served as (
+-- What is not sold any more is not offered: a product that the ERP has put away, a place that its system has switched
+-- off, an item that is inactive where it lies.
+withdrawable as (
     select
         ruled.sku,
         ruled.channel,
+        ruled.safety_stock_quantity,
         placed.location_id,
         placed.on_hand_quantity,
         placed.damaged_quantity,
         placed.quality_control_quantity,
-        placed.on_hand_quantity - placed.damaged_quantity - placed.quality_control_quantity as sellable_quantity,
         placed.reserved_quantity,
-        ruled.safety_stock_quantity,
-        greatest(
-            placed.on_hand_quantity - placed.damaged_quantity - placed.quality_control_quantity
-            - placed.reserved_quantity - ruled.safety_stock_quantity,
-            0
-        ) as free_quantity,
+        case
+            when ruled.is_active is false then 'inactive in ' || ruled.product_system_id
+            when locations.is_active is false then 'place ' || locations.source_status || ' in ' || locations.system_id
+            when placed.is_item_active is false then 'inactive in ' || placed.source_system_id
+        end as withdrawn_because,
         placed.source_system_id,
         placed.as_of,
         placed.record_id,
@@ -232,18 +261,87 @@ served as (
     from ruled
     inner join channel_locations on ruled.channel = channel_locations.channel
     inner join placed on ruled.sku = placed.sku and channel_locations.location_id = placed.location_id
+    left join locations on placed.location_id = locations.location_id
+),
+
+withdrawn as (
+    select
+        withdrawable.*,
+        case
+            when withdrawable.withdrawn_because is null then 0
+            else
+                greatest(
+                    withdrawable.on_hand_quantity - withdrawable.damaged_quantity
+                    - withdrawable.quality_control_quantity,
+                    0
+                )
+        end as withdrawn_quantity
+    from withdrawable
+),
+
+served as (
+    select
+        placed.sku,
+        placed.channel,
+        placed.location_id,
+        placed.on_hand_quantity,
+        placed.damaged_quantity,
+        placed.quality_control_quantity,
+        placed.withdrawn_quantity,
+        placed.withdrawn_because,
+        placed.on_hand_quantity - placed.damaged_quantity - placed.quality_control_quantity
+        - placed.withdrawn_quantity as sellable_quantity,
+        placed.reserved_quantity,
+        placed.safety_stock_quantity,
+        greatest(
+            placed.on_hand_quantity - placed.damaged_quantity - placed.quality_control_quantity
+            - placed.withdrawn_quantity - placed.reserved_quantity - placed.safety_stock_quantity,
+            0
+        ) as free_quantity,
+        -- What is promised here beyond what is here comes out of the other places: somebody will have to send it.
+        -- What is withdrawn from sale can still be sent.
+        greatest(
+            placed.reserved_quantity - greatest(
+                placed.on_hand_quantity - placed.damaged_quantity - placed.quality_control_quantity
+                - placed.safety_stock_quantity,
+                0
+            ),
+            0
+        ) as shortfall_quantity,
+        placed.source_system_id,
+        placed.as_of,
+        placed.record_id,
+        placed.received_at,
+        placed.correlation_id
+    from withdrawn as placed
+),
+
+-- Of a product that several items of a system claim, nobody knows how many lie at that system's places: that is not 0,
+-- and no number is made of it.
+unknown as (
+    select
+        contested_items.contested_sku as sku,
+        channel_locations.channel,
+        'several items of ' || string_agg(distinct contested_items.system_id, ' and ')
+        || ' claim it: unknown what lies at ' || string_agg(distinct locations.location_id, ', ') as unknown_because
+    from contested_items
+    inner join locations on contested_items.system_id = locations.system_id
+    inner join channel_locations on locations.location_id = channel_locations.location_id
+    group by contested_items.contested_sku, channel_locations.channel
 ),
 
 pooled as (
     select
         sku,
         channel,
-        sum(on_hand_quantity)::integer as on_hand_quantity,
-        sum(damaged_quantity)::integer as damaged_quantity,
-        sum(quality_control_quantity)::integer as quality_control_quantity,
-        sum(sellable_quantity)::integer as sellable_quantity,
-        sum(reserved_quantity)::integer as reserved_quantity,
-        sum(free_quantity)::integer as free_quantity,
+        sum(on_hand_quantity) as on_hand_quantity,
+        sum(damaged_quantity) as damaged_quantity,
+        sum(quality_control_quantity) as quality_control_quantity,
+        sum(withdrawn_quantity) as withdrawn_quantity,
+        sum(sellable_quantity) as sellable_quantity,
+        sum(reserved_quantity) as reserved_quantity,
+        sum(free_quantity) as free_quantity,
+        sum(shortfall_quantity) as shortfall_quantity,
         max(as_of) filter (where isfinite(as_of)) as facts_as_of,
         max(received_at) as received_at,
         (array_agg(correlation_id order by received_at desc, location_id asc))[1] as correlation_id,
@@ -251,13 +349,16 @@ pooled as (
             jsonb_build_object(
                 'location_id', location_id,
                 'source_system_id', source_system_id,
-                'on_hand_quantity', on_hand_quantity,
-                'damaged_quantity', damaged_quantity,
-                'quality_control_quantity', quality_control_quantity,
-                'sellable_quantity', sellable_quantity,
-                'reserved_quantity', reserved_quantity,
+                'on_hand_quantity', trim_scale(on_hand_quantity),
+                'damaged_quantity', trim_scale(damaged_quantity),
+                'quality_control_quantity', trim_scale(quality_control_quantity),
+                'withdrawn_quantity', trim_scale(withdrawn_quantity),
+                'withdrawn_because', withdrawn_because,
+                'sellable_quantity', trim_scale(sellable_quantity),
+                'reserved_quantity', trim_scale(reserved_quantity),
                 'safety_stock_quantity', safety_stock_quantity,
-                'free_quantity', free_quantity,
+                'free_quantity', trim_scale(free_quantity),
+                'shortfall_quantity', trim_scale(shortfall_quantity),
                 'as_of', as_of,
                 'record_id', record_id
             )
@@ -273,11 +374,15 @@ computed as (
         coalesce(pooled.on_hand_quantity, 0) as on_hand_quantity,
         coalesce(pooled.damaged_quantity, 0) as damaged_quantity,
         coalesce(pooled.quality_control_quantity, 0) as quality_control_quantity,
+        coalesce(pooled.withdrawn_quantity, 0) as withdrawn_quantity,
         coalesce(pooled.sellable_quantity, 0) as sellable_quantity,
+        unknown.unknown_because,
         coalesce(pooled.reserved_quantity, 0) as reserved_quantity,
         coalesce(pooled.free_quantity, 0) as free_quantity,
+        coalesce(pooled.shortfall_quantity, 0) as shortfall_quantity,
         coalesce(unassigned.quantity, 0) as unassigned_reserved_quantity,
-        coalesce(pooled.free_quantity, 0) - coalesce(unassigned.quantity, 0) as pool_quantity,
+        coalesce(pooled.free_quantity, 0) - coalesce(pooled.shortfall_quantity, 0) - coalesce(unassigned.quantity, 0)
+            as pool_quantity,
         coalesce(pooled.location_terms, '[]'::jsonb) as location_terms,
         pooled.facts_as_of,
         greatest(pooled.received_at, unassigned.received_at) as newest_received_at,
@@ -286,27 +391,32 @@ computed as (
                 then unassigned.correlation_id
             else pooled.correlation_id
         end as correlation_id,
-        coalesce(gross_listings.allocated_quantity, 0) as channel_allocated_quantity
+        floor(coalesce(gross_listings.allocated_quantity, 0))::bigint as channel_allocated_quantity
     from ruled
     left join pooled on ruled.sku = pooled.sku and ruled.channel = pooled.channel
     left join unassigned on ruled.sku = unassigned.sku and ruled.channel = unassigned.channel
+    left join unknown on ruled.sku = unknown.sku and ruled.channel = unknown.channel
     left join gross_listings on ruled.sku = gross_listings.sku and ruled.channel = gross_listings.channel
 ),
 
 clamped as (
     select
         computed.*,
-        least(
-            greatest(floor((computed.pool_quantity - computed.buffer_quantity) * computed.share), 0),
-            coalesce(computed.cap_quantity, 2147483647)
-        ) as ats_quantity
+        -- The only rounding there is: a channel promises whole units. Where there is no cap, its null bounds nothing.
+        case
+            when computed.unknown_because is null
+                then least(
+                    greatest(floor((computed.pool_quantity - computed.buffer_quantity) * computed.share), 0),
+                    computed.cap_quantity
+                )
+        end::bigint as ats_quantity
     from computed
 ),
 
 explained as (
     select
         clamped.*,
-        (clamped.ats_quantity + clamped.channel_allocated_quantity)::integer as target_quantity,
+        clamped.ats_quantity + clamped.channel_allocated_quantity as target_quantity,
         jsonb_build_object(
             'safety_stock', clamped.safety_stock_rule_id,
             'buffer', clamped.buffer_rule_id,
@@ -318,11 +428,15 @@ explained as (
 
 -- What this table holds so far.
 decided as (
-    {%- if is_incremental() %}
+    {%- if remembers([
+        "free_quantity", "unassigned_reserved_quantity", "buffer_quantity", "share", "cap_quantity", "target_quantity",
+        "facts_version",
+    ]) %}
     select
         sku,
         channel,
         free_quantity,
+        shortfall_quantity,
         unassigned_reserved_quantity,
         buffer_quantity,
         share,
@@ -334,12 +448,13 @@ decided as (
     select
         null::text as sku,
         null::text as channel,
-        null::integer as free_quantity,
-        null::integer as unassigned_reserved_quantity,
+        null::numeric as free_quantity,
+        null::numeric as shortfall_quantity,
+        null::numeric as unassigned_reserved_quantity,
         null::integer as buffer_quantity,
         null::numeric as share,
         null::integer as cap_quantity,
-        null::integer as target_quantity,
+        null::bigint as target_quantity,
         null::text as facts_version
     where false
     {%- endif %}
@@ -353,18 +468,21 @@ final as (
         explained.on_hand_quantity,
         explained.damaged_quantity,
         explained.quality_control_quantity,
+        explained.withdrawn_quantity,
         explained.sellable_quantity,
         explained.reserved_quantity,
         explained.safety_stock_quantity,
         explained.free_quantity,
+        explained.shortfall_quantity,
         explained.unassigned_reserved_quantity,
         explained.pool_quantity,
         explained.buffer_quantity,
         explained.share::numeric(6, 4) as share,
         explained.cap_quantity,
-        explained.ats_quantity::integer as ats_quantity,
+        explained.ats_quantity,
         explained.channel_allocated_quantity,
         explained.target_quantity,
+        explained.unknown_because,
         explained.location_terms,
         explained.rule_ids,
         explained.facts_as_of,
@@ -373,11 +491,12 @@ final as (
         case
             when
                 decided.free_quantity = explained.free_quantity
+                and decided.shortfall_quantity = explained.shortfall_quantity
                 and decided.unassigned_reserved_quantity = explained.unassigned_reserved_quantity
                 and decided.buffer_quantity = explained.buffer_quantity
                 and decided.share = explained.share
                 and coalesce(decided.cap_quantity, -1) = coalesce(explained.cap_quantity, -1)
-                and decided.target_quantity = explained.target_quantity
+                and coalesce(decided.target_quantity, -1) = coalesce(explained.target_quantity, -1)
                 then decided.facts_version
             else '{{ build.build_id }}'
         end as facts_version,

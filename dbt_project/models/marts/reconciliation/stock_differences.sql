@@ -79,6 +79,10 @@ stops as not materialized (
     select * from {{ source("gates", "stops") }}
 ),
 
+declarations as not materialized (
+    select * from {{ source("governance", "declarations") }}
+),
+
 order_lines as not materialized (
     select * from {{ ref("int_order_lines") }}
 ),
@@ -92,7 +96,8 @@ compared as (
         systems.clock_uncertainty_seconds,
         listings.channel_record_id,
         listings.source_item_id,
-        listings.shown_quantity,
+        -- Corrections are of whole units: what is shown beyond them cannot be sold as one.
+        floor(listings.shown_quantity)::bigint as shown_quantity,
         listings.available_quantity,
         listings.previous_available_quantity,
         listings.previous_observed_at,
@@ -118,7 +123,7 @@ compared as (
             positions.sku = listings.sku
             and positions.channel = listings.channel
             and listings.is_listed
-            and positions.target_quantity <> listings.shown_quantity
+            and positions.target_quantity <> floor(listings.shown_quantity)
 ),
 
 ---------------------------------------------------------------- what we did about it
@@ -134,7 +139,13 @@ judged as (
         receipt.attempted_at as receipt_attempted_at,
         settled.settled_at,
         settled.conflicted_correction_id,
-        coalesce(listing_read.last_read_started_at, source_read.last_read_started_at) as last_read_started_at
+        written.correction_id as written_correction_id,
+        written.target as written_target,
+        written.applied_at as written_at,
+        written.proposed_at as written_proposed_at,
+        coalesce(written.facts_received_at, written.proposed_at) as written_facts_received_at,
+        coalesce(listing_read.last_read_started_at, source_read.last_read_started_at) as last_read_started_at,
+        coalesce(listing_read.swept_at, source_read.swept_at) as swept_at
     from compared
     left join lateral (
         select
@@ -173,6 +184,23 @@ judged as (
             and corrections.record_id = compared.channel_record_id
             and corrections.entity = 'stock'
     ) as settled on true
+    -- What the channel last took from us, and the facts that it was decided from.
+    left join lateral (
+        select
+            corrections.correction_id,
+            corrections.target,
+            corrections.applied_at,
+            corrections.proposed_at,
+            corrections.facts_received_at
+        from corrections
+        where
+            corrections.channel = compared.channel
+            and corrections.record_id = compared.channel_record_id
+            and corrections.entity = 'stock'
+            and corrections.applied_at is not null
+        order by corrections.correction_id desc
+        limit 1
+    ) as written on true
     left join stream_positions as listing_read
         on compared.system_id = listing_read.system_id and listing_read.stream = 'listings'
     -- A till's counts are its listings.
@@ -229,41 +257,33 @@ explained as (
     ) as sales on true
 ),
 
----------------------------------------------------------------- why
-caused as (
+---------------------------------------------------------------- what speaks for which cause
+evidenced as (
     select
         explained.*,
         gate.rule_id as gate_rule_id,
-        case
-            when explained.status = 'rejected' and explained.correction_target = explained.target_quantity
-                then 'downstream_rejection'
-            when explained.status = 'exhausted' and explained.correction_target = explained.target_quantity
-                then case when explained.receipt_outcome = 'rejected' then 'downstream_rejection' else 'api_timeout' end
-            when
-                explained.status in ('proposed', 'claimed', 'sent')
-                and explained.receipt_outcome in ('unknown', 'retry')
-                then 'api_timeout'
-            when
-                explained.status in ('proposed', 'held')
-                and explained.proposed_at < now() - make_interval(secs => {{ var("backlog_seconds") }})
-                then 'queue_backlog'
-            when explained.status in ('proposed', 'held', 'claimed', 'sent', 'applied') then 'in_flight'
-            when explained.settled_at >= explained.last_read_started_at then 'in_flight'
-            when gate.rule_id is not null then 'transformation_error'
-            when
-                explained.is_edited
-                and (
-                    -- Had nobody touched it, it would be right; or nothing that we know is newer than the edit.
-                    explained.ats_quantity between
-                    explained.previous_available_quantity - explained.ordered_quantity
-                    and explained.previous_available_quantity + explained.returned_quantity
-                    or explained.listing_received_at > coalesce(explained.newest_received_at, '-infinity')
-                )
-                then 'channel_edit'
-            -- What is left: the source told of its change after the channel was last written.
-            else 'source_delay'
-        end as cause
+        declared.declared_at,
+        explained.written_correction_id is not null as is_written,
+        explained.is_edited
+        and (
+            -- Had nobody touched it, it would be right; or nothing that we know is newer than the edit.
+            explained.ats_quantity between
+            explained.previous_available_quantity - explained.ordered_quantity
+            and explained.previous_available_quantity + explained.returned_quantity
+            or explained.listing_received_at > coalesce(explained.newest_received_at, '-infinity')
+        ) as is_edit_the_cause,
+        coalesce(explained.newest_received_at > explained.written_facts_received_at, false) as is_fact_newer,
+        coalesce(declared.declared_at > explained.written_proposed_at, false) as are_rules_newer,
+        -- The number is a function of facts and rules: another one than we wrote means that one of them has moved.
+        coalesce(explained.target_quantity <> explained.written_target, false) as is_target_moved,
+        -- A poll may miss a change, a sweep cannot: until one has ended, what we hold was there before our push.
+        coalesce(
+            explained.listing_received_at < explained.written_at
+            and coalesce(explained.swept_at, '-infinity') < explained.written_at,
+            false
+        ) as is_listing_older
     from explained
+    cross join (select max(declarations.declared_at) as declared_at from declarations) as declared
     left join lateral (
         select min(open_gate.rule_id) as rule_id
         from (
@@ -281,6 +301,40 @@ caused as (
     ) as gate on true
 ),
 
+---------------------------------------------------------------- why
+caused as (
+    select
+        evidenced.*,
+        case
+            when evidenced.status = 'rejected' and evidenced.correction_target = evidenced.target_quantity
+                then 'downstream_rejection'
+            when evidenced.status = 'exhausted' and evidenced.correction_target = evidenced.target_quantity
+                then case when evidenced.receipt_outcome = 'rejected' then 'downstream_rejection' else 'api_timeout' end
+            when
+                evidenced.status in ('proposed', 'claimed', 'sent')
+                and evidenced.receipt_outcome in ('unknown', 'retry')
+                then 'api_timeout'
+            when
+                evidenced.status in ('proposed', 'held')
+                and evidenced.proposed_at < now() - make_interval(secs => {{ var("backlog_seconds") }})
+                then 'queue_backlog'
+            when evidenced.status in ('proposed', 'held', 'claimed', 'sent', 'applied') then 'in_flight'
+            when evidenced.settled_at >= evidenced.last_read_started_at then 'in_flight'
+            -- A gate keeps what was right once from being right again. What we never wrote was wrong before any gate.
+            when evidenced.gate_rule_id is not null and (evidenced.is_written or evidenced.is_edit_the_cause)
+                then 'transformation_error'
+            when evidenced.is_edit_the_cause then 'edited'
+            when not evidenced.is_written then 'not_synced_yet'
+            when evidenced.is_target_moved and evidenced.are_rules_newer and not evidenced.is_fact_newer
+                then 'rules_changed'
+            when evidenced.is_target_moved then 'source_delay'
+            when evidenced.is_listing_older then 'in_flight'
+            when evidenced.is_fact_newer then 'source_delay'
+            else 'unexplained'
+        end as cause
+    from evidenced
+),
+
 ---------------------------------------------------------------- how long it has been on the way
 aged as (
     select
@@ -288,13 +342,17 @@ aged as (
         source_age.seconds as age_source_seconds,
         landing_age.seconds as age_landing_seconds
     from caused
-    -- On the source's own clock: how old its newest figure was when we last asked.
+    -- On the source's own clock: how old its newest figure was when we last asked. A read is dated by its first page:
+    -- a figure of a later page, or a movement that followed, is younger, so we asked for it when it was true.
     left join lateral (
         select
             min(
                 extract(
-                    epoch from greatest(stream_positions.polled_as_of, stream_positions.swept_as_of)
-                    - (term.content ->> 'as_of')::timestamptz
+                    epoch from greatest(
+                        stream_positions.polled_as_of,
+                        stream_positions.swept_as_of,
+                        (term.content ->> 'as_of')::timestamptz
+                    ) - (term.content ->> 'as_of')::timestamptz
                 )
             )::double precision as seconds
         from jsonb_array_elements(caused.location_terms) as term (content)
@@ -327,7 +385,9 @@ versioned as (
 
 -- What this table holds so far.
 open_difference as (
-    {%- if is_incremental() %}
+    {%- if remembers([
+        "detected_at", "age_source_seconds", "age_landing_seconds", "age_build_seconds", "facts_version",
+    ]) %}
     select
         sku,
         channel,
@@ -367,6 +427,12 @@ final as (
                 'receipt_attempted_at', versioned.receipt_attempted_at,
                 'hold_id', versioned.hold_id,
                 'gate_rule_id', versioned.gate_rule_id,
+                'is_written', versioned.is_written,
+                'written_correction_id', versioned.written_correction_id,
+                'written_quantity', versioned.written_target,
+                'written_at', versioned.written_at,
+                'written_facts_received_at', versioned.written_facts_received_at,
+                'declared_at', case when versioned.cause = 'rules_changed' then versioned.declared_at end,
                 'previous_available_quantity', versioned.previous_available_quantity,
                 'previous_observed_at', versioned.previous_observed_at,
                 'ordered_since_quantity', case when versioned.is_edited then versioned.ordered_quantity end,
@@ -393,7 +459,8 @@ final as (
         end as age_build_seconds,
         case
             when versioned.status in ('proposed', 'held', 'claimed', 'sent', 'applied')
-                then extract(epoch from now() - versioned.proposed_at)::double precision
+                -- Not now(): a correction may be proposed after this transaction began and before it looked.
+                then extract(epoch from clock_timestamp() - versioned.proposed_at)::double precision
         end as age_queue_seconds,
         versioned.newest_received_at,
         versioned.listing_received_at,

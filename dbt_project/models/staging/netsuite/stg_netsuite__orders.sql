@@ -18,8 +18,8 @@ typed as (
 
         ---------- numerics
         -- A sales order's lines are negative in SuiteQL.
-        coalesce(ceil(abs((records.payload ->> 'quantity')::numeric)), 0)::integer as ordered_quantity,
-        coalesce(floor(abs((records.payload ->> 'quantityshiprecv')::numeric)), 0)::integer as shipped_quantity,
+        coalesce(abs({{ quantity("records.payload ->> 'quantity'") }}), 0) as ordered_quantity,
+        coalesce(abs({{ quantity("records.payload ->> 'quantityshiprecv'") }}), 0) as shipped_quantity,
 
         ---------- booleans
         -- C cancelled, H closed: what was not shipped will not be.
@@ -27,7 +27,7 @@ typed as (
             as is_cancelled,
 
         ---------- timestamps
-        (records.payload ->> 'createddate')::timestamp at time zone 'UTC' as ordered_at
+        {{ moment("records.payload ->> 'createddate'") }} as ordered_at
     from records
 ),
 
@@ -36,7 +36,7 @@ final as (
         typed.*,
         typed.ordered_quantity as committed_quantity,
         -- An order only goes on: of two answers of one second the one with less to ship is the later.
-        case when typed.is_cancelled then 0 else typed.shipped_quantity - typed.ordered_quantity end::bigint as tie_rank
+        case when typed.is_cancelled then 0 else typed.shipped_quantity - typed.ordered_quantity end as tie_rank
     from typed
 )
 

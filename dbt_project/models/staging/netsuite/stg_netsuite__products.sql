@@ -16,11 +16,15 @@ final as (
         ---------- texts
         records.payload ->> 'displayname' as title,
         records.payload ->> 'class' as category,
+        -- Everywhere.
+        null::jsonb as location_scope,
 
         ---------- booleans
         coalesce(records.payload ->> 'isinactive', 'F') = 'F' as is_active,
         -- Services, charges, discounts and kits are items too, but none of them lies on a shelf.
-        coalesce(records.payload ->> 'itemtype' in ('InvtPart', 'Assembly'), false) as is_stocked
+        coalesce(records.payload ->> 'itemtype' in ('InvtPart', 'Assembly'), false) as is_stocked,
+        -- What is in it lies on the shelf, under its own number.
+        coalesce(records.payload ->> 'itemtype' in ('Kit', 'Group'), false) as is_bundle
     from records
 )
 

@@ -11,12 +11,12 @@ typed as (
         coalesce(records.payload ->> 'location', split_part(records.key_text, '|', 2)) as source_location_id,
 
         ---------- numerics
-        -- SuiteQL leaves a null figure out: nothing is there. Part of a unit cannot be sold.
-        coalesce(floor((records.payload ->> 'quantityonhand')::numeric), 0)::integer as on_hand_quantity,
-        floor((records.payload ->> 'quantityavailable')::numeric)::integer as available_quantity,
-        coalesce(ceil((records.payload ->> 'quantitycommitted')::numeric), 0)::integer as committed_quantity,
-        0 as damaged_quantity,
-        0 as quality_control_quantity
+        -- SuiteQL leaves a null figure out: nothing is there.
+        coalesce({{ quantity("records.payload ->> 'quantityonhand'") }}, 0) as on_hand_quantity,
+        {{ quantity("records.payload ->> 'quantityavailable'") }} as available_quantity,
+        coalesce({{ quantity("records.payload ->> 'quantitycommitted'") }}, 0) as committed_quantity,
+        0::numeric as damaged_quantity,
+        0::numeric as quality_control_quantity
     from records
 ),
 
@@ -24,7 +24,7 @@ final as (
     select
         typed.*,
         -- Of two answers of one second the smaller one: understating is safe.
-        -typed.on_hand_quantity::bigint as tie_rank
+        -typed.on_hand_quantity as tie_rank
     from typed
 )
 

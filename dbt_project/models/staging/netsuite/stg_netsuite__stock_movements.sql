@@ -2,13 +2,13 @@ with records as (
     {{ raw_records("netsuite", "stock_movements") }}
 ),
 
-final as (
+typed as (
     select
         {{ record_columns() }},
 
         ---------- ids
-        records.payload ->> 'item' as source_item_id,
-        records.payload ->> 'location' as source_location_id,
+        coalesce(records.payload ->> 'item', '') as source_item_id,
+        coalesce(records.payload ->> 'location', '') as source_location_id,
         records.payload ->> 'otherrefnum' as source_reference,
         records.payload ->> 'createdfrom' as source_order_id,
 
@@ -23,12 +23,21 @@ final as (
 
         ---------- numerics
         -- A count's line says how far the books were off, not what was counted: it adjusts.
-        -- Part of a unit is rounded down.
-        floor((records.payload ->> 'quantity')::numeric)::integer as delta_quantity,
-        null::integer as counted_quantity,
-        (records.payload ->> 'uniquekey')::bigint as sequence
+        {{ quantity("records.payload ->> 'quantity'") }} as delta_quantity,
+        null::numeric as counted_quantity,
+        (records.payload ->> 'uniquekey')::bigint as sequence,
+
+        ---------- timestamps
+        {{ moment("records.payload ->> 'createddate'") }} as moved_at,
+        {{ moment("records.payload ->> 'lastmodifieddate'") }} as modified_at
     from records
-    where records.payload is not null
+),
+
+final as (
+    select
+        typed.*,
+        {{ movement_tie_rank("typed") }} as tie_rank
+    from typed
 )
 
 select * from final

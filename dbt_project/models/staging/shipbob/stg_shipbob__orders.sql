@@ -74,9 +74,10 @@ typed as (
         lines.shipment #>> '{location,id}' as source_location_id,
 
         ---------- numerics
-        coalesce((coalesce(lines.item, lines.product) ->> 'quantity')::integer, 0) as ordered_quantity,
+        coalesce({{ quantity("coalesce(lines.item, lines.product) ->> 'quantity'") }}, 0) as ordered_quantity,
         case
-            when lines.shipment ->> 'status' = 'Completed' then coalesce((lines.item ->> 'quantity')::integer, 0)
+            when lines.shipment ->> 'status' = 'Completed'
+                then coalesce({{ quantity("lines.item ->> 'quantity'") }}, 0)
             else 0
         end as shipped_quantity,
 
@@ -85,7 +86,8 @@ typed as (
             as is_cancelled,
 
         ---------- timestamps
-        coalesce(lines.payload ->> 'purchase_date', lines.payload ->> 'created_date')::timestamptz as ordered_at
+        {{ moment("coalesce(lines.payload ->> 'purchase_date', lines.payload ->> 'created_date')") }}
+            as ordered_at
     from lines
 ),
 

@@ -21,11 +21,14 @@ final as (
         ---------- texts
         records.payload ->> 'name' as title,
         null::text as category,
+        -- Everywhere.
+        null::jsonb as location_scope,
 
         ---------- booleans
         coalesce(variant.content ->> 'status', 'Active') = 'Active' as is_active,
         not coalesce((variant.content ->> 'is_digital')::boolean, false)
-        and variant.content #>> '{inventory,inventory_id}' is not null as is_stocked
+        and variant.content #>> '{inventory,inventory_id}' is not null as is_stocked,
+        false as is_bundle
     from records
     left join lateral jsonb_array_elements(
         case jsonb_typeof(records.payload -> 'variants') when 'array' then records.payload -> 'variants' end

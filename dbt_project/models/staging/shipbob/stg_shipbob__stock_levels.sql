@@ -11,11 +11,11 @@ typed as (
         coalesce(place.content ->> 'location_id', '') as source_location_id,
 
         ---------- numerics
-        coalesce((place.content ->> 'on_hand_quantity')::integer, 0) as on_hand_quantity,
-        (place.content ->> 'fulfillable_quantity')::integer as available_quantity,
-        coalesce((place.content ->> 'committed_quantity')::integer, 0) as committed_quantity,
-        0 as damaged_quantity,
-        0 as quality_control_quantity
+        coalesce({{ quantity("place.content ->> 'on_hand_quantity'") }}, 0) as on_hand_quantity,
+        {{ quantity("place.content ->> 'fulfillable_quantity'") }} as available_quantity,
+        coalesce({{ quantity("place.content ->> 'committed_quantity'") }}, 0) as committed_quantity,
+        0::numeric as damaged_quantity,
+        0::numeric as quality_control_quantity
     from records
     left join lateral jsonb_array_elements(
         case jsonb_typeof(records.payload -> 'locations') when 'array' then records.payload -> 'locations' end

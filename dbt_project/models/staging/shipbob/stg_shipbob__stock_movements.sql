@@ -2,21 +2,27 @@ with records as (
     {{ raw_records("shipbob", "stock_movements") }}
 ),
 
--- One event may take from one centre and give to another.
+-- One event may take from one centre and give to another; what it moves within one centre comes to one figure.
 changes as (
     select
         {{ record_columns() }},
         records.payload,
-        change.content
+        change.facility_id,
+        change.quantity,
+        change.is_damaged
     from records
-    cross join
-        lateral (
-            values (records.payload -> 'increment'), (records.payload -> 'decrement')
-        ) as change (content)
-    where jsonb_typeof(change.content) = 'object'
+    left join lateral (
+        select
+            side.content ->> 'facility_id' as facility_id,
+            sum({{ quantity("side.content ->> 'quantity_change'") }}) as quantity,
+            bool_or(side.content ->> 'inventory_status' = 'Damaged') as is_damaged
+        from (values (records.payload -> 'increment'), (records.payload -> 'decrement')) as side (content)
+        where jsonb_typeof(side.content) = 'object'
+        group by side.content ->> 'facility_id'
+    ) as change on true
 ),
 
-final as (
+typed as (
     select
         changes.system_id,
         changes.record_id,
@@ -28,8 +34,9 @@ final as (
         changes.is_deleted,
 
         ---------- ids
-        changes.payload ->> 'inventory_id' as source_item_id,
-        changes.content ->> 'facility_id' as source_location_id,
+        case when changes.facility_id is null then '' else coalesce(changes.payload ->> 'inventory_id', '') end
+            as source_item_id,
+        coalesce(changes.facility_id, '') as source_location_id,
         null::text as source_reference,
         changes.payload ->> 'shipbob_order_id' as source_order_id,
 
@@ -37,20 +44,31 @@ final as (
         case
             when
                 changes.payload ->> 'shipbob_order_id' is not null
-                and (changes.content ->> 'quantity_change')::integer < 0
+                and changes.quantity < 0
                 then 'ship'
             when changes.payload ->> 'event_category' like 'Receiving%' then 'receipt'
             when changes.payload ->> 'event_category' = 'InventoryReceived' then 'return'
             when changes.payload ->> 'event_category' = 'InventoryFacilityUpdated' then 'transfer'
-            when changes.content ->> 'inventory_status' = 'Damaged' then 'damage'
+            when changes.is_damaged then 'damage'
             else 'adjust'
         end as kind,
 
         ---------- numerics
-        (changes.content ->> 'quantity_change')::integer as delta_quantity,
-        null::integer as counted_quantity,
-        (changes.payload ->> 'inventory_audit_event_id')::bigint as sequence
+        changes.quantity as delta_quantity,
+        null::numeric as counted_quantity,
+        (changes.payload ->> 'inventory_audit_event_id')::bigint as sequence,
+
+        ---------- timestamps
+        {{ moment("changes.payload ->> 'event_datetime'") }} as moved_at,
+        null::timestamptz as modified_at
     from changes
+),
+
+final as (
+    select
+        typed.*,
+        {{ movement_tie_rank("typed") }} as tie_rank
+    from typed
 )
 
 select * from final

@@ -1,3 +1,7 @@
+{%- set quantities = {
+    "available": "shown_available_quantity", "on_hand": "shown_on_hand_quantity", "committed": "allocated_quantity",
+} %}
+
 with records as (
     {{ raw_records("shopify", "listings") }}
 ),
@@ -15,12 +19,11 @@ final as (
         records.key_text as channel_record_id,
 
         ---------- numerics
-        jsonb_path_query_first(records.payload, '$.quantities[*] ? (@.name == "available").quantity')::integer
-            as shown_available_quantity,
-        jsonb_path_query_first(records.payload, '$.quantities[*] ? (@.name == "on_hand").quantity')::integer
-            as shown_on_hand_quantity,
-        jsonb_path_query_first(records.payload, '$.quantities[*] ? (@.name == "committed").quantity')::integer
-            as allocated_quantity,
+        {%- for name, column in quantities.items() %}
+        {{ quantity(
+            "jsonb_path_query_first(records.payload, '$.quantities[*] ? (@.name == \"" ~ name ~ "\").quantity') #>> '{}'"
+        ) }} as {{ column }},
+        {%- endfor %}
 
         ---------- booleans
         coalesce((records.payload #>> '{item,tracked}')::boolean, false) as is_tracked

@@ -5,6 +5,7 @@ with records as (
 final as (
     select
         {{ record_columns() }},
+        0::bigint as tie_rank,
 
         ---------- ids
         coalesce(records.payload ->> 'id', records.key_text) as source_location_id,

@@ -10,7 +10,7 @@ lines as (
         records.payload ->> 'name' as own_order_name,
         records.payload ->> 'cancelledAt' is not null or coalesce((records.payload ->> 'test')::boolean, false)
             as is_cancelled,
-        (records.payload ->> 'createdAt')::timestamptz as ordered_at,
+        {{ moment("records.payload ->> 'createdAt'") }} as ordered_at,
         records.payload -> 'fulfillments' as fulfillments,
         line.content as line
     from records
@@ -35,19 +35,19 @@ typed as (
         null::text as origin_system_id,
         coalesce(lines.line ->> 'id', '') as line_id,
         lines.line #>> '{variant,id}' as source_item_id,
-        coalesce(nullif(lines.line ->> 'sku', ''), lines.line ->> 'name') as source_code,
+        left(coalesce(nullif(lines.line ->> 'sku', ''), lines.line ->> 'name'), 250) as source_code,
         null::text as source_location_id,
 
         ---------- numerics
-        coalesce((lines.line ->> 'quantity')::integer, 0) as ordered_quantity,
-        0 as shipped_quantity,
+        coalesce({{ quantity("lines.line ->> 'quantity'") }}, 0) as ordered_quantity,
+        0::numeric as shipped_quantity,
         -- What has left or is still to leave: units refunded after they were fulfilled did leave, units removed before
         -- will not.
         least(
-            coalesce((lines.line ->> 'quantity')::integer, 0),
-            coalesce((lines.line ->> 'unfulfilledQuantity')::integer, 0) + coalesce(
+            coalesce({{ quantity("lines.line ->> 'quantity'") }}, 0),
+            coalesce({{ quantity("lines.line ->> 'unfulfilledQuantity'") }}, 0) + coalesce(
                 (
-                    select sum((part.content ->> 'quantity')::integer)
+                    select sum({{ quantity("part.content ->> 'quantity'") }})
                     from jsonb_array_elements(lines.fulfillments) as fulfillment (content)
                     cross join
                         lateral jsonb_array_elements(
@@ -59,7 +59,7 @@ typed as (
                 ),
                 0
             )
-        )::integer as committed_quantity,
+        ) as committed_quantity,
 
         ---------- booleans
         lines.is_cancelled,

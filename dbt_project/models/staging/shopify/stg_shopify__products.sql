@@ -16,10 +16,14 @@ final as (
         ---------- texts
         records.payload #>> '{product,title}' as title,
         records.payload #>> '{product,productType}' as category,
+        -- Everywhere.
+        null::jsonb as location_scope,
 
         ---------- booleans
-        coalesce(records.payload #>> '{product,status}' = 'ACTIVE', false) as is_active,
-        coalesce((records.payload #>> '{inventoryItem,tracked}')::boolean, false) as is_stocked
+        -- What is unlisted is sold by its link.
+        coalesce(records.payload #>> '{product,status}' in ('ACTIVE', 'UNLISTED'), false) as is_active,
+        coalesce((records.payload #>> '{inventoryItem,tracked}')::boolean, false) as is_stocked,
+        false as is_bundle
     from records
 )
 

@@ -20,9 +20,9 @@ final as (
         split_part(records.key_text, '|', 1) || '|' || split_part(records.key_text, '|', 2) as channel_record_id,
 
         ---------- numerics
-        floor((records.payload ->> 'quantity')::numeric)::integer as shown_available_quantity,
-        floor((records.payload ->> 'quantity')::numeric)::integer as shown_on_hand_quantity,
-        0 as allocated_quantity,
+        {{ quantity("records.payload ->> 'quantity'") }} as shown_available_quantity,
+        {{ quantity("records.payload ->> 'quantity'") }} as shown_on_hand_quantity,
+        0::numeric as allocated_quantity,
 
         ---------- booleans
         true as is_tracked

@@ -32,17 +32,18 @@ typed as (
         null::text as origin_system_id,
         coalesce(lines.line ->> 'uid', '') as line_id,
         lines.line ->> 'catalog_object_id' as source_item_id,
-        coalesce(nullif(lines.line ->> 'note', ''), lines.line ->> 'name') as source_code,
+        -- A note is free text of any length; no code is that long.
+        left(coalesce(nullif(lines.line ->> 'note', ''), lines.line ->> 'name'), 250) as source_code,
         lines.payload ->> 'location_id' as source_location_id,
 
         ---------- numerics
-        coalesce(ceil((lines.line ->> 'quantity')::numeric), 0)::integer as ordered_quantity,
-        0 as shipped_quantity,
+        coalesce({{ quantity("lines.line ->> 'quantity'") }}, 0) as ordered_quantity,
+        0::numeric as shipped_quantity,
         -- Square takes no units off a paid order: what will not be shipped is an entry of a cancelled fulfilment.
         greatest(
-            coalesce(ceil((lines.line ->> 'quantity')::numeric), 0) - coalesce(
+            coalesce({{ quantity("lines.line ->> 'quantity'") }}, 0) - coalesce(
                 (
-                    select sum(floor((entry.content ->> 'quantity')::numeric))
+                    select sum({{ quantity("entry.content ->> 'quantity'") }})
                     from
                         jsonb_array_elements(
                             case
@@ -64,13 +65,13 @@ typed as (
                 0
             ),
             0
-        )::integer as committed_quantity,
+        ) as committed_quantity,
 
         ---------- booleans
         coalesce(lines.payload ->> 'state' in ('CANCELED', 'DRAFT'), false) as is_cancelled,
 
         ---------- timestamps
-        (lines.payload ->> 'created_at')::timestamptz as ordered_at
+        {{ moment("lines.payload ->> 'created_at'") }} as ordered_at
     from lines
 ),
 

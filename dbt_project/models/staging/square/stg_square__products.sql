@@ -26,11 +26,14 @@ final as (
         ---------- texts
         records.payload #>> '{item_data,name}' as title,
         null::text as category,
+        coalesce({{ square_location_scope("variation.content") }}, {{ square_location_scope("records.payload") }})
+            as location_scope,
 
         ---------- booleans
         not coalesce((records.payload #>> '{item_data,is_archived}')::boolean, false) as is_active,
         -- Square keeps counts unless it is told not to.
-        coalesce((variation.content #>> '{item_variation_data,track_inventory}')::boolean, true) as is_stocked
+        coalesce((variation.content #>> '{item_variation_data,track_inventory}')::boolean, true) as is_stocked,
+        false as is_bundle
     from records
     left join lateral jsonb_array_elements(
         case

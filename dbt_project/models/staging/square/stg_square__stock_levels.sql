@@ -11,12 +11,11 @@ typed as (
         coalesce(records.payload ->> 'location_id', split_part(records.key_text, '|', 2)) as source_location_id,
 
         ---------- numerics
-        -- Part of a unit cannot be sold.
-        coalesce(floor((records.payload ->> 'quantity')::numeric), 0)::integer as on_hand_quantity,
-        null::integer as available_quantity,
-        0 as committed_quantity,
-        0 as damaged_quantity,
-        0 as quality_control_quantity
+        coalesce({{ quantity("records.payload ->> 'quantity'") }}, 0) as on_hand_quantity,
+        null::numeric as available_quantity,
+        0::numeric as committed_quantity,
+        0::numeric as damaged_quantity,
+        0::numeric as quality_control_quantity
     from records
     -- Waste and what is on its way are counts of their own, and no part of what is in stock.
     where split_part(records.key_text, '|', 3) = 'IN_STOCK'
@@ -26,7 +25,7 @@ final as (
     select
         typed.*,
         -- Of two answers of one second the smaller one: understating is safe.
-        -typed.on_hand_quantity::bigint as tie_rank
+        -typed.on_hand_quantity as tie_rank
     from typed
 )
 

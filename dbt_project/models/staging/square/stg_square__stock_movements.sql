@@ -2,7 +2,7 @@ with records as (
     {{ raw_records("square", "stock_movements") }}
 ),
 
--- What each change does to what is in stock at a place; a transfer does something at two.
+-- What each change does to what is in stock at a place; a transfer does something at two, others nothing anywhere.
 changes as (
     select
         {{ record_columns() }},
@@ -12,7 +12,7 @@ changes as (
         change.sign,
         change.is_count
     from records
-    cross join lateral (
+    left join lateral (
         select
             records.payload -> 'physical_count' as content,
             records.payload #>> '{physical_count,location_id}' as source_location_id,
@@ -51,7 +51,10 @@ changes as (
             'transfer' as kind,
             -1 as sign,
             false as is_count
-        where records.payload ->> 'type' = 'TRANSFER' and records.payload #>> '{transfer,state}' = 'IN_STOCK'
+        where
+            records.payload ->> 'type' = 'TRANSFER'
+            and records.payload #>> '{transfer,state}' = 'IN_STOCK'
+            and records.payload #>> '{transfer,from_location_id}' <> records.payload #>> '{transfer,to_location_id}'
         union all
         select
             records.payload -> 'transfer' as content,
@@ -59,11 +62,14 @@ changes as (
             'transfer' as kind,
             1 as sign,
             false as is_count
-        where records.payload ->> 'type' = 'TRANSFER' and records.payload #>> '{transfer,state}' = 'IN_STOCK'
-    ) as change
+        where
+            records.payload ->> 'type' = 'TRANSFER'
+            and records.payload #>> '{transfer,state}' = 'IN_STOCK'
+            and records.payload #>> '{transfer,from_location_id}' <> records.payload #>> '{transfer,to_location_id}'
+    ) as change on true
 ),
 
-final as (
+typed as (
     select
         changes.system_id,
         changes.record_id,
@@ -75,8 +81,10 @@ final as (
         changes.is_deleted,
 
         ---------- ids
-        changes.content ->> 'catalog_object_id' as source_item_id,
-        changes.source_location_id,
+        case
+            when changes.source_location_id is null then '' else coalesce(changes.content ->> 'catalog_object_id', '')
+        end as source_item_id,
+        coalesce(changes.source_location_id, '') as source_location_id,
         changes.content ->> 'reference_id' as source_reference,
         changes.content ->> 'transaction_id' as source_order_id,
 
@@ -85,14 +93,25 @@ final as (
 
         ---------- numerics
         case
-            when not changes.is_count then floor(changes.sign * (changes.content ->> 'quantity')::numeric)::integer
+            when not changes.is_count then changes.sign * {{ quantity("changes.content ->> 'quantity'") }}
         end as delta_quantity,
         case
-            when changes.is_count then floor((changes.content ->> 'quantity')::numeric)::integer
+            when changes.is_count then {{ quantity("changes.content ->> 'quantity'") }}
         end as counted_quantity,
         -- Square numbers nothing: what it took in at one time is ordered by its ids.
-        0::bigint as sequence
+        0::bigint as sequence,
+
+        ---------- timestamps
+        (changes.content ->> 'created_at')::timestamptz as moved_at,
+        null::timestamptz as modified_at
     from changes
+),
+
+final as (
+    select
+        typed.*,
+        {{ movement_tie_rank("typed") }} as tie_rank
+    from typed
 )
 
 select * from final

@@ -13,19 +13,21 @@ lines as (
         records.payload #>> '{web_shop,name}' as origin_system_id,
         records.payload ->> 'warehouse' as sale_warehouse,
         records.payload ->> 'state' as state,
-        make_timestamptz(
-            (records.payload #>> '{create_date,year}')::integer,
-            (records.payload #>> '{create_date,month}')::integer,
-            (records.payload #>> '{create_date,day}')::integer,
-            (records.payload #>> '{create_date,hour}')::integer,
-            (records.payload #>> '{create_date,minute}')::integer,
-            (records.payload #>> '{create_date,second}')::double precision,
-            'UTC'
-        ) as ordered_at,
+        (
+            make_timestamptz(
+                (records.payload #>> '{create_date,year}')::integer,
+                (records.payload #>> '{create_date,month}')::integer,
+                (records.payload #>> '{create_date,day}')::integer,
+                (records.payload #>> '{create_date,hour}')::integer,
+                (records.payload #>> '{create_date,minute}')::integer,
+                (records.payload #>> '{create_date,second}')::double precision,
+                'UTC'
+            )
+        )::staging.moment::timestamptz as ordered_at,
         line.content as line,
         -- From the unit that was sold to the product's own, in which stock is kept.
-        coalesce((line.content #>> '{unit,factor}')::numeric, 1)
-        / coalesce(nullif((line.content #>> '{product,default_uom,factor}')::numeric, 0), 1) as units_each
+        coalesce((line.content #>> '{unit,factor}')::staging.quantity, 1)
+        / coalesce(nullif((line.content #>> '{product,default_uom,factor}')::staging.quantity, 0), 1) as units_each
     from records
     left join lateral jsonb_array_elements(records.payload -> 'lines') as line (content)
         on line.content ->> 'type' = 'line' and line.content #>> '{product,id}' is not null
@@ -39,9 +41,11 @@ moved as (
             (
                 select
                     sum(
-                        (move.content ->> 'quantity')::numeric
-                        * coalesce((move.content #>> '{unit,factor}')::numeric, 1)
-                        / coalesce(nullif((lines.line #>> '{product,default_uom,factor}')::numeric, 0), 1)
+                        {{ quantity(
+                            "(move.content ->> 'quantity')::staging.quantity"
+                            ~ " * coalesce((move.content #>> '{unit,factor}')::staging.quantity, 1)"
+                            ~ " / coalesce(nullif((lines.line #>> '{product,default_uom,factor}')::staging.quantity, 0), 1)"
+                        ) }}
                     )
                 from jsonb_array_elements(lines.line -> 'moves') as move (content)
                 where move.content ->> 'state' = 'done'
@@ -52,9 +56,11 @@ moved as (
             (
                 select
                     sum(
-                        (move.content ->> 'quantity')::numeric
-                        * coalesce((move.content #>> '{unit,factor}')::numeric, 1)
-                        / coalesce(nullif((lines.line #>> '{product,default_uom,factor}')::numeric, 0), 1)
+                        {{ quantity(
+                            "(move.content ->> 'quantity')::staging.quantity"
+                            ~ " * coalesce((move.content #>> '{unit,factor}')::staging.quantity, 1)"
+                            ~ " / coalesce(nullif((lines.line #>> '{product,default_uom,factor}')::staging.quantity, 0), 1)"
+                        ) }}
                     )
                 from jsonb_array_elements(lines.line -> 'moves') as move (content)
                 where lines.line -> 'moves_ignored' @> (move.content -> 'id')
@@ -87,10 +93,10 @@ typed as (
 
         ---------- numerics
         -- A line below zero is a return: it holds nothing.
-        greatest(coalesce(ceil((moved.line ->> 'quantity')::numeric * moved.units_each), 0), 0)::integer
+        greatest(coalesce({{ quantity("(moved.line ->> 'quantity')::staging.quantity * moved.units_each") }}, 0), 0)
             as ordered_quantity,
-        floor(moved.done_quantity)::integer as shipped_quantity,
-        ceil(moved.ignored_quantity)::integer as ignored_quantity,
+        moved.done_quantity as shipped_quantity,
+        moved.ignored_quantity,
 
         ---------- booleans
         coalesce(moved.state = 'cancelled', false) as is_cancelled,

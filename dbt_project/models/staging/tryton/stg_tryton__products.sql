@@ -18,12 +18,15 @@ final as (
         ---------- texts
         records.payload #>> '{template,name}' as title,
         records.payload #>> '{template,categories,0,name}' as category,
+        -- Everywhere.
+        null::jsonb as location_scope,
 
         ---------- booleans
         coalesce(
             (records.payload ->> 'active')::boolean and (records.payload #>> '{template,active}')::boolean, false
         ) as is_active,
-        coalesce(records.payload #>> '{template,type}' = 'goods', false) as is_stocked
+        coalesce(records.payload #>> '{template,type}' = 'goods', false) as is_stocked,
+        coalesce(records.payload #>> '{template,type}' = 'kit', false) as is_bundle
     from records
 )
 

@@ -11,13 +11,12 @@ typed as (
         coalesce(records.payload ->> 'warehouse', split_part(records.key_text, '|', 2)) as source_location_id,
 
         ---------- numerics
-        -- Part of a unit cannot be sold.
-        coalesce(floor((records.payload ->> 'quantity')::numeric), 0)::integer as on_hand_quantity,
-        null::integer as available_quantity,
-        0 as committed_quantity,
-        0 as damaged_quantity,
+        coalesce({{ quantity("records.payload ->> 'quantity'") }}, 0) as on_hand_quantity,
+        null::numeric as available_quantity,
+        0::numeric as committed_quantity,
+        0::numeric as damaged_quantity,
         -- Received and not yet put away: there, but not to be sold until somebody has looked at it.
-        greatest(coalesce(ceil((records.payload ->> 'input_quantity')::numeric), 0), 0)::integer
+        greatest(coalesce({{ quantity("records.payload ->> 'input_quantity'") }}, 0), 0)
             as quality_control_quantity
     from records
 ),
@@ -26,7 +25,7 @@ final as (
     select
         typed.*,
         -- Of two answers of one second the smaller one: understating is safe.
-        (typed.quality_control_quantity - typed.on_hand_quantity)::bigint as tie_rank
+        typed.quality_control_quantity - typed.on_hand_quantity as tie_rank
     from typed
 )
 

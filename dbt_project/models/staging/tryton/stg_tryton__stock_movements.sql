@@ -12,30 +12,37 @@ moves as (
         records.payload #>> '{to_location,type}' as to_type,
         records.payload #>> '{from_location,warehouse}' as from_warehouse,
         records.payload #>> '{to_location,warehouse}' as to_warehouse,
-        (records.payload ->> 'internal_quantity')::numeric as quantity,
-        (records.payload ->> 'id')::bigint as sequence
+        {{ quantity("records.payload ->> 'internal_quantity'") }} as quantity,
+        (records.payload ->> 'id')::bigint as sequence,
+        coalesce(records.payload ->> 'state', '') = 'done' as is_done,
+        coalesce(
+            {{ tryton_time("(records.payload -> 'write_date')") }},
+            {{ tryton_time("(records.payload -> 'create_date')") }}
+        ) as written_at
     from records
-    where records.payload is not null
 ),
 
--- A move within one warehouse leaves what that holds as it is.
+-- A move within one warehouse leaves what that holds as it is, and so does one that was cancelled.
 ends as (
     select
         moves.*,
-        moves.from_warehouse as source_location_id,
-        -1 as direction
+        side.source_location_id,
+        side.direction
     from moves
-    where moves.from_warehouse is not null and moves.from_warehouse is distinct from moves.to_warehouse
-    union all
-    select
-        moves.*,
-        moves.to_warehouse as source_location_id,
-        1 as direction
-    from moves
-    where moves.to_warehouse is not null and moves.to_warehouse is distinct from moves.from_warehouse
+    left join lateral (
+        select
+            moves.from_warehouse as source_location_id,
+            -1 as direction
+        where moves.from_warehouse is not null and moves.from_warehouse is distinct from moves.to_warehouse
+        union all
+        select
+            moves.to_warehouse as source_location_id,
+            1 as direction
+        where moves.to_warehouse is not null and moves.to_warehouse is distinct from moves.from_warehouse
+    ) as side on moves.is_done
 ),
 
-final as (
+typed as (
     select
         ends.system_id,
         ends.record_id,
@@ -47,8 +54,8 @@ final as (
         ends.is_deleted,
 
         ---------- ids
-        ends.source_item_id,
-        ends.source_location_id,
+        case when ends.source_location_id is null then '' else coalesce(ends.source_item_id, '') end as source_item_id,
+        coalesce(ends.source_location_id, '') as source_location_id,
         ends.source_reference,
         ends.source_order_id,
 
@@ -63,11 +70,22 @@ final as (
         end as kind,
 
         ---------- numerics
-        -- Part of a unit is rounded down, whichever way it went.
-        floor(ends.direction * ends.quantity)::integer as delta_quantity,
-        null::integer as counted_quantity,
-        ends.sequence
+        ends.direction * ends.quantity as delta_quantity,
+        null::numeric as counted_quantity,
+        ends.sequence,
+
+        ---------- timestamps
+        -- A later change of a done move, of its cost for example, is told as write_date too: the first one counts.
+        ends.written_at as moved_at,
+        ends.written_at as modified_at
     from ends
+),
+
+final as (
+    select
+        typed.*,
+        {{ movement_tie_rank("typed") }} as tie_rank
+    from typed
 )
 
 select * from final

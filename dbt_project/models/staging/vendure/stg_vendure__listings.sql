@@ -9,11 +9,11 @@ summed as (
         records.key_text,
         records.payload,
         (
-            select coalesce(sum((level.content ->> 'stockOnHand')::integer), 0)::integer
+            select coalesce(sum({{ quantity("level.content ->> 'stockOnHand'") }}), 0)
             from jsonb_array_elements(records.payload -> 'stockLevels') as level (content)
         ) as on_hand_quantity,
         (
-            select coalesce(sum((level.content ->> 'stockAllocated')::integer), 0)::integer
+            select coalesce(sum({{ quantity("level.content ->> 'stockAllocated'") }}), 0)
             from jsonb_array_elements(records.payload -> 'stockLevels') as level (content)
         ) as allocated_quantity
     from records

@@ -19,18 +19,18 @@ typed as (
 
         ---------- numerics
         greatest(
-            coalesce((line.content ->> 'orderPlacedQuantity')::integer, 0),
-            coalesce((line.content ->> 'quantity')::integer, 0)
+            coalesce({{ quantity("line.content ->> 'orderPlacedQuantity'") }}, 0),
+            coalesce({{ quantity("line.content ->> 'quantity'") }}, 0)
         ) as ordered_quantity,
         -- Units cancelled on a line are gone from its quantity, those that were fulfilled are still in it.
-        coalesce((line.content ->> 'quantity')::integer, 0) as committed_quantity,
-        0 as shipped_quantity,
+        coalesce({{ quantity("line.content ->> 'quantity'") }}, 0) as committed_quantity,
+        0::numeric as shipped_quantity,
 
         ---------- booleans
         coalesce(records.payload ->> 'state' = 'Cancelled', false) as is_cancelled,
 
         ---------- timestamps
-        coalesce((records.payload ->> 'orderPlacedAt')::timestamptz, (records.payload ->> 'createdAt')::timestamptz)
+        {{ moment("coalesce(records.payload ->> 'orderPlacedAt', records.payload ->> 'createdAt')") }}
             as ordered_at
     from records
     left join lateral jsonb_array_elements(records.payload -> 'lines') as line (content) on true

@@ -16,11 +16,14 @@ final as (
         ---------- texts
         coalesce(records.payload ->> 'name', records.payload #>> '{product,name}') as title,
         null::text as category,
+        -- Everywhere.
+        null::jsonb as location_scope,
 
         ---------- booleans
         coalesce((records.payload ->> 'enabled')::boolean and (records.payload #>> '{product,enabled}')::boolean, false)
             as is_active,
-        coalesce(records.payload ->> 'trackInventory' <> 'FALSE', false) as is_stocked
+        coalesce(records.payload ->> 'trackInventory' <> 'FALSE', false) as is_stocked,
+        false as is_bundle
     from records
 )
 

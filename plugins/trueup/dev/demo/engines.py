@@ -112,7 +112,7 @@ class AirflowEngine:
         return self.sweep_until(is_true, progress)
 
     def sweep_until(self, is_true: Callable[[], bool], progress: Progress) -> bool:
-        """Ask for a sweep, as an operator would, and wait for the DAGs to do the rest; return whether it is true.
+        """Ask for a sweep of every system, as an operator would, and let the DAGs do the rest; whether it is true then.
 
         Some changes move no timestamp, and only a sweep finds them.
         """
@@ -124,7 +124,8 @@ class AirflowEngine:
             if is_true():
                 return True
             if time.monotonic() >= next_sweep_at:
-                self.trigger("sweep")
+                for system_id in self._rig.retailer.configuration.systems:
+                    self.trigger(f"sweep.{system_id}")
                 next_sweep_at = time.monotonic() + 60
             time.sleep(1)
         return False

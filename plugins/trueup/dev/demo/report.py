@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trueup.audit.freshness import freshness
+from trueup.gates.standing import standing
 from trueup.line.retailer import Retailer
 from trueup.warehouse.connection import Role, connect
 
@@ -26,6 +27,7 @@ class Oversale:
 class DemoReport:
     """`is_converged`: every listing shows what the tenant's rules say, by the world's own books.
 
+    `failing_rules`: rules of the gates whose newest verdict, over everything, is a failure.
     Units unless a name says otherwise; freshness in seconds, from landing to the verified read-back.
     """
 
@@ -52,6 +54,7 @@ class DemoReport:
     held_reasons: Mapping[str, int]
     rejected_reasons: Mapping[str, int]
     quarantined: Mapping[str, int]
+    failing_rules: tuple[str, ...]
     exceptions: Mapping[str, int]
     records_landed: Mapping[str, int]
     leaks: Mapping[str, int]
@@ -103,6 +106,8 @@ def count_facts(retailer: Retailer) -> dict[str, Any]:
             ),
             "sku_count": counts("select 'skus', count(*) from canonical.products")["skus"],
         }
+    verdicts = standing(retailer.warehouse).verdicts
+    facts["failing_rules"] = tuple(sorted(verdict.rule_id for verdict in verdicts if verdict.is_failing))
     fresh = freshness(retailer.warehouse)
     facts["freshness_p50_seconds"] = fresh.p50_seconds
     facts["freshness_p95_seconds"] = fresh.p95_seconds

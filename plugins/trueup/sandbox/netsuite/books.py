@@ -25,7 +25,7 @@ from trueup.sandbox.entries import (
     StockCounted,
     StockMoved,
 )
-from trueup.sandbox.netsuite.ledger import LOCATION_IDS, Heading, Ledger, Line
+from trueup.sandbox.netsuite.ledger import LOCATION_IDS, PLACE_OF, Heading, Ledger, Line, PostedLine
 
 _MAIN: Final = "WH-EAST"  # where a line goes that says nothing else
 _KINDS: Final = {
@@ -73,6 +73,10 @@ class NetSuiteBooks:
         """The tables that SuiteQL reads."""
         return self._ledger.connection
 
+    def separate_barcodes(self) -> list[str]:
+        """A clerk gives every product that shares its barcode one of its own; their SKUs."""
+        return [self.skus[item] for item in self._ledger.separate_barcodes()]
+
     def close(self) -> None:
         """Give the memory back."""
         self._ledger.connection.close()
@@ -84,6 +88,37 @@ class NetSuiteBooks:
         for change in changes:
             self._write_level(change.sku, change.location_id)
         return transaction_id
+
+    def amend(self, entry: Entry, uniquekey: str, quantity: int | None) -> None:
+        """Somebody saves a transaction with another quantity on one line, or (None) deletes the transaction.
+
+        `ValueError` where no line that affects inventory has that key.
+        """
+        posted = self._ledger.posted_lines(uniquekey)
+        if not posted:
+            raise ValueError(f"NetSuite has no inventory line {uniquekey}")
+        if quantity is None:
+            for line in posted:
+                self._take_effect(entry, line, -line.quantity)
+            self._ledger.delete(posted[0].transaction_id)
+            return
+        line = next(each for each in posted if str(each.uniquekey) == uniquekey)
+        self._take_effect(entry, line, quantity - line.quantity)
+        self._ledger.set_quantity(line, quantity, entry.recorded_at if entry.moves_timestamp else None)
+
+    def _take_effect(self, entry: Entry, line: PostedLine, delta: int) -> None:
+        sku, location_id = self.skus[line.item], PLACE_OF[line.location]
+        self.stock.correct(entry, sku, location_id, delta)
+        if line.kind == "ItemShip":
+            order = next((each for each in self._orders.values() if each.transaction_id == line.createdfrom), None)
+            for ordered in () if order is None else order.lines.values():
+                if (ordered.sku, ordered.location_id) == (sku, location_id):
+                    before = ordered.open
+                    ordered.shipped -= delta
+                    self._want(ordered, ordered.open - before)
+                    break
+            self._write_order(entry, order)
+        self._write_level(sku, location_id)
 
     def _post(self, entry: Entry, changes: Sequence[LevelChange]) -> int | None:
         match entry:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from trueup.sandbox.articles import gtin13
 from trueup.sandbox.catalogue import Catalogue
 from trueup.sandbox.entries import Entry
 from trueup.sandbox.netsuite import suiteql
@@ -19,6 +20,7 @@ LOCATION_IDS: Final = {
 }
 PLACE_OF: Final = {number: location_id for location_id, number in LOCATION_IDS.items()}
 _FIRST_ITEM: Final = 1000
+_FIRST_NEW_BARCODE: Final = 500_000
 _FIRST_CHARGE: Final = 900_000  # items that are no articles: postage, fees, samples
 _MASTERS_AGE: Final = timedelta(days=370)
 
@@ -33,6 +35,19 @@ class Line:
     quantity: int
     is_affecting: bool
     is_cogs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PostedLine:
+    """A posted line that affects inventory, and the transaction it is of."""
+
+    uniquekey: int
+    transaction_id: int
+    kind: str
+    item: int
+    location: int
+    quantity: int
+    createdfrom: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +77,20 @@ class Ledger:
         suiteql.prepare(self.connection, lambda: stored(now()))
         self._write_items(catalogue, stored(now() - _MASTERS_AGE))
         self._write_places(stored(now() - _MASTERS_AGE))
+
+    def separate_barcodes(self) -> list[int]:
+        """Give every item that shares its barcode one of its own; their ids."""
+        shared = self.connection.execute(
+            'SELECT "id" FROM "item" WHERE "upccode" IN'
+            ' (SELECT "upccode" FROM "item" WHERE "upccode" IS NOT NULL GROUP BY "upccode" HAVING count(*) > 1)'
+            ' ORDER BY "id"'
+        ).fetchall()
+        for (number,) in shared:
+            self.connection.execute(
+                'UPDATE "item" SET "upccode" = ?, "lastmodifieddate" = ? WHERE "id" = ?',
+                (gtin13(_FIRST_NEW_BARCODE + number), stored(self._now()), number),
+            )
+        return [number for (number,) in shared]
 
     def item_of(self, sku: str | None, code: str) -> tuple[int, str]:
         """(id, type) of the item for an article, or for a code that is none: that item is made when first needed."""
@@ -135,6 +164,37 @@ class Ledger:
             )
         return number, keys
 
+    def posted_lines(self, uniquekey: str) -> list[PostedLine]:
+        """Every line of that line's transaction that affects inventory; none where there is no such line."""
+        rows = self.connection.execute(
+            'SELECT line."uniquekey", line."transaction", head."type", line."item", line."location", line."quantity",'
+            ' line."createdfrom" FROM "transactionline" AS line'
+            ' JOIN "transaction" AS head ON head."id" = line."transaction"'
+            ' WHERE line."isinventoryaffecting" = \'T\' AND line."transaction" ='
+            ' (SELECT "transaction" FROM "transactionline"'
+            ' WHERE "uniquekey" = ? AND "isinventoryaffecting" = \'T\')',
+            (uniquekey,),
+        )
+        return [PostedLine(*row) for row in rows]
+
+    def set_quantity(self, line: PostedLine, quantity: int, at: datetime | None) -> None:
+        """Save the line with another quantity, and its cost of goods with it. `at` None: no timestamp moves."""
+        self.connection.execute(
+            'UPDATE "transactionline" SET "quantity" = ? WHERE "uniquekey" = ?', (quantity, line.uniquekey)
+        )
+        self.connection.execute(
+            'UPDATE "transactionline" SET "quantity" = ? WHERE "transaction" = ? AND "item" = ? AND "location" = ?'
+            " AND \"iscogs\" = 'T'",
+            (-quantity, line.transaction_id, line.item, line.location),
+        )
+        if at is not None:
+            self._stamp(line.transaction_id, at)
+
+    def delete(self, transaction_id: int) -> None:
+        """Delete a transaction: no query tells of it any more."""
+        self.connection.execute('DELETE FROM "transactionline" WHERE "transaction" = ?', (transaction_id,))
+        self.connection.execute('DELETE FROM "transaction" WHERE "id" = ?', (transaction_id,))
+
     def write_level(self, sku: str, location_id: str, on_hand: int, wanted: int, changed_at: datetime) -> None:
         """An item's figures at a place. `wanted`: units that open orders ask for there."""
         committed = min(wanted, max(0, on_hand))
@@ -163,11 +223,14 @@ class Ledger:
         """A sales order's status. `at` None: its timestamps stand still."""
         self.connection.execute('UPDATE "transaction" SET "status" = ? WHERE "id" = ?', (status, transaction_id))
         if at is not None:
-            moved = (stored(at), transaction_id)
-            self.connection.execute('UPDATE "transaction" SET "lastmodifieddate" = ? WHERE "id" = ?', moved)
-            self.connection.execute(
-                'UPDATE "transactionline" SET "linelastmodifieddate" = ? WHERE "transaction" = ?', moved
-            )
+            self._stamp(transaction_id, at)
+
+    def _stamp(self, transaction_id: int, at: datetime) -> None:
+        moved = (stored(at), transaction_id)
+        self.connection.execute('UPDATE "transaction" SET "lastmodifieddate" = ? WHERE "id" = ?', moved)
+        self.connection.execute(
+            'UPDATE "transactionline" SET "linelastmodifieddate" = ? WHERE "transaction" = ?', moved
+        )
 
     def _write_items(self, catalogue: Catalogue, created: str) -> None:
         classes: dict[str, int] = {}

@@ -94,6 +94,9 @@ class NetSuiteSimulator(Simulator):
     def record(self, entry: Entry) -> None:
         self.books.record(entry)
 
+    def amend_movement(self, entry: Entry, movement: str, quantity: int | None) -> None:
+        self.books.amend(entry, movement, quantity)
+
     def fault_response(self, kind: FaultKind, retry_after_seconds: int) -> Response:
         if kind is FaultKind.RATE_LIMITED:
             return too_many_requests().response({"Retry-After": str(retry_after_seconds)})
@@ -104,6 +107,9 @@ class NetSuiteSimulator(Simulator):
 
     def secrets(self) -> Sequence[str]:
         return self._authorization.secrets()
+
+    def separate_barcodes(self) -> Sequence[str]:
+        return self.books.separate_barcodes()
 
     def tuning(self, settings: Mapping[str, Any]) -> None:
         for name, value in settings.items():

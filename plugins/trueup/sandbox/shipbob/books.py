@@ -1,8 +1,9 @@
 """ShipBob's books: on hand and committed per item, the history of on hand, and the orders."""
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -59,6 +60,7 @@ class ShipBobBooks:
         self.orders = ShipBobOrders(self.catalog)
         self.stock = StockBook(world.opening_levels(system_id))
         self.history: list[Event] = []
+        self._numbers = itertools.count(_FIRST_EVENT)
         self._committed: Counter[str] = Counter()
 
     def record(self, entry: Entry) -> Notice | None:
@@ -89,6 +91,30 @@ class ShipBobBooks:
     def committed(self, one: Stocked) -> int:
         """Units that open orders hold."""
         return 0 if one.sku is None else self._committed[one.sku]
+
+    def amend(self, entry: Entry, number: str, quantity: int | None) -> None:
+        """An event of the history tells another quantity, or (None) is no part of it any more; the level follows.
+
+        ShipBob says of neither that it happens, nor that it does not. Orders stay as they are.
+        """
+        place = next((place for place, event in enumerate(self.history) if str(event.number) == number), None)
+        if place is None:
+            raise ValueError(f"ShipBob has no event {number}")
+        event = self.history[place]
+        side = "increment" if "increment" in event.told else "decrement"
+        details = event.told[side]
+        self.stock.correct(
+            entry,
+            self.catalog.by_inventory_id[event.inventory_id].sku or "",
+            WAREHOUSE.location_id,
+            (quantity or 0) - details["quantity_change"],
+        )
+        if quantity is None:
+            del self.history[place]
+            return
+        told = {name: value for name, value in event.told.items() if name != side}
+        told["increment" if quantity > 0 else "decrement"] = {**details, "quantity_change": quantity}
+        self.history[place] = replace(event, told=told)
 
     def _ship(self, entry: OrderShipped) -> Notice | None:
         kept = self.orders.find(entry.channel_id, entry.order_name)
@@ -122,7 +148,7 @@ class ShipBobBooks:
         self, entry: Entry, category: str, reference: dict[str, str], change: LevelChange, kept: Kept | None
     ) -> None:
         one = self.catalog.by_sku[change.sku]
-        number = _FIRST_EVENT + len(self.history)
+        number = next(self._numbers)
         details = {
             "facility_id": FACILITY,
             "location_id": 10_010_000 + one.number,

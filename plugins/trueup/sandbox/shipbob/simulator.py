@@ -84,6 +84,9 @@ class ShipBobSimulator(Simulator):
         if notice is not None:
             self._notices.tell(notice.topic, self.books.orders.shipment(notice.kept, notice.shipment))
 
+    def amend_movement(self, entry: Entry, movement: str, quantity: int | None) -> None:
+        self.books.amend(entry, movement, quantity)
+
     def fault_response(self, kind: FaultKind, retry_after_seconds: int) -> Response:
         if kind is FaultKind.RATE_LIMITED:
             return too_many_requests(retry_after_seconds)

@@ -1,24 +1,4 @@
--- Group roles are the cluster's, so they may be there already; their rights are this database's.
-do $$
-declare
-    role_name text;
-begin
-    foreach role_name in array array[
-        'trueup_owner', 'trueup_loader', 'trueup_transformer', 'trueup_operator', 'trueup_analyst'
-    ] loop
-        begin
-            execute format('create role %I nologin', role_name);
-        exception when duplicate_object or unique_violation then
-            null;
-        end;
-        execute format('grant %I to current_user', role_name);
-    end loop;
-    execute format('grant create, connect, temporary on database %I to trueup_owner', current_database());
-    execute format('grant create, connect, temporary on database %I to trueup_transformer', current_database());
-    execute format('grant connect, temporary on database %I to trueup_loader, trueup_operator', current_database());
-    execute format('grant connect on database %I to trueup_analyst', current_database());
-end
-$$;
+-- What each role may do. The roles themselves are the cluster's: warehouse/rights.py makes them before any migration.
 
 -- Loader: appends facts and what it saw of them; changes nothing that was landed.
 grant usage, create on schema raw to trueup_loader;
@@ -33,7 +13,6 @@ grant select, insert, update on exceptions.queue to trueup_loader;
 grant usage on schema raw, governance, exceptions, audit, outbox to trueup_transformer;
 grant usage, create on schema staging, canonical, marts, gates, outbox to trueup_transformer;
 grant select on all tables in schema raw, governance, outbox, gates, audit to trueup_transformer;
-alter default privileges for role trueup_loader in schema raw grant select on tables to trueup_transformer, trueup_operator;
 grant select, insert, update, delete on staging.build_scope to trueup_transformer;
 grant select, insert, update on audit.builds, gates.results, gates.quarantine, gates.stops to trueup_transformer;
 grant select, insert on audit.events, audit.dbt_runs to trueup_transformer;

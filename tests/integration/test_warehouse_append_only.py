@@ -1,0 +1,261 @@
+"""What was landed and what was done is never rewritten, and a decision is made by who may, under the own name."""
+
+import itertools
+from uuid import uuid4
+
+import psycopg
+import pytest
+from corrections_outbox import Line, tenant
+from psycopg import sql
+
+from trueup.audit.trail import record_event
+from trueup.corrections.holds import decide_hold, open_holds
+from trueup.corrections.propose import propose
+from trueup.corrections.settlement import ENDS, Status
+from trueup.corrections.switches import stop_channel, stopped_channels
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent
+from trueup.domain.records import StreamKind
+from trueup.warehouse.connection import Role, connect
+from trueup.warehouse.streams import Stream, create_all_stream_tables
+
+APPEND_ONLY = (
+    "raw.erp__stock_levels",
+    "audit.events",
+    "outbox.receipts",
+    "outbox.read_backs",
+    "governance.declarations",
+)
+CHANGES = ("update {} set run_id = run_id", "delete from {}", "truncate {} cascade")
+AT_WORK = tuple(role for role in Role if role is not Role.OWNER)
+CAREFUL = {"shop": {"largest_share": 1, "largest_share_applies_from": 4, "largest_jump": 100, "canary_share": 0}}
+
+
+@pytest.fixture
+def landed(warehouse: ConnectionDetails) -> ConnectionDetails:
+    """A warehouse with one landed record."""
+    create_all_stream_tables(warehouse, [Stream("erp", "stock_levels", StreamKind.STATE)])
+    with connect(warehouse, Role.LOADER) as connection:
+        connection.execute(
+            "insert into raw.erp__stock_levels (record_id, source_key, received_at, arrival, correlation_id, run_id,"
+            " payload) values (1, 'a', now(), 'poll', %s, 'r', '{}')",
+            (uuid4(),),
+        )
+    return warehouse
+
+
+@pytest.mark.parametrize("role", [*AT_WORK, None])
+def test_nobody_rewrites_it(landed: ConnectionDetails, role: Role | None) -> None:
+    """Not the loader what it landed, not the operator the trail, not even the login the migrations run with."""
+    for table, change in itertools.product(APPEND_ONLY, CHANGES):
+        statement = change.format(table)
+        if table == "governance.declarations":
+            statement = statement.replace("run_id", "content_hash")
+        with connect(landed, role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement)
+    with connect(landed, None) as connection:
+        assert connection.execute("select count(*) from raw.erp__stock_levels").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("role", AT_WORK)
+def test_nobody_at_work_owns_a_table_of_raw(landed: ConnectionDetails, role: Role) -> None:
+    """An owner may do what no grant allows: drop it, or take the trigger off."""
+    for statement in (
+        "drop table raw.erp__stock_levels",
+        "alter table raw.erp__stock_levels disable trigger all",
+        "create table raw.erp__orders (one integer)",
+        "set session_replication_role = replica",
+    ):
+        with connect(landed, role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement)
+    with connect(landed, None) as connection:
+        owners = connection.execute("select distinct tableowner from pg_tables where schemaname = 'raw'").fetchall()
+    with connect(landed, Role.OWNER) as connection:
+        assert owners == connection.execute("select current_user::text").fetchall()
+
+
+def test_the_loader_lands_and_moves_the_current_version(landed: ConnectionDetails) -> None:
+    """Append-only is for facts; which version is the current one changes with every landing."""
+    with connect(landed, Role.LOADER) as connection:
+        connection.execute("insert into raw.erp__stock_levels__heads values ('a', 1, null, now(), now(), null)")
+        connection.execute("update raw.erp__stock_levels__heads set seen_at = now()")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("delete from raw.erp__stock_levels__heads")
+
+
+@pytest.mark.parametrize("name", ["erp", "erp__x; drop table a", 'a__"b', "pg_catalog.a__b", "a__" + "b" * 60])
+def test_only_a_streams_table_is_made(warehouse: ConnectionDetails, name: str) -> None:
+    """The function runs with its owner's rights, so what it is given is not trusted."""
+    with connect(warehouse, Role.LOADER) as connection, pytest.raises(psycopg.errors.InvalidName):
+        connection.execute("select raw.create_stream(%s, true)", (name,))
+
+
+# ---------------------------------------------------------------- the trail
+
+
+@pytest.mark.parametrize("role", AT_WORK)
+def test_an_event_carries_no_name_and_no_time_of_the_writers_choice(warehouse: ConnectionDetails, role: Role) -> None:
+    """An audit in which anybody can write for anybody proves nothing."""
+    for column, value in (
+        ("actor", "'ceo'"),
+        ("occurred_at", "now() - interval '1 year'"),
+        ("event_id", "1"),
+        ("session_login", "'ceo'"),
+        ("session_role", "'ceo'"),
+    ):
+        with connect(warehouse, role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(
+                sql.SQL("insert into audit.events (action, subject, {}) overriding system value values ('a', 's', {})")
+                .format(sql.Identifier(column), sql.SQL(value))
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize("role", [role for role in AT_WORK if role is not Role.ANALYST])
+def test_an_event_tells_who_was_at_work(warehouse: ConnectionDetails, role: Role) -> None:
+    """The person is what Airflow says; login, role and time are what the database knows."""
+    with connect(warehouse, role) as connection:
+        record_event(connection, actor="ada", action="a", subject="s")
+        row = connection.execute(
+            "select actor, session_login, session_role = current_user, occurred_at > now() - interval '1 minute'"
+            " from audit.events"
+        ).fetchone()
+    # What runs by itself cannot speak for a person.
+    actor = str(role) if role in (Role.LOADER, Role.TRANSFORMER) else "ada"
+    assert row == (actor, "postgres", True, True)
+
+
+def test_without_a_name_the_login_is_the_actor(warehouse: ConnectionDetails) -> None:
+    """Somebody with psql and the operator's role."""
+    with connect(warehouse, Role.OPERATOR) as connection:
+        connection.execute("insert into audit.events (action, subject) values ('a', 's')")
+        assert connection.execute("select actor from audit.events").fetchone() == ("postgres",)
+
+
+def test_a_stopped_channel_names_the_session(warehouse: ConnectionDetails) -> None:
+    line = Line(warehouse, tenant())
+    stop_channel(line.details, "shop", "ada", "looks wrong")
+    assert [stopped.stopped_by for stopped in stopped_channels(line.details)] == ["ada"]
+    with connect(warehouse, Role.OPERATOR) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("update outbox.kill_switches set stopped_by = 'bob'")
+
+
+# ---------------------------------------------------------------- decisions
+
+
+@pytest.fixture
+def held(warehouse: ConnectionDetails) -> Line:
+    """One correction that waits for a person, and one that may go."""
+    line = Line(warehouse, tenant(CAREFUL))
+    line.list_skus(10)
+    line.want(1, 5, 900)
+    line.want(2, 5, 6)
+    line.propose()
+    return line
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update outbox.corrections set target = 1000000 where status = 'proposed'",
+        "update outbox.corrections set expected = 1 where status = 'proposed'",
+        "update outbox.corrections set record_id = 'r3'",
+        "update outbox.corrections set channel = 'other'",
+        "update outbox.corrections set proposed_by = 'bob'",
+        "update outbox.corrections set hold_id = null",
+        "update outbox.corrections set status = 'proposed' where status = 'held'",
+        "update outbox.corrections set status = 'verified'",
+        "insert into outbox.corrections (key) values ('k')",
+        "delete from outbox.corrections",
+        "update outbox.holds set decision = 'approved', decided_by = 'ceo', decided_at = now()",
+        "insert into outbox.holds (channel, run_id, reason, correction_count) values ('x', 'r', 'r', 1)",
+        "update gates.quarantine set released_at = now()",
+        "update gates.stops set channel = null",
+        "update exceptions.queue set subject = 'another'",
+    ],
+)
+def test_the_operator_decides_by_the_function_alone(held: Line, statement: str) -> None:
+    """Past the guards any number could be set on what is proposed, in anybody's name."""
+    before = held.rows("select * from outbox.corrections order by 1")
+    with connect(held.details, Role.OPERATOR) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement)
+    assert held.rows("select * from outbox.corrections order by 1") == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select * from outbox.decide_hold(1, 'approved', null)",
+        "update outbox.holds set decision = 'approved', decided_by = 'ada', decided_at = now()",
+        "update outbox.corrections set status = 'proposed' where status = 'held'",
+        "update outbox.corrections set target = 7",
+        "insert into outbox.receipts (key) values ('k')",
+        "delete from outbox.kill_switches",
+    ],
+)
+def test_who_proposes_decides_on_nothing(held: Line, statement: str) -> None:
+    """The publish must not be able to let go what its own guards held."""
+    with connect(held.details, Role.PROPOSER) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement)
+
+
+def test_who_proposed_does_not_approve(held: Line) -> None:
+    """Two pairs of eyes: the one who ran the publish by hand is not the one who lets it go."""
+    (hold,) = open_holds(held.details)
+    with pytest.raises(Permanent, match="who proposes does not approve"):
+        decide_hold(held.details, hold.hold_id, "approved", "test")
+    assert [each.hold_id for each in open_holds(held.details)] == [hold.hold_id]
+    assert held.statuses()["r1"] == ["held"]
+
+    assert decide_hold(held.details, hold.hold_id, "approved", "ada").correction_count == 1
+    assert held.statuses()["r1"] == ["proposed"]
+    assert held.rows("select decision, decided_by from outbox.holds") == [("approved", "ada")]
+
+
+def test_who_proposed_may_reject(held: Line) -> None:
+    """Taking one's own proposal back harms nobody."""
+    (hold,) = open_holds(held.details)
+    assert decide_hold(held.details, hold.hold_id, "rejected", "test", "a mistake").correction_count == 1
+    assert held.rows("select status_reason from outbox.corrections where record_id = 'r1'") == [
+        (f"hold {hold.hold_id} rejected by test: a mistake",)
+    ]
+
+
+def test_one_proposal_of_ones_own_in_a_hold_is_enough(held: Line) -> None:
+    """A later publish by somebody else joins the same hold; it does not wash the first one clean."""
+    held.want(3, 5, 800)
+    propose(held.details, held.configuration, run_id="by another", actor="bob")
+    (hold,) = open_holds(held.details)
+    for proposer in ("test", "bob"):
+        with pytest.raises(Permanent, match="who proposes does not approve"):
+            decide_hold(held.details, hold.hold_id, "approved", proposer)
+    assert decide_hold(held.details, hold.hold_id, "approved", "ada").correction_count == 2
+
+
+_MAY_BECOME = {
+    Status.PROPOSED: {Status.CLAIMED, Status.SUPERSEDED},
+    Status.HELD: {Status.SUPERSEDED},
+    Status.CLAIMED: {Status.PROPOSED, Status.SENT},
+    Status.SENT: {
+        Status.PROPOSED,
+        Status.APPLIED,
+        Status.VERIFIED,
+        Status.CONFLICTED,
+        Status.REJECTED,
+        Status.EXHAUSTED,
+    },
+    Status.APPLIED: {Status.VERIFIED, Status.CONFLICTED, Status.EXHAUSTED},
+}
+
+
+def test_a_correction_keeps_to_its_life(held: Line) -> None:
+    """An end stays an end, and nothing is applied that was never sent."""
+    allowed: dict[Status, set[Status]] = {status: set() for status in Status}
+    for former, new in itertools.permutations(Status, 2):
+        held.act("update outbox.corrections set status = %s where record_id = 'r2'", former)
+        with connect(held.details, Role.OPERATOR) as connection:
+            try:
+                connection.execute("update outbox.corrections set status = %s where record_id = 'r2'", (new,))
+            except psycopg.errors.InsufficientPrivilege:
+                continue
+        allowed[former].add(new)
+    assert allowed == {end: set() for end in ENDS} | _MAY_BECOME

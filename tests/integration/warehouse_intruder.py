@@ -1,0 +1,76 @@
+"""What a role of one tenant tries in the warehouse of another: everything, on every table."""
+
+import psycopg
+from psycopg import sql
+
+from trueup.domain.connections import ConnectionDetails
+from trueup.warehouse.connection import Role, connect
+
+SCHEMAS = ("governance", "raw", "staging", "canonical", "marts", "gates", "outbox", "audit", "exceptions")
+_ON_A_TABLE = (
+    "select * from {table}",
+    "insert into {table} default values",
+    "update {table} set {column} = {column}",
+    "delete from {table}",
+    "truncate {table}",
+    "lock table {table} in access share mode",
+)
+_ON_A_SCHEMA = "create table {table} (one integer)"
+_ANYWHERE = (
+    "create table public.of_another (one integer)",
+    "create schema of_another",
+    "create temporary table of_another (one integer)",
+)
+
+
+def name_of(details: ConnectionDetails, role: Role) -> str:
+    """What PostgreSQL calls the role."""
+    with connect(details, role) as connection:
+        row = connection.execute("select current_user").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def relations(details: ConnectionDetails) -> list[tuple[str, str, str]]:
+    """Every table and view of the warehouse, with its first column."""
+    with connect(details, None) as connection:
+        return connection.execute(
+            "select nspname, relname, attname from pg_class"
+            " inner join pg_namespace on pg_namespace.oid = relnamespace"
+            " inner join pg_attribute on attrelid = pg_class.oid and attnum = 1"
+            " where nspname = any(%s) and relkind in ('r', 'p', 'v', 'm') order by 1, 2",
+            (list(SCHEMAS),),
+        ).fetchall()
+
+
+def _schemas(details: ConnectionDetails) -> list[str]:
+    with connect(details, None) as connection:
+        rows = connection.execute("select nspname from pg_namespace where nspname = any(%s)", (list(SCHEMAS),))
+        return [name for (name,) in rows]
+
+
+def intrusions(ours: ConnectionDetails, role: Role, theirs: ConnectionDetails) -> list[str]:
+    """What our role was not refused in their warehouse, even where an administrator let it in by mistake."""
+    statements = [
+        sql.SQL(statement).format(table=sql.Identifier(schema, relation), column=sql.Identifier(column))
+        for schema, relation, column in relations(theirs)
+        for statement in _ON_A_TABLE
+    ]
+    statements += [
+        sql.SQL(_ON_A_SCHEMA).format(table=sql.Identifier(schema, "of_another")) for schema in _schemas(theirs)
+    ]
+    statements += [sql.SQL(statement).format() for statement in _ANYWHERE]
+    allowed: list[str] = []
+    with connect(theirs, None, is_autocommit=True) as connection:
+        connection.execute(sql.SQL("set role {}").format(sql.Identifier(name_of(ours, role))))
+        for statement in statements:
+            try:
+                with connection.transaction(force_rollback=True):
+                    connection.execute(statement)
+            except psycopg.errors.InsufficientPrivilege:
+                continue
+            except psycopg.Error as error:
+                allowed.append(f"{statement.as_string()}: {type(error).__name__}")
+            else:
+                allowed.append(statement.as_string())
+    return allowed
