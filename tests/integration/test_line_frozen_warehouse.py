@@ -19,6 +19,7 @@ from trueup.line.failures import told_plainly
 from trueup.warehouse import watch
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.deadlines import STATEMENT_SECONDS
+from trueup.warehouse.locks import Lock
 from trueup.warehouse.migrate import migrate
 
 SAYS_SO = r"has not answered for \d+ s, so the work was broken off; see whether its server runs"
@@ -222,7 +223,7 @@ def test_migrating_behind_a_held_lock_ends(warehouse: ConnectionDetails, monkeyp
 
     monkeypatch.setattr(module, "OPTIONS", module.OPTIONS.replace("lock_timeout=300s", "lock_timeout=200ms"))
     with connect(warehouse, None) as holder:
-        holder.execute("select pg_advisory_lock(7303014)")
+        holder.execute("select pg_advisory_lock(%s)", (Lock.MIGRATION,))
         with pytest.raises(Transient, match="pg_stat_activity"), told_plainly("migrating"):
             migrate(warehouse)
 

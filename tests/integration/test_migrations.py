@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from landing_fakes import CONFIGURATION, Scripted, at, movement, page
 
+from trueup.contracts.loader import load_contract
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import ReadMode, StreamKind
@@ -46,9 +47,13 @@ def test_quantities_are_widened_under_data_and_views(postgres: EmbeddedPostgres)
     migrate(details)
     with connect(details, None, is_autocommit=True) as connection:
         connection.execute("update outbox.corrections set expected = 3000000000, target = target + 1")
-        connection.execute("update outbox.read_backs set observed = observed + 1")
+        connection.execute(
+            "insert into outbox.read_backs (key, observed, as_of, is_verified, run_id)"
+            " values ('k', 2147483648, now(), true, 'run')"
+        )
         row = connection.execute(
-            "select expected, target, observed from outbox.corrections inner join outbox.read_backs using (key)"
+            "select expected, target, max(observed) from outbox.corrections inner join outbox.read_backs using (key)"
+            " group by 1, 2"
         ).fetchone()
     postgres.drop_database(name)
     assert row == (3_000_000_000, 2_147_483_648, 2_147_483_648)
@@ -126,9 +131,9 @@ def old_warehouse(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     details = postgres.details("before_versions")
     migrate(details, "0008_read_again")
     told = [movement("1", "-5"), movement("2", "-3"), movement("3", "4")]
-    batch = Batch(StreamKind.STATE)
+    batch = Batch(StreamKind.STATE, load_contract("netsuite", "stock_movements").checker())
     batch.add(told, at(0), at(1))
-    with connect(details, Role.LOADER) as connection, connection.transaction():
+    with connect(details, None) as connection, connection.transaction():
         connection.execute(_OLD_TABLES)
         for number, each in enumerate(batch.candidates.values(), 1):
             connection.execute(

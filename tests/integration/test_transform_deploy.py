@@ -12,6 +12,7 @@ from transform_facts import Facts, at, netsuite_level
 from trueup.transform import build as build_module
 from trueup.transform import plan as plan_module
 from trueup.transform.dbt_session import DbtSession
+from trueup.transform.plan import Plan
 from trueup.transform.project import project_folder
 from trueup.warehouse.connection import Warehouse
 
@@ -136,10 +137,10 @@ def test_a_build_that_dies_between_the_passes_is_made_good(
     )
     original: Callable[..., object] = build_module._pass
 
-    def dying(connection: Warehouse, session: DbtSession, each: build_module._Pass, run_id: str) -> object:
+    def dying(connection: Warehouse, session: DbtSession, plan: Plan, each: build_module._Pass, run_id: str) -> object:
         if each.is_full and "int_source_stock" not in each.arguments:
             raise ZeroDivisionError
-        return original(connection, session, each, run_id)
+        return original(connection, session, plan, each, run_id)
 
     monkeypatch.setattr(build_module, "_pass", dying)
     with pytest.raises(ZeroDivisionError):

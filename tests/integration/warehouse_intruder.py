@@ -6,7 +6,6 @@ from psycopg import sql
 from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.connection import Role, connect
 
-SCHEMAS = ("governance", "raw", "staging", "canonical", "marts", "gates", "outbox", "audit", "exceptions")
 _ON_A_TABLE = (
     "select * from {table}",
     "insert into {table} default values",
@@ -31,6 +30,15 @@ def name_of(details: ConnectionDetails, role: Role) -> str:
     return str(row[0])
 
 
+def schemas(details: ConnectionDetails) -> list[str]:
+    """Every schema of ours, read from the database: one that somebody adds is looked at too."""
+    with connect(details, None) as connection:
+        rows = connection.execute(
+            "select nspname from pg_namespace where nspname !~ '^(pg_|information_schema$|public$)'"
+        )
+        return [name for (name,) in rows]
+
+
 def relations(details: ConnectionDetails) -> list[tuple[str, str, str]]:
     """Every table and view of the warehouse, with its first column."""
     with connect(details, None) as connection:
@@ -39,14 +47,8 @@ def relations(details: ConnectionDetails) -> list[tuple[str, str, str]]:
             " inner join pg_namespace on pg_namespace.oid = relnamespace"
             " inner join pg_attribute on attrelid = pg_class.oid and attnum = 1"
             " where nspname = any(%s) and relkind in ('r', 'p', 'v', 'm') order by 1, 2",
-            (list(SCHEMAS),),
+            (schemas(details),),
         ).fetchall()
-
-
-def _schemas(details: ConnectionDetails) -> list[str]:
-    with connect(details, None) as connection:
-        rows = connection.execute("select nspname from pg_namespace where nspname = any(%s)", (list(SCHEMAS),))
-        return [name for (name,) in rows]
 
 
 def intrusions(ours: ConnectionDetails, role: Role, theirs: ConnectionDetails) -> list[str]:
@@ -57,7 +59,7 @@ def intrusions(ours: ConnectionDetails, role: Role, theirs: ConnectionDetails) -
         for statement in _ON_A_TABLE
     ]
     statements += [
-        sql.SQL(_ON_A_SCHEMA).format(table=sql.Identifier(schema, "of_another")) for schema in _schemas(theirs)
+        sql.SQL(_ON_A_SCHEMA).format(table=sql.Identifier(schema, "of_another")) for schema in schemas(theirs)
     ]
     statements += [sql.SQL(statement).format() for statement in _ANYWHERE]
     allowed: list[str] = []

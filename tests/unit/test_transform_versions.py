@@ -78,7 +78,10 @@ def test_words_make_nothing_anew(project: Path, change: Callable[[Path], None]) 
         (_sub("macros/collect.sql", "'stock_sku',", "'stock_sku' || '',"), {"stock_levels"}),
         (
             _sub("macros/newest_versions.sql", "confirmed.tie_rank desc", "confirmed.tie_rank asc"),
-            {"int_source_items", "int_source_stock", "int_order_lines", "int_listings"},
+            {
+                "int_source_items", "int_source_stock", "int_order_lines", "int_listings", "int_movements",
+                "int_locations",
+            },
         ),
         (_sub("models/staging/shipbob/stg_shipbob__orders.sql", r"\Z", "\nwhere true"), {"stg_shipbob__orders"}),
         (_sub("dbt_project.yml", r"(outbox:\n\s+\+schema: outbox\n)", r"\1      +persist_docs: {relation: true}\n"),
@@ -123,7 +126,7 @@ def test_the_descendants_are_dbts_own() -> None:
     """What is left out of a pass must depend on nothing in it."""
     models = models_of(PROJECT, CONNECTORS)
     assert with_descendants(models, {"int_source_stock"}) == {
-        "int_source_stock", "stock_levels", "reservations", "ats_positions", "stock_differences", "wanted_corrections",
-        "correction_candidates",
+        "int_source_stock", "stock_levels", "int_unheld_order_lines", "reservations", "ats_positions",
+        "stock_differences", "wanted_corrections", "correction_candidates",
     }  # fmt: skip
     assert "products" not in with_descendants(models, {"int_item_skus"})

@@ -1,6 +1,6 @@
 """A tenant, opened: what it declared and how its systems are reached."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +51,7 @@ class Retailer:
             raise Permanent(f"tenant '{self.configuration.tenant}' declares no system '{system_id}'; it has {known}")
         details = self.connections.get(declaration.connection)
         if state is None:
-            state = _TrialState(WarehouseState(self.warehouse, Role.LOADER))
+            state = _TrialState(lambda: WarehouseState(self.warehouse, Role.LOADER))
         return build_connector(declaration, details, state)
 
     def writers(self, state: SharedState) -> dict[str, Writer]:
@@ -65,16 +65,19 @@ class Retailer:
 
 
 class _TrialState(ProcessState):
-    """Keeps in the warehouse only what would be lost: a refresh token that is replaced by being tried."""
+    """Keeps in the warehouse only what would be lost: a refresh token that is replaced by being tried.
+
+    `open_warehouse` is called for such a token alone: other systems are tried without a warehouse.
+    """
 
     is_lasting = True
 
-    def __init__(self, warehouse: WarehouseState) -> None:
+    def __init__(self, open_warehouse: Callable[[], WarehouseState]) -> None:
         super().__init__()
-        self._warehouse = warehouse
+        self._open_warehouse = open_warehouse
 
     def secret(self, name: str) -> AbstractContextManager[Secret]:
-        return self._warehouse.secret(name)
+        return self._open_warehouse().secret(name)
 
 
 def open_retailer(tenants_folder: Path, tenant: str, connections: Connections, state_folder: Path) -> Retailer:

@@ -3,7 +3,7 @@
 do $$
 declare
     lines constant text[] := array[
-        'governance', 'raw', 'staging', 'canonical', 'marts', 'gates', 'outbox', 'audit', 'exceptions'
+        'governance', 'raw', 'staging', 'canonical', 'marts', 'gates', 'outbox', 'audit', 'exceptions', 'connectors'
     ];
     owner_name constant name := (select own from role_moves where purpose = 'owner' limit 1);
     statement text;
@@ -47,6 +47,13 @@ begin
         inner join pg_namespace as schemas on schemas.oid = routines.pronamespace
         inner join pg_roles as holder on holder.oid = routines.proowner
         where schemas.nspname = any(lines)
+            and (holder.rolname = session_user or holder.rolname in (select former from role_moves))
+        union all
+        select format('alter domain %I.%I owner to %I', schemas.nspname, domains.typname, owner_name)
+        from pg_type as domains
+        inner join pg_namespace as schemas on schemas.oid = domains.typnamespace
+        inner join pg_roles as holder on holder.oid = domains.typowner
+        where schemas.nspname = any(lines) and domains.typtype = 'd'
             and (holder.rolname = session_user or holder.rolname in (select former from role_moves))
     loop
         execute statement;
