@@ -147,7 +147,7 @@ def test_a_value_that_is_html_is_shown_and_does_nothing(gated: ConnectionDetails
     with connect(gated, None) as connection:
         connection.execute(
             "update gates.results set unexpected_sample = %s, unexpected_count = 9, evaluated_count = 9,"
-            " is_passed = false, error = %s where scope = 'row'",
+            " status = 'failed', error = %s where scope = 'row'",
             (json.dumps(HOSTILE), "".join(HOSTILE)),
         )
     build_data_docs(gated, tmp_path / "docs")

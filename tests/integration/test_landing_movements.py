@@ -19,6 +19,7 @@ _examples = itertools.count(1)
 _TABLE = "raw.netsuite__stock_movements"
 _DAY = timedelta(days=1).total_seconds()
 WINDOW = at(-89 * _DAY)
+OLD, YOUNG = "1000", "2000"
 
 
 def _land(details: ConnectionDetails, mode: ReadMode, *pages: Page) -> LandingReport:
@@ -75,18 +76,18 @@ def test_a_deleted_movement_that_is_entered_again_lands_again(warehouse: Connect
 
 def test_a_sweep_concludes_only_in_the_window_that_it_read(warehouse: ConnectionDetails) -> None:
     """Ninety days of history are read; what is older was not looked for, so it is not missing."""
-    old, young = movement("old", "-5", seconds=-100 * _DAY), movement("young", "-3", seconds=-80 * _DAY)
+    old, young = movement(OLD, "-5", seconds=-100 * _DAY), movement(YOUNG, "-3", seconds=-80 * _DAY)
     _poll(warehouse, page([old, young, movement("1", "-1")], 1))
     report = _sweep(warehouse, page([movement("1", "-1")], 60, is_last=True, covers_since=WINDOW))
     assert (report.tombstone_count, report.is_conclusive) == (1, True)
-    assert _landed(warehouse)[-1] == ("young", None)
+    assert _landed(warehouse)[-1] == (YOUNG, None)
 
 
 def test_a_window_is_measured_by_the_movements_time_not_by_its_landing(warehouse: ConnectionDetails) -> None:
     """The first poll reads years of history today; a later version of an old one is as old as the first."""
-    old = movement("old", "-5", seconds=-100 * _DAY)
+    old = movement(OLD, "-5", seconds=-100 * _DAY)
     _poll(warehouse, page([old], 1))
-    _poll(warehouse, page([movement("old", "-4", seconds=-100 * _DAY)], 20))
+    _poll(warehouse, page([movement(OLD, "-4", seconds=-100 * _DAY)], 20))
     assert _sweep(warehouse, page([], 60, is_last=True, covers_since=WINDOW)).tombstone_count == 0
 
 
@@ -100,8 +101,8 @@ def test_a_movement_without_a_time_is_never_concluded_gone_in_a_window(warehouse
 
 def test_too_many_gone_is_measured_within_the_window(warehouse: ConnectionDetails) -> None:
     """Years of history must not hide that the whole of what was asked for is missing: a right was taken away."""
-    old = [movement(f"old{number}", "-1", seconds=-200 * _DAY) for number in range(100)]
-    young = [movement(f"young{number}", "-1", seconds=-number) for number in range(25)]
+    old = [movement(f"{OLD}{number}", "-1", seconds=-200 * _DAY) for number in range(100)]
+    young = [movement(f"{YOUNG}{number}", "-1", seconds=-number) for number in range(25)]
     _poll(warehouse, page([*old, *young], 1))
     report = _sweep(warehouse, page([], 60, is_last=True, covers_since=WINDOW))
     assert (report.tombstone_count, report.doubted_count, report.is_conclusive) == (0, 25, False)
@@ -109,18 +110,18 @@ def test_too_many_gone_is_measured_within_the_window(warehouse: ConnectionDetail
 
 def test_a_refused_movement_older_than_the_window_stays_in_the_queue(warehouse: ConnectionDetails) -> None:
     """The sweep did not look for it, so it says nothing about whether it was mended."""
-    old, young = movement("old", 5, seconds=-100 * _DAY), movement("young", 5, seconds=-80 * _DAY)  # type: ignore[arg-type]
+    old, young = movement(OLD, 5, seconds=-100 * _DAY), movement(YOUNG, 5, seconds=-80 * _DAY)  # type: ignore[arg-type]
     _poll(warehouse, page([old, young], 1))
-    assert _open(warehouse) == ["old", "young"]
+    assert _open(warehouse) == [OLD, YOUNG]
     _sweep(warehouse, page([], 60, is_last=True, covers_since=WINDOW))
-    assert _open(warehouse) == ["old"]
+    assert _open(warehouse) == [OLD]
     _sweep(warehouse, page([], 90, is_last=True))
     assert _open(warehouse) == []
 
 
 def test_a_replayed_movement_is_as_old_as_it_says(warehouse: ConnectionDetails) -> None:
     """It was observed yesterday, and happened before the window: a sweep of the window does not look for it."""
-    broken = movement("old", 5, seconds=-100 * _DAY)  # type: ignore[arg-type]
+    broken = movement(OLD, 5, seconds=-100 * _DAY)  # type: ignore[arg-type]
     _poll(warehouse, page([broken], 1))
     with connect(warehouse, Role.OPERATOR) as connection, connection.transaction():
         connection.execute(
@@ -131,14 +132,14 @@ def test_a_replayed_movement_is_as_old_as_it_says(warehouse: ConnectionDetails) 
     (result,) = replay(warehouse, CONFIGURATION, [row[0]], run_id="r", actor="mara")
     assert result.outcome == "replayed"
     assert _sweep(warehouse, page([], 60, is_last=True, covers_since=WINDOW)).tombstone_count == 0
-    assert _landed(warehouse) == [("old", "-5")]
+    assert _landed(warehouse) == [(OLD, "-5")]
 
 
 # What happens at the source and to us: (what, which movement, how many units, whether the source's time moves with it).
 _happenings = st.lists(
     st.tuples(
         st.sampled_from(["write", "write", "write", "delete", "poll", "poll", "sweep"]),
-        st.sampled_from("abcd"),
+        st.sampled_from("1234"),
         st.integers(-9, 9),
         st.booleans(),
     ),
@@ -156,8 +157,8 @@ def test_after_a_sweep_the_newest_versions_are_what_the_source_says(
     source: dict[str, tuple[str, int]] = {}
     polled_at = 0
     second = 0
-    for second, (what, letter, units, has_moved) in enumerate([*happenings, ("sweep", "a", 0, False)], 1):
-        key, now = f"{example}{letter}", 1000 * example + second
+    for second, (what, digit, units, has_moved) in enumerate([*happenings, ("sweep", "1", 0, False)], 1):
+        key, now = f"{example}{digit}", 1000 * example + second
         if what == "write":
             modified = now if has_moved or key not in source else source[key][1]
             source[key] = (str(units), modified)

@@ -133,7 +133,7 @@ def stream_of(connector: str, kind: str) -> str:
 
 def test_every_stream_of_a_connector_reaches_canonical() -> None:
     """What is not in staging_models_of.sql lands and is never built, and nothing else says so."""
-    streams = {(spec.name, stream) for spec in CONNECTORS.values() for stream in spec.streams if stream != "locations"}
+    streams = {(spec.name, stream) for spec in CONNECTORS.values() for stream in spec.streams}
     shown = {(spec.name, "listings") for spec in CONNECTORS.values() if spec.writer is not None}
 
     assert len(listed_models()) > len(CONNECTORS)
@@ -152,5 +152,4 @@ def test_every_staging_model_is_read_and_every_listed_one_is_there() -> None:
         (path.parent.name, path.stem.partition("__")[2]) for path in (MODELS / "models" / "staging").glob("*/*__*.sql")
     }
 
-    assert {(connector, kind) for connector, kind in files if kind != "locations"} == listed_models()
-    assert {(name, "locations") for name in CONNECTORS} <= files
+    assert files == listed_models()
