@@ -14,6 +14,8 @@ from trueup.warehouse.migrate import migrate
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 _numbers = itertools.count(1)
+# What dbt parsed for a database serves the next one of its name.
+_free_names: list[str] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,10 +46,11 @@ def postgres(reachable_folder: Path) -> Iterator[EmbeddedPostgres]:
 @pytest.fixture
 def warehouse(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     """A migrated, empty warehouse of this test's own."""
-    name = f"warehouse_{os.getpid()}_{next(_numbers)}"
+    name = _free_names.pop() if _free_names else f"warehouse_{os.getpid()}_{next(_numbers)}"
     postgres.create_database(name, template="template_migrated")
     yield postgres.details(name)
     postgres.drop_database(name)
+    _free_names.append(name)
 
 
 @pytest.fixture(scope="session")

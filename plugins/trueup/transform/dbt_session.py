@@ -86,7 +86,9 @@ class DbtSession:
         }
         with _environment(variables), all_connections_looked_after(self._details):
             commands = [command] if subcommand is None else [command, subcommand]
-            outcome = dbtRunner().invoke([*self._global_arguments(), *commands, *self._arguments(), *arguments])
+            # Nobody reads the files that dbt would write of the whole project at every run; docs and tests do.
+            quiet = ["--no-write-json"] if command == "run" else []
+            outcome = dbtRunner().invoke([*self._global_arguments(), *quiet, *commands, *self._arguments(), *arguments])
         if outcome.exception is not None and not isinstance(outcome.exception, Exception):
             # dbt takes whatever is raised for its own: an interruption is not.
             raise outcome.exception
