@@ -282,15 +282,16 @@ def test_what_is_cancelled_gives_stock_back_once(replayed: Replayed, sold: pd.Da
     came_back: Counter[str] = Counter()
     put_back: Counter[str] = Counter()
     at_tills: Counter[str] = Counter()
-    for sku, kind, system_id, delta, memo in replayed.rows(
+    for sku, kind, system_id, delta, transaction_type in replayed.rows(
         "select movements.sku, movements.kind, movements.source_system_id, movements.delta_quantity,"
-        " landed.payload ->> 'memo'"
+        " landed.payload ->> 'type'"
         " from canonical.stock_movements as movements"
         " left join raw.netsuite__stock_movements as landed"
         " on movements.source_system_id = 'netsuite' and movements.record_id = landed.record_id"
         " where movements.delta_quantity > 0"
     ):
-        if (memo or "").startswith("cancellation C"):
+        # Nothing else is adjusted upwards here: what breaks is less, and a count has a type of its own.
+        if transaction_type == "InvAdjst":
             put_back[sku] += int(delta)
         elif kind == "return":
             (at_tills if system_id == "square" else came_back)[sku] += int(delta)
