@@ -84,7 +84,7 @@ class DbtSession:
             # dbt's profile has no place for these; libpq reads them.
             "PGOPTIONS": OPTIONS,
         }
-        with _environment(variables), all_connections_looked_after(self._details):
+        with _environment(variables), _adapter_flags_as_they_are(), all_connections_looked_after(self._details):
             commands = [command] if subcommand is None else [command, subcommand]
             # Nobody reads the files that dbt would write of the whole project at every run; docs and tests do.
             quiet = ["--no-write-json"] if command == "run" else []
@@ -145,6 +145,25 @@ class DbtSession:
             f"--log-path={self._state_folder / 'logs'}",
             f"--vars={self._variables}",
         ]
+
+
+@contextmanager
+def _adapter_flags_as_they_are() -> Iterator[None]:
+    """Spare dbt the search for the module that declares its adapter's flags, and keep their list from growing.
+
+    It looks through the whole stack and all modules for the name, once a flag, and each run in one process leaves one
+    flag more in a list of the library's (dbt-adapters 1.24, `BaseAdapter.behavior`): within Airflow or pytest, where
+    stacks are deep, that is seconds a run.
+    """
+    from dbt.adapters.base.impl import DEFAULT_BASE_BEHAVIOR_FLAGS
+    from dbt_common.behavior_flags import BehaviorFlagRendered
+
+    BehaviorFlagRendered._default_source = staticmethod(lambda: __name__)  # type: ignore[method-assign]
+    declared = len(DEFAULT_BASE_BEHAVIOR_FLAGS)
+    try:
+        yield
+    finally:
+        del DEFAULT_BASE_BEHAVIOR_FLAGS[declared:]
 
 
 @contextmanager
