@@ -72,7 +72,7 @@ def test_what_is_built_keeps_the_structure_that_readers_rely_on(facts: Facts, tm
 def test_a_run_neither_searches_the_stack_nor_leaves_anything_to_the_next(
     facts: Facts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """dbt did both: in a process with deep stacks every run took seconds longer than the one before."""
+    """In a process with deep stacks every run of dbt took seconds longer than the one before: it did both."""
     facts.build(is_full_refresh=True)
     from dbt.adapters.base.impl import DEFAULT_BASE_BEHAVIOR_FLAGS
 
