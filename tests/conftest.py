@@ -1,21 +1,17 @@
 """A real PostgreSQL for every test that touches SQL: one server a session, one fresh database a test."""
 
-import itertools
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.databases import free_name
 from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.migrate import migrate
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-_numbers = itertools.count(1)
-# What dbt parsed for a database serves the next one of its name.
-_free_names: list[str] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,11 +42,10 @@ def postgres(reachable_folder: Path) -> Iterator[EmbeddedPostgres]:
 @pytest.fixture
 def warehouse(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     """A migrated, empty warehouse of this test's own."""
-    name = _free_names.pop() if _free_names else f"warehouse_{os.getpid()}_{next(_numbers)}"
+    name = free_name(postgres, "warehouse")
     postgres.create_database(name, template="template_migrated")
     yield postgres.details(name)
     postgres.drop_database(name)
-    _free_names.append(name)
 
 
 @pytest.fixture(scope="session")

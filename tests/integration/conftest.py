@@ -1,12 +1,12 @@
 """A warehouse whose dbt models are made already: making the views anew for every test would take most of the time."""
 
-import itertools
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests.databases import free_name
 from tests.integration.connectors_state import LastingState
 from tests.integration.transform_facts import Facts, demo_tenant
 
@@ -15,9 +15,6 @@ from trueup.domain.records import StreamKind
 from trueup.warehouse.streams import Stream, create_all_stream_tables
 
 _TEMPLATE = "template_built"
-_numbers = itertools.count(1)
-# What dbt parsed for a database serves the next one of its name: parsing anew would double the time of most tests.
-_free_names: list[str] = []
 
 
 @pytest.fixture(scope="session")
@@ -47,13 +44,12 @@ def state() -> LastingState:
 @contextmanager
 def fresh_facts(postgres: EmbeddedPostgres, built_template: str) -> Iterator[Facts]:
     """A built, empty warehouse of the demo tenant, dropped at the end."""
-    name = _free_names.pop() if _free_names else f"built_{os.getpid()}_{next(_numbers)}"
+    name = free_name(postgres, "built")
     postgres.create_database(name, template=built_template)
     try:
         yield Facts(postgres.details(name), demo_tenant())
     finally:
         postgres.drop_database(name)
-    _free_names.append(name)
 
 
 @pytest.fixture(scope="module")

@@ -128,7 +128,7 @@ def rebuild(
 
 @contextmanager
 def _only_build(connection: Warehouse, conn_id: str) -> Iterator[None]:
-    """One build a warehouse at a time; the others wait. The lock dies with its connection."""
+    """One build a warehouse at a time; the others wait. The lock dies with its connection, which ends with the build."""
     connection.execute(f"set lock_timeout = '{_LOCK_WAIT}'")
     try:
         connection.execute("select pg_advisory_lock(%s)", (Lock.BUILD,))
@@ -137,11 +137,7 @@ def _only_build(connection: Warehouse, conn_id: str) -> Iterator[None]:
             f"another build of warehouse '{conn_id}' has run for {_LOCK_WAIT}; look at audit.builds for what it does"
         ) from error
     connection.execute("reset lock_timeout")
-    try:
-        yield
-    finally:
-        if not connection.closed:
-            connection.execute("select pg_advisory_unlock(%s)", (Lock.BUILD,))
+    yield
 
 
 def _begin(connection: Warehouse, configuration: TenantConfiguration, run_id: str, *, is_full_refresh: bool) -> Plan:

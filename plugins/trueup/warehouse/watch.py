@@ -219,11 +219,14 @@ def _answers(connection: "psycopg.Connection[Any]", seconds: float) -> bool:
         raise psycopg.OperationalError("the watching connection is not idle")
     wire.send_query(b"select 1")
     deadline = time.monotonic() + seconds
+    # Not select(), which knows the first 1,024 files of a process alone.
+    waiting = select.poll()
+    waiting.register(wire.socket, select.POLLIN)
     while wire.is_busy():
         left = deadline - time.monotonic()
         if left <= 0:
             return False
-        select.select([wire.socket], [], [], left)
+        waiting.poll(left * 1000)
         wire.consume_input()
     is_answered = False
     while (result := wire.get_result()) is not None:
