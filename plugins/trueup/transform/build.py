@@ -128,7 +128,7 @@ def rebuild(
 
 @contextmanager
 def _only_build(connection: Warehouse, conn_id: str) -> Iterator[None]:
-    """One build a warehouse at a time; the others wait. The lock dies with its connection, which ends with the build."""
+    """One build a warehouse at a time; the others wait. The lock dies with the connection, as the build ends."""
     connection.execute(f"set lock_timeout = '{_LOCK_WAIT}'")
     try:
         connection.execute("select pg_advisory_lock(%s)", (Lock.BUILD,))
