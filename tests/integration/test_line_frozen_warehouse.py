@@ -1,5 +1,7 @@
 """A warehouse that stops answering: each step ends by itself with a sentence that says so, and the next run goes on."""
 
+import os
+import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -226,6 +228,22 @@ def test_migrating_behind_a_held_lock_ends(warehouse: ConnectionDetails, monkeyp
         holder.execute("select pg_advisory_lock(%s)", (Lock.MIGRATION,))
         with pytest.raises(Transient, match="pg_stat_activity"), told_plainly("migrating"):
             migrate(warehouse)
+
+
+def test_the_watch_sees_beyond_the_first_thousand_files_of_a_process(warehouse: ConnectionDetails) -> None:
+    """select() does not, and a watch that cannot ask breaks nothing off."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+    taken = [os.dup(0) for _ in range(1100)]
+    try:
+        asking = watch._open(warehouse, 5)
+        assert asking.fileno() >= 1024
+        assert watch._answers(asking, 5)
+        asking.close()
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_lost_socket_is_no_defect_of_the_code(warehouse: ConnectionDetails) -> None:
