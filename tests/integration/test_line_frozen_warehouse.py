@@ -246,6 +246,18 @@ def test_the_watch_sees_beyond_the_first_thousand_files_of_a_process(warehouse: 
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def test_what_is_looked_through_for_sockets_is_left_as_it_was() -> None:
+    """A copy of each file that is none, five times a second, would soon be all that a process may have."""
+    reading, writing = os.pipe()
+    before = len(os.listdir("/dev/fd"))
+    for descriptor in (reading, writing):
+        with pytest.raises(OSError, match="Socket operation on non-socket"):
+            watch._shut_if_of(descriptor, frozenset())
+    assert len(os.listdir("/dev/fd")) == before
+    os.close(reading)
+    os.close(writing)
+
+
 def test_a_lost_socket_is_no_defect_of_the_code(warehouse: ConnectionDetails) -> None:
     """What a broken-off connection gives to whoever waits on it, and to whoever comes after."""
 

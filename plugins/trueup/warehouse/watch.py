@@ -264,8 +264,7 @@ def _addresses(details: ConnectionDetails) -> frozenset[object]:
 
 
 def _shut_if_of(descriptor: int, peers: frozenset[object]) -> None:
-    # A copy: whoever closes the original meanwhile does not make us shut a stranger's.
-    with socket.socket(fileno=os.dup(descriptor)) as copy:
+    with _copy_of(descriptor) as copy:
         peer = copy.getpeername()
         if (tuple(peer[:2]) if isinstance(peer, tuple) else peer) in peers:
             copy.shutdown(socket.SHUT_RDWR)
@@ -273,5 +272,18 @@ def _shut_if_of(descriptor: int, peers: frozenset[object]) -> None:
 
 def _shut(connection: "psycopg.Connection[Any]") -> None:
     """Shut the socket below a connection: whoever waits on it gets a lost connection, in whatever thread."""
-    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as copy:
+    with contextlib.suppress(OSError, psycopg.Error), _copy_of(connection.fileno()) as copy:
         copy.shutdown(socket.SHUT_RDWR)
+
+
+def _copy_of(descriptor: int) -> socket.socket:
+    """A socket of our own: whoever closes the original meanwhile does not make us shut a stranger's.
+
+    Raises `OSError` where it is no socket.
+    """
+    copy = os.dup(descriptor)
+    try:
+        return socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
