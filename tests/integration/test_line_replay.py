@@ -167,7 +167,8 @@ def close(rig: Rig, engine: DirectEngine, day: int) -> Close:
         for hold in holds:
             decide_hold(retailer.warehouse, hold.hold_id, "approved", "operator", "trade orders by the thousand")
         rejected = [each.exception_id for each in list_exceptions(retailer.warehouse, kind="correction_rejected")]
-        replay(retailer.warehouse, retailer.configuration, rejected, run_id=run_id, actor="operator")
+        # By somebody else: what a replay proposes may be held, and who proposes does not approve.
+        replay(retailer.warehouse, retailer.configuration, rejected, run_id=run_id, actor="colleague")
         if holds or rejected:
             approved += sum(hold.correction_count for hold in holds)
             replayed += len(rejected)
