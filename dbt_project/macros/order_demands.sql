@@ -8,10 +8,23 @@ CTEs that decide, line by line, whose an order is and what its lines are of: `ow
     copied       what each copy asks for, by SKU; `placed_quantity` of it at places of that system's own
     copies       the copies' word on each SKU, of the orders whose own record is missing or does not account for all
 
-The model has `order_lines`, `item_skus`, `products`, `systems`, `channels`, `locations`, `aliases` and
-`non_stock_codes`, and gives the condition for the lines to read.
+The model has `order_lines`, `item_skus`, `products`, `systems`, `channels` and `locations`, and gives the condition for
+the lines to read.
 -#}
 {% macro order_demands(condition) -%}
+aliases as materialized (
+    select
+        system_id,
+        governance.code_key(source_sku) as source_key,
+        governance.code_key(sku) as sku_key
+    from {{ source("governance", "sku_aliases") }}
+),
+
+non_stock_codes as materialized (
+    select '^(' || governance.clean_code(pattern) || ')$' as pattern
+    from {{ source("governance", "non_stock_codes") }}
+),
+
 lines as (
     select
         order_lines.*,
@@ -116,16 +129,10 @@ channel_names as (
     group by order_name
 ),
 
--- A copy that does not say whose it is belongs to the one channel that has an order of that name; to none, and it is
--- the system's own; to several, and it is one of theirs, so it must not be held a second time.
 erp_lines as (
     select
         taken.*,
-        case
-            when taken.hinted_system_id is not null then taken.hinted_system_id
-            when taken.origin_order_name is null or channel_names.system_count is null then taken.system_id
-            when channel_names.system_count = 1 then channel_names.system_id
-        end as owner_system_id
+        {{ owner_of_copy("channel_names") }} as owner_system_id
     from taken
     left join channel_names on taken.order_name = channel_names.order_name
     where taken.role = 'erp' and not taken.is_channel_order
@@ -155,11 +162,7 @@ erp_names as (
 warehouse_lines as (
     select
         taken.*,
-        case
-            when taken.hinted_system_id is not null then taken.hinted_system_id
-            when taken.origin_order_name is null or erp_names.system_count is null then taken.system_id
-            when erp_names.system_count = 1 then erp_names.system_id
-        end as owner_system_id
+        {{ owner_of_copy("erp_names") }} as owner_system_id
     from taken
     left join erp_names on taken.order_name = erp_names.order_name
     where taken.role = 'warehouse' and not taken.is_channel_order
@@ -248,4 +251,16 @@ copies as (
     from copied
     group by owner_system_id, order_name, sku
 )
+{%- endmacro %}
+
+{#-
+Whose order a copy is: what it says; else, of the systems in `names` that have an order of its name, the only one. Of
+none, and it is the system's own; of several, and it is one of theirs (null), so it must not be held a second time.
+-#}
+{% macro owner_of_copy(names) -%}
+case
+            when taken.hinted_system_id is not null then taken.hinted_system_id
+            when taken.origin_order_name is null or {{ names }}.system_count is null then taken.system_id
+            when {{ names }}.system_count = 1 then {{ names }}.system_id
+        end
 {%- endmacro %}

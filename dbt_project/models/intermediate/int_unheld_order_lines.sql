@@ -38,19 +38,6 @@ locations as not materialized (
     select * from {{ source("governance", "locations") }}
 ),
 
-aliases as materialized (
-    select
-        system_id,
-        governance.code_key(source_sku) as source_key,
-        governance.code_key(sku) as sku_key
-    from {{ source("governance", "sku_aliases") }}
-),
-
-non_stock_codes as materialized (
-    select '^(' || governance.clean_code(pattern) || ')$' as pattern
-    from {{ source("governance", "non_stock_codes") }}
-),
-
 -- Few orders have a line that maps to no product: only those are looked into.
 suspects as materialized (
     select distinct order_lines.order_name

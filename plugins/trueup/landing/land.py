@@ -28,7 +28,7 @@ from trueup.landing.read import LARGEST_BATCH, Read
 from trueup.landing.report import Counts, LandingReport
 from trueup.landing.store import store_batch
 from trueup.warehouse.connection import Role, Warehouse, connect
-from trueup.warehouse.failures import next_step
+from trueup.warehouse.failures import failure
 from trueup.warehouse.streams import Stream, read_position
 
 log = logging.getLogger(__name__)
@@ -220,11 +220,8 @@ def _translated(stream: Stream, details: ConnectionDetails) -> Iterator[None]:
     except psycopg.Error as error:
         told = f"{type(error).__name__}, SQLSTATE {error.sqlstate}"
         message = f"{stream}: warehouse '{details.conn_id}' failed while landing ({told}); what was committed stays"
-        passing = next_step(error)
-        if passing is not None:
-            raise Transient(f"{message}; {passing}") from error
         remedy = "run `trueup tenant prepare TENANT` to bring its tables and rights up to date"
-        raise Permanent(f"{message}; {remedy}") from error
+        raise failure(error, message, remedy) from error
 
 
 class _FewerGarbageCollections:

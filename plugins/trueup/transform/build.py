@@ -17,7 +17,7 @@ import psycopg
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 from trueup.governance.configuration import TenantConfiguration
-from trueup.transform.dbt_session import DbtSession, NodeResult
+from trueup.transform.dbt_session import DbtRun, DbtSession, NodeResult
 from trueup.transform.findings import report_findings
 from trueup.transform.plan import Plan, decide
 from trueup.transform.project import project_folder, project_variables
@@ -192,21 +192,26 @@ def _pass(connection: Warehouse, session: DbtSession, plan: Plan, each: _Pass, r
     # Read by the models. A build that dies in a full pass leaves it so, and the next recomputes everything.
     connection.execute("update staging.build_state set is_full = %s where is_full <> %s", (each.is_full, each.is_full))
     for rounds_left in reversed(range(_ROUNDS)):
-        run = session.run("run", each.arguments)
-        record_run(connection, run, run_id)
-        failed = failure_of(run)
+        run, failed = _run(connection, session, each.arguments, run_id)
         if failed is None:
             break
         is_of_records = isinstance(failed, Permanent) and rounds_left > 0
         if not is_of_records or not set_aside_unreadable(connection, plan, run_id, is_full=each.is_full):
             raise failed
         # The staging views name the records that they leave out, so they have to be made anew.
-        views = session.run("run", _STAGING)
-        record_run(connection, views, run_id)
-        failed = failure_of(views)
+        _, failed = _run(connection, session, _STAGING, run_id)
         if failed is not None:
             raise failed
     return run.results
+
+
+def _run(
+    connection: Warehouse, session: DbtSession, arguments: tuple[str, ...], run_id: str
+) -> tuple[DbtRun, TrueupError | None]:
+    """Run dbt once, write down how each model ended, and say why it failed where it did."""
+    run = session.run("run", arguments)
+    record_run(connection, run, run_id)
+    return run, failure_of(run)
 
 
 def _selection(plan: Plan) -> list[str]:

@@ -99,6 +99,12 @@ def opening_is_refused(error: psycopg.OperationalError) -> bool:
     return any(refusal in words for refusal in _REFUSING_WORDS)
 
 
+def failure(error: psycopg.Error, message: str, remedy: str) -> Transient | Permanent:
+    """What to raise: `Transient` with what helps where the error passes, else `Permanent` with `remedy`."""
+    passing = next_step(error)
+    return Permanent(f"{message}; {remedy}") if passing is None else Transient(f"{message}; {passing}")
+
+
 @contextmanager
 def translated(work: str) -> Iterator[None]:
     """Raise `Transient` or `Permanent` for whatever PostgreSQL says while `work` is done.
@@ -110,12 +116,8 @@ def translated(work: str) -> Iterator[None]:
     except psycopg.Error as error:
         # Errors of the driver's own have no message of the server's.
         message = f"{work}: the warehouse answered {error.diag.message_primary or type(error).__name__}"
-        passing = next_step(error)
-        if passing is not None:
-            raise Transient(f"{message}; {passing}") from error
-        raise Permanent(
-            f"{message}; check that it is migrated (`trueup tenant prepare TENANT`) and built (`trueup build`)"
-        ) from error
+        remedy = "check that it is migrated (`trueup tenant prepare TENANT`) and built (`trueup build`)"
+        raise failure(error, message, remedy) from error
 
 
 def _then(remedy: str | None) -> str:

@@ -9,9 +9,9 @@ from alembic.config import Config
 from psycopg import sql
 
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.errors import Permanent, Transient
+from trueup.domain.errors import Permanent
 from trueup.warehouse.connection import connect
-from trueup.warehouse.failures import next_step, translated
+from trueup.warehouse.failures import failure, translated
 from trueup.warehouse.locks import Lock
 from trueup.warehouse.rights import establish_roles, record_roles
 from trueup.warehouse.roles import Role
@@ -39,14 +39,12 @@ def create_database(details: ConnectionDetails) -> bool:
         except psycopg.errors.DuplicateDatabase:
             return False
         except psycopg.Error as error:
-            message = f"warehouse '{details.conn_id}': database '{details.schema}' is missing and could not be created"
-            passing = next_step(error)
-            if passing is not None:
-                raise Transient(f"{message} ({str(error).strip()}); {passing}") from error
-            raise Permanent(
-                f"{message} ({str(error).strip()}); create it with this login as its owner, or let the login create"
-                " databases"
-            ) from error
+            message = (
+                f"warehouse '{details.conn_id}': database '{details.schema}' is missing and could not be created"
+                f" ({str(error).strip()})"
+            )
+            remedy = "create it with this login as its owner, or let the login create databases"
+            raise failure(error, message, remedy) from error
     return True
 
 

@@ -17,9 +17,9 @@ import psycopg
 from psycopg.types.json import Jsonb, set_json_loads
 
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.errors import Permanent, Transient, TrueupError
+from trueup.domain.errors import Transient, TrueupError
 from trueup.warehouse.connection import Role, Warehouse, connect
-from trueup.warehouse.failures import next_step
+from trueup.warehouse.failures import failure
 
 log = logging.getLogger(__name__)
 
@@ -160,10 +160,7 @@ class WarehouseState:
                 f"quotas and refresh tokens cannot be kept in warehouse '{self._details.conn_id}':"
                 f" {error.diag.message_primary or type(error).__name__}"
             )
-            passing = next_step(error)
-            if passing is not None:
-                raise Transient(f"{message}; {passing}") from error
-            raise Permanent(f"{message}; migrate it with `trueup tenant prepare TENANT`") from error
+            raise failure(error, message, "migrate it with `trueup tenant prepare TENANT`") from error
 
 
 class _Secret:
