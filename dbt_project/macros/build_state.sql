@@ -1,43 +1,19 @@
 {#-
 What this build is: its id, the last successful one, whether it recomputes everything.
 
-Read when the model is compiled, so that the SQL carries literals: the planner knows nothing of a subselect's value
-and would read whole tables.
+Given by trueup.transform.build, and written into the SQL as literals: the planner knows nothing of a subselect's value
+and would read whole tables. Without a build (documentation, tests) it is a full one of nothing.
 -#}
 {% macro build_state() %}
-    {%- set state = {"build_id": 0, "since": 0, "is_full": true, "is_marts_full": true} -%}
-    {%- if execute -%}
-        {%- set rows = run_query(
-            "select build_id, since_build_id, is_full, is_marts_full from staging.build_state"
-        ).rows -%}
-        {%- for row in rows -%}
-            {%- do state.update(
-                {"build_id": row[0] | int, "since": row[1] | int, "is_full": row[2], "is_marts_full": row[3]}
-            ) -%}
-        {%- endfor -%}
-    {%- endif -%}
-    {{- return(state) -}}
+    {{- return(fromjson(dbt_metadata_envs.get("TRUEUP_BUILD", "{}")).get("state", {
+        "build_id": 0, "since": 0, "is_full": true, "is_marts_full": true,
+    })) -}}
 {% endmacro %}
 
 {#- Which records of a stream this build reads, one entry a system. -#}
 {% macro build_scopes(stream) %}
-    {%- set scopes = [] -%}
-    {%- if execute -%}
-        {%- set rows = run_query(
-            "select system_id, from_record_id, to_record_id, swept_as_of::text, swept_at::text,"
-            ~ " swept_as_of is distinct from from_swept_as_of, exists (select from staging.set_aside where"
-            ~ " set_aside.system_id = build_scope.system_id and set_aside.stream = build_scope.stream)"
-            ~ " from staging.build_scope where stream = '" ~ stream ~ "' order by system_id"
-        ).rows -%}
-        {%- for row in rows -%}
-            {%- do scopes.append({
-                "system_id": row[0], "from": row[1] | int, "to": row[2] | int,
-                "swept_as_of": row[3], "swept_at": row[4], "is_newly_swept": row[5],
-                "stream": stream, "has_set_aside": row[6],
-            }) -%}
-        {%- endfor -%}
-    {%- endif -%}
-    {{- return(scopes) -}}
+    {%- set scopes = fromjson(dbt_metadata_envs.get("TRUEUP_BUILD", "{}")).get("scopes", []) -%}
+    {{- return(scopes | selectattr("stream", "equalto", stream) | list) -}}
 {% endmacro %}
 
 {#- The predicate that picks the scope's records: all up to `to`, or only those after `from`. -#}

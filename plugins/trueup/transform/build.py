@@ -22,7 +22,7 @@ from trueup.transform.findings import report_findings
 from trueup.transform.plan import Plan, decide
 from trueup.transform.project import project_folder, project_variables
 from trueup.transform.run_results import failure_of, record_run
-from trueup.transform.scope import close_scope
+from trueup.transform.scope import build_for_models, changed_views, close_scope
 from trueup.transform.set_aside import close_replaced, set_aside_unreadable, take_back_all
 from trueup.transform.state_folder import default_state_folder
 from trueup.warehouse.connection import Role, Warehouse, connect
@@ -90,7 +90,11 @@ def build(
         try:
             if plan.is_recreated or any(name.startswith("stg_") for name in plan.remade):
                 take_back_all(connection)
-            results = [result for each in _passes(plan) for result in _pass(connection, session, plan, each, run_id)]
+            results = [
+                result
+                for each in _passes(connection, plan)
+                for result in _pass(connection, session, plan, each, run_id)
+            ]
             counts = _finish(connection, plan, run_id)
         except (TrueupError, KeyboardInterrupt) as error:
             _fail(connection, plan.build_id, error)
@@ -173,10 +177,10 @@ class _Pass:
     is_full: bool
 
 
-def _passes(plan: Plan) -> list[_Pass]:
+def _passes(connection: Warehouse, plan: Plan) -> list[_Pass]:
     """Usually one. Where models have become others: what they do not reach, they themselves, what reads them."""
     if not plan.remade:
-        return [_Pass(tuple(_selection(plan)), plan.is_full)]
+        return [_Pass(tuple(_selection(connection, plan)), plan.is_full)]
     passes = [_Pass(("--full-refresh", "--select", *sorted(plan.remade)), is_full=True)]
     if plan.is_full:
         return [*passes, _Pass((), is_full=True)]
@@ -209,18 +213,23 @@ def _run(
     connection: Warehouse, session: DbtSession, arguments: tuple[str, ...], run_id: str
 ) -> tuple[DbtRun, TrueupError | None]:
     """Run dbt once, write down how each model ended, and say why it failed where it did."""
-    run = session.run("run", arguments)
+    run = session.run("run", arguments, build=build_for_models(connection))
     record_run(connection, run, run_id)
     return run, failure_of(run)
 
 
-def _selection(plan: Plan) -> list[str]:
+def _selection(connection: Warehouse, plan: Plan) -> list[str]:
     if plan.is_recreated:
         return ["--full-refresh"]
-    if plan.is_outbox_only:
-        return ["--select", "stock_differences"]
-    # The views are there and say the same as ever: leaving them out halves the hot path.
-    return [] if plan.is_deployed else ["--select", "config.materialized:incremental"]
+    if plan.is_deployed:
+        return []
+    # The views are there and say the same as ever, and nothing is dropped: dbt need not know what hangs on what.
+    warm = ("--no-populate-cache", "--select")
+    if plan.is_full or plan.is_marts_full:
+        return [*warm, "config.materialized:incremental"]
+    # Nothing else can have changed: a build that died is made good from the scope that it left.
+    reached = [f"{view}+,config.materialized:incremental" for view in changed_views(connection)]
+    return [*warm, *reached, "stock_differences"]
 
 
 def _finish(connection: Warehouse, plan: Plan, run_id: str) -> tuple[int, int]:

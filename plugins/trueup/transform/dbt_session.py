@@ -4,6 +4,7 @@ Everything dbt writes goes to a state folder, never into the project. Kept betwe
 The password travels in an environment variable that only dbt's own prefix makes secret; it is on no disk.
 """
 
+import hashlib
 import json
 import logging
 import os
@@ -18,6 +19,7 @@ import yaml
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
+from trueup.transform.project import project_hash
 from trueup.warehouse.deadlines import CLIENT, OPTIONS
 from trueup.warehouse.failures import next_step_of_words
 from trueup.warehouse.roles import Role, role_identifier
@@ -27,7 +29,11 @@ log = logging.getLogger(__name__)
 
 # dbt hides the values of variables with this prefix in its own messages.
 _PASSWORD_VARIABLE = "DBT_ENV_SECRET_TRUEUP_PASSWORD"  # noqa: S105 -- a name, not a secret
+# Models read variables with this prefix without being parsed anew when the value is another (`dbt_metadata_envs`).
+_BUILD_VARIABLE = "DBT_ENV_CUSTOM_ENV_TRUEUP_BUILD"
 _THREADS = 4
+_MOST_PARSED = 4
+_PARSED: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +74,22 @@ class DbtSession:
         self._project_folder = project_folder
         self._state_folder = state_folder
 
-    def run(self, command: str, arguments: Sequence[str] = (), *, subcommand: str | None = None) -> DbtRun:
+    def run(
+        self,
+        command: str,
+        arguments: Sequence[str] = (),
+        *,
+        subcommand: str | None = None,
+        build: Mapping[str, object] | None = None,
+    ) -> DbtRun:
         """Run one dbt command (`docs` has subcommands); results by node, failed ones included.
 
+        `build` is what the macros build_state and build_scopes give to the models; JSON holds it.
         Raises `Permanent` where dbt did not come to run any node (the project does not parse, the
         warehouse refuses us), `Transient` where the warehouse was not reached.
         """
         from dbt.cli.main import dbtRunner
+        from dbt_common.events.functions import reset_metadata_vars
         from dbt_common.invocation import get_invocation_id
 
         self._write_profile()
@@ -83,12 +98,23 @@ class DbtSession:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             # dbt's profile has no place for these; libpq reads them.
             "PGOPTIONS": OPTIONS,
+            _BUILD_VARIABLE: json.dumps(build or {}),
         }
-        with _environment(variables), _adapter_flags_as_they_are(), all_connections_looked_after(self._details):
+        with (
+            _environment(variables),
+            _adapter_flags_as_they_are(),
+            _no_events(),
+            all_connections_looked_after(self._details),
+        ):
+            reset_metadata_vars()
             commands = [command] if subcommand is None else [command, subcommand]
             # Nobody reads the files that dbt would write of the whole project at every run; docs and tests do.
             quiet = ["--no-write-json"] if command == "run" else []
-            outcome = dbtRunner().invoke([*self._global_arguments(), *quiet, *commands, *self._arguments(), *arguments])
+            parsed = _Parsed.of(self._parsed_from()) if command == "run" else _Parsed()
+            outcome = dbtRunner(manifest=parsed.manifest).invoke(
+                [*self._global_arguments(), *quiet, *commands, *self._arguments(), *arguments]
+            )
+            parsed.keep()
         if outcome.exception is not None and not isinstance(outcome.exception, Exception):
             # dbt takes whatever is raised for its own: an interruption is not.
             raise outcome.exception
@@ -99,6 +125,16 @@ class DbtSession:
             invocation_id=str(get_invocation_id()),
             results=tuple(_node_result(result) for result in results or ()),
         )
+
+    def _parsed_from(self) -> str:
+        """What the parsed project is a function of, as a hash."""
+        profile = (self._profile_folder / "profiles.yml").read_text(encoding="utf-8")
+        parts = (str(self._project_folder), project_hash(self._project_folder), self._variables, profile)
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+    @property
+    def _profile_folder(self) -> Path:
+        return self._state_folder / "profile"
 
     def _write_profile(self) -> None:
         details = self._details
@@ -118,7 +154,7 @@ class DbtSession:
             "keepalives_idle": CLIENT["keepalives_idle"],
         }
         profile = {"trueup": {"target": "warehouse", "outputs": {"warehouse": target}}}
-        folder = self._state_folder / "profile"
+        folder = self._profile_folder
         folder.mkdir(parents=True, exist_ok=True)
         text = yaml.safe_dump(profile)
         path = folder / "profiles.yml"
@@ -140,11 +176,70 @@ class DbtSession:
     def _arguments(self) -> list[str]:
         return [
             f"--project-dir={self._project_folder}",
-            f"--profiles-dir={self._state_folder / 'profile'}",
+            f"--profiles-dir={self._profile_folder}",
             f"--target-path={self._state_folder / 'target'}",
             f"--log-path={self._state_folder / 'logs'}",
             f"--vars={self._variables}",
         ]
+
+
+@dataclass(slots=True)
+class _Parsed:
+    """The project as dbt parsed it, kept for the next run of this process: reading it costs more than a small build.
+
+    Only the last few are kept: a process builds one warehouse, or takes turns over some.
+    """
+
+    key: str | None = None
+    manifest: Any = None
+
+    @classmethod
+    def of(cls, key: str) -> "_Parsed":
+        return cls(key, _PARSED.get(key))
+
+    def keep(self) -> None:
+        """Remember what the run that just ended had read."""
+        from dbt.adapters.factory import get_adapter_by_type
+
+        if self.key is None or self.manifest is not None:
+            return
+        try:
+            manifest = get_adapter_by_type("postgres").get_macro_resolver()
+        except KeyError:
+            # The run ended before it had read anything.
+            return
+        while len(_PARSED) >= _MOST_PARSED:
+            del _PARSED[next(iter(_PARSED))]
+        if manifest is not None:
+            _PARSED[self.key] = manifest
+
+
+@contextmanager
+def _no_events() -> Iterator[None]:
+    """Have dbt make no message of an event that nobody listens to; that was a seventh of a small build.
+
+    A warning that dbt is told to treat as an error is still one.
+    """
+    from dbt_common.events.event_manager import EventManager
+    from dbt_common.events.event_manager_client import ctx_set_event_manager, get_event_manager
+
+    class OnlyWarnings(EventManager):
+        def fire_event(
+            self,
+            e: Any,  # noqa: ANN401 -- dbt publishes no types
+            level: Any = None,  # noqa: ANN401
+            node: Any = None,  # noqa: ANN401
+            force_warn_or_error_handling: bool = False,  # noqa: FBT001 -- dbt's own signature
+        ) -> None:
+            if force_warn_or_error_handling or self.require_warn_or_error_handling or self.loggers:
+                super().fire_event(e, level, node, force_warn_or_error_handling)
+
+    before = get_event_manager()
+    ctx_set_event_manager(OnlyWarnings())
+    try:
+        yield
+    finally:
+        ctx_set_event_manager(before)
 
 
 @contextmanager

@@ -33,7 +33,6 @@ class Plan:
     is_deployed: bool
     is_full: bool
     is_marts_full: bool
-    is_outbox_only: bool
     changed_record_count: int
     since_build_id: int
     deployed_hash: str
@@ -100,7 +99,6 @@ def decide(connection: Warehouse, configuration: TenantConfiguration, *, is_full
         is_deployed=is_recreated or state.views_hash != views or bool(remade),
         is_full=is_full,
         is_marts_full=is_marts_full,
-        is_outbox_only=not (is_full or is_marts_full or is_news or remade),
         changed_record_count=changes.record_count,
         since_build_id=state.since_build_id,
         deployed_hash=deployed,

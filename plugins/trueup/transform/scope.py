@@ -137,6 +137,43 @@ def take_scope(connection: Warehouse, tables: list[tuple[str, str]]) -> Changes:
     return Changes(int(row[0]), bool(row[1])) if row else Changes(0, is_swept=False)
 
 
+def build_for_models(connection: Warehouse) -> dict[str, Any]:
+    """What this build's models need to know: `state` for the macro build_state, `scopes` for build_scopes."""
+    state = connection.execute(
+        "select build_id, since_build_id, is_full, is_marts_full from staging.build_state"
+    ).fetchone()
+    scopes = connection.execute(
+        "select system_id, stream, from_record_id, to_record_id, swept_as_of::text, swept_at::text,"
+        " swept_as_of is distinct from from_swept_as_of,"
+        " exists (select from staging.set_aside where set_aside.system_id = build_scope.system_id"
+        " and set_aside.stream = build_scope.stream)"
+        " from staging.build_scope order by system_id, stream"
+    ).fetchall()
+    names = ("system_id", "stream", "from", "to", "swept_as_of", "swept_at", "is_newly_swept", "has_set_aside")
+    return {
+        "state": dict(zip(("build_id", "since", "is_full", "is_marts_full"), state or (), strict=True)),
+        "scopes": [dict(zip(names, scope, strict=True)) for scope in scopes],
+    }
+
+
+def changed_views(connection: Warehouse) -> list[str]:
+    """The staging views that read a stream of which this build takes in something, be it that it was swept."""
+    rows = connection.execute(
+        "select distinct views.relname"
+        " from staging.build_scope as scope"
+        " inner join pg_catalog.pg_class as facts"
+        " on facts.relname = scope.system_id || '__' || scope.stream and facts.relnamespace = 'raw'::regnamespace"
+        " inner join pg_catalog.pg_depend as uses on uses.refclassid = 'pg_catalog.pg_class'::regclass"
+        " and uses.refobjid = facts.oid and uses.classid = 'pg_catalog.pg_rewrite'::regclass"
+        " inner join pg_catalog.pg_rewrite as rules on rules.oid = uses.objid"
+        " inner join pg_catalog.pg_class as views on views.oid = rules.ev_class"
+        " where views.relnamespace = 'staging'::regnamespace and (scope.from_record_id < scope.to_record_id"
+        " or scope.swept_as_of is distinct from scope.from_swept_as_of)"
+        " order by 1"
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
 def close_scope(connection: Warehouse, build_id: int, state: dict[str, Any]) -> None:
     """The build succeeded: what it took in is done. In the caller's transaction, with the build's own row."""
     connection.execute(
