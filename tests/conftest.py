@@ -1,12 +1,13 @@
-"""A real PostgreSQL for every test that touches SQL: one server a session, one fresh database a test."""
+"""A real PostgreSQL for every test that touches SQL: one server a run, one fresh database a test."""
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.databases import free_name
+from tests.databases import new_database, share_server, shared_server, template
 from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.migrate import migrate
@@ -19,33 +20,48 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.path.name.startswith(("test_line_", "test_demo", "test_transform_")))
 
 
+@contextmanager
+def _reachable_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="trueup-test-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before the workers of a run begin, start the server that they share."""
+    if not config.getoption("numprocesses", default=None) or config.option.collectonly:
+        return
+    ends = ExitStack()
+    config.add_cleanup(ends.close)
+    folder = ends.enter_context(_reachable_folder())
+    share_server(ends.enter_context(run_postgres(folder / "postgres", is_durable=False)))
+
+
 @pytest.fixture(scope="session")
 def reachable_folder() -> Iterator[Path]:
     """A folder that PostgreSQL's own system user can reach.
 
     Not pytest's: every run of pytest closes the parent of those to all other users.
     """
-    with tempfile.TemporaryDirectory(prefix="trueup-test-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+    with _reachable_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
 def postgres(reachable_folder: Path) -> Iterator[EmbeddedPostgres]:
     """The embedded server, with a migrated database to copy from."""
-    with run_postgres(reachable_folder / "postgres", is_durable=False) as server:
-        server.create_database("template_migrated")
-        migrate(server.details("template_migrated"))
+    with ExitStack() as ends:
+        server = shared_server() or ends.enter_context(run_postgres(reachable_folder / "postgres", is_durable=False))
+        template(server, "template_migrated", migrate)
         yield server
 
 
 @pytest.fixture
 def warehouse(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     """A migrated, empty warehouse of this test's own."""
-    name = free_name(postgres, "warehouse")
-    postgres.create_database(name, template="template_migrated")
-    yield postgres.details(name)
-    postgres.drop_database(name)
+    details = new_database(postgres, "warehouse", "template_migrated")
+    yield details
+    postgres.drop_database(str(details.schema))
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,60 @@
-"""Names for the databases of tests."""
+"""The PostgreSQL server of the tests, and the databases on it."""
 
 import itertools
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from trueup.dev.postgres import EmbeddedPostgres
+from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.connection import connect
 
+_SERVER = "TRUEUP_TEST_POSTGRES"
 
-def free_name(postgres: EmbeddedPostgres, prefix: str) -> str:
-    """The first name of this process that no database has.
+
+def share_server(server: EmbeddedPostgres) -> None:
+    """Let the workers that are started from now on use this server."""
+    os.environ[_SERVER] = f"{server.socket_folder}\n{server.data_folder}"
+
+
+def shared_server() -> EmbeddedPostgres | None:
+    """The server of all workers of this run; None where the run is one process."""
+    if _SERVER not in os.environ:
+        return None
+    socket_folder, data_folder = os.environ[_SERVER].split("\n")
+    return EmbeddedPostgres(socket_folder, Path(data_folder))
+
+
+@contextmanager
+def _alone_with(postgres: EmbeddedPostgres, what: str) -> Iterator[set[str]]:
+    """The names of all databases, while no other worker is here for the same."""
+    with connect(postgres.details("postgres"), None, is_autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(hashtext(%s))", (what,))
+        yield {name for (name,) in connection.execute("select datname from pg_database")}
+
+
+def template(
+    postgres: EmbeddedPostgres, name: str, fill: Callable[[ConnectionDetails], object], *, of: str | None = None
+) -> str:
+    """A database to copy, which the first worker fills."""
+    with _alone_with(postgres, name) as taken:
+        if name not in taken:
+            postgres.create_database(name, template=of)
+            try:
+                fill(postgres.details(name))
+            except BaseException:
+                postgres.drop_database(name)
+                raise
+    return name
+
+
+def new_database(postgres: EmbeddedPostgres, prefix: str, template: str) -> ConnectionDetails:
+    """A copy of a template, under the first name that no database has.
 
     What dbt parsed for a database serves the next one of its name; parsing anew would double the time of most tests.
     """
-    with connect(postgres.details("postgres"), None) as connection:
-        taken = {name for (name,) in connection.execute("select datname from pg_database")}
-    names = (f"{prefix}_{os.getpid()}_{number}" for number in itertools.count(1))
-    return next(name for name in names if name not in taken)
+    with _alone_with(postgres, "new database") as taken:
+        name = next(name for number in itertools.count(1) if (name := f"{prefix}_{number}") not in taken)
+        postgres.create_database(name, template=template)
+    return postgres.details(name)

@@ -6,22 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.databases import free_name
+from tests.databases import new_database, template
 from tests.integration.connectors_state import LastingState
 from tests.integration.transform_facts import Facts, demo_tenant
 
 from trueup.dev.postgres import EmbeddedPostgres
+from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import StreamKind
 from trueup.warehouse.streams import Stream, create_all_stream_tables
-
-_TEMPLATE = "template_built"
 
 
 @pytest.fixture(scope="session")
 def built_template(postgres: EmbeddedPostgres) -> str:
     """A database with every raw table of the demo tenant, empty, and one build behind it."""
-    postgres.create_database(_TEMPLATE, template="template_migrated")
-    details = postgres.details(_TEMPLATE)
+    return template(postgres, "template_built", _build, of="template_migrated")
+
+
+def _build(details: ConnectionDetails) -> None:
     configuration = demo_tenant()
     create_all_stream_tables(
         details,
@@ -32,7 +33,6 @@ def built_template(postgres: EmbeddedPostgres) -> str:
         ],
     )
     Facts(details, configuration).build()
-    return _TEMPLATE
 
 
 @pytest.fixture
@@ -44,12 +44,11 @@ def state() -> LastingState:
 @contextmanager
 def fresh_facts(postgres: EmbeddedPostgres, built_template: str) -> Iterator[Facts]:
     """A built, empty warehouse of the demo tenant, dropped at the end."""
-    name = free_name(postgres, "built")
-    postgres.create_database(name, template=built_template)
+    details = new_database(postgres, "built", built_template)
     try:
-        yield Facts(postgres.details(name), demo_tenant())
+        yield Facts(details, demo_tenant())
     finally:
-        postgres.drop_database(name)
+        postgres.drop_database(str(details.schema))
 
 
 @pytest.fixture(scope="module")

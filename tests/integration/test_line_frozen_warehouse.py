@@ -158,7 +158,10 @@ def test_nobody_watches_when_there_is_no_work(warehouse: ConnectionDetails) -> N
     """A long-lived process keeps neither thread nor connection for it."""
     # Within a transaction pg_stat_activity stays what it was when first asked.
     with connect(warehouse, Role.OPERATOR, is_autocommit=True) as connection:
-        watching = "select count(*) from pg_stat_activity where application_name = 'trueup watch'"
+        watching = (
+            "select count(*) from pg_stat_activity"
+            " where application_name = 'trueup watch' and datname = current_database()"
+        )
         # A thread that is there already may be asleep for as long as production lets it.
         deadline = time.monotonic() + 15
         while (found := connection.execute(watching).fetchone()) != (1,) and time.monotonic() < deadline:
