@@ -1,5 +1,6 @@
 """A real PostgreSQL for every test that touches SQL: one server a run, one fresh database a test."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import new_database, share_server, shared_server, template
+from tests.databases import environment_of, new_database, shared_server, template
 from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.migrate import migrate
@@ -34,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     ends = ExitStack()
     config.add_cleanup(ends.close)
     folder = ends.enter_context(_reachable_folder())
-    share_server(ends.enter_context(run_postgres(folder / "postgres", is_durable=False)))
+    os.environ.update(environment_of(ends.enter_context(run_postgres(folder / "postgres", is_durable=False))))
 
 
 @pytest.fixture(scope="session")

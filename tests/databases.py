@@ -13,9 +13,9 @@ from trueup.warehouse.connection import connect
 _SERVER = "TRUEUP_TEST_POSTGRES"
 
 
-def share_server(server: EmbeddedPostgres) -> None:
-    """Let the workers that are started from now on use this server."""
-    os.environ[_SERVER] = f"{server.socket_folder}\n{server.data_folder}"
+def environment_of(server: EmbeddedPostgres) -> dict[str, str]:
+    """What makes the tests of another process use this server."""
+    return {_SERVER: f"{server.socket_folder}\n{server.data_folder}"}
 
 
 def shared_server() -> EmbeddedPostgres | None:

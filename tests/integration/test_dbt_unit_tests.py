@@ -1,6 +1,6 @@
 """The unit tests beside the models: each business rule on a few rows, through the same dbt session as a build.
 
-dbt runs them all in one invocation; each of them is a test of its own here, under its own name.
+dbt runs those that were asked for in one invocation; each of them is a test of its own here, under its own name.
 """
 
 from collections import Counter
@@ -27,9 +27,18 @@ def _declared() -> list[str]:
 DECLARED = _declared()
 
 
+def _asked(request: pytest.FixtureRequest) -> set[str]:
+    """The unit tests that this run of pytest is about."""
+    items = (item for item in request.session.items if item.path == request.path and isinstance(item, pytest.Function))
+    return {item.callspec.params["name"] for item in items if hasattr(item, "callspec")} or set(DECLARED)
+
+
 @pytest.fixture(scope="module")
 def results(
-    postgres: EmbeddedPostgres, built_template: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    postgres: EmbeddedPostgres,
+    built_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Mapping[str, NodeResult]:
     """How each unit test ended, from one run of dbt.
 
@@ -38,7 +47,9 @@ def results(
     with fresh_facts(postgres, built_template) as facts:
         target = tmp_path_factory.mktemp("dbt")
         session = DbtSession(facts.details, project_variables(facts.configuration), project_folder(), target)
-        run = session.run("test", ["--select", "test_type:unit"])
+        asked = _asked(request)
+        selected = ["test_type:unit"] if asked == set(DECLARED) else [name.partition(".")[2] for name in asked]
+        run = session.run("test", ["--select", *selected])
     return {result.node_id.removeprefix("unit_test.trueup."): result for result in run.results}
 
 

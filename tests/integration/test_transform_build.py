@@ -24,6 +24,7 @@ from tests.integration.transform_facts import (
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.errors import Permanent
 from trueup.governance.configuration import TenantConfiguration
+from trueup.transform.build import BuildReport
 
 
 @pytest.fixture
@@ -66,6 +67,57 @@ def test_nothing_new_runs_no_dbt(shop: Facts) -> None:
     assert shop.build().status == "succeeded"
     again = shop.build()
     assert (again.status, again.build_id, again.model_count) == ("unchanged", None, 0)
+
+
+def test_only_what_a_changed_stream_reaches_is_run(shop: Facts) -> None:
+    """A count in the warehouse makes nobody read orders, products or listings again."""
+    shop.land([netsuite_level("1001", 40, at(0)), shopify_listing("1", 30, at(0))])
+    shop.build()
+    shop.land([netsuite_level("1001", 41, at(10))])
+    first = shop.build()
+    assert _models_of(shop, first) == {
+        "int_source_stock",
+        "stock_levels",
+        "reservations",
+        "ats_positions",
+        "stock_differences",
+    }
+    shop.land([shopify_listing("1", 31, at(20))])
+    assert _models_of(shop, shop.build()) == {"int_listings", "ats_positions", "stock_differences"}
+    assert shop.row("select expected, target from outbox.correction_candidates") == {"expected": 31, "target": 40}
+
+
+def test_what_a_build_that_died_took_in_is_run_by_the_next(shop: Facts) -> None:
+    """The next one has a listing of its own and the level of the one that died."""
+    shop.land([netsuite_level("1001", 40, at(0)), shopify_listing("1", 30, at(0))])
+    shop.build()
+    shop.land([netsuite_level("1001", 21, at(10))])
+    kill_build_after(shop, "int_source_stock")
+    shop.land([shopify_listing("1", 31, at(20))])
+    assert {"int_source_stock", "int_listings", "stock_levels"} <= _models_of(shop, shop.build())
+    assert shop.row("select expected, target from outbox.correction_candidates") == {"expected": 31, "target": 20}
+
+
+def test_a_process_parses_the_project_once(shop: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading what was parsed before costs more than a small build, and reading the project much more."""
+    shop.land([netsuite_level("1001", 40, at(0))])
+    shop.build()
+
+    def parse(*_: object, **__: object) -> None:
+        pytest.fail("the project was read again")
+
+    monkeypatch.setattr("dbt.cli.requires.parse_manifest", parse)
+    shop.land([netsuite_level("1001", 41, at(10))])
+    assert shop.build().status == "succeeded"
+
+
+def _models_of(shop: Facts, report: BuildReport) -> set[str]:
+    ran = shop.rows(
+        "select split_part(node_id, '.', 3) as model from audit.dbt_runs where status = 'success' and invocation_id = ("
+        "select invocation_id from audit.dbt_runs order by started_at desc nulls last limit 1)"
+    )
+    assert len(ran) == report.model_count
+    return {str(row["model"]) for row in ran}
 
 
 def test_rows_whose_content_is_the_same_keep_their_build(facts: Facts) -> None:

@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -30,10 +31,16 @@ import yaml
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 
+from tests.databases import environment_of
+from trueup.dev.postgres import EmbeddedPostgres, run_postgres
+from trueup.warehouse.connection import connect
+
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
 LEAST_SHARE = 0.95
 WORKERS = 2
+# Beyond it something hangs, which somebody would notice.
+TIMEOUT_SECONDS = 600
 # What people get wrong: a bound, a sign, a negation, one condition of two, a number.
 OPERATORS = (
     "core/ReplaceComparisonOperator_Lt_LtE",
@@ -133,8 +140,18 @@ def sql_mutants(faults: Sequence[Mapping[str, object]]) -> Iterator[Mutant]:
         code = (PROJECT / file).read_text(encoding="utf-8")
         if code.count(before) != 1:
             raise SystemExit(f"sql.yml: {file} has {before!r} {code.count(before)} times, not once; correct the list")
-        tests = tuple(str(test) for test in _list(fault["tests"]))
+        tests = tuple(name for test in _list(fault["tests"]) for name in _of_model(str(test), file))
         yield Mutant(file, "SQL", before, after, code.replace(before, after), tests)
+
+
+def _of_model(tests: str, file: str) -> list[str]:
+    """Of the unit tests beside the models, those of the model that has the fault: the others never read it."""
+    model = Path(file).stem
+    beside = (PROJECT / file).with_name(f"{model}_unit_tests.yml")
+    if not tests.endswith("test_dbt_unit_tests.py") or not beside.is_file():
+        return [tests]
+    declared = yaml.safe_load(beside.read_text(encoding="utf-8"))["unit_tests"]
+    return [f"{tests}::test_dbt[{model}.{test['name']}]" for test in declared]
 
 
 def copy_of_the_project(folder: Path) -> Path:
@@ -153,9 +170,22 @@ def copy_of_the_project(folder: Path) -> Path:
     return folder
 
 
-def run_tests(folder: Path, tests: Sequence[str], timeout: float) -> bool:
-    """Whether they pass over the code in `folder`; running into the timeout is a failure too."""
-    environment = {**os.environ, "PYTHONPATH": str(folder / "plugins"), "PYTHONDONTWRITEBYTECODE": "1"}
+def run_tests(folder: Path, server: EmbeddedPostgres, tests: Sequence[str], timeout: float) -> bool:
+    """Whether they pass over the code in `folder`; running into the timeout is a failure too.
+
+    The server is kept from one run to the next, and of its databases the one that no fault of the list changes.
+    """
+    with connect(server.details("postgres"), None) as connection:
+        left = connection.execute("select datname from pg_database where not datistemplate").fetchall()
+    for (name,) in left:
+        if name not in {"postgres", "template_migrated"}:
+            server.drop_database(name)
+    environment = {
+        **os.environ,
+        **environment_of(server),
+        "PYTHONPATH": str(folder / "plugins"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
     with subprocess.Popen(
         command,
@@ -179,7 +209,7 @@ def try_all(mutants: Sequence[Mutant]) -> list[Outcome]:
         waiting.put(mutant)
     outcomes: list[Outcome] = []
 
-    def work(folder: Path, timeouts: Mapping[tuple[str, ...], float]) -> None:
+    def work(folder: Path, server: EmbeddedPostgres) -> None:
         while True:
             try:
                 mutant = waiting.get_nowait()
@@ -189,27 +219,27 @@ def try_all(mutants: Sequence[Mutant]) -> list[Outcome]:
             original = file.read_text(encoding="utf-8")
             file.write_text(mutant.content, encoding="utf-8")
             started = time.monotonic()
-            is_noticed = not run_tests(folder, mutant.tests, timeouts[mutant.tests])
+            is_noticed = not run_tests(folder, server, mutant.tests, TIMEOUT_SECONDS)
             file.write_text(original, encoding="utf-8")
             outcomes.append(Outcome(mutant.name, mutant.what, is_noticed, round(time.monotonic() - started, 1)))
             print(
                 f"{'noticed ' if is_noticed else 'SURVIVED'} {outcomes[-1].seconds:6.1f} s  {mutant.name}", flush=True
             )
 
-    with tempfile.TemporaryDirectory(prefix="trueup-mutants-") as base:
+    with tempfile.TemporaryDirectory(prefix="trueup-mutants-") as base, ExitStack() as servers:
         Path(base).chmod(0o755)
-        folders = [copy_of_the_project(Path(base) / f"copy{number}" / "trueup") for number in range(WORKERS)]
-        for folder in folders:
+        places: list[tuple[Path, EmbeddedPostgres]] = []
+        for number in range(WORKERS):
+            folder = copy_of_the_project(Path(base) / f"copy{number}" / "trueup")
             shared = PROJECT.parent / "shared"
             if shared.is_dir():
                 (folder.parent / "shared").symlink_to(shared)
-        timeouts: dict[tuple[str, ...], float] = {}
+            server = servers.enter_context(run_postgres(folder.parent / "postgres", is_durable=False))
+            places.append((folder, server))
         for tests in dict.fromkeys(mutant.tests for mutant in mutants):
-            started = time.monotonic()
-            if not run_tests(folders[0], tests, 900):
+            if not run_tests(*places[0], tests, TIMEOUT_SECONDS):
                 raise SystemExit(f"the tests fail without any fault: {' '.join(tests)}")
-            timeouts[tests] = 4 * (time.monotonic() - started) + 60
-        threads = [threading.Thread(target=work, args=(folder, timeouts)) for folder in folders]
+        threads = [threading.Thread(target=work, args=place) for place in places]
         for thread in threads:
             thread.start()
         for thread in threads:
