@@ -12,9 +12,10 @@ from graphql import GraphQLSchema, build_schema, parse, validate
 from tests.contract.graphql_contract import validate_graphql_line
 from tests.contract.openapi import load_spec, read_spec, validate_line
 
-from trueup.connectors import netsuite, shopify
 from trueup.connectors.base import Reader
-from trueup.connectors.shopify_documents import ALL, VERSION, Document
+from trueup.connectors.netsuite import reader as netsuite
+from trueup.connectors.shopify import reader as shopify
+from trueup.connectors.shopify.documents import ALL, VERSION, Document
 from trueup.connectors.state import ProcessState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Cause, Correction, Outcome

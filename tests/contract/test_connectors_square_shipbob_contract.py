@@ -9,8 +9,10 @@ from uuid import UUID
 import pytest
 from tests.contract.openapi import load_spec, validate_line
 
-from trueup.connectors import shipbob, square, square_writer
 from trueup.connectors.base import Reader
+from trueup.connectors.shipbob import reader as shipbob
+from trueup.connectors.square import reader as square
+from trueup.connectors.square.writers import inventory as square_writer
 from trueup.connectors.state import ProcessState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Cause, Correction, Outcome

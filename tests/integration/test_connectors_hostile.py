@@ -13,17 +13,23 @@ from connectors_state import LastingState, replaced_token_grant
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from trueup.connectors import netsuite, shipbob, shopify, square, square_writer, tryton, vendure
-from trueup.connectors.answers import LONGEST_WAIT_SECONDS, Answer, wait_header
-from trueup.connectors.auth import TokenHeader, bearer
 from trueup.connectors.base import Connector
-from trueup.connectors.budget import Unlimited, WindowBudget
-from trueup.connectors.deadline import LONGEST_POLL_SECONDS, LONGEST_SWEEP_SECONDS, BoundedReader
-from trueup.connectors.http import HttpClient, InDoubt, Limits
-from trueup.connectors.points import PointsBudget, PointsTold
+from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer, wait_header
+from trueup.connectors.http.auth import TokenHeader, bearer
+from trueup.connectors.http.client import HttpClient, InDoubt, Limits
+from trueup.connectors.http.cost_bucket import PointsBudget, PointsTold
+from trueup.connectors.http.deadline import LONGEST_POLL_SECONDS, LONGEST_SWEEP_SECONDS, BoundedReader
+from trueup.connectors.http.quotas import Unlimited, WindowBudget
+from trueup.connectors.http.redaction import Redaction
+from trueup.connectors.netsuite import reader as netsuite
 from trueup.connectors.reading import started_at
-from trueup.connectors.redaction import Redaction
+from trueup.connectors.shipbob import reader as shipbob
+from trueup.connectors.shopify import reader as shopify
+from trueup.connectors.square import reader as square
+from trueup.connectors.square.writers import inventory as square_writer
 from trueup.connectors.state import ProcessState
+from trueup.connectors.tryton import reader as tryton
+from trueup.connectors.vendure import reader as vendure
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 from trueup.domain.records import Cursor, Page, ReadMode

@@ -12,9 +12,10 @@ from connectors_state import LastingState
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from trueup.connectors import netsuite, shopify
-from trueup.connectors.http import HttpClient, Limits
-from trueup.connectors.redaction import Redaction, secrets_of
+from trueup.connectors.http.client import HttpClient, Limits
+from trueup.connectors.http.redaction import Redaction, secrets_of
+from trueup.connectors.netsuite import reader as netsuite
+from trueup.connectors.shopify import reader as shopify
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Cause, Correction
 from trueup.domain.errors import TrueupError

@@ -9,8 +9,8 @@ import pytest
 from connectors_sandbox import control, details_of, fault, no_faults, sandbox_world
 from connectors_state import LastingState
 
-from trueup.connectors.shopify import connect_writer
-from trueup.connectors.shopify_writer import ShopifyWriter
+from trueup.connectors.shopify.reader import connect_writer
+from trueup.connectors.shopify.writers.inventory import ShopifyWriter
 from trueup.domain.corrections import Cause, Correction, Outcome, correction_key
 from trueup.domain.errors import Transient
 from trueup.governance.configuration import ChannelDeclaration
@@ -282,7 +282,7 @@ def test_two_correctors_share_a_budget_and_are_never_throttled(
         for batch in halves[number]:
             writers[number].apply(batch)
 
-    with caplog.at_level("INFO", logger="trueup.connectors.http"):
+    with caplog.at_level("INFO", logger="trueup.connectors.http.client"):
         threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
         for thread in threads:
             thread.start()

@@ -11,11 +11,12 @@ import pytest
 from connectors_scripted_server import Request, Step, scripted_server
 from connectors_state import LastingState
 
-from trueup.connectors import square, square_writer
-from trueup.connectors.answers import Answer
-from trueup.connectors.http import HttpClient
-from trueup.connectors.square import SquareReader
-from trueup.connectors.square_writer import SquareWriter
+from trueup.connectors.http.answers import Answer
+from trueup.connectors.http.client import HttpClient
+from trueup.connectors.square import reader as square
+from trueup.connectors.square.reader import SquareReader
+from trueup.connectors.square.writers import inventory as square_writer
+from trueup.connectors.square.writers.inventory import SquareWriter
 from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Cause, Correction, Outcome

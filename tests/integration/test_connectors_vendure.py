@@ -8,9 +8,10 @@ import pytest
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
 from connectors_state import LastingState
 
-from trueup.connectors import vendure, vendure_writer
-from trueup.connectors.vendure import VendureConnector
-from trueup.connectors.vendure_writer import VendureWriter
+from trueup.connectors.vendure import reader as vendure
+from trueup.connectors.vendure.reader import VendureConnector
+from trueup.connectors.vendure.writers import inventory as vendure_writer
+from trueup.connectors.vendure.writers.inventory import VendureWriter
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Cause, Correction, Outcome
 from trueup.domain.errors import Permanent, Transient

@@ -8,8 +8,10 @@ from connectors_sandbox import control, details_of, fault, no_faults, sandbox_wo
 from connectors_state import LastingState
 from corrections_outbox import Line
 
-from trueup.connectors import shopify, square, square_writer
 from trueup.connectors.base import Writer
+from trueup.connectors.shopify import reader as shopify
+from trueup.connectors.square import reader as square
+from trueup.connectors.square.writers import inventory as square_writer
 from trueup.corrections.reports import ChannelCorrections, RunState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import ReadMode

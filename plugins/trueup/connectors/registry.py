@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from trueup.connectors.base import Connector, Writer
-from trueup.connectors.deadline import BoundedReader
 from trueup.connectors.forms import (
     FieldPlace,
     FormField,
@@ -18,6 +17,7 @@ from trueup.connectors.forms import (
     login_field,
     secret_field,
 )
+from trueup.connectors.http.deadline import BoundedReader
 from trueup.connectors.state import ProcessState, SharedState
 from trueup.connectors.webhooks import Notice, Verify
 from trueup.domain.connections import ConnectionDetails
@@ -52,7 +52,7 @@ CONNECTORS: Mapping[str, ConnectorSpec] = {
             name="netsuite",
             title="NetSuite",
             streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
-            connector="netsuite:connect",
+            connector="netsuite.reader:connect",
             form=(
                 host_field("https://1234567.suitetalk.api.netsuite.com", "The account's SuiteTalk address"),
                 login_field("Client ID", "The consumer key of the integration record (OAuth 2.0, client credentials)"),
@@ -92,9 +92,9 @@ CONNECTORS: Mapping[str, ConnectorSpec] = {
             # Listings before orders: an order that comes after the observation has moved the fence by then, so a
             # correction decided on this read is refused there instead of applied to what is already sold.
             streams=("locations", "products", "listings", "orders"),
-            connector="shopify:connect",
+            connector="shopify.reader:connect",
             webhook="webhooks:verify_shopify",
-            writer="shopify:connect_writer",
+            writer="shopify.reader:connect_writer",
             writes=frozenset({QuantityMeaning.AVAILABLE}),
             form=(
                 host_field("https://my-shop.myshopify.com", "The store's permanent address, not its own domain"),
@@ -119,7 +119,7 @@ CONNECTORS: Mapping[str, ConnectorSpec] = {
             name="shipbob",
             title="ShipBob",
             streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
-            connector="shipbob:connect",
+            connector="shipbob.reader:connect",
             webhook="webhooks:verify_shipbob",
             form=(
                 host_field("https://api.shipbob.com"),
@@ -137,9 +137,9 @@ CONNECTORS: Mapping[str, ConnectorSpec] = {
             title="Square",
             # Counts before orders, for the reason that listings come before them at Shopify.
             streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
-            connector="square:connect",
+            connector="square.reader:connect",
             webhook="webhooks:verify_square",
-            writer="square_writer:connect_writer",
+            writer="square.writers.inventory:connect_writer",
             writes=frozenset({QuantityMeaning.AVAILABLE}),
             form=(
                 host_field("https://connect.squareup.com"),
@@ -164,7 +164,7 @@ CONNECTORS: Mapping[str, ConnectorSpec] = {
             name="tryton",
             title="Tryton",
             streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
-            connector="tryton:connect",
+            connector="tryton.reader:connect",
             form=(
                 host_field("https://erp.example.com"),
                 secret_field("Application key", "Of a user application that was allowed to use REST"),
@@ -177,8 +177,8 @@ CONNECTORS: Mapping[str, ConnectorSpec] = {
             title="Vendure",
             # Listings before orders, as at Shopify.
             streams=("locations", "products", "listings", "orders"),
-            connector="vendure:connect",
-            writer="vendure_writer:connect_writer",
+            connector="vendure.reader:connect",
+            writer="vendure.writers.inventory:connect_writer",
             writes=frozenset({QuantityMeaning.ON_HAND}),
             form=(
                 host_field("https://shop.example.com/admin-api", "Of the Admin API; /admin-api where no path is given"),

@@ -7,9 +7,9 @@ wrong quantities, so an order that cannot be completed fails the read.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trueup.connectors import shopify_documents as documents
-from trueup.connectors.shopify_answers import page_of
-from trueup.connectors.shopify_api import SYSTEM, ShopifyApi, StaleCursor
+from trueup.connectors.shopify import documents as documents
+from trueup.connectors.shopify.answers import page_of
+from trueup.connectors.shopify.api import SYSTEM, ShopifyApi, StaleCursor
 from trueup.domain.errors import Transient
 
 _MOST_PARCELS = 100

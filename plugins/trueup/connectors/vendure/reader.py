@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from trueup.connectors.answers import Answer
+from trueup.connectors.http.answers import Answer
 from trueup.connectors.reading import (
     ReadClock,
     key_of,
@@ -25,7 +25,7 @@ from trueup.connectors.reading import (
     texts_of,
 )
 from trueup.connectors.state import SharedState
-from trueup.connectors.vendure_graphql import AdminApi, connect_api
+from trueup.connectors.vendure.graphql import AdminApi, connect_api
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, ReadMode, Record

@@ -18,10 +18,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from trueup.connectors import netsuite_queries as queries
-from trueup.connectors.auth import TokenHeader, certificate_grant
-from trueup.connectors.budget import ConcurrencyGate
-from trueup.connectors.http import Answer, HttpClient, Resend, base_url
+from trueup.connectors.http.auth import TokenHeader, certificate_grant
+from trueup.connectors.http.client import Answer, HttpClient, Resend, base_url
+from trueup.connectors.http.quotas import ConcurrencyGate
+from trueup.connectors.netsuite import queries as queries
 from trueup.connectors.reading import (
     as_of,
     piece_of,

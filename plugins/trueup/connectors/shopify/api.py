@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from trueup.connectors.auth import Authenticator, StaticHeader, TokenHeader, client_secret_grant, refresh_grant
-from trueup.connectors.http import Answer, HttpClient, Resend, base_url
-from trueup.connectors.paging import PageGuard
-from trueup.connectors.points import PointsBudget
+from trueup.connectors.http.auth import Authenticator, StaticHeader, TokenHeader, client_secret_grant, refresh_grant
+from trueup.connectors.http.client import Answer, HttpClient, Resend, base_url
+from trueup.connectors.http.cost_bucket import PointsBudget
+from trueup.connectors.http.paging import PageGuard
 from trueup.connectors.reading import started_at
-from trueup.connectors.shopify_answers import (
+from trueup.connectors.shopify.answers import (
     asked_points,
     errors_of,
     is_too_dear,
@@ -24,7 +24,7 @@ from trueup.connectors.shopify_answers import (
     points_told,
     words_of,
 )
-from trueup.connectors.shopify_documents import DEAREST_QUERY, LARGEST_PAGE, SHOP, VERSION, Document
+from trueup.connectors.shopify.documents import DEAREST_QUERY, LARGEST_PAGE, SHOP, VERSION, Document
 from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient

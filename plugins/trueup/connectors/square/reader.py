@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from trueup.connectors.addresses import base_url
-from trueup.connectors.answers import Answer, Resend
-from trueup.connectors.auth import Authenticator, TokenHeader, bearer, refresh_grant
-from trueup.connectors.http import HttpClient
-from trueup.connectors.paging import PageGuard
+from trueup.connectors.http.addresses import base_url
+from trueup.connectors.http.answers import Answer, Resend
+from trueup.connectors.http.auth import Authenticator, TokenHeader, bearer, refresh_grant
+from trueup.connectors.http.client import HttpClient
+from trueup.connectors.http.paging import PageGuard
 from trueup.connectors.reading import (
     ReadClock,
     items_of,

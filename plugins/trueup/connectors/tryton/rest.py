@@ -12,9 +12,9 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from trueup.connectors.answers import Answer
-from trueup.connectors.auth import StaticHeader
-from trueup.connectors.http import HttpClient
+from trueup.connectors.http.answers import Answer
+from trueup.connectors.http.auth import StaticHeader
+from trueup.connectors.http.client import HttpClient
 from trueup.connectors.reading import ids_of, resume_after
 from trueup.domain.errors import Permanent, Transient
 

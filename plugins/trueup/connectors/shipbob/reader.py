@@ -15,12 +15,12 @@ from typing import Any
 
 import httpx
 
-from trueup.connectors.addresses import base_url
-from trueup.connectors.answers import Answer, Resend, whole_number
-from trueup.connectors.auth import bearer
-from trueup.connectors.budget import WindowBudget
-from trueup.connectors.http import HttpClient
-from trueup.connectors.paging import PageGuard
+from trueup.connectors.http.addresses import base_url
+from trueup.connectors.http.answers import Answer, Resend, whole_number
+from trueup.connectors.http.auth import bearer
+from trueup.connectors.http.client import HttpClient
+from trueup.connectors.http.paging import PageGuard
+from trueup.connectors.http.quotas import WindowBudget
 from trueup.connectors.reading import (
     ReadClock,
     ids_of,
@@ -37,8 +37,8 @@ from trueup.connectors.reading import (
     text_or_none,
     windowed,
 )
-from trueup.connectors.standing import Read, read_standing
 from trueup.connectors.state import SharedState
+from trueup.connectors.undated_levels import Read, read_standing
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, ReadMode, Record

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 
-from trueup.connectors.answer_body import NotAskedFor
-from trueup.connectors.answers import Answer, InDoubt, Resend, TransportFailed
-from trueup.connectors.redaction import Redaction
-from trueup.connectors.transport import TooLarge
+from trueup.connectors.http.answer_body import NotAskedFor
+from trueup.connectors.http.answers import Answer, InDoubt, Resend, TransportFailed
+from trueup.connectors.http.redaction import Redaction
+from trueup.connectors.http.transport import TooLarge
 from trueup.domain.errors import CredentialsRefused, Permanent, Transient, TrueupError
 
 # Not "anything but 4xx": a redirect would then be retried for ever.

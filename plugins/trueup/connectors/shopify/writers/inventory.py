@@ -11,12 +11,12 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from trueup.connectors import shopify_documents as documents
 from trueup.connectors.base import Observation
 from trueup.connectors.fence import Settlement
-from trueup.connectors.http import InDoubt, Resend
+from trueup.connectors.http.client import InDoubt, Resend
 from trueup.connectors.reading import as_of
-from trueup.connectors.shopify_api import SYSTEM, ShopifyApi
+from trueup.connectors.shopify import documents as documents
+from trueup.connectors.shopify.api import SYSTEM, ShopifyApi
 from trueup.domain.corrections import Correction, Outcome, Receipt
 from trueup.domain.errors import Transient
 

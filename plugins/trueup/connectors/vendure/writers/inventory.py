@@ -14,13 +14,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from trueup.connectors.answers import InDoubt
 from trueup.connectors.base import Observation
 from trueup.connectors.fence import Settlement, fenced
+from trueup.connectors.http.answers import InDoubt
 from trueup.connectors.reading import as_of, started_at
 from trueup.connectors.state import SharedState
-from trueup.connectors.vendure import LISTINGS
-from trueup.connectors.vendure_graphql import AdminApi, connect_api, failed
+from trueup.connectors.vendure.graphql import AdminApi, connect_api, failed
+from trueup.connectors.vendure.reader import LISTINGS
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Correction, Outcome, Receipt
 from trueup.domain.errors import Transient

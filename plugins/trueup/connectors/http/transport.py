@@ -13,10 +13,10 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from trueup.connectors.addresses import is_loopback
-from trueup.connectors.answer_body import ACCEPTED, decompressed
-from trueup.connectors.answers import Resend, TransportFailed
-from trueup.connectors.deadline import AnswerDeadline, BoundedBackend
+from trueup.connectors.http.addresses import is_loopback
+from trueup.connectors.http.answer_body import ACCEPTED, decompressed
+from trueup.connectors.http.answers import Resend, TransportFailed
+from trueup.connectors.http.deadline import AnswerDeadline, BoundedBackend
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
-from trueup.connectors.answers import LONGEST_WAIT_SECONDS, Answer, whole_number
+from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer, whole_number
 from trueup.connectors.state import Kept, SharedState, noted_if_possible
 from trueup.domain.errors import Transient
 

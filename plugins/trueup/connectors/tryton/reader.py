@@ -15,9 +15,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from trueup.connectors import tryton_rest as rest
-from trueup.connectors.answers import Answer
-from trueup.connectors.http import HttpClient
+from trueup.connectors.http.answers import Answer
+from trueup.connectors.http.client import HttpClient
 from trueup.connectors.reading import (
     ReadClock,
     ids_of,
@@ -28,8 +27,9 @@ from trueup.connectors.reading import (
     swept_since,
     windowed,
 )
-from trueup.connectors.standing import Read, read_standing
 from trueup.connectors.state import SharedState
+from trueup.connectors.tryton import rest
+from trueup.connectors.undated_levels import Read, read_standing
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, ReadMode, Record

@@ -16,13 +16,13 @@ from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
 from authlib.oauth2.rfc7523.client import ASSERTION_TYPE
 from joserfc.jwk import ECKey, RSAKey
 
-from trueup.connectors.redaction import Redaction
-from trueup.connectors.sealed import Seal
+from trueup.connectors.http.redaction import Redaction
+from trueup.connectors.http.sealed import Seal
 from trueup.connectors.state import SharedState
 from trueup.domain.errors import CredentialsRefused, Permanent, Transient
 
 if TYPE_CHECKING:
-    from trueup.connectors.answers import Answer
+    from trueup.connectors.http.answers import Answer
 
 _EARLY_SECONDS = 60.0  # renewed this long before the end, so that a slow request does not outlive its token
 

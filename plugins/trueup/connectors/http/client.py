@@ -25,9 +25,9 @@ import orjson
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_random_exponential
 
-from trueup.connectors.addresses import base_url
-from trueup.connectors.answer_body import decoded
-from trueup.connectors.answers import (
+from trueup.connectors.http.addresses import base_url
+from trueup.connectors.http.answer_body import decoded
+from trueup.connectors.http.answers import (
     LONGEST_WAIT_SECONDS,
     Answer,
     InDoubt,
@@ -37,13 +37,13 @@ from trueup.connectors.answers import (
     date_of,
     retry_after,
 )
-from trueup.connectors.auth import Authenticator
-from trueup.connectors.budget import Budget, Unlimited
-from trueup.connectors.deadline import require_time
-from trueup.connectors.failures import Failure, refused, transport_failure
-from trueup.connectors.redaction import Redaction, secrets_of
-from trueup.connectors.source_clock import SourceClock
-from trueup.connectors.transport import LINE_FAILURES, Call, Limits, Transport
+from trueup.connectors.http.auth import Authenticator
+from trueup.connectors.http.deadline import require_time
+from trueup.connectors.http.failures import Failure, refused, transport_failure
+from trueup.connectors.http.quotas import Budget, Unlimited
+from trueup.connectors.http.redaction import Redaction, secrets_of
+from trueup.connectors.http.source_clock import SourceClock
+from trueup.connectors.http.transport import LINE_FAILURES, Call, Limits, Transport
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 

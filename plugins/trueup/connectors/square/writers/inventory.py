@@ -22,13 +22,13 @@ from typing import Any, TypeGuard
 
 import orjson
 
-from trueup.connectors.answers import Answer, Resend
 from trueup.connectors.base import Observation
 from trueup.connectors.fence import Settlement, fenced
-from trueup.connectors.http import HttpClient
-from trueup.connectors.paging import PageGuard
+from trueup.connectors.http.answers import Answer, Resend
+from trueup.connectors.http.client import HttpClient
+from trueup.connectors.http.paging import PageGuard
 from trueup.connectors.reading import as_of, items_of, moment_or_none, onward, rfc3339, started_at
-from trueup.connectors.square import connect_client
+from trueup.connectors.square.reader import connect_client
 from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Correction, Outcome, Receipt

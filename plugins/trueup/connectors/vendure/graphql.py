@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 
-from trueup.connectors.addresses import base_url
-from trueup.connectors.answers import Answer, Resend, Verdict
-from trueup.connectors.auth import Ask, Grant, TokenHeader
-from trueup.connectors.http import HttpClient
-from trueup.connectors.redaction import Redaction
+from trueup.connectors.http.addresses import base_url
+from trueup.connectors.http.answers import Answer, Resend, Verdict
+from trueup.connectors.http.auth import Ask, Grant, TokenHeader
+from trueup.connectors.http.client import HttpClient
+from trueup.connectors.http.redaction import Redaction
 from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient

@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from trueup.connectors import shopify_documents as documents
 from trueup.connectors.reading import (
     as_of,
     key_of,
@@ -27,10 +26,11 @@ from trueup.connectors.reading import (
     text_or_none,
     texts_of,
 )
-from trueup.connectors.shopify_answers import READ_ALL_ORDERS, READ_SCOPES, WRITE_SCOPE, scopes_of
-from trueup.connectors.shopify_api import SYSTEM, Connection, ShopifyApi, shopify_api
-from trueup.connectors.shopify_orders import complete_order
-from trueup.connectors.shopify_writer import ShopifyWriter
+from trueup.connectors.shopify import documents as documents
+from trueup.connectors.shopify.answers import READ_ALL_ORDERS, READ_SCOPES, WRITE_SCOPE, scopes_of
+from trueup.connectors.shopify.api import SYSTEM, Connection, ShopifyApi, shopify_api
+from trueup.connectors.shopify.orders import complete_order
+from trueup.connectors.shopify.writers.inventory import ShopifyWriter
 from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent

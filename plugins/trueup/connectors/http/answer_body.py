@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from trueup.connectors.answers import TransportFailed
+from trueup.connectors.http.answers import TransportFailed
 
 _PIECE = 1024 * 1024
 _MOST_LEVELS = 100

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trueup.connectors.answers import Answer, Verdict
-from trueup.connectors.points import PointsTold
+from trueup.connectors.http.answers import Answer, Verdict
+from trueup.connectors.http.cost_bucket import PointsTold
 from trueup.domain.errors import Transient
 
 READ_ALL_ORDERS = "read_all_orders"

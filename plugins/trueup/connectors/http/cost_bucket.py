@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trueup.connectors.answers import LONGEST_WAIT_SECONDS, Answer
-from trueup.connectors.budget import Turn
+from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer
+from trueup.connectors.http.quotas import Turn
 from trueup.connectors.state import Kept, SharedState, noted_if_possible
 from trueup.domain.errors import Transient
 
