@@ -16,6 +16,7 @@ from trueup.connectors.base import Reader
 from trueup.connectors.netsuite import reader as netsuite
 from trueup.connectors.shopify import reader as shopify
 from trueup.connectors.shopify.documents import ALL, VERSION, Document
+from trueup.connectors.shopify.writers import inventory as shopify_writer
 from trueup.connectors.state import ProcessState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Cause, Correction, Outcome
@@ -141,7 +142,7 @@ def test_a_renamed_field_of_shopifys_contract_is_noticed(recording: Path, sdl: s
 def write_something(sandbox: Sandbox) -> None:
     location = "gid://shopify/Location/9001"
     channel = ChannelDeclaration(system="shopify_main", listing_location=location, served_by=())
-    writer = shopify.connect_writer(details(sandbox, "shopify_main"), ProcessState(), channel)
+    writer = shopify_writer.connect(details(sandbox, "shopify_main"), ProcessState(), channel)
     found = writer.observe([f"gid://shopify/InventoryItem/{7120000000 + number}|{location}" for number in range(1, 80)])
     known = {record_id: seen.value for record_id, seen in found.items() if seen.value is not None}
     asked = [

@@ -58,7 +58,7 @@ def test_what_is_said_to_square_keeps_its_contract(sandbox: Sandbox, recording: 
     """A parameter that Square does not know is ignored there, and everything comes instead of what changed."""
     exercise(sandbox, square.connect(details(sandbox, "square"), ProcessState()))
     channel = ChannelDeclaration(system="square", listing_location="LONLINE", served_by=())
-    writer = square_writer.connect_writer(details(sandbox, "square"), ProcessState(), channel)
+    writer = square_writer.connect(details(sandbox, "square"), ProcessState(), channel)
     tallies = sandbox.simulators["square"].books.stock.tallies  # type: ignore[attr-defined]
     listed = {f"{key[0]}|{key[1]}": int(tally.value) for key, tally in tallies.items() if key[1] == "LONLINE"}
     asked = [

@@ -299,7 +299,7 @@ def test_a_writer_that_looks_at_counts_in_circles_gives_up(server: ScriptedServe
     details = ConnectionDetails("c", "square", host=server.url, password="t0ken")
 
     with pytest.raises(Transient, match="again"):
-        square_writer.connect_writer(details, state, channel).observe(["A|L"])
+        square_writer.connect(details, state, channel).observe(["A|L"])
 
     assert len(server.requests) < 20
 

@@ -16,6 +16,7 @@ from trueup.connectors.http.client import HttpClient, Limits
 from trueup.connectors.http.redaction import Redaction, secrets_of
 from trueup.connectors.netsuite import reader as netsuite
 from trueup.connectors.shopify import reader as shopify
+from trueup.connectors.shopify.writers import inventory as shopify_writer
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Cause, Correction
 from trueup.domain.errors import TrueupError
@@ -168,7 +169,7 @@ def test_receipts_tell_no_secret(server: ScriptedServer, state: LastingState) ->
     server.script(with_tokens(Step(hang_up=True)))
     location = "gid://shopify/Location/1"
     channel = ChannelDeclaration(system="shop", listing_location=location, served_by=())
-    writer = shopify.connect_writer(connections(server.url)["secret"], state, channel)
+    writer = shopify_writer.connect(connections(server.url)["secret"], state, channel)
     wanted = Correction(
         key="k" * 32,
         channel="shop",

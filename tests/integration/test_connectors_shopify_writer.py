@@ -9,8 +9,7 @@ import pytest
 from connectors_sandbox import control, details_of, fault, no_faults, sandbox_world
 from connectors_state import LastingState
 
-from trueup.connectors.shopify.reader import connect_writer
-from trueup.connectors.shopify.writers.inventory import ShopifyWriter
+from trueup.connectors.shopify.writers.inventory import ShopifyWriter, connect
 from trueup.domain.corrections import Cause, Correction, Outcome, correction_key
 from trueup.domain.errors import Transient
 from trueup.governance.configuration import ChannelDeclaration
@@ -36,7 +35,7 @@ def sandbox(world: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def writer(sandbox: Sandbox, state: LastingState) -> Iterator[ShopifyWriter]:
-    made = connect_writer(details_of(sandbox, SYSTEM), state, CHANNEL)
+    made = connect(details_of(sandbox, SYSTEM), state, CHANNEL)
     yield made
     made.close()
 
@@ -206,7 +205,7 @@ def test_a_store_that_turns_everything_away_raises_and_did_nothing(
 
     assert caught.value.retry_after_seconds == 600
     no_faults(sandbox)
-    fresh = connect_writer(details_of(sandbox, SYSTEM), LastingState(), CHANNEL)
+    fresh = connect(details_of(sandbox, SYSTEM), LastingState(), CHANNEL)
     assert shown(fresh, [each.record_id for each in batch]) == [each.expected for each in batch]
 
 
@@ -269,12 +268,12 @@ def test_two_correctors_share_a_budget_and_are_never_throttled(
     sandbox: Sandbox, state: LastingState, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No call is wasted on being refused, whoever of them spends the points."""
-    first = connect_writer(details_of(sandbox, SYSTEM), state, CHANNEL)
+    first = connect(details_of(sandbox, SYSTEM), state, CHANNEL)
     batches = [corrections(first, 5, by=number) for number in range(1, 33)]
     for batch in batches:
         batch[:] = [correction(each.record_id, None, each.target) for each in batch]
     tune(sandbox, bucket_size=40, points_per_second=100)
-    writers = [connect_writer(details_of(sandbox, SYSTEM), state, CHANNEL) for _ in range(2)]
+    writers = [connect(details_of(sandbox, SYSTEM), state, CHANNEL) for _ in range(2)]
     halves = [batches[:16], batches[16:]]
     before = calls_of(sandbox)
 

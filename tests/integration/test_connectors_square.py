@@ -53,7 +53,7 @@ def reader(details: ConnectionDetails, state: LastingState) -> Iterator[SquareRe
 @pytest.fixture
 def writer(details: ConnectionDetails, state: LastingState) -> Iterator[SquareWriter]:
     channel = ChannelDeclaration(system="square", listing_location=LISTING, served_by=())
-    built = square_writer.connect_writer(details, state, channel)
+    built = square_writer.connect(details, state, channel)
     yield built
     built.close()
 

@@ -99,7 +99,7 @@ def reader(server: ScriptedServer, state: LastingState) -> VendureConnector:
 
 def writer(server: ScriptedServer, state: LastingState) -> VendureWriter:
     channel = ChannelDeclaration(system="shop", shows=QuantityMeaning.ON_HAND, listing_location="1", served_by=())
-    return vendure_writer.connect_writer(details(server), state, channel)
+    return vendure_writer.connect(details(server), state, channel)
 
 
 def correction(variant: str, expected: int | None, target: int, location: str = "1") -> Correction:

@@ -50,7 +50,7 @@ _ID = re.compile(r"0|-?[1-9][0-9]{0,17}").fullmatch
 
 
 def connect(details: ConnectionDetails, state: SharedState) -> "NetSuiteConnector":
-    """Build the connector from the fields of registry.py's form; no I/O. `state` is where workers share quotas."""
+    """Build the connector from the fields of spec.py's form; no I/O. `state` is where workers share quotas."""
     extra = details.extra
     address = base_url(_SYSTEM, details)
     algorithm = str(extra.get("algorithm") or "PS256")

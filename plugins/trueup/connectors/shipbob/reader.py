@@ -3,8 +3,8 @@
 Nothing is written: stock is ShipBob's own word here. Recipients are marked as personal in the contract of orders.
 
 Stock levels tell no time at all, so every poll reads them whole (250 items a call), and what moved in the second of
-its reading is read again (standing.py). Orders and history are polled by time with an overlap: they are stamped before
-they can be seen.
+its reading is read again (undated_levels.py). Orders and history are polled by time with an overlap: they are stamped
+before they can be seen.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Shopify's Admin GraphQL over HTTP: its errors that come as 200, its points, its pages.
 
-The quota belongs to the app at the store. Points are booked before a query is sent (points.py), so THROTTLED does not
-happen; where it does, somebody else spends the same quota, and the wait it tells is kept.
+The quota belongs to the app at the store. Points are booked before a query is sent (http/cost_bucket.py), so THROTTLED
+does not happen; where it does, somebody else spends the same quota, and the wait it tells is kept.
 """
 
 import functools
@@ -191,7 +191,7 @@ class ShopifyApi:
 
 
 def shopify_api(details: ConnectionDetails, state: SharedState) -> ShopifyApi:
-    """Build the access to a store from the fields of registry.py's form; no I/O."""
+    """Build the access to a store from the fields of spec.py's form; no I/O."""
     address = base_url(SYSTEM, details)
     # One quota an app and a store: the client id names the app; a token without one is an app of its own.
     points = PointsBudget(f"shopify:{address}/{details.login or details.conn_id}", state, points_told)

@@ -1,6 +1,6 @@
-"""Shopify: locations, variants, inventory levels and orders in, available quantities out (shopify_writer.py).
+"""Shopify: locations, variants, inventory levels and orders in, available quantities out (writers/inventory.py).
 
-Listings are read before orders in every run (registry.py keeps the order): an order that comes after the observation
+Listings are read before orders in every run (spec.py keeps the order): an order that comes after the observation
 has lowered Shopify's own figure by then, so a correction decided on that observation meets its fence and is refused.
 
 Draft orders are absent on purpose: they hold no stock. Prices are absent too. Beyond 25,000 objects Shopify ends a
@@ -30,12 +30,10 @@ from trueup.connectors.shopify import documents as documents
 from trueup.connectors.shopify.answers import READ_ALL_ORDERS, READ_SCOPES, WRITE_SCOPE, scopes_of
 from trueup.connectors.shopify.api import SYSTEM, Connection, ShopifyApi, shopify_api
 from trueup.connectors.shopify.orders import complete_order
-from trueup.connectors.shopify.writers.inventory import ShopifyWriter
 from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, ReadMode, Record
-from trueup.governance.configuration import ChannelDeclaration
 
 # Search lags behind what it searches, by seconds on a good day.
 _OVERLAP = timedelta(minutes=5)
@@ -46,13 +44,8 @@ log = logging.getLogger(__name__)
 
 
 def connect(details: ConnectionDetails, state: SharedState) -> "ShopifyConnector":
-    """Build the connector from the fields of registry.py's form; no I/O."""
+    """Build the connector from the fields of spec.py's form; no I/O."""
     return ShopifyConnector(shopify_api(details, state))
-
-
-def connect_writer(details: ConnectionDetails, state: SharedState, channel: ChannelDeclaration) -> ShopifyWriter:
-    """Build what sets the quantities at the channel's listing location; no I/O."""
-    return ShopifyWriter(shopify_api(details, state), channel.listing_location)
 
 
 class ShopifyConnector:

@@ -1,4 +1,4 @@
-"""Square: the stores' counts, changes, orders and catalog. What is written is in square_writer.py.
+"""Square: the stores' counts, changes, orders and catalog. What is written is in writers/inventory.py.
 
 Cash drawers, payments and customers are not read at all: they hold no stock. Who bought is marked as personal in the
 contract of orders.

@@ -4,7 +4,7 @@ Nothing is written: stock is Tryton's own word here. No timestamp of Tryton's ca
 null until a record is first changed, and neither a product's nor a sale's moves when its stock or its shipment does.
 So a poll asks for more than what says it changed (the levels of every product that a move touched, every open sale),
 and the sweep reads everything. Levels tell no time: what moved in the second of its reading is read again, see
-standing.py.
+undated_levels.py.
 
 Quantities are those of the warehouse, whole; what has been received but not yet put away is told apart as
 `input_quantity`. Productions, drop shipments and supply requests are left out: they hold nothing that is sold from.

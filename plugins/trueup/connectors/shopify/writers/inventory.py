@@ -16,9 +16,12 @@ from trueup.connectors.fence import Settlement
 from trueup.connectors.http.client import InDoubt, Resend
 from trueup.connectors.reading import as_of
 from trueup.connectors.shopify import documents as documents
-from trueup.connectors.shopify.api import SYSTEM, ShopifyApi
+from trueup.connectors.shopify.api import SYSTEM, ShopifyApi, shopify_api
+from trueup.connectors.state import SharedState
+from trueup.domain.connections import ConnectionDetails
 from trueup.domain.corrections import Correction, Outcome, Receipt
 from trueup.domain.errors import Transient
+from trueup.governance.configuration import ChannelDeclaration
 
 _FIELD = "available"
 _STALE = frozenset({"CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"})
@@ -29,6 +32,11 @@ _LARGEST = 1_000_000_000  # of an inventory quantity; one beyond it refuses its 
 _OK = 200
 _INDEX_AT = 2
 _ROUNDS = 6  # calls for one batch: each takes out what was refused, or waits for a call under way
+
+
+def connect(details: ConnectionDetails, state: SharedState, channel: ChannelDeclaration) -> "ShopifyWriter":
+    """Build what sets the quantities at the channel's listing location; no I/O."""
+    return ShopifyWriter(shopify_api(details, state), channel.listing_location)
 
 
 class ShopifyWriter:

@@ -59,7 +59,7 @@ class _Counts:
         return self.is_whole or pair in self.found
 
 
-def connect_writer(details: ConnectionDetails, state: SharedState, channel: ChannelDeclaration) -> "SquareWriter":
+def connect(details: ConnectionDetails, state: SharedState, channel: ChannelDeclaration) -> "SquareWriter":
     """Build the writer of one channel; no I/O."""
     return SquareWriter(connect_client(details, state), channel.listing_location)
 

@@ -40,7 +40,7 @@ Levels = Mapping[str, int]
 """Units on hand by stock location."""
 
 
-def connect_writer(details: ConnectionDetails, state: SharedState, channel: ChannelDeclaration) -> "VendureWriter":
+def connect(details: ConnectionDetails, state: SharedState, channel: ChannelDeclaration) -> "VendureWriter":
     """Build the writer of one channel; no I/O."""
     return VendureWriter(connect_api(details, state), channel.listing_location)
 
