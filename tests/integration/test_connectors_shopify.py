@@ -17,7 +17,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Page, ReadMode
 from trueup.sandbox.server import Sandbox
-from trueup.sandbox.shopify.oauth import SCOPES
+from trueup.sandbox.vendors.shopify.oauth import SCOPES
 
 STORES = ("shopify_main", "shopify_outlet")
 STREAMS = ("locations", "products", "listings", "orders")
