@@ -12,6 +12,7 @@ from connectors_scripted_server import Request, ScriptedServer, Step, scripted_s
 from connectors_state import LastingState, replaced_token_grant
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.stock_changes import observed_units
 
 from trueup.connectors import netsuite, shipbob, shopify, square, square_writer, tryton, vendure
 from trueup.connectors.answers import LONGEST_WAIT_SECONDS, Answer, wait_header
@@ -293,7 +294,7 @@ def test_a_writer_that_looks_at_counts_in_circles_gives_up(server: ScriptedServe
     details = ConnectionDetails("c", "square", host=server.url, password="t0ken")
 
     with pytest.raises(Transient, match="again"):
-        square_writer.connect_writer(details, state, channel).observe(["A|L"])
+        observed_units(square_writer.connect_writer(details, state, channel), ["A|L"])
 
     assert len(server.requests) < 20
 
