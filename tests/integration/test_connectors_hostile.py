@@ -12,6 +12,7 @@ from connectors_scripted_server import Request, ScriptedServer, Step, scripted_s
 from connectors_state import LastingState, replaced_token_grant
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.stock_changes import observed_units
 
 from trueup.connectors.base import Connector
 from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer, wait_header
@@ -21,15 +22,15 @@ from trueup.connectors.http.cost_bucket import PointsBudget, PointsTold
 from trueup.connectors.http.deadline import LONGEST_POLL_SECONDS, LONGEST_SWEEP_SECONDS, BoundedReader
 from trueup.connectors.http.quotas import Unlimited, WindowBudget
 from trueup.connectors.http.redaction import Redaction
-from trueup.connectors.netsuite import reader as netsuite
+from trueup.connectors.netsuite.reader import reader as netsuite
 from trueup.connectors.reading import started_at
-from trueup.connectors.shipbob import reader as shipbob
-from trueup.connectors.shopify import reader as shopify
-from trueup.connectors.square import reader as square
+from trueup.connectors.shipbob.reader import reader as shipbob
+from trueup.connectors.shopify.reader import reader as shopify
+from trueup.connectors.square.reader import reader as square
 from trueup.connectors.square.writers import inventory as square_writer
 from trueup.connectors.state import ProcessState
-from trueup.connectors.tryton import reader as tryton
-from trueup.connectors.vendure import reader as vendure
+from trueup.connectors.tryton.reader import reader as tryton
+from trueup.connectors.vendure.reader import reader as vendure
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 from trueup.domain.records import Cursor, Page, ReadMode
@@ -299,7 +300,7 @@ def test_a_writer_that_looks_at_counts_in_circles_gives_up(server: ScriptedServe
     details = ConnectionDetails("c", "square", host=server.url, password="t0ken")
 
     with pytest.raises(Transient, match="again"):
-        square_writer.connect(details, state, channel).observe(["A|L"])
+        observed_units(square_writer.connect(details, state, channel), ["A|L"])
 
     assert len(server.requests) < 20
 

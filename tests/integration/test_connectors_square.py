@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 from connectors_scripted_server import Request, Step, scripted_server
 from connectors_state import LastingState
+from tests.stock_changes import observed_units, stock_change
 
 from trueup.connectors.http.answers import Answer
 from trueup.connectors.http.client import HttpClient
@@ -18,8 +18,8 @@ from trueup.connectors.square.reader import SquareReader
 from trueup.connectors.square.writers import inventory as square_writer
 from trueup.connectors.square.writers.inventory import SquareWriter
 from trueup.contracts.loader import load_contract
+from trueup.domain.changes import Change, Outcome
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.corrections import Cause, Correction, Outcome
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Page, ReadMode, Record
 from trueup.governance.configuration import ChannelDeclaration
@@ -72,19 +72,8 @@ def listed(sandbox: Sandbox) -> dict[str, int]:
     }
 
 
-def correction(record_id: str, expected: int | None, target: int, key: str | None = None) -> Correction:
-    return Correction(
-        key or f"key of {record_id}",
-        "square_online",
-        "stock",
-        record_id,
-        "available",
-        expected,
-        target,
-        Cause.SOURCE_DELAY,
-        1,
-        UUID(int=1),
-    )
+def correction(record_ref: str, expected: int | None, target: int, key: str | None = None) -> Change:
+    return stock_change("square_online", record_ref, expected, target, key=key or f"key of {record_ref}")
 
 
 def all_records(pages: list[Page]) -> list[Record]:
@@ -222,8 +211,8 @@ def test_a_correction_sets_the_listing_and_is_read_back(sandbox: Sandbox, writer
 
     assert {receipt.outcome for receipt in receipts} == {Outcome.APPLIED}
     assert listed(sandbox) == {record_id: value + 7 for record_id, value in shown.items()}
-    observed = writer.observe(list(shown))
-    assert {record_id: each.value for record_id, each in observed.items()} == listed(sandbox)
+    observed = observed_units(writer, shown)
+    assert observed == listed(sandbox)
 
 
 def test_what_changed_since_the_decision_is_not_overwritten(sandbox: Sandbox, writer: SquareWriter) -> None:
@@ -336,14 +325,14 @@ def test_a_count_that_cannot_be_read_is_unknown_not_gone(state: LastingState, fi
             square.connect_client(ConnectionDetails("tills", "square", host=server.url, password="a-token"), state),
             LISTING,
         )
-        observed = writer.observe([f"A|{LISTING}", f"B|{LISTING}"])
+        observed = observed_units(writer, [f"A|{LISTING}", f"B|{LISTING}"])
         receipts = writer.apply([correction(f"A|{LISTING}", 4, 9), correction(f"B|{LISTING}", 5, 9)])
         server.script(lambda _: Step(body={"locations": [], "counts": [count]}, headers=DATE))
-        without = writer.observe([f"B|{LISTING}"])
+        without = observed_units(writer, [f"B|{LISTING}"])
 
-    assert {record_id: each.value for record_id, each in observed.items()} == {f"A|{LISTING}": 5}
+    assert observed == {f"A|{LISTING}": 5}
     assert [receipt.outcome for receipt in receipts] == [Outcome.CONFLICT, Outcome.RETRY]
-    assert [each.value for each in without.values()] == [None]
+    assert list(without.values()) == [None]
 
 
 @pytest.mark.parametrize(
@@ -361,9 +350,9 @@ def test_a_count_is_whole_units_rounded_down_or_unknown(state: LastingState, tol
             square.connect_client(ConnectionDetails("tills", "square", host=server.url, password="a-token"), state),
             LISTING,
         )
-        observed = writer.observe([record_id])
+        observed = observed_units(writer, [record_id])
 
-    assert (observed[record_id].value if record_id in observed else None) == whole
+    assert observed.get(record_id) == whole
 
 
 def test_a_cursor_that_cannot_be_read_is_not_the_end(state: LastingState) -> None:
@@ -377,7 +366,7 @@ def test_a_cursor_that_cannot_be_read_is_not_the_end(state: LastingState) -> Non
         with pytest.raises(Transient, match="'cursor' that is no text"):
             list(square.connect(details, state).read("stock_levels", ReadMode.SWEEP, None))
         with pytest.raises(Transient, match="'cursor' that is no text"):
-            SquareWriter(square.connect_client(details, state), LISTING).observe([f"A|{LISTING}"])
+            observed_units(SquareWriter(square.connect_client(details, state), LISTING), [f"A|{LISTING}"])
 
 
 def test_one_refused_correction_does_not_take_its_batch_with_it(sandbox: Sandbox, writer: SquareWriter) -> None:
@@ -422,7 +411,7 @@ def test_a_connection_without_credentials_says_what_is_missing(state: LastingSta
 
 def test_what_a_record_shows_is_unknown_where_it_has_no_place(writer: SquareWriter) -> None:
     """A record id without a location cannot be read: left out, not taken for nothing."""
-    assert writer.observe(["no-location"]) == {}
+    assert observed_units(writer, ["no-location"]) == {}
 
 
 def _adjust(client: HttpClient, item: str, location: str, delta: int) -> None:

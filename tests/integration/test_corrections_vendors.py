@@ -7,6 +7,7 @@ import pytest
 from connectors_sandbox import control, details_of, fault, no_faults, sandbox_world
 from connectors_state import LastingState
 from corrections_outbox import Line
+from tests.stock_changes import observed_units
 
 from trueup.connectors.base import Writer
 from trueup.connectors.shopify import reader as shopify
@@ -147,7 +148,7 @@ class TestSquare:
         writer = square_writer.connect(details, state, configuration.channels[TILLS])
         report = _correct(line, {TILLS: writer})
         assert (report.state, report.verified_count) == (RunState.DRAINED, 20)
-        assert {record: seen.value for record, seen in writer.observe(list(targets)).items()} == targets
+        assert observed_units(writer, targets) == targets
 
 
 def _edit(sandbox: Sandbox, state: LastingState, record_id: str, quantity: int) -> None:

@@ -12,15 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from trueup.connectors.base import Observation
-from trueup.connectors.fence import Settlement
+from trueup.connectors.fence import Settlement, desired_units, expected_units, quantity, refuse_other_kinds
 from trueup.connectors.http.client import InDoubt, Resend
 from trueup.connectors.reading import as_of
-from trueup.connectors.shopify import documents as documents
+from trueup.connectors.shopify import documents
 from trueup.connectors.shopify.api import SYSTEM, ShopifyApi, shopify_api
 from trueup.connectors.state import SharedState
+from trueup.domain.changes import Change, Outcome, Receipt
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.corrections import Correction, Outcome, Receipt
 from trueup.domain.errors import Transient
+from trueup.domain.values import Value
 from trueup.governance.configuration import ChannelDeclaration
 
 _FIELD = "available"
@@ -54,15 +55,19 @@ class ShopifyWriter:
         """Close the connections to the store."""
         self._api.close()
 
-    def apply(self, corrections: Sequence[Correction]) -> Sequence[Receipt]:
-        batch = Settlement(corrections)
+    def apply(self, changes: Sequence[Change]) -> Sequence[Receipt]:
+        batch = Settlement(changes)
         self._refuse_unwritable(batch)
         self._send(batch)
         return batch.receipts()
 
-    def observe(self, record_ids: Sequence[str]) -> Mapping[str, Observation]:
-        """Read the levels as they are now; an id of another location, or of none, is left out: unknown."""
-        wanted = {item: record_id for record_id in record_ids if (item := self._item(record_id)) is not None}
+    def observe(self, changes: Sequence[Change]) -> Mapping[str, Observation]:
+        """Read the levels as they are now; a record of another location, or of none, is left out: unknown."""
+        found = self._observed([change.record_ref for change in changes])
+        return {change.key: found[change.record_ref] for change in changes if change.record_ref in found}
+
+    def _observed(self, record_refs: Sequence[str]) -> Mapping[str, Observation]:
+        wanted = {item: record_ref for record_ref in record_refs if (item := self._item(record_ref)) is not None}
         start = self._api.started_at()
         found: dict[str, Observation] = {}
         items = list(wanted)
@@ -73,33 +78,34 @@ class ShopifyWriter:
             asked, items = items[:taken], items[taken:]
             moment = as_of(answer, start)
             for item, value in _values(asked, data.get("nodes")):
-                found[wanted[item]] = Observation(wanted[item], value, moment)
+                found[wanted[item]] = Observation(wanted[item], quantity(value), moment)
         return found
 
     def _levels_of(self, items: Sequence[str], count: int) -> Mapping[str, Any]:
         return {"ids": items[:count], "location": self._location, "names": [_FIELD]}
 
-    def _item(self, record_id: str) -> str | None:
-        item, _, location = record_id.partition("|")
+    def _item(self, record_ref: str) -> str | None:
+        item, _, location = record_ref.partition("|")
         return item if item and location == self._location else None
 
     def _refuse_unwritable(self, batch: Settlement) -> None:
+        refuse_other_kinds(batch)
         seen: set[str] = set()
         for correction in batch.open():
             if correction.field != _FIELD:
                 problem = f"{SYSTEM} takes corrections of '{_FIELD}' only; set shows: available in channels.yml"
                 batch.settle(correction, Outcome.REJECTED, problem)
-            elif self._item(correction.record_id) is None:
+            elif self._item(correction.record_ref) is None:
                 problem = f"not a level of the channel's listing location {self._location}; check channels.yml"
                 batch.settle(correction, Outcome.REJECTED, problem)
-            elif correction.target < 0:
+            elif desired_units(correction) < 0:
                 batch.settle(correction, Outcome.REJECTED, "a quantity below nothing is never written")
-            elif correction.target > _LARGEST:
-                problem = f"{correction.target} is more than {SYSTEM} takes ({_LARGEST}); set a cap in channels.yml"
+            elif desired_units(correction) > _LARGEST:
+                problem = f"{correction.desired} is more than {SYSTEM} takes ({_LARGEST}); set a cap in channels.yml"
                 batch.settle(correction, Outcome.REJECTED, problem)
-            elif correction.record_id in seen:
+            elif correction.record_ref in seen:
                 batch.settle(correction, Outcome.RETRY, "another correction of this level went first")
-            seen.add(correction.record_id)
+            seen.add(correction.record_ref)
 
     def _send(self, batch: Settlement) -> None:
         salt = 0
@@ -132,7 +138,7 @@ class ShopifyWriter:
     def _settle(
         self,
         batch: Settlement,
-        sending: Sequence[Correction],
+        sending: Sequence[Change],
         payload: Mapping[str, Any],
         errors: Sequence[Mapping[str, Any]],
     ) -> None:
@@ -141,7 +147,7 @@ class ShopifyWriter:
         for correction, code, message in refused:
             if code not in _STALE:
                 batch.settle(correction, Outcome.REJECTED, f"{code}: {self._api.clean(message)}", _OK)
-            elif shown.get(correction.record_id) == correction.target:
+            elif shown.get(correction.record_ref) == correction.desired:
                 batch.settle(correction, Outcome.ALREADY_APPLIED, f"{code}: it shows the target already", _OK)
             else:
                 batch.settle(correction, Outcome.CONFLICT, f"{code}: it is not what it was when this was decided", _OK)
@@ -153,16 +159,16 @@ class ShopifyWriter:
             words = "; ".join(f"{error.get('code')}: {error.get('message')}" for error in errors)
             batch.settle_open(Outcome.REJECTED, self._api.clean(words))
 
-    def _shown(self, stale: Sequence[Correction]) -> Mapping[str, int | None]:
+    def _shown(self, stale: Sequence[Change]) -> Mapping[str, Value | None]:
         if not stale:
             return {}
         try:
-            found = self.observe([correction.record_id for correction in stale])
+            found = self._observed([correction.record_ref for correction in stale])
         except Transient:
             return {}  # then they are conflicts, and the next decision looks again
-        return {record_id: observation.value for record_id, observation in found.items()}
+        return {record_ref: observation.value for record_ref, observation in found.items()}
 
-    def _call(self, sending: Sequence[Correction], salt: int) -> Mapping[str, Any]:
+    def _call(self, sending: Sequence[Change], salt: int) -> Mapping[str, Any]:
         key = _batch_key(sending, salt)
         variables = {
             "key": key,
@@ -172,10 +178,10 @@ class ShopifyWriter:
                 "referenceDocumentUri": f"gid://trueup/Correction/{key}",
                 "quantities": [
                     {
-                        "inventoryItemId": self._item(correction.record_id),
+                        "inventoryItemId": self._item(correction.record_ref),
                         "locationId": self._location,
-                        "quantity": correction.target,
-                        "changeFromQuantity": correction.expected,
+                        "quantity": desired_units(correction),
+                        "changeFromQuantity": expected_units(correction),
                     }
                     for correction in sending
                 ],
@@ -188,15 +194,13 @@ class ShopifyWriter:
         return payload
 
 
-def _batch_key(sending: Sequence[Correction], salt: int) -> str:
+def _batch_key(sending: Sequence[Change], salt: int) -> str:
     """Return the same UUID for the same corrections; `salt` where Shopify has burnt the key by a failure."""
     text = "\n".join([str(salt), *(correction.key for correction in sending)])
     return str(uuid.uuid5(uuid.NAMESPACE_OID, text))
 
 
-def _refused(
-    sending: Sequence[Correction], errors: Sequence[Mapping[str, Any]]
-) -> Iterator[tuple[Correction, str, str]]:
+def _refused(sending: Sequence[Change], errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Change, str, str]]:
     """Yield the correction that each error points at, by `["input", "quantities", "<index>", ...]`."""
     for error in errors:
         path = error.get("field")
@@ -218,7 +222,7 @@ def _values(asked: Sequence[str], nodes: object) -> Iterator[tuple[str, int | No
             yield item, None
             continue
         quantities = level.get("quantities") if isinstance(level, Mapping) else None
-        for quantity in quantities if isinstance(quantities, list) else ():
-            value = quantity.get("quantity") if isinstance(quantity, Mapping) else None
-            if isinstance(value, int) and quantity.get("name") == _FIELD:
+        for each in quantities if isinstance(quantities, list) else ():
+            value = each.get("quantity") if isinstance(each, Mapping) else None
+            if isinstance(value, int) and each.get("name") == _FIELD:
                 yield item, value

@@ -23,15 +23,15 @@ from typing import Any, TypeGuard
 import orjson
 
 from trueup.connectors.base import Observation
-from trueup.connectors.fence import Settlement, fenced
+from trueup.connectors.fence import Settlement, desired_units, fenced, quantity, refuse_other_kinds
 from trueup.connectors.http.answers import Answer, Resend
 from trueup.connectors.http.client import HttpClient
 from trueup.connectors.http.paging import PageGuard
 from trueup.connectors.reading import as_of, items_of, moment_or_none, onward, rfc3339, started_at
 from trueup.connectors.square.reader import connect_client
 from trueup.connectors.state import SharedState
+from trueup.domain.changes import Change, Outcome, Receipt
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.corrections import Correction, Outcome, Receipt
 from trueup.domain.errors import Transient
 from trueup.governance.configuration import ChannelDeclaration
 
@@ -79,47 +79,48 @@ class SquareWriter:
     def batch_size(self) -> int:
         return _CHANGES_A_CALL
 
-    def apply(self, corrections: Sequence[Correction]) -> Sequence[Receipt]:
-        settlement = Settlement(corrections)
-        for correction in corrections:
+    def apply(self, changes: Sequence[Change]) -> Sequence[Receipt]:
+        settlement = Settlement(changes)
+        refuse_other_kinds(settlement)
+        for correction in settlement.open():
             problem = self._problem(correction)
             if problem is not None:
                 settlement.settle(correction, Outcome.REJECTED, problem)
         waiting = settlement.open()
         if waiting:
             try:
-                counts = self._counts([_pair(correction.record_id) for correction in waiting])
+                counts = self._counts([_pair(correction.record_ref) for correction in waiting])
             except Transient as error:
                 settlement.settle_open(Outcome.RETRY, f"not sent, the counts could not be read: {error}")
             else:
                 for correction in waiting:
-                    if not counts.tell_of(_pair(correction.record_id)):
+                    if not counts.tell_of(_pair(correction.record_ref)):
                         settlement.settle(correction, Outcome.RETRY, "not sent, its count could not be read")
-                shown = {correction.key: counts.found.get(_pair(correction.record_id)) for correction in waiting}
-                to_send = fenced(settlement, {key: _value(count) for key, count in shown.items()})
+                shown = {correction.key: counts.found.get(_pair(correction.record_ref)) for correction in waiting}
+                to_send = fenced(settlement, {key: quantity(_value(count)) for key, count in shown.items()})
                 self._send(to_send, shown, counts.moment, settlement)
         return settlement.receipts()
 
-    def observe(self, record_ids: Sequence[str]) -> Mapping[str, Observation]:
-        pairs = {record_id: _pair(record_id) for record_id in record_ids if all(_pair(record_id))}
+    def observe(self, changes: Sequence[Change]) -> Mapping[str, Observation]:
+        pairs = {change: _pair(change.record_ref) for change in changes if all(_pair(change.record_ref))}
         if not pairs:
             return {}
         counts = self._counts(list(pairs.values()))
         return {
-            record_id: Observation(record_id, _value(counts.found.get(pair)), counts.moment)
-            for record_id, pair in pairs.items()
+            change.key: Observation(change.record_ref, quantity(_value(counts.found.get(pair))), counts.moment)
+            for change, pair in pairs.items()
             if counts.tell_of(pair)
         }
 
-    def _problem(self, correction: Correction) -> str | None:
-        item, location = _pair(correction.record_id)
+    def _problem(self, correction: Change) -> str | None:
+        item, location = _pair(correction.record_ref)
         if not item or not location:
-            return f"'{correction.record_id}' is no Square record; it wants 'variation id|location id'"
+            return f"'{correction.record_ref}' is no Square record; it wants 'variation id|location id'"
         if location != self._listing_location:
             return (
                 f"location {location} is not the channel's own ({self._listing_location}); its stock is not ours to set"
             )
-        return None if correction.target >= 0 else "a count below zero"
+        return None if desired_units(correction) >= 0 else "a count below zero"
 
     def _counts(self, pairs: Sequence[_Pair]) -> "_Counts":
         start = started_at(self._client, lambda: self._client.request("GET", "/v2/locations"))
@@ -160,7 +161,7 @@ class SquareWriter:
 
     def _send(
         self,
-        batch: Sequence[Correction],
+        batch: Sequence[Change],
         shown: Mapping[str, Mapping[str, Any] | None],
         moment: datetime,
         settlement: Settlement,
@@ -193,8 +194,8 @@ class SquareWriter:
             settlement.settle(batch[0], Outcome.REJECTED, f"Square refused it: {_reason(answer)}", answer.status)
 
 
-def _change(correction: Correction, occurred_at: datetime) -> dict[str, Any]:
-    item, location = _pair(correction.record_id)
+def _change(correction: Change, occurred_at: datetime) -> dict[str, Any]:
+    item, location = _pair(correction.record_ref)
     return {
         "type": "PHYSICAL_COUNT",
         "physical_count": {
@@ -202,7 +203,7 @@ def _change(correction: Correction, occurred_at: datetime) -> dict[str, Any]:
             "catalog_object_id": item,
             "state": _ON_HAND,
             "location_id": location,
-            "quantity": str(correction.target),
+            "quantity": str(desired_units(correction)),
             "occurred_at": rfc3339(occurred_at),
         },
     }
@@ -215,14 +216,14 @@ def _dated(count: Mapping[str, Any] | None, moment: datetime) -> datetime:
     return moment if calculated_at is None else max(moment, calculated_at)
 
 
-def _idempotency_key(batch: Sequence[Correction], changes: Sequence[Mapping[str, Any]]) -> str:
+def _idempotency_key(batch: Sequence[Change], changes: Sequence[Mapping[str, Any]]) -> str:
     # The changes are part of it: Square refuses a known key with another content, and a later attempt at the same
     # corrections is dated anew.
     digest = hashlib.sha256(orjson.dumps([sorted(correction.key for correction in batch), changes]))
     return digest.hexdigest()
 
 
-def _take_in(answer: Answer, batch: Sequence[Correction], settlement: Settlement) -> None:
+def _take_in(answer: Answer, batch: Sequence[Change], settlement: Settlement) -> None:
     body = answer.body if isinstance(answer.body, Mapping) else {}
     counts, errors = body.get("counts"), body.get("errors")
     # Written or not, it was sent: an answer that cannot be read is a doubt about each of them, not an error.
@@ -232,7 +233,7 @@ def _take_in(answer: Answer, batch: Sequence[Correction], settlement: Settlement
         if isinstance(count, Mapping)
     }
     for correction in batch:
-        if _pair(correction.record_id) in counted:
+        if _pair(correction.record_ref) in counted:
             settlement.settle(correction, Outcome.APPLIED, "physical count taken in", answer.status)
         else:
             detail = f"Square answered without its count: {_reason(answer) if errors else 'no error told'}"
@@ -251,8 +252,8 @@ def _reason(answer: Answer) -> str:
     return f"{answer.status}, {'; '.join(told)}"[:300]
 
 
-def _pair(record_id: str) -> _Pair:
-    item, _, location = record_id.partition("|")
+def _pair(record_ref: str) -> _Pair:
+    item, _, location = record_ref.partition("|")
     return item, location
 
 

@@ -15,14 +15,14 @@ from datetime import datetime
 from typing import Any
 
 from trueup.connectors.base import Observation
-from trueup.connectors.fence import Settlement, fenced
+from trueup.connectors.fence import Settlement, desired_units, fenced, quantity, refuse_other_kinds
 from trueup.connectors.http.answers import InDoubt
 from trueup.connectors.reading import as_of, started_at
 from trueup.connectors.state import SharedState
 from trueup.connectors.vendure.graphql import AdminApi, connect_api, failed
 from trueup.connectors.vendure.reader import LISTINGS
+from trueup.domain.changes import Change, Outcome, Receipt
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.corrections import Correction, Outcome, Receipt
 from trueup.domain.errors import Transient
 from trueup.governance.configuration import ChannelDeclaration
 
@@ -60,43 +60,44 @@ class VendureWriter:
     def batch_size(self) -> int:
         return _VARIANTS_A_CALL
 
-    def apply(self, corrections: Sequence[Correction]) -> Sequence[Receipt]:
-        settlement = Settlement(corrections)
-        for correction in corrections:
+    def apply(self, changes: Sequence[Change]) -> Sequence[Receipt]:
+        settlement = Settlement(changes)
+        refuse_other_kinds(settlement)
+        for correction in settlement.open():
             problem = self._problem(correction)
             if problem is not None:
                 settlement.settle(correction, Outcome.REJECTED, problem)
         waiting = settlement.open()
         if waiting:
             try:
-                levels = self._levels([_variant(correction.record_id) for correction in waiting])[0]
+                levels = self._levels([_variant(correction.record_ref) for correction in waiting])[0]
             except Transient as error:
                 settlement.settle_open(Outcome.RETRY, f"not sent, the stock could not be read: {error}")
             else:
-                found = {correction.key: levels.get(_variant(correction.record_id)) for correction in waiting}
-                shown = {key: None if known is None else sum(known.values()) for key, known in found.items()}
+                found = {correction.key: levels.get(_variant(correction.record_ref)) for correction in waiting}
+                shown = {key: quantity(_total(known)) for key, known in found.items()}
                 self._send(fenced(settlement, shown), found, settlement)
         return settlement.receipts()
 
-    def observe(self, record_ids: Sequence[str]) -> Mapping[str, Observation]:
-        variants = {record_id: _variant(record_id) for record_id in record_ids if _variant(record_id)}
+    def observe(self, changes: Sequence[Change]) -> Mapping[str, Observation]:
+        variants = {change: _variant(change.record_ref) for change in changes if _variant(change.record_ref)}
         if not variants:
             return {}
         levels, moment = self._levels(list(variants.values()))
         return {
-            record_id: Observation(record_id, sum(levels[variant].values()) if variant in levels else None, moment)
-            for record_id, variant in variants.items()
+            change.key: Observation(change.record_ref, quantity(_total(levels.get(variant))), moment)
+            for change, variant in variants.items()
         }
 
-    def _problem(self, correction: Correction) -> str | None:
-        variant, _, location = correction.record_id.partition("|")
+    def _problem(self, correction: Change) -> str | None:
+        variant, _, location = correction.record_ref.partition("|")
         if not variant or not location:
-            return f"'{correction.record_id}' is no Vendure record; it wants 'variant id|stock location id'"
+            return f"'{correction.record_ref}' is no Vendure record; it wants 'variant id|stock location id'"
         if location != self._listing_location:
             return f"stock location {location} is not the channel's own ({self._listing_location})"
-        if correction.target > _LARGEST:
-            return f"{correction.target} is more than Vendure takes ({_LARGEST}); set a cap in channels.yml"
-        return None if correction.target >= 0 else "Vendure would take a stock below zero, we do not set one"
+        if desired_units(correction) > _LARGEST:
+            return f"{correction.desired} is more than Vendure takes ({_LARGEST}); set a cap in channels.yml"
+        return None if desired_units(correction) >= 0 else "Vendure would take a stock below zero, we do not set one"
 
     def _levels(self, variants: Sequence[str]) -> tuple[dict[str, Levels], datetime]:
         start = started_at(self._api.client, lambda: self._api.ask(_CLOCK))
@@ -110,7 +111,7 @@ class VendureWriter:
                 found |= {_id(item): _stock(item) for item in items}
         return found, moment or start
 
-    def _send(self, batch: Sequence[Correction], found: Mapping[str, Levels | None], settlement: Settlement) -> None:
+    def _send(self, batch: Sequence[Change], found: Mapping[str, Levels | None], settlement: Settlement) -> None:
         """Write the batch, which Vendure takes whole or not at all; refused, it is halved until the fault is alone."""
         if not batch:
             return
@@ -156,12 +157,12 @@ def spread(levels: Levels, listing_location: str, target: int) -> Levels:
     return {location: units for location, units in wanted.items() if levels.get(location) != units}
 
 
-def _change(correction: Correction, levels: Levels, listing_location: str) -> dict[str, Any]:
+def _change(correction: Change, levels: Levels, listing_location: str) -> dict[str, Any]:
     return {
-        "id": _variant(correction.record_id),
+        "id": _variant(correction.record_ref),
         "stockLevels": [
             {"stockLocationId": location, "stockOnHand": units}
-            for location, units in sorted(spread(levels, listing_location, correction.target).items())
+            for location, units in sorted(spread(levels, listing_location, desired_units(correction)).items())
         ],
     }
 
@@ -180,5 +181,9 @@ def _stock(item: Mapping[str, Any]) -> Levels:
         raise Transient("Vendure answered a variant without readable stock levels; try again") from error
 
 
-def _variant(record_id: str) -> str:
-    return record_id.partition("|")[0]
+def _total(levels: Levels | None) -> int | None:
+    return None if levels is None else sum(levels.values())
+
+
+def _variant(record_ref: str) -> str:
+    return record_ref.partition("|")[0]
