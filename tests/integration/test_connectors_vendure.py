@@ -8,10 +8,10 @@ from connectors_scripted_server import Request, ScriptedServer, Step, scripted_s
 from connectors_state import LastingState
 from tests.stock_changes import observed_units, stock_change
 
+from trueup.connectors.fenced_writer import FencedWriter
 from trueup.connectors.vendure import reader as vendure
 from trueup.connectors.vendure.reader import VendureConnector
 from trueup.connectors.vendure.writers import inventory as vendure_writer
-from trueup.connectors.vendure.writers.inventory import VendureWriter
 from trueup.domain.changes import Change, Outcome
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
@@ -97,7 +97,7 @@ def reader(server: ScriptedServer, state: LastingState) -> VendureConnector:
     return vendure.connect(details(server), state)
 
 
-def writer(server: ScriptedServer, state: LastingState) -> VendureWriter:
+def writer(server: ScriptedServer, state: LastingState) -> FencedWriter:
     channel = ChannelDeclaration(system="shop", shows=QuantityMeaning.ON_HAND, listing_location="1", served_by=())
     return vendure_writer.connect(details(server), state, channel)
 

@@ -19,7 +19,7 @@ from trueup.connectors.http.addresses import base_url
 from trueup.connectors.http.answers import Answer, Resend, whole_number
 from trueup.connectors.http.auth import bearer
 from trueup.connectors.http.client import HttpClient
-from trueup.connectors.http.paging import PageGuard
+from trueup.connectors.http.paging import PageRead, by_cursor, by_number
 from trueup.connectors.http.quotas import WindowBudget
 from trueup.connectors.reading import (
     ReadClock,
@@ -125,35 +125,19 @@ class ShipBobConnector:
 
     def _read_linked(self, path: str, asked: Mapping[str, str | int], describe: _Describe) -> Iterator[Page]:
         clock = self._clock()
-        for answer, items, is_last in self._linked(path, asked):
-            yield page(
-                items,
-                describe,
-                clock.at(answer),
-                is_last=is_last,
-                cursor=position(clock.start),
-            )
+        for read in self._linked(path, asked):
+            moment = clock.at(read.answer)
+            yield page(read.items, describe, moment, is_last=read.is_last, cursor=position(clock.start))
 
-    def _linked(self, path: str, asked: Mapping[str, str | int]) -> Iterator[tuple[Answer, Sequence[Any], bool]]:
+    def _linked(self, path: str, asked: Mapping[str, str | int]) -> Iterator[PageRead]:
         """Follow `next` from page to page; it says everything the first request said."""
-        link: str | None = path
-        seen: set[str] = set()
-        guard = PageGuard(f"{_SYSTEM}, {path}")
-        while link is not None:
-            if link in seen:
-                raise Transient(f"{_SYSTEM}, {path}: the same page was announced twice; read again from the start")
-            seen.add(link)
-            is_first = link == path
-            answer = self._client.request(
-                "GET", link, params=asked if is_first else None, accept=() if is_first else (400,)
-            )
-            if answer.status == 400:
-                raise Transient(f"{_SYSTEM}, {path}: refused the link to its own next page; read again from the start")
-            link = _next_link(answer)
-            items = items_of(answer, "items", _SYSTEM)
-            if link is not None:
-                guard.take(items)
-            yield answer, items, link is None
+
+        def ask(link: str | None) -> Answer:
+            if link is None:
+                return self._client.request("GET", path, params=asked)
+            return self._client.request("GET", link, accept=(400,))
+
+        return by_cursor(f"{_SYSTEM}, {path}", ask, lambda answer: items_of(answer, "items", _SYSTEM), _next_link)
 
     def _read_levels(self) -> Iterator[Page]:
         clock = self._clock()
@@ -166,8 +150,8 @@ class ShipBobConnector:
                 questions = [{"PageSize": _PAGE, "InventoryIds": ",".join(map(str, group))} for group in groups]
             for asked in questions:
                 clock.listen()
-                for answer, levels, _ in self._linked(f"{_BASE}/inventory-level/locations", asked):
-                    yield clock.at(answer), levels
+                for read in self._linked(f"{_BASE}/inventory-level/locations", asked):
+                    yield clock.at(read.answer), read.items
 
         for moment, rows in read_standing(ask, _inventory_id, self._moved_after, self._sleep):
             yield page(rows, _level, moment, is_last=False)
@@ -232,20 +216,14 @@ class ShipBobConnector:
         asked: dict[str, str | int] = {"Limit": _PAGE, "SortOrder": "Oldest"}
         if since is not None:
             asked["LastUpdateStartDate"] = rfc3339(since)
-        number, full_page = 1, 0
-        guard = PageGuard(f"{_SYSTEM}, {_BASE}/order")
-        while True:
-            answer = self._client.request("GET", f"{_BASE}/order", params={**asked, "Page": number})
-            orders = items_of(answer, "orders", _SYSTEM)
-            # ShipBob may give fewer than asked for: only a page shorter than its first is surely the last.
-            full_page = full_page or len(orders)
-            is_last = len(orders) == 0 or len(orders) < full_page or _is_last_page(answer, number)
-            if not is_last:
-                guard.take(orders)
-            yield page(orders, _order, clock.at(answer), is_last=is_last, cursor=position(clock.start))
-            if is_last:
-                return
-            number += 1
+
+        def ask(number: int) -> Answer:
+            return self._client.request("GET", f"{_BASE}/order", params={**asked, "Page": number})
+
+        what = f"{_SYSTEM}, {_BASE}/order"
+        for read in by_number(what, ask, lambda answer: items_of(answer, "orders", _SYSTEM), _is_last_page):
+            moment = clock.at(read.answer)
+            yield page(read.items, _order, moment, is_last=read.is_last, cursor=position(clock.start))
 
 
 def _is_open(centre: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from trueup.connectors.http.addresses import base_url
 from trueup.connectors.http.answers import Answer, Resend
 from trueup.connectors.http.auth import Authenticator, TokenHeader, bearer, refresh_grant
 from trueup.connectors.http.client import HttpClient
-from trueup.connectors.http.paging import PageGuard
+from trueup.connectors.http.paging import by_cursor
 from trueup.connectors.reading import (
     ReadClock,
     items_of,
@@ -186,26 +186,24 @@ class SquareReader:
         describe: Callable[[Mapping[str, Any]], Record],
         clock: ReadClock,
     ) -> Iterator[Page]:
-        token: str | None = None
-        seen: set[str] = set()
-        guard = PageGuard(f"Square, {path}")
-        while True:
+        def ask(token: str | None) -> Answer:
             content = {**asked, **({"cursor": token} if token else {})}
             sent: dict[str, Any] = {"params": content} if method == "GET" else {"json": content}
-            answer = self._client.request(method, path, resend=Resend.SAFE, accept=(400,) if token else (), **sent)
-            if answer.status == 400:
-                raise Transient(f"Square, {path}: refused the cursor of its own last page; read again from the start")
-            token = onward(answer, "cursor", "Square")
-            if token in seen:
-                raise Transient(f"Square, {path}: the same page was announced twice; read again from the start")
-            if token:
-                seen.add(token)
-            items = items_of(answer, name, "Square", may_omit=True)
-            if token:
-                guard.take(items)
-            yield page(items, describe, clock.at(answer), is_last=not token, cursor=position(clock.start))
-            if not token:
-                return
+            return self._client.request(method, path, resend=Resend.SAFE, accept=(400,) if token else (), **sent)
+
+        for read in by_cursor(f"Square, {path}", ask, items_under(name), next_cursor):
+            moment = clock.at(read.answer)
+            yield page(read.items, describe, moment, is_last=read.is_last, cursor=position(clock.start))
+
+
+def items_under(name: str) -> Callable[[Answer], Sequence[Any]]:
+    """Return what takes the list under `name` from an answer; Square leaves an empty one out."""
+    return lambda answer: items_of(answer, name, "Square", may_omit=True)
+
+
+def next_cursor(answer: Answer) -> str | None:
+    """Return the cursor of the next page, None after the last."""
+    return onward(answer, "cursor", "Square")
 
 
 def _not_last(page_read: Page) -> Page:

@@ -13,6 +13,7 @@ from trueup.connectors.http.addresses import base_url
 from trueup.connectors.http.answers import Answer, Resend, Verdict
 from trueup.connectors.http.auth import Ask, Grant, TokenHeader
 from trueup.connectors.http.client import HttpClient
+from trueup.connectors.http.paging import PageRead, by_offset
 from trueup.connectors.http.redaction import Redaction
 from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
@@ -56,40 +57,25 @@ class AdminApi:
             raise Transient(f"{_SYSTEM} answered without '{name}'; try again, then check the connection's host")
         return data[name]
 
-    def pages(
-        self, document: str, name: str, options: Mapping[str, Any], size: int
-    ) -> Iterator[tuple[Answer, Sequence[Mapping[str, Any]], bool]]:
-        """Yield every page of a list by id, with whether it is the last; at least one, if empty.
+    def pages(self, document: str, name: str, options: Mapping[str, Any], size: int) -> Iterator[PageRead]:
+        """Yield every page of a list by id; at least one, if empty."""
 
-        Each page begins with the last record of the one before: where another stands there, a record was deleted
-        meanwhile and one has slipped past unseen, so the read is given up (`Transient`).
-        """
-        seen, last = 0, None
-        while True:
-            skip = max(0, seen - 1)
-            asked = {**options, "sort": {"id": "ASC"}, "take": size, "skip": skip}
-            answer = self.ask(document, {"options": asked})
+        def ask(skip: int) -> Answer:
+            return self.ask(document, {"options": {**options, "sort": {"id": "ASC"}, "take": size, "skip": skip}})
+
+        def items(answer: Answer) -> Sequence[Any]:
             found = self.data(answer, name)
-            items = found.get("items") if isinstance(found, Mapping) else None
-            if not isinstance(items, list):
+            listed = found.get("items") if isinstance(found, Mapping) else None
+            if not isinstance(listed, list):
                 raise Transient(f"{_SYSTEM} answered '{name}' without its items; try again")
-            is_last = len(items) < size
-            if last is not None:
-                if not items or _id_of(items[0]) != last:
-                    raise Transient(
-                        f"{_SYSTEM}: the list '{name}' changed while it was read; read again from the start"
-                    )
-                items = items[1:]
-            yield answer, items, is_last
-            if is_last:
-                return
-            seen += len(items)
-            last = _id_of(items[-1]) if items else last
+            return listed
+
+        return by_offset(f"{_SYSTEM}, list '{name}'", ask, items, _id_of, size)
 
     def all(self, document: str, name: str, options: Mapping[str, Any], size: int = 500) -> list[Mapping[str, Any]]:
         """Return every object of a list."""
         pages = self.pages(document, name, options, size)
-        return [item for _, items, _ in pages for item in items if isinstance(item, Mapping)]
+        return [item for read in pages for item in read.items if isinstance(item, Mapping)]
 
 
 def _id_of(item: object) -> object:

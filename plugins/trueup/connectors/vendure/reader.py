@@ -122,8 +122,9 @@ class VendureConnector:
         return self._api.ask(_CLOCK)
 
     def _read_list(self, document: str, name: str, options: Mapping[str, Any], clock: ReadClock) -> Iterator[Page]:
-        for answer, items, is_last in self._api.pages(document, name, options, _PAGE):
-            yield page(items, _state, clock.at(answer), is_last=is_last, cursor=position(clock.start))
+        for read in self._api.pages(document, name, options, _PAGE):
+            moment = clock.at(read.answer)
+            yield page(read.items, _state, moment, is_last=read.is_last, cursor=position(clock.start))
 
     def _read_listings(self, clock: ReadClock, since: datetime | None, known: Sequence[str]) -> Iterator[Page]:
         # What is listed at a place without an id is unknown, not gone.
@@ -140,18 +141,18 @@ class VendureConnector:
             groups = [ids[at : at + _IDS_A_QUESTION] for at in range(0, len(ids), _IDS_A_QUESTION)]
             questions = [{"filter": _after("updatedAt", since)}, *({"filter": {"id": {"in": each}}} for each in groups)]
         for options in questions:
-            for answer, items, _ in self._api.pages(LISTINGS, "productVariants", options, _PAGE):
-                listed = [_listed_at(item, place) for item in items for place in places]
-                yield page(listed, _listing, clock.at(answer), is_last=False)
+            for read in self._api.pages(LISTINGS, "productVariants", options, _PAGE):
+                listed = [_listed_at(item, place) for item in read.items for place in places]
+                yield page(listed, _listing, clock.at(read.answer), is_last=False)
         yield page([], _listing, clock.start, is_last=True, cursor=end, is_partial=not is_whole)
 
     def _read_orders(self, clock: ReadClock, since: datetime | None, known: Sequence[str]) -> Iterator[Page]:
         options = {"filter": {"orderPlacedAt": {"isNull": False}} if since is None else _touched_orders(since, known)}
         open_ones: list[str] = []
-        for answer, items, is_last in self._api.pages(_ORDERS, "orders", options, _ORDERS_A_PAGE):
-            open_ones += _open_ids(items)
+        for read in self._api.pages(_ORDERS, "orders", options, _ORDERS_A_PAGE):
+            open_ones += _open_ids(read.items)
             end = position(clock.start, open=open_ones)
-            yield page(items, _state, clock.at(answer), is_last=is_last, cursor=end)
+            yield page(read.items, _state, clock.at(read.answer), is_last=read.is_last, cursor=end)
 
 
 def _listing(item: Mapping[str, Any]) -> Record:

@@ -10,23 +10,21 @@ in it is overwritten, and a fulfilment in it is undone in `stockOnHand` though n
 reading shows either as a difference. Orders are not concerned: they allocate, and leave `stockOnHand` alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from trueup.connectors.base import Observation
-from trueup.connectors.fence import Settlement, desired_units, fenced, quantity, refuse_other_kinds
-from trueup.connectors.http.answers import InDoubt
+from trueup.connectors.fence import desired_units, quantity
+from trueup.connectors.fenced_writer import FencedWriter, Level, Sent
 from trueup.connectors.reading import as_of, started_at
 from trueup.connectors.state import SharedState
 from trueup.connectors.vendure.graphql import AdminApi, connect_api, failed
 from trueup.connectors.vendure.reader import LISTINGS
-from trueup.domain.changes import Change, Outcome, Receipt
+from trueup.domain.changes import Change
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
 from trueup.governance.configuration import ChannelDeclaration
 
-_VARIANTS_A_CALL = 100
 _IDS_A_QUESTION = 500
 _LARGEST = 2**31 - 1  # GraphQL's Int; one beyond it refuses its whole call
 _UPDATE = """
@@ -40,13 +38,15 @@ Levels = Mapping[str, int]
 """Units on hand by stock location."""
 
 
-def connect(details: ConnectionDetails, state: SharedState, channel: ChannelDeclaration) -> "VendureWriter":
+def connect(details: ConnectionDetails, state: SharedState, channel: ChannelDeclaration) -> FencedWriter:
     """Build the writer of one channel; no I/O."""
-    return VendureWriter(connect_api(details, state), channel.listing_location)
+    return FencedWriter(VendureShelf(connect_api(details, state), channel.listing_location))
 
 
-class VendureWriter:
+class VendureShelf:
     """Sets the sum over the sales channel's stock locations, by way of the listing location."""
+
+    batch_size = 100
 
     def __init__(self, api: AdminApi, listing_location: str) -> None:
         self._api = api
@@ -56,88 +56,37 @@ class VendureWriter:
         """Close the connections to the shop."""
         self._api.client.close()
 
-    @property
-    def batch_size(self) -> int:
-        return _VARIANTS_A_CALL
-
-    def apply(self, changes: Sequence[Change]) -> Sequence[Receipt]:
-        settlement = Settlement(changes)
-        refuse_other_kinds(settlement)
-        for correction in settlement.open():
-            problem = self._problem(correction)
-            if problem is not None:
-                settlement.settle(correction, Outcome.REJECTED, problem)
-        waiting = settlement.open()
-        if waiting:
-            try:
-                levels = self._levels([_variant(correction.record_ref) for correction in waiting])[0]
-            except Transient as error:
-                settlement.settle_open(Outcome.RETRY, f"not sent, the stock could not be read: {error}")
-            else:
-                found = {correction.key: levels.get(_variant(correction.record_ref)) for correction in waiting}
-                shown = {key: quantity(_total(known)) for key, known in found.items()}
-                self._send(fenced(settlement, shown), found, settlement)
-        return settlement.receipts()
-
-    def observe(self, changes: Sequence[Change]) -> Mapping[str, Observation]:
-        variants = {change: _variant(change.record_ref) for change in changes if _variant(change.record_ref)}
-        if not variants:
-            return {}
-        levels, moment = self._levels(list(variants.values()))
-        return {
-            change.key: Observation(change.record_ref, quantity(_total(levels.get(variant))), moment)
-            for change, variant in variants.items()
-        }
-
-    def _problem(self, correction: Change) -> str | None:
-        variant, _, location = correction.record_ref.partition("|")
+    def problem(self, change: Change) -> str | None:
+        variant, _, location = change.record_ref.partition("|")
         if not variant or not location:
-            return f"'{correction.record_ref}' is no Vendure record; it wants 'variant id|stock location id'"
+            return f"'{change.record_ref}' is no Vendure record; it wants 'variant id|stock location id'"
         if location != self._listing_location:
             return f"stock location {location} is not the channel's own ({self._listing_location})"
-        if desired_units(correction) > _LARGEST:
-            return f"{correction.desired} is more than Vendure takes ({_LARGEST}); set a cap in channels.yml"
-        return None if desired_units(correction) >= 0 else "Vendure would take a stock below zero, we do not set one"
+        if desired_units(change) > _LARGEST:
+            return f"{change.desired} is more than Vendure takes ({_LARGEST}); set a cap in channels.yml"
+        return None
 
-    def _levels(self, variants: Sequence[str]) -> tuple[dict[str, Levels], datetime]:
+    def levels(self, record_refs: Collection[str]) -> Mapping[str, Level]:
         start = started_at(self._api.client, lambda: self._api.ask(_CLOCK))
         found: dict[str, Levels] = {}
         moment: datetime | None = None
-        wanted = sorted(set(variants))
+        wanted = sorted({_variant(record_ref) for record_ref in record_refs})
         for at in range(0, len(wanted), _IDS_A_QUESTION):
             options = {"filter": {"id": {"in": wanted[at : at + _IDS_A_QUESTION]}}}
-            for answer, items, _ in self._api.pages(LISTINGS, "productVariants", options, _IDS_A_QUESTION):
-                moment = as_of(answer, start) if moment is None else moment
-                found |= {_id(item): _stock(item) for item in items}
-        return found, moment or start
+            for read in self._api.pages(LISTINGS, "productVariants", options, _IDS_A_QUESTION):
+                moment = as_of(read.answer, start) if moment is None else moment
+                found |= {_id(item): _stock(item) for item in read.items}
+        shown = {record_ref: found.get(_variant(record_ref)) for record_ref in record_refs}
+        return {ref: Level(quantity(_total(known)), moment or start, known) for ref, known in shown.items()}
 
-    def _send(self, batch: Sequence[Change], found: Mapping[str, Levels | None], settlement: Settlement) -> None:
-        """Write the batch, which Vendure takes whole or not at all; refused, it is halved until the fault is alone."""
-        if not batch:
-            return
-        changes = [_change(each, found[each.key] or {}, self._listing_location) for each in batch]
-        try:
-            answer = self._api.ask(_UPDATE, {"input": changes})
-        except InDoubt as error:
-            for correction in batch:
-                settlement.settle(correction, Outcome.UNKNOWN, f"sent, no answer: {error}")
-            return
-        except Transient as error:
-            for correction in batch:
-                settlement.settle(correction, Outcome.RETRY, f"not carried out: {error}")
-            return
+    def send(self, changes: Sequence[Change], levels: Mapping[str, Level]) -> Sent:
+        told = [_change(each, levels[each.record_ref].content or {}, self._listing_location) for each in changes]
+        answer = self._api.ask(_UPDATE, {"input": told})
         code = failed(answer)
         if code is None:
-            for correction in batch:
-                settlement.settle(correction, Outcome.APPLIED, "stock on hand set", answer.status)
-        elif len(batch) > 1:
-            half = len(batch) // 2
-            self._send(batch[:half], found, settlement)
-            self._send(batch[half:], found, settlement)
-        else:
-            # Only the code: the message of an internal error can hold SQL. Such an error is rolled back and may pass.
-            outcome = Outcome.RETRY if code == "INTERNAL_SERVER_ERROR" else Outcome.REJECTED
-            settlement.settle(batch[0], outcome, f"Vendure refused it: {code}", answer.status)
+            return Sent(answer.status)
+        # Only the code: the message of an internal error can hold SQL. Such an error is rolled back and may pass.
+        return Sent(answer.status, f"Vendure refused it: {code}", is_passing=code == "INTERNAL_SERVER_ERROR")
 
 
 def spread(levels: Levels, listing_location: str, target: int) -> Levels:
@@ -157,12 +106,12 @@ def spread(levels: Levels, listing_location: str, target: int) -> Levels:
     return {location: units for location, units in wanted.items() if levels.get(location) != units}
 
 
-def _change(correction: Change, levels: Levels, listing_location: str) -> dict[str, Any]:
+def _change(change: Change, levels: Levels, listing_location: str) -> dict[str, Any]:
     return {
-        "id": _variant(correction.record_ref),
+        "id": _variant(change.record_ref),
         "stockLevels": [
             {"stockLocationId": location, "stockOnHand": units}
-            for location, units in sorted(spread(levels, listing_location, desired_units(correction)).items())
+            for location, units in sorted(spread(levels, listing_location, desired_units(change)).items())
         ],
     }
 
