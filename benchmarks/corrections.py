@@ -21,7 +21,7 @@ from trueup.domain.records import ReadMode
 from trueup.governance.configuration import TenantConfiguration
 from trueup.sandbox.server import Sandbox, serve
 from trueup.sandbox.settings import WorldSettings
-from trueup.sandbox.shopify.simulator import ShopifySimulator
+from trueup.sandbox.vendors.shopify.simulator import ShopifySimulator
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import migrate
 from trueup.warehouse.registry import put_in_force

@@ -12,7 +12,8 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from trueup.cli.main import app
-from trueup.connectors.registry import CONNECTORS, ConnectorSpec
+from trueup.connectors.registry import CONNECTORS
+from trueup.connectors.spec import ConnectorSpec
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
@@ -54,7 +55,7 @@ def test_a_systems_page_tells_every_stream_and_no_other(spec: ConnectorSpec) -> 
     assert rows == list(spec.streams)
 
 
-@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.writer], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.writes], ids=lambda spec: spec.name)
 def test_a_channels_page_tells_the_window_that_remains(spec: ConnectorSpec) -> None:
     """What is not fenced by the vendor must be known before the first push."""
     assert re.search(r"\bwindow\b", section(page_of(spec), "What is written"))

@@ -5,19 +5,21 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
 from tests.contract.graphql_contract import validate_graphql_line
 from tests.contract.openapi import load_spec, read_spec, validate_line
+from tests.stock_changes import observed_units, stock_change
 
-from trueup.connectors import netsuite, shopify
 from trueup.connectors.base import Reader
-from trueup.connectors.shopify_documents import ALL, VERSION, Document
+from trueup.connectors.netsuite.reader import reader as netsuite
+from trueup.connectors.shopify.documents import ALL, VERSION, Document
+from trueup.connectors.shopify.reader import reader as shopify
+from trueup.connectors.shopify.writers import inventory as shopify_writer
 from trueup.connectors.state import ProcessState
+from trueup.domain.changes import Outcome
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.corrections import Cause, Correction, Outcome
 from trueup.domain.records import Cursor, ReadMode
 from trueup.governance.configuration import ChannelDeclaration
 from trueup.sandbox.server import Sandbox, serve
@@ -140,13 +142,12 @@ def test_a_renamed_field_of_shopifys_contract_is_noticed(recording: Path, sdl: s
 def write_something(sandbox: Sandbox) -> None:
     location = "gid://shopify/Location/9001"
     channel = ChannelDeclaration(system="shopify_main", listing_location=location, served_by=())
-    writer = shopify.connect_writer(details(sandbox, "shopify_main"), ProcessState(), channel)
-    found = writer.observe([f"gid://shopify/InventoryItem/{7120000000 + number}|{location}" for number in range(1, 80)])
-    known = {record_id: seen.value for record_id, seen in found.items() if seen.value is not None}
-    asked = [
-        Correction(key, "shopify_main", "stock", key, "available", units, units + 1, Cause.EDITED, 1, UUID(int=1))
-        for key, units in known.items()
-    ]
+    writer = shopify_writer.connect(details(sandbox, "shopify_main"), ProcessState(), channel)
+    found = observed_units(
+        writer, [f"gid://shopify/InventoryItem/{7120000000 + number}|{location}" for number in range(1, 80)]
+    )
+    known = {record_ref: units for record_ref, units in found.items() if units is not None}
+    asked = [stock_change("shopify_main", record_ref, units, units + 1) for record_ref, units in known.items()]
     assert {receipt.outcome for receipt in writer.apply(asked)} == {Outcome.APPLIED}
 
 

@@ -4,16 +4,18 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from tests.contract.openapi import load_spec, validate_line
+from tests.stock_changes import stock_change
 
-from trueup.connectors import shipbob, square, square_writer
 from trueup.connectors.base import Reader
+from trueup.connectors.shipbob import reader as shipbob
+from trueup.connectors.square import reader as square
+from trueup.connectors.square.writers import inventory as square_writer
 from trueup.connectors.state import ProcessState
+from trueup.domain.changes import Outcome
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.corrections import Cause, Correction, Outcome
 from trueup.domain.records import Cursor, ReadMode
 from trueup.governance.configuration import ChannelDeclaration
 from trueup.sandbox.server import Sandbox, serve
@@ -56,13 +58,10 @@ def test_what_is_said_to_square_keeps_its_contract(sandbox: Sandbox, recording: 
     """A parameter that Square does not know is ignored there, and everything comes instead of what changed."""
     exercise(sandbox, square.connect(details(sandbox, "square"), ProcessState()))
     channel = ChannelDeclaration(system="square", listing_location="LONLINE", served_by=())
-    writer = square_writer.connect_writer(details(sandbox, "square"), ProcessState(), channel)
+    writer = square_writer.connect(details(sandbox, "square"), ProcessState(), channel)
     tallies = sandbox.simulators["square"].books.stock.tallies  # type: ignore[attr-defined]
     listed = {f"{key[0]}|{key[1]}": int(tally.value) for key, tally in tallies.items() if key[1] == "LONLINE"}
-    asked = [
-        Correction(key, "online", "stock", key, "available", units, units + 1, Cause.SOURCE_DELAY, 1, UUID(int=1))
-        for key, units in list(listed.items())[:50]
-    ]
+    asked = [stock_change("online", record_ref, units, units + 1) for record_ref, units in list(listed.items())[:50]]
     receipts = writer.apply(asked)
 
     lines = recorded(recording, "square")

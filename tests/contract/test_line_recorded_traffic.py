@@ -20,15 +20,13 @@ from sqlglot import exp
 from tests.contract.graphql_contract import GRAPHQL_PATH, validate_graphql_line
 from tests.contract.openapi import SPECS, load_spec, validate_line
 
-from trueup.connectors import (
-    netsuite_queries,
-    shipbob,
-    shopify_api,
-    shopify_documents,
-    square,
-    square_writer,
-)
-from trueup.connectors.netsuite import NetSuiteConnector
+from trueup.connectors.netsuite import queries as netsuite_queries
+from trueup.connectors.netsuite.reader import NetSuiteConnector
+from trueup.connectors.shipbob import reader as shipbob
+from trueup.connectors.shopify import api as shopify_api
+from trueup.connectors.shopify import documents as shopify_documents
+from trueup.connectors.square import reader as square
+from trueup.connectors.square.writers import inventory as square_writer
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.rig import Rig, SandboxOptions, run_rig
 from trueup.domain.records import ReadMode

@@ -15,7 +15,7 @@ from graphql import (
     print_schema,
 )
 
-from trueup.sandbox.shopify.schema import API_VERSION, admin_schema
+from trueup.sandbox.vendors.shopify.schema import API_VERSION, admin_schema
 
 _OWN_TYPES = sorted(name for name in admin_schema().type_map if not name.startswith("__"))
 

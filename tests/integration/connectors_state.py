@@ -1,6 +1,6 @@
 """What connectors share in tests that need no warehouse."""
 
-from trueup.connectors.auth import Grant, refresh_grant
+from trueup.connectors.http.auth import Grant, refresh_grant
 from trueup.connectors.state import ProcessState, SharedState
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 
 from trueup.connectors.base import Observation
-from trueup.domain.corrections import Correction, Outcome, Receipt
+from trueup.domain.changes import Change, Outcome, Receipt
 from trueup.domain.errors import Permanent, Transient
+from trueup.domain.values import Quantity, to_json
 
 
 @dataclass
@@ -107,6 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+_UNREAD = object()
+
+
 class HttpWriter:
     """Writes to the channel over HTTP and tells its answers in receipts, as a vendor's writer does."""
 
@@ -126,30 +130,39 @@ class HttpWriter:
     def batch_size(self) -> int:
         return self._batch_size
 
-    def apply(self, corrections: Sequence[Correction]) -> Sequence[Receipt]:
+    def apply(self, changes: Sequence[Change]) -> Sequence[Receipt]:
         body = [
-            {"key": each.key, "record_id": each.record_id, "expected": each.expected, "target": each.target}
-            for each in corrections
+            {
+                "key": each.key,
+                "record_id": each.record_ref,
+                "expected": None if each.expected is None else to_json(each.expected),
+                "target": to_json(each.desired),
+            }
+            for each in changes
         ]
         try:
             response = self.post("/apply", body)
         except httpx.TransportError as error:
-            return [Receipt(each.key, Outcome.UNKNOWN, None, type(error).__name__) for each in corrections]
+            return [Receipt(each.key, Outcome.UNKNOWN, None, type(error).__name__) for each in changes]
         if response.status_code == 401:
             raise Permanent("the channel refused our token; renew it")
         if response.status_code == 503:
             raise Transient("the channel is not available")
         if response.status_code == 429:
-            return [Receipt(each.key, Outcome.RETRY, 429, "throttled") for each in corrections]
+            return [Receipt(each.key, Outcome.RETRY, 429, "throttled") for each in changes]
         return [
             Receipt(each.key, Outcome(answer["outcome"]), 200, answer["detail"])
-            for each, answer in zip(corrections, response.json(), strict=True)
+            for each, answer in zip(changes, response.json(), strict=True)
         ]
 
-    def observe(self, record_ids: Sequence[str]) -> Mapping[str, Observation]:
-        values = self.post("/observe", list(record_ids)).json()
+    def observe(self, changes: Sequence[Change]) -> Mapping[str, Observation]:
+        values = self.post("/observe", [each.record_ref for each in changes]).json()
         at = datetime.now(UTC)
-        return {record: Observation(record, value, at) for record, value in values.items()}
+        return {
+            each.key: Observation(each.record_ref, None if found is None else Quantity(found), at)
+            for each in changes
+            if (found := values.get(each.record_ref, _UNREAD)) is not _UNREAD
+        }
 
 
 @contextmanager

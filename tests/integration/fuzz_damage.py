@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from trueup.connectors.answers import Answer
+from trueup.connectors.http.answers import Answer
 
 MISSING = object()
 TOO_DEEP: Any = None

@@ -25,14 +25,17 @@ from test_connectors_tryton_vendure_staging import (
 )
 from transform_facts import NOON
 
-from trueup.connectors import netsuite, shipbob, shopify, square
-from trueup.connectors.answers import Answer
 from trueup.connectors.base import Connector
-from trueup.connectors.http import HttpClient
-from trueup.connectors.tryton import TrytonConnector
-from trueup.connectors.tryton_rest import Models
-from trueup.connectors.vendure import VendureConnector
-from trueup.connectors.vendure_graphql import AdminApi
+from trueup.connectors.http.answers import Answer
+from trueup.connectors.http.client import HttpClient
+from trueup.connectors.netsuite import reader as netsuite
+from trueup.connectors.shipbob import reader as shipbob
+from trueup.connectors.shopify import reader as shopify
+from trueup.connectors.square import reader as square
+from trueup.connectors.tryton.reader import TrytonConnector
+from trueup.connectors.tryton.rest import Models
+from trueup.connectors.vendure.graphql import AdminApi
+from trueup.connectors.vendure.reader import VendureConnector
 from trueup.sandbox.server import Sandbox
 
 Stream = tuple[Find, Callable[[Mapping[str, Any]], str]]

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from trueup.sandbox.server import Sandbox
-from trueup.sandbox.shopify.simulator import ShopifySimulator
+from trueup.sandbox.vendors.shopify.simulator import ShopifySimulator
 
 SET_QUANTITIES = """mutation Set($input: InventorySetQuantitiesInput!, $key: String!) {
   inventorySetQuantities(input: $input) @idempotent(key: $key) {

@@ -12,18 +12,25 @@ from connectors_scripted_server import Request, ScriptedServer, Step, scripted_s
 from connectors_state import LastingState, replaced_token_grant
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.stock_changes import observed_units
 
-from trueup.connectors import netsuite, shipbob, shopify, square, square_writer, tryton, vendure
-from trueup.connectors.answers import LONGEST_WAIT_SECONDS, Answer, wait_header
-from trueup.connectors.auth import TokenHeader, bearer
 from trueup.connectors.base import Connector
-from trueup.connectors.budget import Unlimited, WindowBudget
-from trueup.connectors.deadline import LONGEST_POLL_SECONDS, LONGEST_SWEEP_SECONDS, BoundedReader
-from trueup.connectors.http import HttpClient, InDoubt, Limits
-from trueup.connectors.points import PointsBudget, PointsTold
+from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer, wait_header
+from trueup.connectors.http.auth import TokenHeader, bearer
+from trueup.connectors.http.client import HttpClient, InDoubt, Limits
+from trueup.connectors.http.cost_bucket import PointsBudget, PointsTold
+from trueup.connectors.http.deadline import LONGEST_POLL_SECONDS, LONGEST_SWEEP_SECONDS, BoundedReader
+from trueup.connectors.http.quotas import Unlimited, WindowBudget
+from trueup.connectors.http.redaction import Redaction
+from trueup.connectors.netsuite.reader import reader as netsuite
 from trueup.connectors.reading import started_at
-from trueup.connectors.redaction import Redaction
+from trueup.connectors.shipbob.reader import reader as shipbob
+from trueup.connectors.shopify.reader import reader as shopify
+from trueup.connectors.square.reader import reader as square
+from trueup.connectors.square.writers import inventory as square_writer
 from trueup.connectors.state import ProcessState
+from trueup.connectors.tryton.reader import reader as tryton
+from trueup.connectors.vendure.reader import reader as vendure
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 from trueup.domain.records import Cursor, Page, ReadMode
@@ -293,7 +300,7 @@ def test_a_writer_that_looks_at_counts_in_circles_gives_up(server: ScriptedServe
     details = ConnectionDetails("c", "square", host=server.url, password="t0ken")
 
     with pytest.raises(Transient, match="again"):
-        square_writer.connect_writer(details, state, channel).observe(["A|L"])
+        observed_units(square_writer.connect(details, state, channel), ["A|L"])
 
     assert len(server.requests) < 20
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server, self_signed
 
-from trueup.connectors.answers import Answer
-from trueup.connectors.auth import StaticHeader, TokenHeader, bearer, client_secret_grant
-from trueup.connectors.http import HttpClient, InDoubt, Limits, Resend, Verdict
+from trueup.connectors.http.answers import Answer
+from trueup.connectors.http.auth import StaticHeader, TokenHeader, bearer, client_secret_grant
+from trueup.connectors.http.client import HttpClient, InDoubt, Limits, Resend, Verdict
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 

@@ -14,11 +14,11 @@ from dataclasses import asdict
 import pytest
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
 
-from trueup.connectors.answers import LONGEST_WAIT_SECONDS, Answer
-from trueup.connectors.auth import NoCredentials
-from trueup.connectors.budget import Budget, ConcurrencyGate, WindowBudget
-from trueup.connectors.http import HttpClient
-from trueup.connectors.points import PointsBudget, PointsTold
+from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer
+from trueup.connectors.http.auth import NoCredentials
+from trueup.connectors.http.client import HttpClient
+from trueup.connectors.http.cost_bucket import PointsBudget, PointsTold
+from trueup.connectors.http.quotas import Budget, ConcurrencyGate, WindowBudget
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
 from trueup.warehouse.connection import Role
@@ -300,16 +300,16 @@ state = WarehouseState(ConnectionDetails(**json.loads(sys.argv[1])), Role.OPERAT
 
 HOLD_A_PLACE = f"""{OPEN}
 import time
-from trueup.connectors.budget import ConcurrencyGate
+from trueup.connectors.http.quotas import ConcurrencyGate
 with ConcurrencyGate("account", 1, state).turn(1, ""):
     print("holding", flush=True)
     time.sleep(60)
 """
 
 SPEND = f"""{OPEN}
-from trueup.connectors.auth import NoCredentials
-from trueup.connectors.http import HttpClient, Resend
-from trueup.connectors.points import PointsBudget, PointsTold
+from trueup.connectors.http.auth import NoCredentials
+from trueup.connectors.http.client import HttpClient, Resend
+from trueup.connectors.http.cost_bucket import PointsBudget, PointsTold
 def told(answer):
     body = answer.body
     return PointsTold(

@@ -4,19 +4,20 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
-from uuid import uuid4
 
 import pytest
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
 from connectors_state import LastingState
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.stock_changes import stock_change
 
-from trueup.connectors import netsuite, shopify
-from trueup.connectors.http import HttpClient, Limits
-from trueup.connectors.redaction import Redaction, secrets_of
+from trueup.connectors.http.client import HttpClient, Limits
+from trueup.connectors.http.redaction import Redaction, secrets_of
+from trueup.connectors.netsuite.reader import reader as netsuite
+from trueup.connectors.shopify.reader import reader as shopify
+from trueup.connectors.shopify.writers import inventory as shopify_writer
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.corrections import Cause, Correction
 from trueup.domain.errors import TrueupError
 from trueup.domain.records import ReadMode
 from trueup.governance.configuration import ChannelDeclaration
@@ -167,19 +168,8 @@ def test_receipts_tell_no_secret(server: ScriptedServer, state: LastingState) ->
     server.script(with_tokens(Step(hang_up=True)))
     location = "gid://shopify/Location/1"
     channel = ChannelDeclaration(system="shop", listing_location=location, served_by=())
-    writer = shopify.connect_writer(connections(server.url)["secret"], state, channel)
-    wanted = Correction(
-        key="k" * 32,
-        channel="shop",
-        entity="stock",
-        record_id=f"gid://shopify/InventoryItem/1|{location}",
-        field="available",
-        expected=1,
-        target=2,
-        cause=Cause.SOURCE_DELAY,
-        priority=1,
-        correlation_id=uuid4(),
-    )
+    writer = shopify_writer.connect(connections(server.url)["secret"], state, channel)
+    wanted = stock_change("shop", f"gid://shopify/InventoryItem/1|{location}", 1, 2)
 
     (receipt,) = writer.apply([wanted])
 

@@ -19,9 +19,9 @@ from connectors_sandbox import (
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
 from connectors_state import LastingState
 
-from trueup.connectors.auth import bearer
-from trueup.connectors.http import HttpClient, Limits
-from trueup.connectors.netsuite import NetSuiteConnector, connect
+from trueup.connectors.http.auth import bearer
+from trueup.connectors.http.client import HttpClient, Limits
+from trueup.connectors.netsuite.reader import NetSuiteConnector, connect
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Page, ReadMode

@@ -16,8 +16,8 @@ from connectors_sandbox import control, details_of
 from connectors_scripted_server import ScriptedServer, Step, scripted_server
 from connectors_state import replaced_token_grant
 
-from trueup.connectors.auth import TokenHeader
-from trueup.connectors.http import HttpClient
+from trueup.connectors.http.auth import TokenHeader
+from trueup.connectors.http.client import HttpClient
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.sandbox.server import Sandbox, serve

@@ -9,8 +9,8 @@ import pytest
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
 from connectors_state import LastingState
 
-from trueup.connectors import shipbob
-from trueup.connectors.shipbob import ShipBobConnector
+from trueup.connectors.shipbob import reader as shipbob
+from trueup.connectors.shipbob.reader import ShipBobConnector
 from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient

@@ -9,15 +9,15 @@ from connectors_sandbox import contract_breaks, control, details_of, fault, no_f
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
 from connectors_state import LastingState
 
-from trueup.connectors import shopify_documents as documents
-from trueup.connectors import shopify_orders
-from trueup.connectors.sealed import Seal
-from trueup.connectors.shopify import ShopifyConnector, connect
+from trueup.connectors.http.sealed import Seal
+from trueup.connectors.shopify import documents as documents
+from trueup.connectors.shopify import orders as shopify_orders
+from trueup.connectors.shopify.reader import ShopifyConnector, connect
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Page, ReadMode
 from trueup.sandbox.server import Sandbox
-from trueup.sandbox.shopify.oauth import SCOPES
+from trueup.sandbox.vendors.shopify.oauth import SCOPES
 
 STORES = ("shopify_main", "shopify_outlet")
 STREAMS = ("locations", "products", "listings", "orders")
@@ -183,7 +183,7 @@ def test_reading_stays_within_a_small_stores_points(
     control(sandbox, "PUT", "/tuning", {"shopify_outlet": {"bucket_size": 150, "points_per_second": 300}})
     connector = connect(details_of(sandbox, "shopify_outlet"), state)
 
-    with caplog.at_level("INFO", logger="trueup.connectors.http"):
+    with caplog.at_level("INFO", logger="trueup.connectors.http.client"):
         for stream in ("products", "listings"):
             assert payloads(sweep(connector, stream))
 

@@ -3,15 +3,14 @@
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from connectors_sandbox import control, details_of, fault, no_faults, sandbox_world
 from connectors_state import LastingState
+from tests.stock_changes import desired, expected, observed_units, stock_change
 
-from trueup.connectors.shopify import connect_writer
-from trueup.connectors.shopify_writer import ShopifyWriter
-from trueup.domain.corrections import Cause, Correction, Outcome, correction_key
+from trueup.connectors.shopify.writers.inventory import ShopifyWriter, connect
+from trueup.domain.changes import Change, Outcome
 from trueup.domain.errors import Transient
 from trueup.governance.configuration import ChannelDeclaration
 from trueup.sandbox.server import Sandbox
@@ -36,7 +35,7 @@ def sandbox(world: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def writer(sandbox: Sandbox, state: LastingState) -> Iterator[ShopifyWriter]:
-    made = connect_writer(details_of(sandbox, SYSTEM), state, CHANNEL)
+    made = connect(details_of(sandbox, SYSTEM), state, CHANNEL)
     yield made
     made.close()
 
@@ -56,32 +55,20 @@ def record(number: int) -> str:
 
 def items(writer: ShopifyWriter, count: int) -> list[str]:
     """Records that exist, the first `count` of them."""
-    found = writer.observe([record(number) for number in range(1, 250)])
-    return [record_id for record_id, observation in found.items() if observation.value is not None][:count]
+    found = observed_units(writer, [record(number) for number in range(1, 250)])
+    return [record_ref for record_ref, shown_units in found.items() if shown_units is not None][:count]
 
 
 def shown(writer: ShopifyWriter, record_ids: Sequence[str]) -> list[int | None]:
-    found = writer.observe(record_ids)
-    return [found[record_id].value for record_id in record_ids]
+    found = observed_units(writer, record_ids)
+    return [found[record_id] for record_id in record_ids]
 
 
-def correction(record_id: str, expected: int | None, target: int, **changed: Any) -> Correction:  # noqa: ANN401
-    told = {
-        "key": correction_key("shopify_main", record_id, "available", expected, target, str(uuid4())),
-        "channel": "shopify_main",
-        "entity": "stock",
-        "record_id": record_id,
-        "field": "available",
-        "expected": expected,
-        "target": target,
-        "cause": Cause.SOURCE_DELAY,
-        "priority": 1,
-        "correlation_id": uuid4(),
-    }
-    return Correction(**{**told, **changed})
+def correction(record_ref: str, expected: int | None, target: int, **changed: Any) -> Change:  # noqa: ANN401
+    return stock_change(SYSTEM, record_ref, expected, target, **changed)
 
 
-def corrections(writer: ShopifyWriter, count: int, by: int = 1) -> list[Correction]:
+def corrections(writer: ShopifyWriter, count: int, by: int = 1) -> list[Change]:
     record_ids = items(writer, count)
     return [
         correction(record_id, value, (value or 0) + by)
@@ -89,7 +76,7 @@ def corrections(writer: ShopifyWriter, count: int, by: int = 1) -> list[Correcti
     ]
 
 
-def outcomes(writer: ShopifyWriter, batch: Sequence[Correction]) -> list[Outcome]:
+def outcomes(writer: ShopifyWriter, batch: Sequence[Change]) -> list[Outcome]:
     receipts = writer.apply(batch)
     assert [receipt.key for receipt in receipts] == [each.key for each in batch]
     return [receipt.outcome for receipt in receipts]
@@ -102,21 +89,21 @@ def test_a_batch_is_one_call_and_shows_its_targets(writer: ShopifyWriter, sandbo
 
     assert outcomes(writer, batch) == [Outcome.APPLIED] * len(batch)
     assert calls_of(sandbox) - before == 1
-    assert shown(writer, [each.record_id for each in batch]) == [each.target for each in batch]
+    assert shown(writer, [each.record_ref for each in batch]) == [desired(each) for each in batch]
 
 
 def test_a_stale_fence_is_a_conflict_and_costs_the_others_nothing(writer: ShopifyWriter) -> None:
     """Shopify refuses the whole call for one stale level: the others go without it."""
     batch = corrections(writer, 20)
-    batch[3] = correction(batch[3].record_id, (batch[3].expected or 0) + 40, 1)
-    batch[17] = correction(batch[17].record_id, (batch[17].expected or 0) + 50, 2)
-    before = shown(writer, [batch[3].record_id, batch[17].record_id])
+    batch[3] = correction(batch[3].record_ref, (expected(batch[3]) or 0) + 40, 1)
+    batch[17] = correction(batch[17].record_ref, (expected(batch[17]) or 0) + 50, 2)
+    before = shown(writer, [batch[3].record_ref, batch[17].record_ref])
 
     told = outcomes(writer, batch)
 
     assert [told[3], told[17]] == [Outcome.CONFLICT] * 2
     assert told.count(Outcome.APPLIED) == 18
-    assert shown(writer, [batch[3].record_id, batch[17].record_id]) == before
+    assert shown(writer, [batch[3].record_ref, batch[17].record_ref]) == before
 
 
 def test_a_stale_level_that_shows_the_target_already_needs_nothing(writer: ShopifyWriter) -> None:
@@ -124,7 +111,9 @@ def test_a_stale_level_that_shows_the_target_already_needs_nothing(writer: Shopi
     (wanted,) = corrections(writer, 1)
     outcomes(writer, [wanted])
 
-    assert outcomes(writer, [correction(wanted.record_id, wanted.expected, wanted.target)]) == [Outcome.ALREADY_APPLIED]
+    assert outcomes(writer, [correction(wanted.record_ref, expected(wanted), desired(wanted))]) == [
+        Outcome.ALREADY_APPLIED
+    ]
 
 
 def test_without_an_observation_there_is_no_fence(writer: ShopifyWriter) -> None:
@@ -138,11 +127,11 @@ def test_without_an_observation_there_is_no_fence(writer: ShopifyWriter) -> None
 def test_what_can_never_be_written_is_rejected_and_the_rest_is_set(writer: ShopifyWriter) -> None:
     """A person must look at those; the others need not wait for it."""
     batch = corrections(writer, 7)
-    batch[1] = correction(batch[1].record_id, batch[1].expected, -1)
+    batch[1] = correction(batch[1].record_ref, expected(batch[1]), -1)
     batch[2] = correction(record(99_999), 1, 2)
     batch[3] = correction("gid://shopify/InventoryItem/1|gid://shopify/Location/777", 1, 2)
-    batch[4] = correction(batch[4].record_id, batch[4].expected, 5, field="on_hand")
-    batch[5] = correction(batch[5].record_id, batch[5].expected, 1_000_000_001)
+    batch[4] = correction(batch[4].record_ref, expected(batch[4]), 5, field="on_hand")
+    batch[5] = correction(batch[5].record_ref, expected(batch[5]), 1_000_000_001)
 
     told = outcomes(writer, batch)
 
@@ -152,7 +141,7 @@ def test_what_can_never_be_written_is_rejected_and_the_rest_is_set(writer: Shopi
 def test_two_corrections_of_one_level_do_not_meet_in_one_call(writer: ShopifyWriter) -> None:
     """Shopify refuses the pair; the second waits for the first."""
     (first,) = corrections(writer, 1)
-    second = correction(first.record_id, first.target, first.target + 1)
+    second = correction(first.record_ref, desired(first), desired(first) + 1)
 
     assert outcomes(writer, [first, second]) == [Outcome.APPLIED, Outcome.RETRY]
 
@@ -164,7 +153,7 @@ def test_an_answer_lost_after_the_write_has_one_effect(writer: ShopifyWriter, sa
 
     assert outcomes(writer, batch) == [Outcome.APPLIED] * 30
     assert control(sandbox, "GET", "/faults")["rules"][0]["struck"] == 1
-    assert shown(writer, [each.record_id for each in batch]) == [each.target for each in batch]
+    assert shown(writer, [each.record_ref for each in batch]) == [desired(each) for each in batch]
 
 
 def test_a_sale_after_a_lost_answer_is_not_overwritten(writer: ShopifyWriter, sandbox: Sandbox) -> None:
@@ -174,13 +163,13 @@ def test_a_sale_after_a_lost_answer_is_not_overwritten(writer: ShopifyWriter, sa
     simulator: Any = sandbox.simulators[SYSTEM]
     with sandbox.world.lock:
         sku = next(
-            s for s, v in simulator.books.variants.items() if v.inventory_item.id == wanted.record_id.split("|")[0]
+            s for s, v in simulator.books.variants.items() if v.inventory_item.id == wanted.record_ref.split("|")[0]
         )
         level = simulator.books.level_of(sku)
-        simulator.books.set_quantity(level, "available", wanted.target - 2, sandbox.world.now())
+        simulator.books.set_quantity(level, "available", desired(wanted) - 2, sandbox.world.now())
 
     assert outcomes(writer, [wanted]) == [Outcome.APPLIED]
-    assert shown(writer, [wanted.record_id]) == [wanted.target - 2]
+    assert shown(writer, [wanted.record_ref]) == [desired(wanted) - 2]
 
 
 def test_a_write_that_nobody_answers_is_unknown(writer: ShopifyWriter, sandbox: Sandbox) -> None:
@@ -191,7 +180,7 @@ def test_a_write_that_nobody_answers_is_unknown(writer: ShopifyWriter, sandbox: 
     assert outcomes(writer, batch) == [Outcome.UNKNOWN] * 3
 
     no_faults(sandbox)
-    assert shown(writer, [each.record_id for each in batch]) == [each.target for each in batch]
+    assert shown(writer, [each.record_ref for each in batch]) == [desired(each) for each in batch]
 
 
 def test_a_store_that_turns_everything_away_raises_and_did_nothing(
@@ -206,8 +195,8 @@ def test_a_store_that_turns_everything_away_raises_and_did_nothing(
 
     assert caught.value.retry_after_seconds == 600
     no_faults(sandbox)
-    fresh = connect_writer(details_of(sandbox, SYSTEM), LastingState(), CHANNEL)
-    assert shown(fresh, [each.record_id for each in batch]) == [each.expected for each in batch]
+    fresh = connect(details_of(sandbox, SYSTEM), LastingState(), CHANNEL)
+    assert shown(fresh, [each.record_ref for each in batch]) == [expected(each) for each in batch]
 
 
 def test_a_call_still_under_way_under_the_same_key_is_unknown(writer: ShopifyWriter, sandbox: Sandbox) -> None:
@@ -222,7 +211,7 @@ def test_a_call_still_under_way_under_the_same_key_is_unknown(writer: ShopifyWri
 def test_a_key_burnt_by_a_failure_is_replaced(writer: ShopifyWriter, sandbox: Sandbox) -> None:
     """Shopify takes no key again whose request failed, even where the reason is gone."""
     (wanted,) = corrections(writer, 1)
-    other = correction(wanted.record_id, wanted.target, wanted.target + 1)
+    other = correction(wanted.record_ref, desired(wanted), desired(wanted) + 1)
     assert outcomes(writer, [other]) == [Outcome.CONFLICT]
     assert outcomes(writer, [wanted]) == [Outcome.APPLIED]
 
@@ -250,10 +239,10 @@ def test_what_is_not_there_is_observed_as_nothing_and_what_is_not_ours_is_left_o
     (there,) = items(writer, 1)
     elsewhere = "gid://shopify/InventoryItem/1|gid://shopify/Location/777"
 
-    found = writer.observe([there, record(99_999), elsewhere])
+    found = observed_units(writer, [there, record(99_999), elsewhere])
 
-    assert found[there].value is not None
-    assert found[record(99_999)].value is None
+    assert found[there] is not None
+    assert found[record(99_999)] is None
     assert elsewhere not in found
 
 
@@ -269,12 +258,12 @@ def test_two_correctors_share_a_budget_and_are_never_throttled(
     sandbox: Sandbox, state: LastingState, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No call is wasted on being refused, whoever of them spends the points."""
-    first = connect_writer(details_of(sandbox, SYSTEM), state, CHANNEL)
+    first = connect(details_of(sandbox, SYSTEM), state, CHANNEL)
     batches = [corrections(first, 5, by=number) for number in range(1, 33)]
     for batch in batches:
-        batch[:] = [correction(each.record_id, None, each.target) for each in batch]
+        batch[:] = [correction(each.record_ref, None, desired(each)) for each in batch]
     tune(sandbox, bucket_size=40, points_per_second=100)
-    writers = [connect_writer(details_of(sandbox, SYSTEM), state, CHANNEL) for _ in range(2)]
+    writers = [connect(details_of(sandbox, SYSTEM), state, CHANNEL) for _ in range(2)]
     halves = [batches[:16], batches[16:]]
     before = calls_of(sandbox)
 
@@ -282,7 +271,7 @@ def test_two_correctors_share_a_budget_and_are_never_throttled(
         for batch in halves[number]:
             writers[number].apply(batch)
 
-    with caplog.at_level("INFO", logger="trueup.connectors.http"):
+    with caplog.at_level("INFO", logger="trueup.connectors.http.client"):
         threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
         for thread in threads:
             thread.start()

@@ -5,20 +5,22 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 from connectors_scripted_server import Request, Step, scripted_server
 from connectors_state import LastingState
+from tests.stock_changes import observed_units, stock_change
 
-from trueup.connectors import square, square_writer
-from trueup.connectors.answers import Answer
-from trueup.connectors.http import HttpClient
-from trueup.connectors.square import SquareReader
-from trueup.connectors.square_writer import SquareWriter
+from trueup.connectors.fenced_writer import FencedWriter
+from trueup.connectors.http.answers import Answer
+from trueup.connectors.http.client import HttpClient
+from trueup.connectors.square import reader as square
+from trueup.connectors.square.reader import SquareReader
+from trueup.connectors.square.writers import inventory as square_writer
+from trueup.connectors.square.writers.inventory import SquareShelf
 from trueup.contracts.loader import load_contract
+from trueup.domain.changes import Change, Outcome
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.corrections import Cause, Correction, Outcome
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Page, ReadMode, Record
 from trueup.governance.configuration import ChannelDeclaration
@@ -49,10 +51,15 @@ def reader(details: ConnectionDetails, state: LastingState) -> Iterator[SquareRe
     connector.close()
 
 
+def writing(client: HttpClient) -> FencedWriter:
+    """A writer of the online listing over this client."""
+    return FencedWriter(SquareShelf(client, LISTING))
+
+
 @pytest.fixture
-def writer(details: ConnectionDetails, state: LastingState) -> Iterator[SquareWriter]:
+def writer(details: ConnectionDetails, state: LastingState) -> Iterator[FencedWriter]:
     channel = ChannelDeclaration(system="square", listing_location=LISTING, served_by=())
-    built = square_writer.connect_writer(details, state, channel)
+    built = square_writer.connect(details, state, channel)
     yield built
     built.close()
 
@@ -71,19 +78,8 @@ def listed(sandbox: Sandbox) -> dict[str, int]:
     }
 
 
-def correction(record_id: str, expected: int | None, target: int, key: str | None = None) -> Correction:
-    return Correction(
-        key or f"key of {record_id}",
-        "square_online",
-        "stock",
-        record_id,
-        "available",
-        expected,
-        target,
-        Cause.SOURCE_DELAY,
-        1,
-        UUID(int=1),
-    )
+def correction(record_ref: str, expected: int | None, target: int, key: str | None = None) -> Change:
+    return stock_change("square_online", record_ref, expected, target, key=key or f"key of {record_ref}")
 
 
 def all_records(pages: list[Page]) -> list[Record]:
@@ -213,7 +209,7 @@ def test_a_refused_cursor_is_read_again_not_believed_empty(
     assert list(reader.read("stock_levels", ReadMode.SWEEP, None))[-1].is_last
 
 
-def test_a_correction_sets_the_listing_and_is_read_back(sandbox: Sandbox, writer: SquareWriter) -> None:
+def test_a_correction_sets_the_listing_and_is_read_back(sandbox: Sandbox, writer: FencedWriter) -> None:
     """The plain case, a whole batch of it."""
     shown = listed(sandbox)
 
@@ -221,11 +217,11 @@ def test_a_correction_sets_the_listing_and_is_read_back(sandbox: Sandbox, writer
 
     assert {receipt.outcome for receipt in receipts} == {Outcome.APPLIED}
     assert listed(sandbox) == {record_id: value + 7 for record_id, value in shown.items()}
-    observed = writer.observe(list(shown))
-    assert {record_id: each.value for record_id, each in observed.items()} == listed(sandbox)
+    observed = observed_units(writer, shown)
+    assert observed == listed(sandbox)
 
 
-def test_what_changed_since_the_decision_is_not_overwritten(sandbox: Sandbox, writer: SquareWriter) -> None:
+def test_what_changed_since_the_decision_is_not_overwritten(sandbox: Sandbox, writer: FencedWriter) -> None:
     """The order that came in between is worth more than our older decision."""
     record_id, value = next(iter(listed(sandbox).items()))
 
@@ -248,7 +244,7 @@ def test_a_sale_between_our_reading_and_our_writing_is_subtracted(
             sandbox.world.step(5)
             _adjust(other, item, LISTING, -2)
 
-    writer = SquareWriter(interrupted(details, state, sell), LISTING)
+    writer = writing(interrupted(details, state, sell))
     receipts = writer.apply([correction(record_id, value, 40)])
 
     assert receipts[0].outcome is Outcome.APPLIED
@@ -268,14 +264,14 @@ def test_a_sale_just_before_our_reading_is_not_subtracted_twice(
             sandbox.world.step(5)
             _adjust(other, item, LISTING, -2)
 
-    writer = SquareWriter(interrupted(details, state, sell), LISTING)
+    writer = writing(interrupted(details, state, sell))
     receipts = writer.apply([correction(record_id, value - 2, 40)])
 
     assert receipts[0].outcome is Outcome.APPLIED
     assert listed(sandbox)[record_id] == 40
 
 
-def test_an_answer_lost_after_commit_is_not_sent_twice(sandbox: Sandbox, writer: SquareWriter) -> None:
+def test_an_answer_lost_after_commit_is_not_sent_twice(sandbox: Sandbox, writer: FencedWriter) -> None:
     """The vendor applied it; only the answer was lost."""
     record_id, value = next(iter(listed(sandbox).items()))
     sandbox.faults.use_rules([FaultRule("square", FaultKind.LOST_ANSWER, count=1, path="batch-create")])
@@ -288,7 +284,7 @@ def test_an_answer_lost_after_commit_is_not_sent_twice(sandbox: Sandbox, writer:
     assert len(books(sandbox).stock.changes) == changes_before + 1
 
 
-def test_what_square_did_not_confirm_is_unknown_not_applied(sandbox: Sandbox, writer: SquareWriter) -> None:
+def test_what_square_did_not_confirm_is_unknown_not_applied(sandbox: Sandbox, writer: FencedWriter) -> None:
     """Half a batch was taken: the other half must be read back, neither believed nor sent again at once."""
     shown = dict(list(listed(sandbox).items())[:6])
     sandbox.faults.use_rules([FaultRule("square", FaultKind.PARTIAL_SUCCESS, count=1)])
@@ -316,9 +312,7 @@ def test_a_write_that_is_answered_strangely_is_in_doubt(state: LastingState, bod
     with scripted_server() as server:
         server.script(answer)
         details = ConnectionDetails("tills", "square", host=server.url, password="a-token")
-        receipts = SquareWriter(square.connect_client(details, state), LISTING).apply(
-            [correction(f"A|{LISTING}", 5, 9)]
-        )
+        receipts = writing(square.connect_client(details, state)).apply([correction(f"A|{LISTING}", 5, 9)])
 
     assert [receipt.outcome for receipt in receipts] == [Outcome.UNKNOWN]
 
@@ -331,18 +325,17 @@ def test_a_count_that_cannot_be_read_is_unknown_not_gone(state: LastingState, fi
 
     with scripted_server() as server:
         server.script(lambda _: Step(body={"locations": [], "counts": [count, broken]}, headers=DATE))
-        writer = SquareWriter(
-            square.connect_client(ConnectionDetails("tills", "square", host=server.url, password="a-token"), state),
-            LISTING,
+        writer = writing(
+            square.connect_client(ConnectionDetails("tills", "square", host=server.url, password="a-token"), state)
         )
-        observed = writer.observe([f"A|{LISTING}", f"B|{LISTING}"])
+        observed = observed_units(writer, [f"A|{LISTING}", f"B|{LISTING}"])
         receipts = writer.apply([correction(f"A|{LISTING}", 4, 9), correction(f"B|{LISTING}", 5, 9)])
         server.script(lambda _: Step(body={"locations": [], "counts": [count]}, headers=DATE))
-        without = writer.observe([f"B|{LISTING}"])
+        without = observed_units(writer, [f"B|{LISTING}"])
 
-    assert {record_id: each.value for record_id, each in observed.items()} == {f"A|{LISTING}": 5}
+    assert observed == {f"A|{LISTING}": 5}
     assert [receipt.outcome for receipt in receipts] == [Outcome.CONFLICT, Outcome.RETRY]
-    assert [each.value for each in without.values()] == [None]
+    assert list(without.values()) == [None]
 
 
 @pytest.mark.parametrize(
@@ -356,13 +349,12 @@ def test_a_count_is_whole_units_rounded_down_or_unknown(state: LastingState, tol
 
     with scripted_server() as server:
         server.script(lambda _: Step(body={"locations": [], "counts": [count]}, headers=DATE))
-        writer = SquareWriter(
-            square.connect_client(ConnectionDetails("tills", "square", host=server.url, password="a-token"), state),
-            LISTING,
+        writer = writing(
+            square.connect_client(ConnectionDetails("tills", "square", host=server.url, password="a-token"), state)
         )
-        observed = writer.observe([record_id])
+        observed = observed_units(writer, [record_id])
 
-    assert (observed[record_id].value if record_id in observed else None) == whole
+    assert observed.get(record_id) == whole
 
 
 def test_a_cursor_that_cannot_be_read_is_not_the_end(state: LastingState) -> None:
@@ -376,10 +368,10 @@ def test_a_cursor_that_cannot_be_read_is_not_the_end(state: LastingState) -> Non
         with pytest.raises(Transient, match="'cursor' that is no text"):
             list(square.connect(details, state).read("stock_levels", ReadMode.SWEEP, None))
         with pytest.raises(Transient, match="'cursor' that is no text"):
-            SquareWriter(square.connect_client(details, state), LISTING).observe([f"A|{LISTING}"])
+            observed_units(writing(square.connect_client(details, state)), [f"A|{LISTING}"])
 
 
-def test_one_refused_correction_does_not_take_its_batch_with_it(sandbox: Sandbox, writer: SquareWriter) -> None:
+def test_one_refused_correction_does_not_take_its_batch_with_it(sandbox: Sandbox, writer: FencedWriter) -> None:
     """Square takes a batch whole or not at all; one deleted article must not hold up 99 others."""
     shown = dict(list(listed(sandbox).items())[:7])
     asked = [correction(record_id, value, value + 1) for record_id, value in shown.items()]
@@ -392,7 +384,7 @@ def test_one_refused_correction_does_not_take_its_batch_with_it(sandbox: Sandbox
     assert {key: listed(sandbox)[key] for key in shown} == {key: value + 1 for key, value in shown.items()}
 
 
-def test_the_stores_stock_is_not_ours_to_set(sandbox: Sandbox, writer: SquareWriter) -> None:
+def test_the_stores_stock_is_not_ours_to_set(sandbox: Sandbox, writer: FencedWriter) -> None:
     """The tills are the word on what the stores hold; a correction that names one is somebody's mistake."""
     (item, location, _), tally = next(
         entry for entry in books(sandbox).stock.tallies.items() if entry[0][1] == "LSTORE1"
@@ -419,9 +411,9 @@ def test_a_connection_without_credentials_says_what_is_missing(state: LastingSta
         square.connect(ConnectionDetails("tills", "square", host="https://connect.squareup.com"), state)
 
 
-def test_what_a_record_shows_is_unknown_where_it_has_no_place(writer: SquareWriter) -> None:
+def test_what_a_record_shows_is_unknown_where_it_has_no_place(writer: FencedWriter) -> None:
     """A record id without a location cannot be read: left out, not taken for nothing."""
-    assert writer.observe(["no-location"]) == {}
+    assert observed_units(writer, ["no-location"]) == {}
 
 
 def _adjust(client: HttpClient, item: str, location: str, delta: int) -> None:

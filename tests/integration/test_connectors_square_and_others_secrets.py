@@ -8,9 +8,12 @@ import pytest
 from connectors_scripted_server import ScriptedServer, Step, scripted_server
 from connectors_state import LastingState
 
-from trueup.connectors import shipbob, square, tryton, vendure
 from trueup.connectors.base import Connector
-from trueup.connectors.http import HttpClient, Limits
+from trueup.connectors.http.client import HttpClient, Limits
+from trueup.connectors.shipbob import reader as shipbob
+from trueup.connectors.square import reader as square
+from trueup.connectors.tryton import reader as tryton
+from trueup.connectors.vendure import reader as vendure
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import TrueupError
 

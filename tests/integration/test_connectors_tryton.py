@@ -11,8 +11,8 @@ import pytest
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
 from connectors_state import LastingState
 
-from trueup.connectors import tryton
-from trueup.connectors.tryton import TrytonConnector
+from trueup.connectors.tryton import reader as tryton
+from trueup.connectors.tryton.reader import TrytonConnector
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Page, ReadMode, Record

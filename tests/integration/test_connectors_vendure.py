@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 import pytest
 from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
 from connectors_state import LastingState
+from tests.stock_changes import observed_units, stock_change
 
-from trueup.connectors import vendure, vendure_writer
-from trueup.connectors.vendure import VendureConnector
-from trueup.connectors.vendure_writer import VendureWriter
+from trueup.connectors.fenced_writer import FencedWriter
+from trueup.connectors.vendure import reader as vendure
+from trueup.connectors.vendure.reader import VendureConnector
+from trueup.connectors.vendure.writers import inventory as vendure_writer
+from trueup.domain.changes import Change, Outcome
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.corrections import Cause, Correction, Outcome
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import ReadMode
 from trueup.governance.configuration import ChannelDeclaration, QuantityMeaning
@@ -96,16 +97,13 @@ def reader(server: ScriptedServer, state: LastingState) -> VendureConnector:
     return vendure.connect(details(server), state)
 
 
-def writer(server: ScriptedServer, state: LastingState) -> VendureWriter:
+def writer(server: ScriptedServer, state: LastingState) -> FencedWriter:
     channel = ChannelDeclaration(system="shop", shows=QuantityMeaning.ON_HAND, listing_location="1", served_by=())
-    return vendure_writer.connect_writer(details(server), state, channel)
+    return vendure_writer.connect(details(server), state, channel)
 
 
-def correction(variant: str, expected: int | None, target: int, location: str = "1") -> Correction:
-    record_id = f"{variant}|{location}"
-    return Correction(
-        f"key {record_id}", "shop", "stock", record_id, "on_hand", expected, target, Cause.EDITED, 1, UUID(int=1)
-    )
+def correction(variant: str, expected: int | None, target: int, location: str = "1") -> Change:
+    return stock_change("shop", f"{variant}|{location}", expected, target, field="on_hand")
 
 
 def test_a_session_that_ended_is_renewed_and_the_question_asked_again(
@@ -264,10 +262,10 @@ def test_what_is_not_ours_to_set_is_never_sent(
 
 def test_a_variant_that_is_gone_is_seen_as_gone(server: ScriptedServer, state: LastingState) -> None:
     """Read, and not there, is another thing than not read."""
-    observed = writer(server, state).observe(["1|1", "99|1"])
+    observed = observed_units(writer(server, state), ["1|1", "99|1"])
 
-    assert observed["1|1"].value == 15
-    assert observed["99|1"].value is None
+    assert observed["1|1"] == 15
+    assert observed["99|1"] is None
 
 
 @pytest.mark.parametrize("part", ["id", "stockLevels"])
@@ -280,7 +278,7 @@ def test_a_variant_that_cannot_be_read_is_unknown_not_gone(
     setter = writer(server, state)
 
     with pytest.raises(Transient, match=r"without (a )?readable"):
-        setter.observe(["1|1"])
+        observed_units(setter, ["1|1"])
     receipts = setter.apply([correction("1", 15, 9)])
 
     assert [receipt.outcome for receipt in receipts] == [Outcome.RETRY]

@@ -11,8 +11,8 @@ from trueup.connectors.base import Observation
 from trueup.corrections.propose import due_count
 from trueup.corrections.reports import RunState
 from trueup.corrections.switches import stop_channel
+from trueup.domain.changes import Change, Receipt
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.corrections import Correction, Receipt
 from trueup.domain.errors import Permanent, Transient
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.locks import Lock
@@ -292,12 +292,12 @@ class _Blinking(HttpWriter):
 
     has_blinked = False
 
-    def observe(self, record_ids: Sequence[str]) -> Mapping[str, Observation]:
-        found = super().observe(record_ids)
+    def observe(self, changes: Sequence[Change]) -> Mapping[str, Observation]:
+        found = super().observe(changes)
         if self.has_blinked:
             return found
         self.has_blinked = True
-        return {"r0": found["r0"]}
+        return {key: seen for key, seen in found.items() if seen.record_ref == "r0"}
 
 
 def test_an_unclear_answer_is_asked_for_again(line: Line, channel: Channel, writer: HttpWriter) -> None:
@@ -548,11 +548,11 @@ class _Broken:
         self._inner = inner
         self._receipts = receipts
 
-    def apply(self, corrections: Sequence[Correction]) -> Sequence[Receipt]:
-        return self._receipts(self._inner.apply(corrections))
+    def apply(self, changes: Sequence[Change]) -> Sequence[Receipt]:
+        return self._receipts(self._inner.apply(changes))
 
-    def observe(self, record_ids: Sequence[str]) -> Mapping[str, Observation]:
-        return self._inner.observe(record_ids)
+    def observe(self, changes: Sequence[Change]) -> Mapping[str, Observation]:
+        return self._inner.observe(changes)
 
 
 def test_a_missing_receipt_counts_as_unknown(line: Line, channel: Channel, writer: HttpWriter) -> None:

@@ -5,9 +5,10 @@ from corrections_outbox import Line, tenant
 
 from trueup.corrections.holds import decide_hold, open_holds, reconsider_hold
 from trueup.corrections.switches import resume_channel, stop_channel, stopped_channels
+from trueup.domain.changes import Operation, change_key
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.corrections import correction_key
 from trueup.domain.errors import Permanent, Transient
+from trueup.domain.values import Quantity
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.locks import Lock
 
@@ -92,7 +93,7 @@ def test_the_key_is_the_documented_hash(line: Line) -> None:
     line.want(1, 5, 3, facts_version="f7")
     line.propose()
     assert line.rows("select key from outbox.corrections") == [
-        (correction_key("shop", "r1", "available", 5, 3, "f7#0"),)
+        (change_key("shop", "stock", "r1", "available", Operation.SET, Quantity(5), Quantity(3), "f7#0"),)
     ]
 
 

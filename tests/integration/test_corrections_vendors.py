@@ -7,9 +7,13 @@ import pytest
 from connectors_sandbox import control, details_of, fault, no_faults, sandbox_world
 from connectors_state import LastingState
 from corrections_outbox import Line
+from tests.stock_changes import observed_units
 
-from trueup.connectors import shopify, square, square_writer
 from trueup.connectors.base import Writer
+from trueup.connectors.shopify import reader as shopify
+from trueup.connectors.shopify.writers import inventory as shopify_writer
+from trueup.connectors.square import reader as square
+from trueup.connectors.square.writers import inventory as square_writer
 from trueup.corrections.reports import ChannelCorrections, RunState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import ReadMode
@@ -90,7 +94,7 @@ class TestShopify:
     @pytest.fixture
     def writer(self, sandbox: Sandbox, configuration: TenantConfiguration, state: LastingState) -> Iterator[Writer]:
         """The outlet's writer."""
-        writer = shopify.connect_writer(details_of(sandbox, STORE), state, configuration.channels[STORE])
+        writer = shopify_writer.connect(details_of(sandbox, STORE), state, configuration.channels[STORE])
         yield writer
         writer.close()
 
@@ -141,10 +145,10 @@ class TestSquare:
         }
         targets = _want(line, TILLS, counts, 20)
         fault(sandbox, "square", "lost_answer", path="inventory/changes/batch-create")
-        writer = square_writer.connect_writer(details, state, configuration.channels[TILLS])
+        writer = square_writer.connect(details, state, configuration.channels[TILLS])
         report = _correct(line, {TILLS: writer})
         assert (report.state, report.verified_count) == (RunState.DRAINED, 20)
-        assert {record: seen.value for record, seen in writer.observe(list(targets)).items()} == targets
+        assert observed_units(writer, targets) == targets
 
 
 def _edit(sandbox: Sandbox, state: LastingState, record_id: str, quantity: int) -> None:

@@ -37,7 +37,7 @@ def test_a_violation_is_queued_with_its_payload_and_the_rest_of_the_page_lands(w
     assert (found.kind, found.system_id, found.stream) == ("contract_violation", "netsuite", "stock_levels")
     assert (found.subject, found.reason) == ("b|1", "quantityonhand: expected string or null, got integer")
     assert found.payload == {"item": "b", "location": "1", "quantityonhand": 5}
-    assert "contracts/streams/netsuite/stock_levels.yml" in found.remedy
+    assert "contracts/netsuite/stock_levels.yml" in found.remedy
     assert found.correlation_id is not None
     assert "the next poll asks for it once more" in found.remedy
     assert rows(warehouse, "cursor, next_cursor", "raw.stream_positions") == [(None, {"since": 1})]

@@ -16,8 +16,11 @@ from typing import Any
 import httpx
 import pytest
 
-from trueup.connectors import http, shipbob, shopify_api, square
-from trueup.connectors.transport import Limits
+from trueup.connectors.http import client as http
+from trueup.connectors.http.transport import Limits
+from trueup.connectors.shipbob import reader as shipbob
+from trueup.connectors.shopify import api as shopify_api
+from trueup.connectors.square import reader as square
 from trueup.dev.demo.verification import verify
 from trueup.dev.rig import Rig, run_rig
 from trueup.domain.errors import Transient, TrueupError

@@ -15,11 +15,11 @@ from landing_fakes import CONFIGURATION, Scripted, heads, level, page
 from line_shop import COUNT, TARGET, Shop, open_shop
 from transform_facts import Facts
 
-from trueup.connectors.auth import Authenticator, NoCredentials, TokenHeader
-from trueup.connectors.budget import Budget, WindowBudget
-from trueup.connectors.http import HttpClient
-from trueup.connectors.points import PointsBudget
-from trueup.connectors.sealed import Seal
+from trueup.connectors.http.auth import Authenticator, NoCredentials, TokenHeader
+from trueup.connectors.http.client import HttpClient
+from trueup.connectors.http.cost_bucket import PointsBudget
+from trueup.connectors.http.quotas import Budget, WindowBudget
+from trueup.connectors.http.sealed import Seal
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
 from trueup.domain.records import ReadMode

@@ -26,9 +26,9 @@ from trueup.sandbox.entries import (
     StockMoved,
 )
 from trueup.sandbox.faults import FaultKind, FaultRule
-from trueup.sandbox.netsuite.oauth import TOKEN_SECONDS, Authorization, Refusal
 from trueup.sandbox.server import Sandbox, serve
 from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.vendors.netsuite.oauth import TOKEN_SECONDS, Authorization, Refusal
 
 _SUITEQL = "/services/rest/query/v1/suiteql"
 _RECORDS = "/services/rest/record/v1"

@@ -10,14 +10,16 @@ import pytest
 from typer.testing import CliRunner
 
 from trueup.cli.main import app
+from trueup.sandbox.layout import demo_layout
 from trueup.sandbox.naive import PlainShop, plain_world
-from trueup.sandbox.places import CHANNELS
 from trueup.sandbox.replay import store_of
 from trueup.sandbox.report import tell_truth
 from trueup.sandbox.settings import WorldSettings
 from trueup.sandbox.trade import Trade
 from trueup.sandbox.transactions import LineKind, read_transactions
 from trueup.sandbox.world import World
+
+CHANNELS = demo_layout().channels
 
 _DAYS = 5
 _NAMES = (

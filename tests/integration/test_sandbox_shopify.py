@@ -23,9 +23,9 @@ from trueup.sandbox.entries import (
 from trueup.sandbox.faults import FaultKind, FaultRule
 from trueup.sandbox.server import Sandbox, serve
 from trueup.sandbox.settings import WorldSettings
-from trueup.sandbox.shopify.cost import Bucket
-from trueup.sandbox.shopify.mutations import IdempotencyLedger, SetQuantitiesPayload
-from trueup.sandbox.shopify.oauth import SCOPES, Authorization
+from trueup.sandbox.vendors.shopify.cost import Bucket
+from trueup.sandbox.vendors.shopify.mutations import IdempotencyLedger, SetQuantitiesPayload
+from trueup.sandbox.vendors.shopify.oauth import SCOPES, Authorization
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +292,7 @@ def test_the_published_example_costs_what_shopify_said() -> None:
     """25 points for 250 variants with their item: the one figure there is to hold the formula against."""
     from graphql import build_schema, parse
 
-    from trueup.sandbox.shopify.cost import CostMeter
+    from trueup.sandbox.vendors.shopify.cost import CostMeter
 
     schema = build_schema(
         """type Query { product: Product }

@@ -28,8 +28,8 @@ from trueup.sandbox.entries import (
 from trueup.sandbox.faults import FaultKind, FaultRule
 from trueup.sandbox.server import Sandbox, serve
 from trueup.sandbox.settings import WorldSettings
-from trueup.sandbox.square.notices import signature
-from trueup.sandbox.square.oauth import TOKEN_SECONDS, Authorization
+from trueup.sandbox.vendors.square.notices import signature
+from trueup.sandbox.vendors.square.oauth import TOKEN_SECONDS, Authorization
 
 _CREATE = "/v2/inventory/changes/batch-create"
 _COUNTS = "/v2/inventory/counts/batch-retrieve"

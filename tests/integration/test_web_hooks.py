@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from trueup.connectors.webhooks import Notice
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
-from trueup.sandbox.square import notices as square_notices
+from trueup.sandbox.vendors.square import notices as square_notices
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("airflow_home")

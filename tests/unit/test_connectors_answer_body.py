@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trueup.connectors.answer_body import Undecodable, decoded, decompressed
+from trueup.connectors.http.answer_body import Undecodable, decoded, decompressed
 from trueup.warehouse.storable import canonical_json
 
 MEBIBYTE = 1024 * 1024

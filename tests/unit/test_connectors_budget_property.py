@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trueup.connectors.answers import LONGEST_WAIT_SECONDS, Answer
-from trueup.connectors.budget import WindowBudget
-from trueup.connectors.points import PointsBudget, PointsTold
+from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer
+from trueup.connectors.http.cost_bucket import PointsBudget, PointsTold
+from trueup.connectors.http.quotas import WindowBudget
 from trueup.connectors.state import ProcessState
 
 ANSWER = Answer(200, {}, {}, None)

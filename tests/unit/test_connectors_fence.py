@@ -1,15 +1,14 @@
 """The emulated compare-and-set: what may be sent, and that every correction gets exactly one receipt."""
 
-from uuid import UUID
-
 import pytest
+from tests.stock_changes import stock_change
 
-from trueup.connectors.fence import Settlement, fenced
-from trueup.domain.corrections import Cause, Correction, Outcome
+from trueup.connectors.fence import Settlement, fenced, quantity
+from trueup.domain.changes import Change, Outcome
 
 
-def correction(key: str, expected: int | None, target: int) -> Correction:
-    return Correction(key, "shop", "stock", "record", "available", expected, target, Cause.SOURCE_DELAY, 1, UUID(int=1))
+def correction(key: str, expected: int | None, target: int) -> Change:
+    return stock_change("shop", "record", expected, target, key=key)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +29,7 @@ def test_only_what_shows_the_expected_value_is_sent(
     """An order taken since the decision changed what is shown: writing over it would sell those units again."""
     settlement = Settlement([correction("one", expected, 9)])
 
-    to_send = fenced(settlement, {"one": shown})
+    to_send = fenced(settlement, {"one": quantity(shown)})
 
     if outcome is None:
         assert [each.key for each in to_send] == ["one"]

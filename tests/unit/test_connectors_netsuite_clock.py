@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.connectors.netsuite_queries import parse_time, time_literal, written
+from trueup.connectors.netsuite.queries import parse_time, time_literal, written
 
 BERLIN = ZoneInfo("Europe/Berlin")
 # When clocks are put back and forward in 2026: by an hour, by half an hour (Lord Howe), and never.

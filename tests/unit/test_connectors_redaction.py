@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trueup.connectors.redaction import Redaction
+from trueup.connectors.http.redaction import Redaction
 
 SECRET = 'kanarie/client "secret"+é&a8f0?~'
 

@@ -1,6 +1,5 @@
 """The registry: connectors as data, and mistakes in a connection named with their remedy."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,14 @@ import pytest
 from trueup.connectors import registry
 from trueup.connectors.forms import FieldPlace
 from trueup.connectors.registry import CONNECTORS, build_connector, build_writer
+from trueup.connectors.spec import ConnectorSpec
 from trueup.connectors.state import ProcessState
 from trueup.contracts.loader import all_contracts
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.governance.configuration import ChannelDeclaration, QuantityMeaning, SystemDeclaration, SystemRole
+from trueup.transform.project import project_folder
+from trueup.transform.staging import described, staging_models
 
 CHANNEL = ChannelDeclaration(system="shop", listing_location="gid://shopify/Location/1", served_by=())
 
@@ -36,8 +38,8 @@ def test_every_connector_can_be_built_from_what_its_form_asks(name: str) -> None
     reader = build_connector(declaration(name, *spec.streams), told)
 
     assert callable(reader.read)
-    if spec.writer is not None:
-        (shows,) = spec.writes
+    if spec.writes:
+        (shows,) = spec.shows
         channel = CHANNEL.model_copy(update={"shows": shows})
         assert build_writer(declaration(name, *spec.streams), told, channel).batch_size > 0
 
@@ -49,7 +51,7 @@ def test_every_stream_of_a_connector_has_its_contract() -> None:
     assert {(contract.connector, contract.stream) for contract in all_contracts()} == declared
 
 
-@pytest.mark.parametrize("name", [name for name, spec in CONNECTORS.items() if spec.writer is not None])
+@pytest.mark.parametrize("name", [name for name, spec in CONNECTORS.items() if spec.writes])
 def test_a_channel_reads_what_it_shows_before_its_orders(name: str) -> None:
     """An order after the observation has moved the fence; one before it would be counted and not seen."""
     streams = CONNECTORS[name].streams
@@ -103,7 +105,7 @@ def test_a_meaning_that_a_writer_cannot_set_is_refused() -> None:
 def test_what_workers_share_reaches_whoever_speaks_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connector built without it would count for itself."""
     seen: list[object] = []
-    monkeypatch.setattr(registry, "_load", lambda _: lambda _details, state, *_channel: seen.append(state))
+    monkeypatch.setattr(registry, "_load", lambda *_: lambda _details, state, *_channel: seen.append(state))
     state = ProcessState()
 
     build_connector(declaration("shopify"), details(), state)
@@ -114,27 +116,17 @@ def test_what_workers_share_reaches_whoever_speaks_to_the_system(monkeypatch: py
 
 # -- what a stream needs behind the connector ------------------------------------------------------------------------
 
-MODELS = Path(__file__).parents[2] / "dbt_project"
-
 
 def listed_models() -> set[tuple[str, str]]:
     """(connector, kind) of every staging model that canonical reads."""
-    macro = (MODELS / "macros" / "staging_models_of.sql").read_text()
-    kinds = re.findall(r'^ +"([a-z_]+)": \[([^\]]*)\]', macro, re.MULTILINE)
-    return {(connector, kind) for kind, names in kinds for connector in re.findall(r'"([a-z_]+)"', names)}
-
-
-def stream_of(connector: str, kind: str) -> str:
-    """The stream whose records a staging model reads, where it is another one than its name says."""
-    macro = (MODELS / "macros" / "staging_models_of.sql").read_text()
-    others = dict(re.findall(r'"([a-z]+__[a-z_]+)": "([a-z_]+)"', macro))
-    return str(others.get(f"{connector}__{kind}", kind))
+    found = staging_models(project_folder())
+    return {(model["connector"], kind) for kind, models in found.items() for model in models}
 
 
 def test_every_stream_of_a_connector_reaches_canonical() -> None:
-    """What is not in staging_models_of.sql lands and is never built, and nothing else says so."""
+    """A stream without a staging model lands and is never built, and nothing else says so."""
     streams = {(spec.name, stream) for spec in CONNECTORS.values() for stream in spec.streams}
-    shown = {(spec.name, "listings") for spec in CONNECTORS.values() if spec.writer is not None}
+    shown = {(spec.name, "listings") for spec in CONNECTORS.values() if spec.writes}
 
     assert len(listed_models()) > len(CONNECTORS)
     assert streams | shown == listed_models()
@@ -142,14 +134,33 @@ def test_every_stream_of_a_connector_reaches_canonical() -> None:
 
 def test_every_model_that_canonical_reads_stands_on_a_stream_of_its_connector() -> None:
     """A connector that was renamed would be read from a table that nobody fills."""
-    for connector, kind in listed_models():
-        assert stream_of(connector, kind) in CONNECTORS[connector].streams, (connector, kind)
+    for models in staging_models(project_folder()).values():
+        for model in models:
+            assert model["stream"] in CONNECTORS[model["connector"]].streams, model
 
 
-def test_every_staging_model_is_read_and_every_listed_one_is_there() -> None:
-    """A model that nobody names is dead; a name without a model fails the build of every tenant."""
-    files = {
-        (path.parent.name, path.stem.partition("__")[2]) for path in (MODELS / "models" / "staging").glob("*/*__*.sql")
-    }
+@pytest.mark.parametrize("spec", CONNECTORS.values(), ids=CONNECTORS)
+def test_the_staging_models_are_described_from_their_kind(spec: ConnectorSpec) -> None:
+    """Analysts read one description of a column, whatever the vendor; `trueup connector describe` makes it anew."""
+    folder = project_folder() / "models" / "staging" / spec.name
 
-    assert files == listed_models()
+    assert (folder / f"stg_{spec.name}.yml").read_text() == described(project_folder(), spec.name, spec.title)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "remedy"),
+    [
+        ("stg_shop__prices", "", "named stg_shop__<kind>, with a kind of contracts/streams.yml"),
+        ("stg_other__orders", "", "named stg_shop__<kind>"),
+        ("stg_shop__orders", "select 1", r"begins with no raw_records\("),
+        ("stg_shop__orders", '{{ raw_records("other", "orders") }}', "a staging model reads one stream"),
+    ],
+)
+def test_a_staging_model_that_nobody_would_find_is_named(tmp_path: Path, name: str, text: str, remedy: str) -> None:
+    """Left out in silence, its records would never be built."""
+    folder = tmp_path / "models" / "staging" / "shop"
+    folder.mkdir(parents=True)
+    (folder / f"{name}.sql").write_text(text)
+
+    with pytest.raises(Permanent, match=remedy):
+        staging_models(tmp_path)

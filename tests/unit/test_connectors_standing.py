@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from trueup.connectors.standing import PAUSE_SECONDS, Read, read_standing
+from trueup.connectors.undated_levels import PAUSE_SECONDS, Read, read_standing
 
 SECOND = datetime(2026, 10, 5, 12, 0, 5, tzinfo=UTC)
 

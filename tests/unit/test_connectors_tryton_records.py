@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from trueup.connectors import tryton_rest as rest
-from trueup.connectors.tryton import Tree
+from trueup.connectors.tryton import rest as rest
+from trueup.connectors.tryton.reader import Tree
 
 LOCATIONS = [
     {"id": 1, "parent": 5, "type": "storage"},

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.connectors.vendure_writer import spread
+from trueup.connectors.vendure.writers.inventory import spread
 
 LOCATIONS = st.sampled_from(["1", "2", "3", "4"])
 LEVELS = st.dictionaries(LOCATIONS, st.integers(min_value=-20, max_value=500), max_size=4)

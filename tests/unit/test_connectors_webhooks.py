@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from trueup.connectors.webhooks import NotGenuine, Notice, verify_shipbob, verify_shopify, verify_square
+from trueup.connectors.shipbob.webhooks import verify as verify_shipbob
+from trueup.connectors.shopify.webhooks import verify as verify_shopify
+from trueup.connectors.square.webhooks import verify as verify_square
+from trueup.connectors.webhooks import NotGenuine, Notice
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 

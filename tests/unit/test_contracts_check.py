@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from trueup.contracts.check import Checker, examine
 from trueup.contracts.declaration import FieldDeclaration
+from trueup.contracts.kinds import parse_kinds
 from trueup.contracts.loader import StreamContract, all_contracts, load_contract, parse_contract
 from trueup.domain.errors import Permanent
 from trueup.domain.records import StreamKind
 
 CONTRACT = """
-stream: levels
+stream: stock_levels
 connector: shop
-kind: state
 version: "1"
 key: id
 source: the shop's API
@@ -47,7 +47,7 @@ GOOD: dict[str, Any] = {"id": "a", "quantity": 3, "item": {"sku": None}}
 
 
 def _checker() -> Checker:
-    return parse_contract(CONTRACT, "shop", "levels").checker()
+    return parse_contract(CONTRACT, "shop", "stock_levels").checker()
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ _names = st.sampled_from(
 @given(st.lists(st.dictionaries(_names, _values, max_size=11), max_size=4))
 def test_the_fast_check_and_the_slow_one_agree(payloads: list[dict[str, Any]]) -> None:
     """The fast one decides who is looked at closely: what it lets through must really keep the contract."""
-    contract = parse_contract(CONTRACT, "shop", "levels")
+    contract = parse_contract(CONTRACT, "shop", "stock_levels")
     patched = [{**GOOD, **payload} for payload in payloads]
     expected = {n for n, payload in enumerate(patched) if examine(contract.fields, payload).problems}
     assert set(contract.checker().violations(patched)) == expected
@@ -200,14 +200,14 @@ def test_a_contract_is_read_once() -> None:
 
 def test_a_missing_contract_says_where_to_add_it() -> None:
     """A new stream is declared before it is read."""
-    with pytest.raises(Permanent, match=r"it has: .*listings.*; add contracts/streams/shopify/prices\.yml"):
+    with pytest.raises(Permanent, match=r"it has: .*listings.*; add contracts/shopify/prices\.yml"):
         load_contract("shopify", "prices")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("kind: state", "kind: sometimes", "kind: "),
+        ('version: "1"', "version: 1", "version: "),
         ("key: id\n", "", "key: required and missing; add it"),
         ("source:", "sauce:", "sauce: unknown key; remove it or correct its spelling"),
         ("type: integer, required: true", "type: integer, requird: true", "fields.quantity.requird: unknown key"),
@@ -215,7 +215,7 @@ def test_a_missing_contract_says_where_to_add_it() -> None:
         ("{type: number}", "{type: number, fields: {}}", "fields.price: 'fields' belongs to type object, not number"),
         ("{type: number}", "{type: number, items: {type: string}}", "'items' belongs to type array"),
         ("items: {type: string}", "items: {type: string, required: true}", "fields.tags: 'required' says nothing"),
-        ("stream: levels", "stream: orders", "stream: is 'orders' but the file's place says 'levels'"),
+        ("stream: stock_levels", "stream: orders", "is 'orders' but the file's place says 'stock_levels'"),
         ("connector: shop", "connector: store", "connector: is 'store'"),
         ("fields:", "fields: [", "not YAML"),
     ],
@@ -224,9 +224,36 @@ def test_a_mistake_names_file_key_and_remedy(old: str, new: str, message: str) -
     """A contract is written by whoever knows the vendor, not by whoever knows the loader."""
     assert old in CONTRACT
     with pytest.raises(Permanent) as caught:
-        parse_contract(CONTRACT.replace(old, new, 1), "shop", "levels")
-    assert "contracts/streams/shop/levels.yml: " in str(caught.value)
+        parse_contract(CONTRACT.replace(old, new, 1), "shop", "stock_levels")
+    assert "contracts/shop/stock_levels.yml: " in str(caught.value)
     assert message in str(caught.value)
+
+
+def test_a_stream_is_of_a_kind_that_there_is() -> None:
+    """What no model reads would land and never be built."""
+    with pytest.raises(Permanent, match=r"'prices' is no kind of record \(contracts/streams\.yml has: locations"):
+        parse_contract(CONTRACT.replace("stream: stock_levels", "stream: prices"), "shop", "prices")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("kind: state", "kind: sometimes", "kinds.orders.kind: "),
+        ("workflow: orders", "workflows: orders", "kinds.orders.workflow: Field required"),
+        ("kinds:", "kinds: [", "not YAML"),
+    ],
+)
+def test_a_mistake_in_the_kinds_names_its_key(old: str, new: str, message: str) -> None:
+    """Every vendor's streams hang on this one file."""
+    text = """
+every_record: {system_id: System}
+kinds:
+  orders: {workflow: orders, kind: state, what: an order, key: the order, columns: {order_id: The order}}
+"""
+    assert parse_kinds(text)["orders"].columns == {"system_id": "System", "order_id": "The order"}
+    with pytest.raises(Permanent) as caught:
+        parse_kinds(text.replace(old, new, 1))
+    assert f"contracts/streams.yml: {message}" in str(caught.value)
 
 
 def test_a_declaration_is_immutable() -> None:

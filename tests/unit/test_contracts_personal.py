@@ -12,7 +12,6 @@ from trueup.domain.errors import Permanent
 CONTRACT = """
 stream: orders
 connector: shop
-kind: state
 version: "1"
 key: id
 source: the shop's API

@@ -1,28 +1,29 @@
 """What an answer and a read-back lead to, case by case."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
+from tests.stock_changes import stock_change
 
 from trueup.connectors.base import Observation
 from trueup.corrections.channel_run import canary_size
 from trueup.corrections.reports import percentile
 from trueup.corrections.settlement import Status, retry_delay, settle_observation, settle_receipt
-from trueup.domain.corrections import Cause, Correction, Outcome, Receipt
+from trueup.domain.changes import Change, Outcome, Receipt
+from trueup.domain.values import Quantity
 from trueup.governance.configuration import Guards
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def correction(expected: int | None, target: int) -> Correction:
+def correction(expected: int | None, target: int) -> Change:
     """A correction of one record."""
-    return Correction("k", "shop", "stock", "r", "available", expected, target, Cause.SOURCE_DELAY, 1, uuid4())
+    return stock_change("shop", "r", expected, target, key="k")
 
 
 def shown(value: int | None) -> Observation:
     """What the channel showed."""
-    return Observation("r", value, NOW)
+    return Observation("r", None if value is None else Quantity(value), NOW)
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,14 @@ import pytest
 from trueup.domain.quantities import LocationStock, available_to_sell
 from trueup.sandbox.clock import HOUR, MINUTE
 from trueup.sandbox.entries import Entry, OrderCancelled, OrderEntered, OrderShipped
+from trueup.sandbox.layout import demo_layout
 from trueup.sandbox.naive import PlainShop, plain_world, run_baseline
-from trueup.sandbox.opening import policy_of
-from trueup.sandbox.places import CHANNELS, PLACES
 from trueup.sandbox.settings import WorldSettings
 from trueup.sandbox.simulator import Storefront
 from trueup.sandbox.world import World
+
+CHANNELS = demo_layout().channels
+PLACES = demo_layout().places
 
 
 @dataclass
@@ -91,7 +93,7 @@ def targets(world: World, known: Mapping[tuple[str, str], Reservation]) -> dict[
     wanted = {}
     for channel in CHANNELS.values():
         for sku in world.opening_listing(channel.channel_id):
-            policy = policy_of(channel.channel_id, world.catalogue.articles[sku])
+            policy = channel.policy(world.catalogue.articles[sku])
             stocks = [
                 LocationStock(
                     world.books[PLACES[place].system_id].on_hand(sku, place),

@@ -11,16 +11,21 @@ from trueup.governance.tenants import load_tenant
 from trueup.sandbox.agenda import Kind
 from trueup.sandbox.articles import gtin13
 from trueup.sandbox.clock import HOUR, WorldClock
+from trueup.sandbox.demand import Demand
 from trueup.sandbox.entries import Entry, OrderShipped, StockMoved
 from trueup.sandbox.faults import PROFILES, FaultKind, FaultRule, Faults
+from trueup.sandbox.intents import ShopVisit, StaffEdit, TillVisit
+from trueup.sandbox.layout import Layout, SalesChannel, demo_layout
 from trueup.sandbox.naive import PlainShop, plain_world, run_baseline
-from trueup.sandbox.opening import Opening, policy_of
-from trueup.sandbox.places import CHANNELS, PLACES
+from trueup.sandbox.opening import Opening
 from trueup.sandbox.report import tell_truth
 from trueup.sandbox.settings import WorldSettings
 from trueup.sandbox.trade import Trade
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world import World
+
+CHANNELS = demo_layout().channels
+PLACES = demo_layout().places
 
 TENANTS = Path(__file__).resolve().parents[2] / "tenants"
 SMALL = WorldSettings(skus=80, intensity=6.0)
@@ -238,11 +243,8 @@ def test_the_shopkeepers_rules_are_the_demo_tenants() -> None:
     configuration = load_tenant(TENANTS, "demo")
     catalogue = Opening.of(WorldSettings()).catalogue
     for channel_id, channel in configuration.channels.items():
-        assert channel.served_by == CHANNELS[channel_id].served_by
-        assert channel.listing_location == CHANNELS[channel_id].listing_location_id
-        assert channel.system == CHANNELS[channel_id].system_id
         for article in catalogue.articles.values():
-            policy = policy_of(channel_id, article)
+            policy = CHANNELS[channel_id].policy(article)
             for term in ("safety_stock", "buffer", "share", "cap"):
                 fitting = sorted(
                     (
@@ -256,6 +258,29 @@ def test_the_shopkeepers_rules_are_the_demo_tenants() -> None:
                 )
                 wanted = fitting[-1][2] if fitting else getattr(configuration.default_rule, term)
                 assert getattr(policy, term) == wanted, (channel_id, article.sku, term)
+
+
+def test_a_channel_that_is_added_rolls_nobody_elses_dice_again() -> None:
+    """Else a retailer who adds a channel would compare two worlds that have nothing in common."""
+    demo = demo_layout()
+    added = SalesChannel("market", "market", "1", ("WH-EAST", "STORE-1"), rules=({"buffer": 1},))
+    layout = Layout(
+        {**demo.vendors, "market": "shopify"},
+        {**demo.roles, "market": "shop"},
+        demo.places,
+        {**demo.channels, "market": added},
+    )
+    worlds = [WorldSettings(skus=80), WorldSettings(skus=80, layout=layout)]
+    before, after = (Opening.of(settings) for settings in worlds)
+    assert after.physical == before.physical
+    assert {channel: after.listing(channel) for channel in CHANNELS} == {
+        channel: before.listing(channel) for channel in CHANNELS
+    }
+    assert after.listing("market")
+    days = [Demand(settings, opening).day(1, 0) for settings, opening in zip(worlds, (before, after), strict=True)]
+    visits = [[each for each in day if isinstance(each, ShopVisit | TillVisit | StaffEdit)] for day in days]
+    assert visits[0] == [each for each in visits[1] if getattr(each, "channel_id", None) != "market"]
+    assert len(visits[1]) > len(visits[0])
 
 
 def test_the_demo_tenants_alias_file_is_the_worlds() -> None:

@@ -30,17 +30,14 @@ def _sub(path: str, pattern: str, by: str) -> Callable[[Path], None]:
 
 
 def _add_connector(project: Path) -> None:
-    """As README.md says: its staging models, and its name in the macro."""
+    """As README.md says: its staging models, and nothing else."""
     for kind in ("products", "orders", "listings"):
         shutil.copytree(project / "models/staging/vendure", project / "models/staging/wix", dirs_exist_ok=True)
         (project / f"models/staging/wix/stg_vendure__{kind}.sql").rename(
             project / f"models/staging/wix/stg_wix__{kind}.sql"
         )
-        macro = project / "macros/staging_models_of.sql"
-        macro.write_text(re.sub(rf'("{kind}": \[[^\]]*"vendure")', r'\1, "wix"', macro.read_text()))
     for path in (project / "models/staging/wix").glob("*vendure*"):
         path.unlink()
-    macro.write_text(macro.read_text().replace('"square__listings"', '"wix__listings": "products", "square__listings"'))
 
 
 def changed_by(change: Callable[[Path], object], project: Path, connectors: set[str] | None = None) -> set[str]:

@@ -1,24 +1,25 @@
-"""The seams every connector fills: read streams, write corrections, tell whether it can be reached.
+"""The seams every connector fills: read streams, write changes, tell whether it can be reached.
 
 A connector is built from a `SystemDeclaration` and `ConnectionDetails`; building one does no I/O.
-Batches raise `Permanent` or `Transient`; single corrections come back as receipts.
+Batches raise `Permanent` or `Transient`; single changes come back as receipts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from trueup.domain.corrections import Correction, Receipt
+from trueup.domain.changes import Change, Receipt
 from trueup.domain.records import Cursor, Page, ReadMode
+from trueup.domain.values import Value
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a channel's record showed. `value` None: read, and the record is not there."""
+    """What a record showed. `value` None: read, and the record (or that field of it) is not there."""
 
-    record_id: str
-    value: int | None
+    record_ref: str
+    value: Value | None
     as_of: datetime
 
 
@@ -36,23 +37,47 @@ class Reader(Protocol):
 
 
 class Writer(Protocol):
-    """Writes quantities to a channel and reads them back."""
+    """Writes changes to a target and reads back what became of them."""
 
     @property
     def batch_size(self) -> int:
-        """The most corrections one call takes."""
+        """The most changes one call takes."""
         ...
 
-    def apply(self, corrections: Sequence[Correction]) -> Sequence[Receipt]:
-        """Send one call's worth (at most `batch_size`); exactly one receipt for each, in order."""
+    def apply(self, changes: Sequence[Change]) -> Sequence[Receipt]:
+        """Send one call's worth (at most `batch_size`, all of one capability); one receipt for each, in order."""
         ...
 
-    def observe(self, record_ids: Sequence[str]) -> Mapping[str, Observation]:
-        """Read the named records as they are now. A record left out could not be read: unknown."""
+    def observe(self, changes: Sequence[Change]) -> Mapping[str, Observation]:
+        """Read what the changes are about as it is now, by the changes' keys; nothing is written.
+
+        A record that a change shall create is looked up by its external id (`record_ref`): the value is the document
+        found. A change left out could not be read: unknown.
+        """
         ...
 
     def close(self) -> None:
-        """Close the connections to the channel; the next request opens new ones."""
+        """Close the connections to the target; the next request opens new ones."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A change that the target accepted and has not carried out yet. `ticket`: what the target gave to ask by."""
+
+    change: Change
+    ticket: str
+
+
+@runtime_checkable
+class TicketWriter(Protocol):
+    """What a writer has beside whose target answers some writes with a ticket (`Outcome.PENDING`)."""
+
+    def redeem(self, tickets: Sequence[Ticket]) -> Mapping[str, Receipt]:
+        """Ask what became of tickets, by the changes' keys; a change left out could not be asked about.
+
+        A receipt that is pending still carries the ticket to ask by the next time.
+        """
         ...
 
 
@@ -65,7 +90,7 @@ class Probe(Protocol):
 
 
 class Connector(Reader, Probe, Protocol):
-    """What every system has; channels that take corrections are a `Writer` as well."""
+    """What every system has; what takes changes has a `Writer` as well."""
 
     def close(self) -> None:
         """Close the connections to the system; the next request opens new ones."""

@@ -1,58 +1,84 @@
 """Compare-and-set where the vendor has none: what the channel shows is held against what was expected.
 
-One receipt for each correction, however it ends, in the order given.
+One receipt for each change, however it ends, in the order given.
 """
 
 from collections.abc import Mapping, Sequence
 
-from trueup.domain.corrections import Correction, Outcome, Receipt
+from trueup.domain.changes import Change, Operation, Outcome, Receipt
+from trueup.domain.errors import Permanent
+from trueup.domain.values import Quantity, Value
 
 
 class Settlement:
-    """Collects the receipts of one call's corrections."""
+    """Collects the receipts of one call's changes."""
 
-    def __init__(self, corrections: Sequence[Correction]) -> None:
-        self._corrections = tuple(corrections)
+    def __init__(self, changes: Sequence[Change]) -> None:
+        self._changes = tuple(changes)
         self._receipts: dict[str, Receipt] = {}
 
-    def settle(self, correction: Correction, outcome: Outcome, detail: str, http_status: int | None = None) -> None:
-        """Write the correction's receipt; the first one stands."""
-        receipt = Receipt(correction.key, outcome, http_status, detail)
-        self._receipts.setdefault(correction.key, receipt)
+    def settle(self, change: Change, outcome: Outcome, detail: str, http_status: int | None = None) -> None:
+        """Write the change's receipt; the first one stands."""
+        receipt = Receipt(change.key, outcome, http_status, detail)
+        self._receipts.setdefault(change.key, receipt)
 
-    def open(self) -> list[Correction]:
-        """The corrections without a receipt, in order."""
-        return [correction for correction in self._corrections if correction.key not in self._receipts]
+    def open(self) -> list[Change]:
+        """The changes without a receipt, in order."""
+        return [change for change in self._changes if change.key not in self._receipts]
 
     def settle_open(self, outcome: Outcome, detail: str) -> None:
         """Write the same receipt for all that have none."""
-        for correction in self.open():
-            self.settle(correction, outcome, detail)
+        for change in self.open():
+            self.settle(change, outcome, detail)
 
     def receipts(self) -> list[Receipt]:
-        """One a correction; what nobody settled was not sent."""
+        """One a change; what nobody settled was not sent."""
         self.settle_open(Outcome.RETRY, "not sent")
-        return [self._receipts[correction.key] for correction in self._corrections]
+        return [self._receipts[change.key] for change in self._changes]
 
 
-def fenced(settlement: Settlement, shown: Mapping[str, int | None]) -> list[Correction]:
+def fenced(settlement: Settlement, shown: Mapping[str, Value | None]) -> list[Change]:
     """Settle what must not or need not be sent, and return the rest.
 
-    `shown`: by the correction's key, what the channel shows now; None where it has no such record or no number.
+    `shown`: by the change's key, what the channel shows now; None where it has no such record or no value.
     """
     to_send = []
-    for correction in settlement.open():
-        value = shown.get(correction.key)
-        if value == correction.target:
-            settlement.settle(correction, Outcome.ALREADY_APPLIED, f"it shows {value} already")
-        elif value != correction.expected:
+    for change in settlement.open():
+        value = shown.get(change.key)
+        if value == change.desired:
+            settlement.settle(change, Outcome.ALREADY_APPLIED, f"it shows {value} already")
+        elif value != change.expected:
             settlement.settle(
-                correction, Outcome.CONFLICT, f"it shows {_told(value)}, expected was {_told(correction.expected)}"
+                change, Outcome.CONFLICT, f"it shows {_told(value)}, expected was {_told(change.expected)}"
             )
         else:
-            to_send.append(correction)
+            to_send.append(change)
     return to_send
 
 
-def _told(value: int | None) -> str:
+def _told(value: Value | None) -> str:
     return "nothing" if value is None else str(value)
+
+
+def desired_units(change: Change) -> int:
+    """Units that a change of a quantity shall set; raises `Permanent` for another kind of value."""
+    if not isinstance(change.desired, Quantity):
+        raise Permanent(f"{change.capability} of {change.record_ref} carries {change.desired}, which is no quantity")
+    return change.desired.units
+
+
+def expected_units(change: Change) -> int | None:
+    """Units that a change of a quantity expects to find, None where it expects nothing in particular."""
+    return change.expected.units if isinstance(change.expected, Quantity) else None
+
+
+def refuse_other_kinds(settlement: Settlement) -> None:
+    """Settle what does not set a quantity: for a writer that can do nothing else."""
+    for change in settlement.open():
+        if change.operation is not Operation.SET or not isinstance(change.desired, Quantity):
+            settlement.settle(change, Outcome.REJECTED, f"only quantities are set here, not {change.capability}")
+
+
+def quantity(units: int | None) -> Quantity | None:
+    """The quantity of so many units; None for none."""
+    return None if units is None else Quantity(units)

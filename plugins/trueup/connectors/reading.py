@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 import orjson
 
-from trueup.connectors.answers import Answer
-from trueup.connectors.http import HttpClient
+from trueup.connectors.http.answers import Answer
+from trueup.connectors.http.client import HttpClient
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, Record
 

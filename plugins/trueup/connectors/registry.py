@@ -1,194 +1,40 @@
-"""Which connectors there are, what each can do, and how to build one.
+"""Which connectors there are and how to build one.
 
-A connector is added here as data; its module is imported only when one is built.
+A vendor is a folder of this package whose spec.py says what it is; it is found, never listed. Its other modules are
+imported only when one of them is used.
 """
 
 import importlib
+import importlib.util
+import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+import trueup.connectors
 from trueup.connectors.base import Connector, Writer
-from trueup.connectors.deadline import BoundedReader
-from trueup.connectors.forms import (
-    FieldPlace,
-    FormField,
-    extra_field,
-    host_field,
-    login_field,
-    secret_field,
-)
+from trueup.connectors.forms import FieldPlace, FormField
+from trueup.connectors.http.deadline import BoundedReader
+from trueup.connectors.spec import STOCK_SET, ConnectorSpec
 from trueup.connectors.state import ProcessState, SharedState
 from trueup.connectors.webhooks import Notice, Verify
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
-from trueup.governance.configuration import ChannelDeclaration, QuantityMeaning, SystemDeclaration
+from trueup.governance.configuration import ChannelDeclaration, SystemDeclaration
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectorSpec:
-    """One vendor. `streams` in the order in which they are to be read.
-
-    `connector` and `writer` name what builds them, as "module:function" below this package. Both take
-    `(details, state)`; a writer takes the channel's declaration as well. `writer` None: read only.
-    `writes`: the meanings of a shown quantity that the writer can set. `webhook` names what proves that a webhook is
-    the vendor's; None where it sends none.
-    """
-
-    name: str
-    title: str
-    streams: tuple[str, ...]
-    connector: str
-    form: tuple[FormField, ...]
-    writer: str | None = None
-    writes: frozenset[QuantityMeaning] = frozenset()
-    webhook: str | None = None
+def _found() -> dict[str, ConnectorSpec]:
+    """Every folder of the package that has a spec.py, by its name."""
+    specs: dict[str, ConnectorSpec] = {}
+    for module in pkgutil.iter_modules(trueup.connectors.__path__):
+        where = f"trueup.connectors.{module.name}.spec"
+        if module.ispkg and importlib.util.find_spec(where) is not None:
+            specs[module.name] = importlib.import_module(where).SPEC
+    return specs
 
 
-CONNECTORS: Mapping[str, ConnectorSpec] = {
-    spec.name: spec
-    for spec in (
-        ConnectorSpec(
-            name="netsuite",
-            title="NetSuite",
-            streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
-            connector="netsuite:connect",
-            form=(
-                host_field("https://1234567.suitetalk.api.netsuite.com", "The account's SuiteTalk address"),
-                login_field("Client ID", "The consumer key of the integration record (OAuth 2.0, client credentials)"),
-                secret_field(
-                    "Private key", "PEM of the key whose certificate was uploaded; line breaks may be written as \\n"
-                ),
-                extra_field(
-                    "certificate_id",
-                    "Certificate ID",
-                    "Shown at OAuth 2.0 Client Credentials (M2M) Setup after the upload",
-                    is_required=True,
-                ),
-                extra_field("algorithm", "Signature", "PS256 for an RSA key, ES256 for an EC one", placeholder="PS256"),
-                extra_field(
-                    "account_concurrency",
-                    "Concurrent requests",
-                    "What the account's tier allows this integration at once",
-                    placeholder="5",
-                ),
-                extra_field(
-                    "time_zone",
-                    "Time zone",
-                    "Of the integration's user in Set Preferences; set it to GMT there and leave this empty",
-                    placeholder="UTC",
-                ),
-                extra_field(
-                    "channel_field",
-                    "Channel field",
-                    "Body field of a sales order that names the channel; empty string where there is none",
-                    placeholder="custbody_channel",
-                ),
-            ),
-        ),
-        ConnectorSpec(
-            name="shopify",
-            title="Shopify",
-            # Listings before orders: an order that comes after the observation has moved the fence by then, so a
-            # correction decided on this read is refused there instead of applied to what is already sold.
-            streams=("locations", "products", "listings", "orders"),
-            connector="shopify:connect",
-            webhook="webhooks:verify_shopify",
-            writer="shopify:connect_writer",
-            writes=frozenset({QuantityMeaning.AVAILABLE}),
-            form=(
-                host_field("https://my-shop.myshopify.com", "The store's permanent address, not its own domain"),
-                secret_field(
-                    "Access token",
-                    "Admin API token of an app that keeps one; empty where client ID and secret are given",
-                    is_required=False,
-                ),
-                login_field("Client ID", "Of the app in the Dev Dashboard", is_required=False),
-                extra_field(
-                    "client_secret", "Client secret", "Of the same app; signs its webhooks too", is_secret=True
-                ),
-                extra_field(
-                    "refresh_token",
-                    "Refresh token",
-                    "Of an expiring offline token; empty for the client credentials grant",
-                    is_secret=True,
-                ),
-            ),
-        ),
-        ConnectorSpec(
-            name="shipbob",
-            title="ShipBob",
-            streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
-            connector="shipbob:connect",
-            webhook="webhooks:verify_shipbob",
-            form=(
-                host_field("https://api.shipbob.com"),
-                secret_field("Access token", "A personal access token with the read scopes"),
-                extra_field(
-                    "requests_per_minute", "Requests a minute", "What ShipBob grants this account", placeholder="150"
-                ),
-                extra_field(
-                    "webhook_secret", "Webhook secret", "Of the webhook subscription (whsec_...)", is_secret=True
-                ),
-            ),
-        ),
-        ConnectorSpec(
-            name="square",
-            title="Square",
-            # Counts before orders, for the reason that listings come before them at Shopify.
-            streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
-            connector="square:connect",
-            webhook="webhooks:verify_square",
-            writer="square_writer:connect_writer",
-            writes=frozenset({QuantityMeaning.AVAILABLE}),
-            form=(
-                host_field("https://connect.squareup.com"),
-                secret_field(
-                    "Access token",
-                    "A personal access token; empty where client ID, secret and refresh token are given",
-                    is_required=False,
-                ),
-                login_field("Client ID", "The application ID, for OAuth", is_required=False),
-                extra_field("client_secret", "Client secret", "Of the same application", is_secret=True),
-                extra_field("refresh_token", "Refresh token", "Of the seller's consent", is_secret=True),
-                extra_field("webhook_secret", "Webhook signature key", "Of the webhook subscription", is_secret=True),
-                extra_field(
-                    "webhook_url",
-                    "Webhook URL",
-                    "The subscription's notification URL, letter by letter: Square signs it",
-                    placeholder="https://airflow.example.com/trueup/tenant/hooks/square",
-                ),
-            ),
-        ),
-        ConnectorSpec(
-            name="tryton",
-            title="Tryton",
-            streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
-            connector="tryton:connect",
-            form=(
-                host_field("https://erp.example.com"),
-                secret_field("Application key", "Of a user application that was allowed to use REST"),
-                extra_field("database", "Database", "The name that stands in Tryton's addresses", is_required=True),
-                extra_field("company", "Company", "Id of the company to read; empty where there is only one"),
-            ),
-        ),
-        ConnectorSpec(
-            name="vendure",
-            title="Vendure",
-            # Listings before orders, as at Shopify.
-            streams=("locations", "products", "listings", "orders"),
-            connector="vendure:connect",
-            writer="vendure_writer:connect_writer",
-            writes=frozenset({QuantityMeaning.ON_HAND}),
-            form=(
-                host_field("https://shop.example.com/admin-api", "Of the Admin API; /admin-api where no path is given"),
-                login_field("User", "An administrator with ReadCatalog, ReadOrder and UpdateCatalog"),
-                secret_field("Password", "Of the same administrator"),
-                extra_field("channel_token", "Channel token", "Of the sales channel; empty for the default one"),
-            ),
-        ),
-    )
-}
+CONNECTORS: Final[Mapping[str, ConnectorSpec]] = _found()
+SIGNATURE_HEADERS: Final = frozenset(spec.signed_in for spec in CONNECTORS.values() if spec.signed_in is not None)
+"""The headers that carry the signature of a vendor's webhook, in lower case."""
 
 
 def build_connector(
@@ -199,7 +45,7 @@ def build_connector(
     `state`: where all workers share quotas and tokens; None where nothing but this process is known.
     """
     spec = _spec(declaration, details)
-    connector: Connector = _load(spec.connector)(details, state or ProcessState())
+    connector: Connector = _load(spec, spec.reader)(details, state or ProcessState())
     return BoundedReader(connector)
 
 
@@ -214,19 +60,19 @@ def build_writer(
     `state`: as for `build_connector`.
     """
     spec = _spec(declaration, details)
-    if spec.writer is None:
+    if STOCK_SET not in spec.writes:
         raise Permanent(f"{spec.title} takes no corrections; name another system in channels.yml")
-    if channel.shows not in spec.writes:
-        known = ", ".join(sorted(spec.writes))
+    if channel.shows not in spec.shows:
+        known = ", ".join(sorted(spec.shows))
         raise Permanent(f"{spec.title} channels show {known}; channels.yml says {channel.shows}")
-    writer: Writer = _load(spec.writer)(details, state or ProcessState(), channel)
+    writer: Writer = _load(spec, spec.writes[STOCK_SET])(details, state or ProcessState(), channel)
     return writer
 
 
 def takes_webhooks(declaration: SystemDeclaration) -> bool:
-    """Whether the system can ring for a poll."""
+    """Whether the system's webhooks can trigger a poll."""
     spec = CONNECTORS.get(declaration.connector)
-    return spec is not None and spec.webhook is not None
+    return spec is not None and spec.signed_in is not None
 
 
 def verify_webhook(
@@ -237,9 +83,9 @@ def verify_webhook(
     Raises `NotGenuine` where it is not signed as the vendor signs, `Permanent` where the connection lacks the secret.
     """
     spec = _spec(declaration, details)
-    if spec.webhook is None:
+    if spec.signed_in is None:
         raise Permanent(f"{spec.title} sends no webhooks that Trueup knows")
-    verify: Verify = _load(spec.webhook)
+    verify: Verify = _load(spec, spec.webhook)
     return verify(details, headers, body)
 
 
@@ -278,7 +124,7 @@ def _value(field: FormField, details: ConnectionDetails) -> object:
             return details.extra.get(field.name)
 
 
-def _load(name: str) -> Callable[..., Any]:
+def _load(spec: ConnectorSpec, name: str) -> Callable[..., Any]:
     module, _, function = name.partition(":")
-    build: Callable[..., Any] = getattr(importlib.import_module(f"trueup.connectors.{module}"), function)
+    build: Callable[..., Any] = getattr(importlib.import_module(f"trueup.connectors.{spec.name}.{module}"), function)
     return build

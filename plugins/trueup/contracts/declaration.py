@@ -6,8 +6,6 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from trueup.domain.records import StreamKind
-
 
 class FieldType(StrEnum):
     """JSON's types, with three kinds of value set apart.
@@ -124,7 +122,6 @@ class ContractDeclaration(_Declared):
 
     stream: str
     connector: str
-    kind: StreamKind
     version: str
     key: str
     source: str

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from trueup.contracts.check import Checker
 from trueup.contracts.declaration import ContractDeclaration, FieldDeclaration
+from trueup.contracts.kinds import record_kinds
 from trueup.domain.errors import Permanent
 from trueup.domain.records import StreamKind
 
@@ -42,7 +43,7 @@ def load_contract(connector: str, stream: str) -> StreamContract:
         known = ", ".join(sorted(_names(folder))) or "none"
         raise Permanent(
             f"no contract for stream '{stream}' of connector '{connector}' (it has: {known});"
-            f" add contracts/streams/{connector}/{stream}.yml"
+            f" add contracts/{connector}/{stream}.yml"
         )
     return parse_contract(file.read_text(encoding="utf-8"), connector, stream)
 
@@ -52,14 +53,14 @@ def all_contracts() -> list[StreamContract]:
     return [
         load_contract(folder.name, stream)
         for folder in sorted(_folder().iterdir(), key=lambda each: each.name)
-        if folder.is_dir()
+        if folder.is_dir() and _names(folder)
         for stream in sorted(_names(folder))
     ]
 
 
 def parse_contract(text: str, connector: str, stream: str) -> StreamContract:
     """Read one contract's YAML; `Permanent` names the file, the key and the remedy of every mistake."""
-    where = f"contracts/streams/{connector}/{stream}.yml"
+    where = f"contracts/{connector}/{stream}.yml"
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -75,10 +76,14 @@ def parse_contract(text: str, connector: str, stream: str) -> StreamContract:
     for key, told, meant in (("connector", declaration.connector, connector), ("stream", declaration.stream, stream)):
         if told != meant:
             raise Permanent(f"{where}: {key}: is '{told}' but the file's place says '{meant}'; make them the same")
+    kind = record_kinds().get(stream)
+    if kind is None:
+        known = ", ".join(record_kinds())
+        raise Permanent(f"{where}: '{stream}' is no kind of record (contracts/streams.yml has: {known}); add it there")
     return StreamContract(
         connector=connector,
         stream=stream,
-        kind=declaration.kind,
+        kind=kind.kind,
         version=declaration.version,
         key=declaration.key,
         source=declaration.source,
@@ -88,7 +93,7 @@ def parse_contract(text: str, connector: str, stream: str) -> StreamContract:
 
 
 def _folder() -> Traversable:
-    return files("trueup.contracts").joinpath("streams")
+    return files("trueup.contracts")
 
 
 def _names(folder: Traversable) -> list[str]:

@@ -15,7 +15,7 @@ from trueup.corrections.outbox import OutboxRow
 from trueup.corrections.refusals import Refusal, close_by_success, open_refusals
 from trueup.corrections.reports import Tally
 from trueup.corrections.settlement import Settlement, Status, settle_observation, settle_receipt
-from trueup.domain.corrections import Outcome, Receipt
+from trueup.domain.changes import Change, Outcome, Receipt
 from trueup.domain.errors import TrueupError
 from trueup.warehouse.connection import Warehouse
 
@@ -68,12 +68,12 @@ class Batches:
         error: TrueupError | None = None
         receipts: dict[str, Receipt] = {}
         try:
-            receipts = {each.key: each for each in self.writer.apply([row.correction for row in rows])}
+            receipts = {each.key: each for each in self.writer.apply([row.change for row in rows])}
         except TrueupError as raised:
             error = raised
         # Not "not sent": what a failed call did is for the read-back to say.
         missing = "no receipt came for it" if error is None else str(error)
-        answered = [(row, receipts.get(row.correction.key) or _unknown(row, missing)) for row in rows]
+        answered = [(row, receipts.get(row.change.key) or _unknown(row, missing)) for row in rows]
         settled = {
             row.correction_id: settle_receipt(receipt, row.attempts + 1, self.attempts_allowed)
             for row, receipt in answered
@@ -101,8 +101,8 @@ class Batches:
         claimed = [row for row in rows if row.status is Status.CLAIMED]
         outbox.release(self.connection, claimed, "taken by a run that ended before sending it")
         doubtful = [row for row in rows if row.status is not Status.CLAIMED]
-        kept = outbox.kept_attempts(self.connection, [row.correction.key for row in doubtful])
-        lost = [row for row in doubtful if (row.correction.key, row.attempts) not in kept]
+        kept = outbox.kept_attempts(self.connection, [row.change.key for row in doubtful])
+        lost = [row for row in doubtful if (row.change.key, row.attempts) not in kept]
         with self.connection.transaction():
             receipts = [(_unknown(row, _INTERRUPTED), row.attempts) for row in lost]
             outbox.write_receipts(self.connection, receipts, self.run_id)
@@ -118,17 +118,17 @@ class Batches:
         settled: dict[int, Settlement] = {}
         for start in range(0, len(rows), self.writer.batch_size):
             part = rows[start : start + self.writer.batch_size]
-            observations = self._observe([row.correction.record_id for row, _ in part])
+            observations = self._observe([row.change for row, _ in part])
             settled |= self._settle_observed(
-                [(row, outcome, observations.get(row.correction.record_id)) for row, outcome in part]
+                [(row, outcome, observations.get(row.change.key)) for row, outcome in part]
             )
         return settled
 
-    def _observe(self, record_ids: Sequence[str]) -> Mapping[str, Observation]:
+    def _observe(self, changes: Sequence[Change]) -> Mapping[str, Observation]:
         """Read the records; those that an answer left unclear are asked for again, for most answers are clear."""
         found: dict[str, Observation] = {}
         for _ in range(_READINGS):
-            unclear = [record_id for record_id in record_ids if record_id not in found]
+            unclear = [change for change in changes if change.key not in found]
             if not unclear:
                 break
             self.tally.read_back_calls += 1
@@ -139,7 +139,7 @@ class Batches:
         self, observed: Sequence[tuple[OutboxRow, Outcome, Observation | None]]
     ) -> dict[int, Settlement]:
         settled = {
-            row.correction_id: settle_observation(row.correction, outcome, observation)
+            row.correction_id: settle_observation(row.change, outcome, observation)
             for row, outcome, observation in observed
         }
         read = [
@@ -151,7 +151,7 @@ class Batches:
             hopeless = outbox.write_read_backs(self.connection, self.channel, read, self.run_id, self.attempts_allowed)
             for row, _, _ in read:
                 ending = settled[row.correction_id]
-                if ending.status is Status.CONFLICTED and row.correction.record_id in hopeless:
+                if ending.status is Status.CONFLICTED and row.change.record_ref in hopeless:
                     reason = f"read back otherwise {self.attempts_allowed} times running; last: {ending.reason}"
                     settled[row.correction_id] = replace(ending, status=Status.EXHAUSTED, reason=reason)
             self._move([row for row, _, _ in observed], settled)
@@ -163,12 +163,12 @@ class Batches:
         verified = [row for row in rows if settled[row.correction_id].status is Status.VERIFIED]
         ends = (Status.REJECTED, Status.EXHAUSTED)
         refusals = [
-            Refusal(row.correction, row.sku, ending.status, ending.reason or "no reason was given")
+            Refusal(row.change, row.sku, ending.status, ending.reason or "no reason was given")
             for row in rows
             if (ending := settled[row.correction_id]).status in ends
         ]
         open_refusals(self.connection, self.system_id, refusals, self.run_id)
-        close_by_success(self.connection, self.system_id, [row.correction for row in verified])
+        close_by_success(self.connection, self.system_id, [row.change for row in verified])
         self._count(settled, verified, seconds)
 
     def _count(
@@ -187,4 +187,4 @@ class Batches:
 
 
 def _unknown(row: OutboxRow, detail: str) -> Receipt:
-    return Receipt(row.correction.key, Outcome.UNKNOWN, None, detail)
+    return Receipt(row.change.key, Outcome.UNKNOWN, None, detail)

@@ -217,7 +217,7 @@ insert into outbox.corrections (
 )
 select
     left(encode(sha256(convert_to(concat_ws(
-        E'\\x1f', decisions.channel, record_id, field, coalesce(expected::text, ''), target::text,
+        E'\\x1f', decisions.channel, entity, record_id, field, 'set', coalesce(expected::text, ''), target::text,
         facts_version || '#' || coalesce(previous_id, 0)
     ), 'UTF8')), 'hex'), 32),
     decisions.channel, entity, record_id, field, sku, expected, target, cause, priority, facts_version, facts_as_of,

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from trueup.connectors.base import Observation
 from trueup.corrections.settlement import Settlement, Status
+from trueup.domain.changes import Cause, Change, Operation, Receipt
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.corrections import Cause, Correction, Receipt
+from trueup.domain.values import Quantity
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
 from trueup.warehouse.locks import Lock
@@ -68,7 +69,7 @@ class OutboxRow:
     """One open correction as the corrector holds it."""
 
     correction_id: int
-    correction: Correction
+    change: Change
     sku: str
     status: Status
     attempts: int
@@ -134,7 +135,7 @@ def seconds_to_next_attempt(connection: Warehouse, channel: str) -> float | None
 def claim(connection: Warehouse, channel: str, limit: int, run_id: str) -> list[OutboxRow]:
     """Take the most harmful due corrections, most harmful first."""
     rows = connection.execute(_CLAIM, {"channel": channel, "limit": limit, "run_id": run_id}).fetchall()
-    return sorted((_row(row) for row in rows), key=lambda row: (row.correction.priority, row.correction_id))
+    return sorted((_row(row) for row in rows), key=lambda row: (row.change.priority, row.correction_id))
 
 
 def leftovers(connection: Warehouse, channel: str) -> list[OutboxRow]:
@@ -204,20 +205,23 @@ def write_read_backs(
         " select *, %s from unnest(%s::text[], %s::bigint[], %s::timestamptz[], %s::boolean[])",
         (
             run_id,
-            [row.correction.key for row, _, _ in read],
-            [observation.value for _, observation, _ in read],
+            [row.change.key for row, _, _ in read],
+            [
+                observation.value.units if isinstance(observation.value, Quantity) else None
+                for _, observation, _ in read
+            ],
             [observation.as_of for _, observation, _ in read],
             [is_verified for _, _, is_verified in read],
         ),
     )
-    failed = [row.correction for row, _, is_verified in read if not is_verified]
+    failed = [row.change for row, _, is_verified in read if not is_verified]
     if not failed:
         return set()
     rows = connection.execute(
         _UNVERIFIED_STREAKS,
         {
             "channel": channel,
-            "record_ids": [each.record_id for each in failed],
+            "record_ids": [each.record_ref for each in failed],
             "fields": [each.field for each in failed],
             "length": length,
         },
@@ -263,14 +267,15 @@ def _row(columns: Sequence[Any]) -> OutboxRow:
     correlation_id: UUID = columns[10]
     return OutboxRow(
         correction_id=columns[0],
-        correction=Correction(
+        change=Change(
             key=columns[1],
-            channel=columns[2],
             entity=columns[3],
-            record_id=columns[4],
+            operation=Operation.SET,
+            target_system=columns[2],
+            record_ref=columns[4],
             field=columns[5],
-            expected=columns[6],
-            target=columns[7],
+            expected=None if columns[6] is None else Quantity(columns[6]),
+            desired=Quantity(columns[7]),
             cause=Cause(columns[8]),
             priority=columns[9],
             correlation_id=correlation_id,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trueup.corrections.settlement import Status
-from trueup.domain.corrections import Correction
+from trueup.domain.changes import Change
+from trueup.domain.values import to_json
 from trueup.exceptions.queue import NewException, close_exceptions, open_exceptions
 from trueup.warehouse.connection import Warehouse
 
@@ -27,7 +28,7 @@ _REMEDIES = {
 class Refusal:
     """A correction that ended without effect."""
 
-    correction: Correction
+    change: Change
     sku: str
     status: Status
     reason: str
@@ -46,12 +47,12 @@ def open_refusals(connection: Warehouse, system_id: str, refusals: Sequence[Refu
             NewException(
                 kind=_KIND_OF_STATUS[refusal.status],
                 system_id=system_id,
-                subject=subject_of(refusal.correction.channel, refusal.correction.record_id, refusal.correction.field),
-                reason=f"{refusal.correction.channel} did not take {refusal.correction.target} for {refusal.sku}"
-                f" ({_shown(refusal.correction)}): {refusal.reason}",
+                subject=subject_of(refusal.change.target_system, refusal.change.record_ref, refusal.change.field),
+                reason=f"{refusal.change.target_system} did not take {refusal.change.desired} for {refusal.sku}"
+                f" ({_shown(refusal.change)}): {refusal.reason}",
                 remedy=_REMEDIES[_KIND_OF_STATUS[refusal.status]],
                 payload=_payload(refusal),
-                correlation_id=refusal.correction.correlation_id,
+                correlation_id=refusal.change.correlation_id,
                 run_id=run_id,
             )
             for refusal in refusals
@@ -59,9 +60,9 @@ def open_refusals(connection: Warehouse, system_id: str, refusals: Sequence[Refu
     )
 
 
-def close_by_success(connection: Warehouse, system_id: str, verified: Sequence[Correction]) -> int:
+def close_by_success(connection: Warehouse, system_id: str, verified: Sequence[Change]) -> int:
     """Close what earlier corrections of the same records left open; how many were."""
-    subjects = [subject_of(each.channel, each.record_id, each.field) for each in verified]
+    subjects = [subject_of(each.target_system, each.record_ref, each.field) for each in verified]
     return sum(
         len(
             close_exceptions(
@@ -77,19 +78,19 @@ def close_by_success(connection: Warehouse, system_id: str, verified: Sequence[C
     )
 
 
-def _shown(correction: Correction) -> str:
-    return "what it showed is not known" if correction.expected is None else f"it showed {correction.expected}"
+def _shown(change: Change) -> str:
+    return "what it showed is not known" if change.expected is None else f"it showed {change.expected}"
 
 
 def _payload(refusal: Refusal) -> dict[str, Any]:
-    correction = refusal.correction
+    change = refusal.change
     return {
-        "key": correction.key,
-        "channel": correction.channel,
-        "record_id": correction.record_id,
-        "field": correction.field,
+        "key": change.key,
+        "channel": change.target_system,
+        "record_id": change.record_ref,
+        "field": change.field,
         "sku": refusal.sku,
-        "expected": correction.expected,
-        "target": correction.target,
-        "cause": str(correction.cause),
+        "expected": None if change.expected is None else to_json(change.expected),
+        "target": to_json(change.desired),
+        "cause": str(change.cause),
     }

@@ -12,7 +12,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 from trueup.connectors.base import Observation
-from trueup.domain.corrections import Correction, Outcome, Receipt
+from trueup.domain.changes import Change, Outcome, Receipt
+from trueup.domain.values import Quantity
 
 _FIRST_RETRY_SECONDS = 2.0
 _RETRY_FACTOR = 3.0
@@ -59,7 +60,7 @@ def settle_receipt(receipt: Receipt, attempts: int, attempts_allowed: int) -> Se
             return Settlement(Status.CONFLICTED, f"the channel had moved on: {receipt.detail}")
         case Outcome.REJECTED:
             return Settlement(Status.REJECTED, receipt.detail)
-        case Outcome.UNKNOWN:
+        case Outcome.UNKNOWN | Outcome.PENDING:
             return Settlement(Status.SENT, f"no certain answer: {receipt.detail}")
         case Outcome.RETRY:
             if attempts >= attempts_allowed:
@@ -67,7 +68,7 @@ def settle_receipt(receipt: Receipt, attempts: int, attempts_allowed: int) -> Se
             return Settlement(Status.PROPOSED, f"to be tried again: {receipt.detail}", retry_delay(attempts))
 
 
-def settle_observation(correction: Correction, outcome: Outcome, observation: Observation | None) -> Settlement:
+def settle_observation(change: Change, outcome: Outcome, observation: Observation | None) -> Settlement:
     """What a read-back leads to after `outcome` (applied, already applied or unknown).
 
     No observation: still in doubt, the status stays and the next run reads again.
@@ -75,23 +76,26 @@ def settle_observation(correction: Correction, outcome: Outcome, observation: Ob
     is_unknown = outcome is Outcome.UNKNOWN
     if observation is None:
         return Settlement(Status.SENT if is_unknown else Status.APPLIED, "could not be read back yet")
-    if observation.value == correction.target:
+    if observation.value == change.desired:
         return Settlement(Status.VERIFIED)
     if observation.value is None:
         return Settlement(
             Status.CONFLICTED, "read back, and the channel has no such record any more", is_unexplained=True
         )
     if is_unknown:
-        arrived = (
-            "as before" if observation.value == correction.expected else "neither what was there nor what was sent"
-        )
+        arrived = "as before" if observation.value == change.expected else "neither what was there nor what was sent"
         return Settlement(
             Status.CONFLICTED, f"no answer; the channel shows {observation.value}, {arrived}: decide again"
         )
-    is_explained = observation.value < correction.target and observation.value != correction.expected
+    is_explained = (
+        isinstance(observation.value, Quantity)
+        and isinstance(change.desired, Quantity)
+        and observation.value.units < change.desired.units
+        and observation.value != change.expected
+    )
     return Settlement(
         Status.CONFLICTED,
-        f"{correction.target} was accepted, {observation.value} read back"
+        f"{change.desired} was accepted, {observation.value} read back"
         + ("; a sale may have come between" if is_explained else ""),
         is_unexplained=not is_explained,
     )

@@ -41,7 +41,7 @@ def open_violations(
     are_new = _are_new(connection, VIOLATION, stream, [candidate.source_key for candidate, _ in broken])
     remedy = (
         f"the next poll asks for it once more; if it stays, mend the record in {stream.system_id}; where the vendor"
-        f" changed it on purpose, widen contracts/streams/{connector}/{stream.name}.yml; then `trueup exceptions"
+        f" changed it on purpose, widen contracts/{connector}/{stream.name}.yml; then `trueup exceptions"
         " replay`"
     )
     fresh = new_correlation_ids(len(broken))

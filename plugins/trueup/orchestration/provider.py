@@ -3,7 +3,8 @@
 from typing import Any
 
 from trueup.connectors.forms import FieldPlace, FormField
-from trueup.connectors.registry import CONNECTORS, ConnectorSpec
+from trueup.connectors.registry import CONNECTORS
+from trueup.connectors.spec import ConnectorSpec
 
 _STANDARD_PLACES = (FieldPlace.HOST, FieldPlace.PORT, FieldPlace.LOGIN, FieldPlace.PASSWORD)
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 
 from trueup.sandbox.catalogue import Article, Catalogue, Identity, Stranger
+from trueup.sandbox.layout import Layout
+from trueup.sandbox.settings import WorldSettings
 
 CATEGORIES: Mapping[str, tuple[str, ...]] = {
     "Kitchen": ("Mug", "Teapot", "Cake Tin", "Bowl", "Apron", "Jug"),
@@ -21,11 +23,14 @@ _FINISHES = ("Red Spotty", "Harbour Blue", "Vintage", "Ivory", "Polka Dot", "Str
 
 # Articles whose code in one system tells nothing: only the tenant's alias file resolves them.
 _ALIASED = {
-    ("shipbob", 14): "LANTERN-OLD-STOCK",
-    ("shipbob", 18): "BIN-7-LOOSE",
-    ("square", 9): "TILL KEY 12",
-    ("square", 11): "GIFT TABLE",
+    ("warehouse", 14): "LANTERN-OLD-STOCK",
+    ("warehouse", 18): "BIN-7-LOOSE",
+    ("tills", 9): "TILL KEY 12",
+    ("tills", 11): "GIFT TABLE",
 }
+_CARRIED: Mapping[str, float] = {"warehouse": 0.6, "tills": 0.6, "shop": 0.95}
+"""Share of the articles that a system of a role carries; the ERP has them all."""
+_OUTLET_CARRIED = 0.45
 _SHARED_GTIN = (23, 24)  # two articles that carry one barcode in the ERP: a mistake real masters have
 
 
@@ -54,54 +59,70 @@ def invent_articles(count: int, dice: random.Random) -> list[Article]:
     return articles
 
 
-def invent_identities(articles: Sequence[Article]) -> dict[tuple[str, str], Identity]:
-    """How ShipBob and Square name the articles that they do not name as the ERP does."""
+def invent_identities(articles: Sequence[Article], layout: Layout) -> dict[tuple[str, str], Identity]:
+    """How warehouses and tills name the articles that they do not name as the ERP does."""
     identities: dict[tuple[str, str], Identity] = {}
     for article in articles:
         number, sku = article.number, article.sku
-        if ("shipbob", number) in _ALIASED:
-            identities["shipbob", sku] = Identity(_ALIASED["shipbob", number], None)
-        elif number % 16 == 5 and number not in _SHARED_GTIN:
-            identities["shipbob", sku] = Identity(f"SB{10_000 + number * 7}", article.gtin)
-        if ("square", number) in _ALIASED:
-            identities["square", sku] = Identity(_ALIASED["square", number], None)
-        elif number % 20 == 7:
-            identities["square", sku] = Identity(sku.lower(), article.gtin)
-        elif number % 20 == 13:
-            identities["square", sku] = Identity(f" {sku} ", article.gtin)
+        for system_id in layout.of_role("warehouse"):
+            if ("warehouse", number) in _ALIASED:
+                identities[system_id, sku] = Identity(_ALIASED["warehouse", number], None)
+            elif number % 16 == 5 and number not in _SHARED_GTIN:
+                identities[system_id, sku] = Identity(f"SB{10_000 + number * 7}", article.gtin)
+        for system_id in layout.of_role("tills"):
+            if ("tills", number) in _ALIASED:
+                identities[system_id, sku] = Identity(_ALIASED["tills", number], None)
+            elif number % 20 == 7:
+                identities[system_id, sku] = Identity(sku.lower(), article.gtin)
+            elif number % 20 == 13:
+                identities[system_id, sku] = Identity(f" {sku} ", article.gtin)
     return identities
 
 
-def alias_rows(articles: Sequence[Article]) -> list[tuple[str, str, str]]:
+def alias_rows(articles: Sequence[Article], layout: Layout) -> list[tuple[str, str, str]]:
     """(system, its code, canonical SKU): what only a person could tell."""
     by_number = {article.number: article.sku for article in articles}
-    return [(system, code, by_number[number]) for (system, number), code in _ALIASED.items() if number in by_number]
-
-
-def invent_strangers(articles: Sequence[Article]) -> list[Stranger]:
-    """Two that match nothing and two whose barcode two articles share."""
-    first = len(articles) + 1
-    shared = gtin13(_SHARED_GTIN[0])
     return [
-        Stranger(first, "shipbob", "WH-WEST", "TOTE-SAMPLE", None, "Sample tote, unlabelled", 12),
-        Stranger(first + 1, "square", "STORE-1", "LOCAL HONEY", "5012345678900", "Honey, bought in by the store", 7),
-        Stranger(first + 2, "shipbob", "WH-WEST", "SB-MIXED-BOX", shared, "Mixed box, one barcode", 9),
-        Stranger(first + 3, "square", "STORE-2", "COUNTER DISPLAY", shared, "Counter display, one barcode", 5),
+        (system_id, code, by_number[number])
+        for (role, number), code in _ALIASED.items()
+        for system_id in layout.of_role(role)
+        if number in by_number
     ]
 
 
-def invent_catalogue(count: int, dice: random.Random) -> Catalogue:
+def invent_strangers(articles: Sequence[Article], layout: Layout) -> list[Stranger]:
+    """Where there is a warehouse or a till: what matches nothing, and what has a barcode that two articles share."""
+    first = len(articles) + 1
+    shared = gtin13(_SHARED_GTIN[0])
+    strangers = []
+    for system_id in layout.of_role("warehouse"):
+        place = layout.places_of(system_id)[0].location_id
+        strangers.append(Stranger(first, system_id, place, "TOTE-SAMPLE", None, "Sample tote, unlabelled", 12))
+        strangers.append(Stranger(first + 2, system_id, place, "SB-MIXED-BOX", shared, "Mixed box, one barcode", 9))
+    for system_id in layout.of_role("tills"):
+        places = [place.location_id for place in layout.places_of(system_id)]
+        honey = Stranger(first + 1, system_id, places[0], "LOCAL HONEY", "5012345678900", "Honey, bought in", 7)
+        display = "Counter display, one barcode"
+        strangers += [honey, Stranger(first + 3, system_id, places[-1], "COUNTER DISPLAY", shared, display, 5)]
+    return strangers
+
+
+def invent_catalogue(settings: WorldSettings, dice: random.Random) -> Catalogue:
     """The whole catalogue of a generated world."""
-    articles = invent_articles(count, dice)
-    carried: dict[str, set[str]] = {"shipbob": set(), "square": set(), "shopify_main": set(), "shopify_outlet": set()}
-    for article in articles:
-        for system, chance in (("shipbob", 0.6), ("square", 0.6), ("shopify_main", 0.95), ("shopify_outlet", 0.45)):
-            if dice.random() < chance or (system, article.number) in _ALIASED:
-                carried[system].add(article.sku)
+    layout = settings.layout
+    articles = invent_articles(settings.skus, dice)
+    carried: dict[str, set[str]] = {system_id: set() for system_id, role in layout.roles.items() if role != "erp"}
+    for names, own in settings.rolls(carried, dice, "carried"):
+        for article in articles:
+            for system_id in names:
+                role = layout.roles[system_id]
+                chance = _OUTLET_CARRIED if "outlet" in system_id else _CARRIED[role]
+                if own.random() < chance or (role, article.number) in _ALIASED:
+                    carried[system_id].add(article.sku)
     return Catalogue(
         articles,
-        invent_identities(articles),
-        invent_strangers(articles),
-        alias_rows(articles),
-        {system: frozenset(skus) for system, skus in carried.items()},
+        invent_identities(articles, layout),
+        invent_strangers(articles, layout),
+        alias_rows(articles, layout),
+        {system_id: frozenset(skus) for system_id, skus in carried.items()},
     )

@@ -10,18 +10,20 @@ from trueup.sandbox.clock import HOUR, MINUTE
 from trueup.sandbox.entries import Order, OrderLine, TillReturned, TillSold
 from trueup.sandbox.fulfilment import Fulfilment
 from trueup.sandbox.intents import ShopVisit, TillVisit, Wanted, WholesaleCall
-from trueup.sandbox.places import CHANNELS
 from trueup.sandbox.truth import LostSale, Oversold
 from trueup.sandbox.world import World
 
 _TILL_RETURN_CHANCE = 0.02
 _OFFLINE_TILL_CHANCE = 0.05
-_ORDER_NAMES: Mapping[str | None, tuple[str, int]] = {
-    "shopify_main": ("#", 1001),
-    "shopify_outlet": ("#OUT", 1001),
-    "square_online": ("SQ", 1001),
-    None: ("SO-", 5001),
+_PREFIXES: Mapping[str | None, str] = {
+    "shopify_main": "#",
+    "shopify_outlet": "#OUT",
+    "square_online": "SQ",
+    None: "SO-",
 }
+"""What orders are called; those of a channel that is not named here begin with its id."""
+_FIRST_ORDER = 1001
+_FIRST_WHOLESALE_ORDER = 5001
 
 
 class Customers:
@@ -30,7 +32,7 @@ class Customers:
     def __init__(self, world: World, fulfilment: Fulfilment) -> None:
         self._world = world
         self._fulfilment = fulfilment
-        self._next_order = {channel_id: first for channel_id, (_, first) in _ORDER_NAMES.items()}
+        self._next_order: dict[str | None, int] = defaultdict(lambda: _FIRST_ORDER, {None: _FIRST_WHOLESALE_ORDER})
         self._next_receipt = 1
         self._missed: dict[str, int] = {}
         self.sold_units: dict[str, int] = defaultdict(int)
@@ -43,7 +45,7 @@ class Customers:
         front = self._world.storefront(visit.channel_id)
         if front is None:
             return
-        channel = CHANNELS[visit.channel_id]
+        channel = self._world.layout.channels[visit.channel_id]
         bought: list[OrderLine] = []
         taken: dict[str, int] = defaultdict(int)
         shortages: list[tuple[OrderLine, int, int]] = []
@@ -96,7 +98,7 @@ class Customers:
         self._next_receipt += 1
         dice = self._world.dice(visit.key, "till")
         delay = dice.randint(5 * MINUTE, 30 * MINUTE) if dice.random() < _OFFLINE_TILL_CHANCE else 0
-        header = self._world.header("square", delay)
+        header = self._world.header(self._world.layout.places[visit.location_id].system_id, delay)
         sale = TillSold(**header, reference=reference, location_id=visit.location_id, lines=tuple(taken))
         self._world.post(sale)
         for sold in taken:
@@ -123,7 +125,8 @@ class Customers:
         for line in lines:
             if line.sku is not None:
                 self._world.truth.move(line.sku, location_id, line.quantity)
-        header = self._world.header("square", 0, order_name=sold_reference)
+        system_id = self._world.layout.places[location_id].system_id
+        header = self._world.header(system_id, 0, order_name=sold_reference)
         self._world.post(
             TillReturned(
                 **header, reference=reference, sold_reference=sold_reference, location_id=location_id, lines=lines
@@ -137,13 +140,13 @@ class Customers:
         for index, line in enumerate(call.lines):
             if line.sku is None:
                 continue
-            units = min(line.quantity, max(0, self._world.truth.free_at(line.sku, "WH-EAST")))
+            units = min(line.quantity, max(0, self._world.truth.free_at(line.sku, self._world.layout.main)))
             if units:
                 lines.append(_order_line(f"{call.key}-{index}", line, units))
         if not lines:
             return
         order = self._order(None, lines, "GB", None)
-        self._fulfilment.accept(call.key, order, ("WH-EAST",))
+        self._fulfilment.accept(call.key, order, (self._world.layout.main,))
         for ordered in lines:
             if ordered.sku is not None:
                 self._world.remember(
@@ -152,7 +155,7 @@ class Customers:
         self._world.note("order", order=order.name, channel_id=None, lines=told_lines(lines))
 
     def _order(self, channel_id: str | None, lines: Iterable[OrderLine], country: str, invoice: str | None) -> Order:
-        prefix, _ = _ORDER_NAMES[channel_id]
+        prefix = _PREFIXES.get(channel_id, f"{channel_id}-")
         number = self._next_order[channel_id]
         self._next_order[channel_id] += 1
         return Order(f"{prefix}{invoice or number}", channel_id, self._world.now(), country, tuple(lines))
@@ -169,13 +172,16 @@ class Customers:
         """A customer leaves. Units that lay there are lost, each of them once: it could have been sold once."""
         self.refused_visits[channel_id] += 1
         truth = self._world.truth
-        everywhere = sum(max(0, truth.free_at(sku, place)) for place in _selling_places())
+        everywhere = sum(max(0, truth.free_at(sku, place)) for place in self._selling_places())
         already = min(self._missed.get(sku, 0), everywhere)
         units = min(wanted, max(0, free - already))
         self._missed[sku] = already + units
         if units:
             truth.lost.append(LostSale(channel_id, sku, units, wanted, shown, free, self._world.now()))
             self._world.note("lost_sale", channel_id=channel_id, sku=sku, units=units, shown=shown, free=free)
+
+    def _selling_places(self) -> set[str]:
+        return {place for channel in self._world.layout.channels.values() for place in channel.served_by}
 
     def _oversell(self, channel_id: str, order_name: str, line: OrderLine, shown: int, free: int) -> None:
         if line.sku is None:
@@ -199,10 +205,6 @@ class Customers:
         world.note(
             "oversold", channel_id=channel_id, order=order_name, sku=line.sku, units=units, shown=shown, free=free
         )
-
-
-def _selling_places() -> set[str]:
-    return {place for channel in CHANNELS.values() for place in channel.served_by}
 
 
 def _order_line(line_id: str, line: Wanted, quantity: int | None = None) -> OrderLine:

@@ -8,7 +8,6 @@ from trueup.sandbox.agenda import Kind
 from trueup.sandbox.clock import DAY, HOUR, MINUTE
 from trueup.sandbox.entries import LineQuantity, Order
 from trueup.sandbox.papers import Papers
-from trueup.sandbox.places import PLACES
 from trueup.sandbox.world import World
 
 _WAREHOUSE_PICK = (30 * MINUTE, 5 * HOUR)
@@ -97,7 +96,7 @@ class Fulfilment:
         for location_id in accepted.places():
             quantities = {part.line_id: part.quantity for part in accepted.parts if part.location_id == location_id}
             self._papers.export(key, order, location_id, quantities)
-            picks = _STORE_PICK if PLACES[location_id].is_store else _WAREHOUSE_PICK
+            picks = _STORE_PICK if self._world.layout.places[location_id].is_store else _WAREHOUSE_PICK
             self._after(picks, (key, "pick", location_id), Kind.WORK, partial(self._ship, accepted, location_id, 0))
         if accepted.is_fickle and self._world.dice(key, "fate").random() < _CANCEL_CHANCE:
             change_of_mind = partial(self.cancel, accepted, "customer", is_restocked=True)

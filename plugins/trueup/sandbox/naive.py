@@ -15,7 +15,7 @@ from datetime import datetime
 
 from trueup.sandbox.entries import Entry, OrderCancelled, OrderEntered
 from trueup.sandbox.faults import Faults
-from trueup.sandbox.places import CHANNELS, ERP, SalesChannel
+from trueup.sandbox.layout import SalesChannel
 from trueup.sandbox.settings import WorldSettings
 from trueup.sandbox.simulator import Storefront
 from trueup.sandbox.trade import Trade
@@ -75,10 +75,10 @@ class NaiveSync:
 
     def run_once(self) -> None:
         """One round: what the ERP says has changed, summed up and written over whatever is shown."""
-        erp = self._world.books[ERP]
+        erp = self._world.books[self._world.layout.erp]
         changed = {sku for (sku, _), level in erp.levels.items() if level.changed_at >= self._since}
         self._since = self._world.now()
-        for channel in CHANNELS.values():
+        for channel in self._world.layout.channels.values():
             front = self._shops[channel.channel_id].front
             for sku in sorted(changed & front.quantities.keys()):
                 total = max(0, sum(erp.on_hand(sku, location_id) for location_id in channel.served_by))
@@ -106,7 +106,7 @@ def plain_world(settings: WorldSettings, faults: str = "none") -> tuple[World, T
     dice.use_profile(faults)
     world = World(settings, dice, real_clock=time.time)
     trade = Trade(world)
-    shops = {channel.channel_id: PlainShop(world, channel) for channel in CHANNELS.values()}
+    shops = {channel.channel_id: PlainShop(world, channel) for channel in settings.layout.channels.values()}
     for shop in shops.values():
         world.attach(shop)
     world.reset()
@@ -132,7 +132,7 @@ def run_baseline(
         world_seconds=world.clock.seconds,
         polls=polls,
         writes=sync.writes,
-        sold_units=sum(trade.customers.sold_units.get(channel_id, 0) for channel_id in CHANNELS),
+        sold_units=sum(trade.customers.sold_units.get(channel_id, 0) for channel_id in settings.layout.channels),
         oversold_units=sum(case.units for case in world.truth.oversold),
         lost_units=sum(case.units for case in world.truth.lost),
         refused_visits=sum(trade.customers.refused_visits.values()),

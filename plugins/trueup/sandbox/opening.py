@@ -4,13 +4,12 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 
 from trueup.domain.quantities import LocationStock, available_to_sell
 from trueup.sandbox.articles import invent_catalogue
 from trueup.sandbox.books import OpeningLevel
-from trueup.sandbox.catalogue import Article, Catalogue
-from trueup.sandbox.places import CHANNELS, ERP, PLACES
+from trueup.sandbox.catalogue import Catalogue
+from trueup.sandbox.layout import Place, SalesChannel
 from trueup.sandbox.replay import Replay, replay_catalogue, stock_second_warehouse
 from trueup.sandbox.settings import WorldSettings
 from trueup.sandbox.transactions import read_transactions
@@ -19,26 +18,8 @@ _LOST_UNCOUNTED = 0.01  # share of the figures in the books that are above what 
 _ON_OFFER = 0.08  # share of the articles that are on offer: half of all demand, and little stock
 _ARRIVING = 0.06  # share that is sold out everywhere and comes with the first lorries of the morning
 _SCARCE = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class ListingPolicy:
-    """How the shopkeeper works out what a channel shows; the same as the demo tenant's rules."""
-
-    safety_stock: int = 0
-    buffer: int = 0
-    share: Decimal = Decimal(1)
-    cap: int | None = None
-
-
-def policy_of(channel_id: str, article: Article) -> ListingPolicy:
-    """The demo tenant's rules (tenants/demo/channels.yml) for one article."""
-    if channel_id == "shopify_main":
-        cap = 10 if article.sku == "HV-00042" else None
-        return ListingPolicy(buffer=3 if article.category == "Seasonal" else 1, cap=cap)
-    if channel_id == "shopify_outlet":
-        return ListingPolicy(safety_stock=2 if article.category == "Kitchen" else 0, buffer=2, share=Decimal("0.5"))
-    return ListingPolicy(safety_stock=1, cap=50)
+_SHARES: Mapping[str, float] = {"erp": 0.5, "warehouse": 0.3, "tills": 0.1}
+"""Share of a day's demand that a place stocks for, by what its system is to the retailer."""
 
 
 @dataclass(slots=True)
@@ -56,7 +37,7 @@ class Opening:
     @classmethod
     def of(cls, settings: WorldSettings) -> "Opening":
         """Work it out from the seed: the same settings give the same opening."""
-        dice = random.Random(f"{settings.seed}:opening")
+        dice = settings.dice("opening")
         is_replay = settings.transactions is not None
         opening = cls._replayed(settings, dice) if is_replay else cls._invented(settings, dice)
         opening._write_books(settings, dice)
@@ -65,7 +46,7 @@ class Opening:
 
     @classmethod
     def _invented(cls, settings: WorldSettings, dice: random.Random) -> "Opening":
-        catalogue = invent_catalogue(settings.skus, dice)
+        catalogue = invent_catalogue(settings, dice)
         ranks = list(catalogue.articles)
         dice.shuffle(ranks)
         popularity = {sku: 1.0 / (rank + 8) ** 0.9 for rank, sku in enumerate(ranks)}
@@ -96,60 +77,77 @@ class Opening:
 
     def _fill_shelves(self, settings: WorldSettings, dice: random.Random) -> None:
         total = sum(self.popularity.values())
-        for sku, weight in self.popularity.items():
-            demand_a_day = 1_800 * settings.intensity * (settings.skus / 500) * weight / total
-            is_scarce = dice.random() < _SCARCE
-            for place in PLACES.values():
-                if place.system_id != ERP and not self._is_carried(place.system_id, sku, place.location_id, dice):
-                    continue
-                share = {"WH-EAST": 0.5, "WH-WEST": 0.3}.get(place.location_id, 0.1)
-                units = 6 + int(demand_a_day * share * dice.uniform(1.5, 4.0))
-                if sku in self.arriving:
-                    units = 0
-                elif sku in self.on_offer:
-                    units = int(demand_a_day * share * dice.uniform(0.1, 0.5))
-                elif is_scarce:
-                    units = dice.randint(0, 5)
-                self.physical[sku, place.location_id] = units
+        for names, own in settings.rolls(settings.layout.places, dice, "shelves"):
+            for sku, weight in self.popularity.items():
+                demand_a_day = 1_800 * settings.intensity * (settings.skus / 500) * weight / total
+                is_scarce = own.random() < _SCARCE
+                for place in (settings.layout.places[name] for name in names):
+                    if not self._is_carried(place, sku, settings, own):
+                        continue
+                    share = _SHARES[settings.layout.roles[place.system_id]]
+                    units = 6 + int(demand_a_day * share * own.uniform(1.5, 4.0))
+                    if sku in self.arriving:
+                        units = 0
+                    elif sku in self.on_offer:
+                        units = int(demand_a_day * share * own.uniform(0.1, 0.5))
+                    elif is_scarce:
+                        units = own.randint(0, 5)
+                    self.physical[sku, place.location_id] = units
 
-    def _is_carried(self, system_id: str, sku: str, location_id: str, dice: random.Random) -> bool:
-        if not self.catalogue.carries(system_id, sku):
+    def _is_carried(self, place: Place, sku: str, settings: WorldSettings, dice: random.Random) -> bool:
+        if not self.catalogue.carries(place.system_id, sku):
             return False
-        return system_id != "square" or location_id == "STORE-1" or dice.random() < 0.75
+        return not place.is_store or place.location_id == settings.layout.stores[0] or dice.random() < 0.75
 
     def _write_books(self, settings: WorldSettings, dice: random.Random) -> None:
-        for (sku, location_id), units in self.physical.items():
-            place = PLACES[location_id]
-            on_hand = units + (dice.randint(1, 2) if dice.random() < _LOST_UNCOUNTED else 0)
-            changed_at = settings.begins_at - timedelta(minutes=dice.randint(10, 60 * 24 * 20))
-            self._levels.setdefault(place.system_id, []).append(OpeningLevel(sku, location_id, on_hand, changed_at))
-            if place.system_id != ERP:
-                stale = max(0, on_hand + dice.randint(-6, 6))
-                long_ago = changed_at - timedelta(days=dice.randint(3, 30))
-                self._levels.setdefault(ERP, []).append(OpeningLevel(sku, location_id, stale, long_ago))
+        layout = settings.layout
+        for names, own in settings.rolls(layout.places, dice, "books"):
+            for (sku, location_id), units in self.physical.items():
+                if location_id not in names:
+                    continue
+                on_hand = units + (own.randint(1, 2) if own.random() < _LOST_UNCOUNTED else 0)
+                changed_at = settings.begins_at - timedelta(minutes=own.randint(10, 60 * 24 * 20))
+                system_id = layout.places[location_id].system_id
+                self._levels.setdefault(system_id, []).append(OpeningLevel(sku, location_id, on_hand, changed_at))
+                if system_id != layout.erp:
+                    stale = max(0, on_hand + own.randint(-6, 6))
+                    long_ago = changed_at - timedelta(days=own.randint(3, 30))
+                    self._levels.setdefault(layout.erp, []).append(OpeningLevel(sku, location_id, stale, long_ago))
 
     def _write_listings(self, settings: WorldSettings, dice: random.Random) -> None:
+        layout = settings.layout
         books = {
             (level.sku, level.location_id): level.on_hand
             for system_id, levels in self._levels.items()
             for level in levels
-            if PLACES[level.location_id].system_id == system_id
+            if layout.places[level.location_id].system_id == system_id
         }
-        for channel in CHANNELS.values():
-            listing = self._listings[channel.channel_id] = {}
-            articles = tuple(self.catalogue.carried(channel.system_id))
-            wrong = set(dice.sample([article.sku for article in articles], round(len(articles) * settings.wrong_share)))
-            for article in articles:
-                stocks = [books[article.sku, place] for place in channel.served_by if (article.sku, place) in books]
-                policy = policy_of(channel.channel_id, article)
-                right = available_to_sell(
-                    [LocationStock(on_hand, 0, 0, 0, policy.safety_stock) for on_hand in stocks],
-                    0,
-                    policy.buffer,
-                    policy.share,
-                    policy.cap,
-                )
-                listing[article.sku] = _mistaken(right, dice) if article.sku in wrong else right
+        for names, own in settings.rolls(layout.channels, dice, "listings"):
+            for channel in (layout.channels[name] for name in names):
+                self._listings[channel.channel_id] = self._listed(channel, books, settings.wrong_share, own)
+
+    def _listed(
+        self,
+        channel: SalesChannel,
+        books: Mapping[tuple[str, str], int],
+        wrong_share: float,
+        dice: random.Random,
+    ) -> dict[str, int]:
+        listing: dict[str, int] = {}
+        articles = tuple(self.catalogue.carried(channel.system_id))
+        wrong = set(dice.sample([article.sku for article in articles], round(len(articles) * wrong_share)))
+        for article in articles:
+            stocks = [books[article.sku, place] for place in channel.served_by if (article.sku, place) in books]
+            policy = channel.policy(article)
+            right = available_to_sell(
+                [LocationStock(on_hand, 0, 0, 0, policy.safety_stock) for on_hand in stocks],
+                0,
+                policy.buffer,
+                policy.share,
+                policy.cap,
+            )
+            listing[article.sku] = _mistaken(right, dice) if article.sku in wrong else right
+        return listing
 
 
 def _mistaken(right: int, dice: random.Random) -> int:

@@ -4,8 +4,7 @@ from trueup.sandbox.agenda import Kind
 from trueup.sandbox.clock import HOUR
 from trueup.sandbox.entries import LevelCopied, MovementKind, StockCounted, StockMoved
 from trueup.sandbox.intents import CountRound, Delivery, Intent, Mishap, Move, NightlyCopy, StaffEdit
-from trueup.sandbox.papers import RECORDING_DELAYS
-from trueup.sandbox.places import ERP, PLACES
+from trueup.sandbox.papers import recording_delay
 from trueup.sandbox.world import World
 
 _TRANSFER_SECONDS = 3 * HOUR
@@ -48,7 +47,7 @@ class Operations:
         papers in hand does: else they would be booked twice.
         """
         figure = self._world.truth.physical.get((sku, location_id), 0) - self._world.unrecorded(sku, location_id)
-        system_id = PLACES[location_id].system_id
+        system_id = self._world.layout.places[location_id].system_id
         header = self._world.header(system_id, 0)
         counted = StockCounted(**header, sku=sku, location_id=location_id, counted=figure, reference=reference)
         self._world.post(counted)
@@ -58,7 +57,7 @@ class Operations:
     def count_everything(self) -> None:
         """Count every shelf where the book is wrong."""
         for (sku, location_id), units in self._world.truth.physical.items():
-            book = self._world.books[PLACES[location_id].system_id]
+            book = self._world.books[self._world.layout.places[location_id].system_id]
             if book.on_hand(sku, location_id) != units - self._world.unrecorded(sku, location_id):
                 self.count(sku, location_id, reference="stocktake")
 
@@ -125,23 +124,26 @@ class Operations:
     def _copy(self, copy: NightlyCopy) -> None:
         """The ERP's copies of other places' figures: once a night, and not all of them."""
         dice = self._world.dice(copy.key)
-        erp = self._world.books[ERP]
-        for place in PLACES.values():
-            if place.system_id == ERP:
+        layout = self._world.layout
+        erp = self._world.books[layout.erp]
+        for place in layout.places.values():
+            if place.system_id == layout.erp:
                 continue
             book = self._world.books[place.system_id]
             for (sku, location_id), level in book.levels.items():
                 is_skipped = dice.random() < 0.1
                 if location_id != place.location_id or is_skipped or erp.on_hand(sku, location_id) == level.on_hand:
                     continue
-                header = self._world.header(ERP, 0)
+                header = self._world.header(layout.erp, 0)
                 self._world.post(LevelCopied(**header, sku=sku, location_id=location_id, quantity=level.on_hand))
 
     def _book(
         self, kind: MovementKind, sku: str, location_id: str, delta: int, reference: str, memo: str, key: str
     ) -> None:
-        system_id = PLACES[location_id].system_id
-        delay = self._world.dice(key, kind, sku, location_id).randint(*RECORDING_DELAYS[system_id])
+        system_id = self._world.layout.places[location_id].system_id
+        delay = self._world.dice(key, kind, sku, location_id).randint(
+            *recording_delay(self._world.layout.vendors[system_id])
+        )
         header = self._world.header(system_id, delay)
         moved = StockMoved(
             **header, kind=kind, sku=sku, location_id=location_id, delta=delta, reference=reference, memo=memo

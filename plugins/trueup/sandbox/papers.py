@@ -4,20 +4,16 @@ All delays are drawn from the order's own key, so the same order meets the same 
 shows to others.
 """
 
+import importlib
+import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from trueup.sandbox.clock import MINUTE
 from trueup.sandbox.entries import LineQuantity, Order, OrderCancelled, OrderEntered, OrderReturned, OrderShipped
-from trueup.sandbox.places import CHANNELS, ERP, PLACES
 from trueup.sandbox.world import World
 
-# (shortest, longest) seconds from what happens to the vendor's books, by system.
-RECORDING_DELAYS: Mapping[str, tuple[int, int]] = {
-    "netsuite": (5 * MINUTE, 60 * MINUTE),
-    "shipbob": (2 * MINUTE, 20 * MINUTE),
-    "square": (0, 3 * MINUTE),
-}
 _EXPORT_DELAY = (2 * MINUTE, 15 * MINUTE)
 _FULFILMENT_DELAY = (2 * MINUTE, 30 * MINUTE)
 
@@ -32,7 +28,7 @@ class Papers:
 
     def enter(self, order: Order) -> None:
         """The channel has the order the moment it is taken; the ERP its own wholesale orders."""
-        header = self._world.header(taker_of(order), 0, order_name=order.name)
+        header = self._world.header(self.taker_of(order), 0, order_name=order.name)
         self._world.post(OrderEntered(**header, order=order))
 
     def export(self, key: str, order: Order, location_id: str, quantities: Mapping[str, int]) -> None:
@@ -40,8 +36,8 @@ class Papers:
 
         `quantities`: units that the place is to ship, by line.
         """
-        system_id = PLACES[location_id].system_id
-        if system_id == taker_of(order):
+        system_id = self._world.layout.places[location_id].system_id
+        if system_id == self.taker_of(order):
             return
         lines = tuple(
             line if line.sku is None else replace(line, quantity=quantities[line.line_id], location_id=location_id)
@@ -56,8 +52,8 @@ class Papers:
         """The place's system books the parcel; after it the channel hears of it."""
         world = self._world
         self._shipments += 1
-        system_id = PLACES[location_id].system_id
-        delay = self._draw(RECORDING_DELAYS[system_id], key, "ship", location_id)
+        system_id = world.layout.places[location_id].system_id
+        delay = self._draw(recording_delay(world.layout.vendors[system_id]), key, "ship", location_id)
         shipped = OrderShipped(
             **world.header(system_id, delay, order_name=order.name),
             order_name=order.name,
@@ -67,10 +63,10 @@ class Papers:
             channel_id=order.channel_id,
         )
         world.post(shipped)
-        if taker_of(order) != system_id:
+        if self.taker_of(order) != system_id:
             later = world.clock.since_start(shipped.recorded_at) - world.clock.seconds
             later += self._draw(_FULFILMENT_DELAY, key, "fulfil", location_id)
-            world.post(replace(shipped, **world.header(taker_of(order), later, order_name=order.name)))
+            world.post(replace(shipped, **world.header(self.taker_of(order), later, order_name=order.name)))
         for line in lines:
             if line.sku is not None:
                 world.remember(
@@ -95,10 +91,10 @@ class Papers:
     ) -> None:
         """The channel knows at once; a shipping system that has a copy hears of it later."""
         everything = [line for lines in by_place.values() for line in lines]
-        notices: list[tuple[str, int, Sequence[LineQuantity]]] = [(taker_of(order), 0, everything)]
+        notices: list[tuple[str, int, Sequence[LineQuantity]]] = [(self.taker_of(order), 0, everything)]
         for location_id, lines in by_place.items():
-            system_id = PLACES[location_id].system_id
-            if system_id != taker_of(order):
+            system_id = self._world.layout.places[location_id].system_id
+            if system_id != self.taker_of(order):
                 notices.append((system_id, self._draw(_EXPORT_DELAY, key, "uncancel", location_id), lines))
         for system_id, delay, lines in notices:
             self._world.post(
@@ -117,8 +113,8 @@ class Papers:
         """The place's system books what came back; the channel refunds it."""
         world = self._world
         self._returns += 1
-        system_id = PLACES[location_id].system_id
-        delay = self._draw(RECORDING_DELAYS[system_id], key, "back", self._returns)
+        system_id = world.layout.places[location_id].system_id
+        delay = self._draw(recording_delay(world.layout.vendors[system_id]), key, "back", self._returns)
         returned = OrderReturned(
             **world.header(system_id, delay, order_name=order.name),
             order_name=order.name,
@@ -128,8 +124,8 @@ class Papers:
             channel_id=order.channel_id,
         )
         world.post(returned)
-        if taker_of(order) != system_id:
-            world.post(replace(returned, **world.header(taker_of(order), 0, order_name=order.name)))
+        if self.taker_of(order) != system_id:
+            world.post(replace(returned, **world.header(self.taker_of(order), 0, order_name=order.name)))
         self._note("returned", order, lines, location_id=location_id)
 
     def _note(self, kind: str, order: Order, lines: Iterable[LineQuantity], **more: object) -> None:
@@ -139,7 +135,17 @@ class Papers:
     def _draw(self, bounds: tuple[int, int], *key: object) -> int:
         return self._world.dice(*key).randint(*bounds)
 
+    def taker_of(self, order: Order) -> str:
+        """The system in which the order was taken: the channel's, or the ERP for wholesale."""
+        layout = self._world.layout
+        return layout.erp if order.channel_id is None else layout.channels[order.channel_id].system_id
 
-def taker_of(order: Order) -> str:
-    """The system in which the order was taken: the channel's, or the ERP for wholesale."""
-    return ERP if order.channel_id is None else CHANNELS[order.channel_id].system_id
+
+@cache
+def recording_delay(vendor: str) -> tuple[int, int]:
+    """(shortest, longest) seconds from what happens to the vendor's books, as its traits.py says."""
+    name = f"trueup.sandbox.vendors.{vendor}.traits"
+    if importlib.util.find_spec(name) is None:
+        raise LookupError(f"vendor '{vendor}' keeps places but has no traits.py with its RECORDING_DELAY; write one")
+    delay: tuple[int, int] = importlib.import_module(name).RECORDING_DELAY
+    return delay

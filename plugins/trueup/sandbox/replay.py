@@ -26,11 +26,12 @@ from trueup.sandbox.intents import (
     TillVisit,
     Wanted,
 )
-from trueup.sandbox.places import STORES
 from trueup.sandbox.transactions import LineKind, Row
 
 HOME_COUNTRY = "United Kingdom"
+# Of the demo retailer, whose world a replay is.
 MAIN_WAREHOUSE = "WH-EAST"
+STORES = ("STORE-1", "STORE-2", "STORE-3")
 _LORRY_AT = 6 * HOUR + 15 * 60  # before anybody trades
 _AHEAD_DAYS = 2  # goods are there so many days before they are wanted
 _GENEROUS = 3

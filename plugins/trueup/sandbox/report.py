@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from trueup.sandbox.places import CHANNELS, PLACES
 from trueup.sandbox.world import World
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def tell_truth(
                 "lost_units": sum(case.units for case in truth.lost if case.channel_id == channel_id),
                 "refused_visits": trade.customers.refused_visits.get(channel_id, 0),
             }
-            for channel_id in CHANNELS
+            for channel_id in world.layout.channels
         },
         "oversold_units": sum(case.units for case in truth.oversold),
         "lost_units": sum(case.units for case in truth.lost),
@@ -73,7 +72,7 @@ def _shelves(world: World, skus: frozenset[str] | None) -> list[dict[str, Any]]:
             "location_id": location_id,
             "physical": units,
             "promised": world.truth.promised.get((sku, location_id), 0),
-            "book": world.books[PLACES[location_id].system_id].on_hand(sku, location_id),
+            "book": world.books[world.layout.places[location_id].system_id].on_hand(sku, location_id),
             "unrecorded": world.unrecorded(sku, location_id),
         }
         for (sku, location_id), units in world.truth.physical.items()
@@ -83,7 +82,7 @@ def _shelves(world: World, skus: frozenset[str] | None) -> list[dict[str, Any]]:
 
 def _listings(world: World, skus: frozenset[str] | None) -> Mapping[str, Mapping[str, int]]:
     told: dict[str, dict[str, int]] = {}
-    for channel_id in CHANNELS:
+    for channel_id in world.layout.channels:
         front = world.storefront(channel_id)
         if front is None:
             continue

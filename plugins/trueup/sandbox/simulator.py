@@ -19,7 +19,7 @@ code must show are asked for: `self.faults.strikes(self.system_id, FaultKind.STA
 when it should happen now. `Entry.moves_timestamp` already carries the timestamp that does not move. Webhooks go
 out through `self.courier.send(...)`, which doubles and reorders them when told to.
 
-Registration. Add the class to `SIMULATORS` in systems.py under its system id.
+Registration. A vendor's simulator.py names its class as `SIMULATOR`; systems.py finds it by the tenant's declaration.
 """
 
 import secrets

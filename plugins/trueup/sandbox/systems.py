@@ -1,29 +1,33 @@
-"""The vendors of the demo world: which simulator answers for which system."""
+"""Which simulator answers for which system of a retailer: its vendor's, found in vendors/<vendor>/simulator.py."""
 
-from collections.abc import Callable, Mapping
+import importlib
+import importlib.util
 
+from trueup.domain.errors import Permanent
 from trueup.sandbox.faults import Faults
-from trueup.sandbox.netsuite.simulator import NetSuiteSimulator
-from trueup.sandbox.shipbob.simulator import ShipBobSimulator
-from trueup.sandbox.shopify.simulator import ShopifySimulator
 from trueup.sandbox.simulator import Simulator
-from trueup.sandbox.square.simulator import SquareSimulator
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world import World
 
-SIMULATORS: Mapping[str, Callable[[str, World, Faults, Courier], Simulator]] = {
-    "netsuite": NetSuiteSimulator,
-    "shipbob": ShipBobSimulator,
-    "square": SquareSimulator,
-    "shopify_main": ShopifySimulator,
-    "shopify_outlet": ShopifySimulator,
-}
-"""By system id; the id is also the first part of every path (`/<system_id>/...`)."""
+
+def simulator_of(vendor: str) -> type[Simulator]:
+    """The vendor's simulator; `Permanent` where nobody has written one."""
+    name = f"trueup.sandbox.vendors.{vendor}"
+    if importlib.util.find_spec(name) is None:
+        raise Permanent(
+            f"the sandbox has no simulator of '{vendor}'; take its systems out of this tenant, or write"
+            f" plugins/trueup/sandbox/vendors/{vendor}/simulator.py"
+        )
+    simulator: type[Simulator] = importlib.import_module(f"{name}.simulator").SIMULATOR
+    return simulator
 
 
 def build_simulators(world: World, faults: Faults, courier: Courier) -> dict[str, Simulator]:
-    """One simulator a system, attached to the world; their books open with the world's next reset."""
-    simulators = {system_id: build(system_id, world, faults, courier) for system_id, build in SIMULATORS.items()}
+    """One simulator a system, attached to the world, by system id; their books open with the world's next reset."""
+    simulators = {
+        system_id: simulator_of(vendor)(system_id, world, faults, courier)
+        for system_id, vendor in world.layout.vendors.items()
+    }
     for simulator in simulators.values():
         world.attach(simulator)
     return simulators

@@ -20,8 +20,8 @@ from trueup.sandbox.catalogue import Catalogue
 from trueup.sandbox.clock import WorldClock
 from trueup.sandbox.entries import Entry, LevelCopied, StockCounted
 from trueup.sandbox.faults import FaultKind, Faults
+from trueup.sandbox.layout import Layout
 from trueup.sandbox.opening import Opening
-from trueup.sandbox.places import PLACES
 from trueup.sandbox.settings import WorldSettings
 from trueup.sandbox.simulator import Book, Storefront
 from trueup.sandbox.truth import Truth
@@ -73,6 +73,11 @@ class World:
         self._unrecorded: dict[tuple[str, str], int] = {}
 
     @property
+    def layout(self) -> Layout:
+        """Where the retailer keeps stock and where it sells."""
+        return self.settings.layout
+
+    @property
     def catalogue(self) -> Catalogue:
         """The articles of this world and their identities."""
         return self.opening.catalogue
@@ -83,7 +88,7 @@ class World:
 
     def dice(self, *key: object) -> random.Random:
         """A generator of its own for each key: what one event draws never depends on what others drew."""
-        return random.Random(f"{self.settings.seed}:{':'.join(map(str, key))}")
+        return self.settings.dice(*key)
 
     # -- the beginning -------------------------------------------------------------------------------------------
 
@@ -109,7 +114,7 @@ class World:
             self._facts.clear()
             self.opening = Opening.of(self.settings)
             self.truth = Truth(physical=dict(self.opening.physical))
-            keepers = {place.system_id for place in PLACES.values()}
+            keepers = {place.system_id for place in self.layout.places.values()}
             self.books = {system_id: StockBook(self.opening_levels(system_id)) for system_id in keepers}
             self._unrecorded.clear()
             for book in self._books.values():
@@ -201,7 +206,7 @@ class World:
         if isinstance(entry, StockCounted | LevelCopied):
             return
         for sku, location_id, delta, _ in effects(entry):
-            if PLACES[location_id].system_id == entry.system_id:
+            if self.layout.places[location_id].system_id == entry.system_id:
                 key = (sku, location_id)
                 self._unrecorded[key] = self._unrecorded.get(key, 0) + sign * delta
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from trueup.domain.shipped import shipped_folder
 from trueup.governance.configuration import TenantConfiguration
+from trueup.transform.staging import staging_models
 
 
 def project_folder() -> Path:
@@ -33,6 +34,7 @@ def project_variables(configuration: TenantConfiguration) -> dict[str, object]:
         systems.setdefault(system.connector, []).append(system_id)
     return {
         "systems": {connector: sorted(names) for connector, names in sorted(systems.items())},
+        "staging_models": staging_models(project_folder()),
         "backlog_seconds": configuration.service_levels.correction_seconds,
         "freshness_seconds": configuration.service_levels.stock_freshness_seconds,
     }

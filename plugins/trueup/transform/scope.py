@@ -10,12 +10,10 @@ from typing import Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from trueup.contracts.kinds import record_kinds
 from trueup.domain.errors import Permanent
 from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Warehouse
-
-# Every stream a model reads. A system without one of them has no table of it, and none is made.
-STREAMS = ("locations", "products", "stock_levels", "stock_movements", "orders", "listings")
 
 # Everything but the newest rows of these tables is settled for good, so their ends and what is open say it all. Whether
 # something waits too long is a matter of the clock: it is asked here so that time alone makes a build.
@@ -87,7 +85,12 @@ def read_state(connection: Warehouse) -> BuildState:
 
 def raw_tables(connection: Warehouse, configuration: TenantConfiguration) -> list[tuple[str, str]]:
     """(system, stream) of every raw table that there is for the tenant's systems."""
-    names = {f"{system_id}__{stream}": (system_id, stream) for system_id in configuration.systems for stream in STREAMS}
+    # A system without one of the kinds has no table of it, and none is made.
+    names = {
+        f"{system_id}__{stream}": (system_id, stream)
+        for system_id in configuration.systems
+        for stream in record_kinds()
+    }
     rows = connection.execute(
         "select tablename from pg_catalog.pg_tables where schemaname = 'raw' and tablename = any(%s)"
         " order by tablename",

@@ -49,7 +49,7 @@ def models_of(folder: Path, connectors: Collection[str]) -> dict[str, Model]:
     """Every model of the project by name, as a tenant with these connectors has it."""
     foreign = _foreign(folder, connectors)
     macros = {
-        found.group(1): _plain(found.group(0), foreign)
+        found.group(1): _plain(found.group(0))
         for path in sorted((folder / "macros").rglob("*.sql"))
         for found in _MACRO.finditer(_JINJA_COMMENT.sub("", path.read_text(encoding="utf-8")))
     }
@@ -59,9 +59,8 @@ def models_of(folder: Path, connectors: Collection[str]) -> dict[str, Model]:
     named = {name for name in texts if not _is_of(name, foreign)}
     models: dict[str, Model] = {}
     for name, path in texts.items():
-        # A connector's own models are read as they are: which tenant has it matters to who reads them.
         text = _JINJA_COMMENT.sub("", path.read_text(encoding="utf-8"))
-        own = _plain(text, foreign if name in named else frozenset())
+        own = _plain(text)
         configured = _configured(project, path.relative_to(folder / "models").parts[:-1])
         used = _used(own, configured, macros)
         whole = "\n".join([own, *(macros[macro] for macro in used)])
@@ -72,6 +71,8 @@ def models_of(folder: Path, connectors: Collection[str]) -> dict[str, Model]:
             project.get("vars"),
             described.get(name),
             [[*source, sources.get(source)] for source in sorted(set(_SOURCE.findall(whole)))],
+            # Which staging models it unites is found in the folders, and said nowhere in its text.
+            sorted(model for kind in _KIND.findall(own) for model in named if _is_staging(model, kind)),
         ]
         # dbt's own way to say it is a comment of SQL: `-- depends_on: {{ ref(...) }}`.
         parents = {parent for parent in _REF.findall(text + whole) if parent in texts and parent != name}
@@ -103,14 +104,9 @@ def _is_staging(model: str, kind: str) -> bool:
     return model.startswith("stg_") and model.endswith(f"__{kind}")
 
 
-def _plain(text: str, foreign: Collection[str]) -> str:
-    """Without comments, without more than one space, and without the names of connectors that the tenant lacks."""
+def _plain(text: str) -> str:
+    """Without comments, and without more than one space."""
     text = _SQL_COMMENT_LINE.sub("", _JINJA_COMMENT.sub("", text))
-    if foreign:
-        words = "|".join(sorted(map(re.escape, foreign)))
-        # An element of a list, or an entry of a mapping from it to a word.
-        text = re.sub(rf"""["'](?:{words})(?:__\w+)?["']\s*(?::\s*["']\w+["']\s*)?,?""", "", text)
-        text = re.sub(r",\s*([\]}])", r"\1", text)
     text = re.sub(r"\s*([\[\]{}(),])\s*", r"\1", text)
     return re.sub(r"\s+", " ", text).strip()
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from trueup.connectors.registry import takes_webhooks, verify_webhook
+from trueup.connectors.registry import SIGNATURE_HEADERS, takes_webhooks, verify_webhook
 from trueup.connectors.webhooks import NotGenuine, Notice
 from trueup.domain.connections import ConnectionDetails, Connections
 from trueup.domain.errors import Permanent, TrueupError
@@ -25,7 +25,6 @@ from trueup.governance.tenants import load_tenant
 log = logging.getLogger(__name__)
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_SIGNED_IN: Final = ("x-shopify-hmac-sha256", "webhook-signature", "x-square-hmacsha256-signature")
 _LONGEST_HEADER: Final = 2000
 _KEPT_SECONDS: Final = 60.0
 _ASKED_AGAIN_SECONDS: Final = 5.0
@@ -34,7 +33,7 @@ _LOGGED_AGAIN_SECONDS: Final = 60.0
 
 def is_plausible(tenant: str, system: str, headers: Mapping[str, str]) -> bool:
     """Whether it could be a vendor's by the form alone: names as ours are, one signature of a sensible length."""
-    signatures = [headers[name] for name in _SIGNED_IN if name in headers]
+    signatures = [headers[name] for name in SIGNATURE_HEADERS if name in headers]
     return bool(
         _NAME.fullmatch(tenant)
         and _NAME.fullmatch(system)

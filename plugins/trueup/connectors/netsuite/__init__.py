@@ -1,0 +1,1 @@
+"""NetSuite: what it is (spec.py), what reads it and what writes to it."""

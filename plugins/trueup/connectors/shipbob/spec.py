@@ -1,0 +1,17 @@
+"""ShipBob: a third-party warehouse, read only."""
+
+from trueup.connectors.forms import extra_field, host_field, secret_field
+from trueup.connectors.spec import ConnectorSpec
+
+SPEC = ConnectorSpec(
+    name="shipbob",
+    title="ShipBob",
+    streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
+    signed_in="webhook-signature",
+    form=(
+        host_field("https://api.shipbob.com"),
+        secret_field("Access token", "A personal access token with the read scopes"),
+        extra_field("requests_per_minute", "Requests a minute", "What ShipBob grants this account", placeholder="150"),
+        extra_field("webhook_secret", "Webhook secret", "Of the webhook subscription (whsec_...)", is_secret=True),
+    ),
+)

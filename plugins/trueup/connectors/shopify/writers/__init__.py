@@ -1,0 +1,1 @@
+"""What writes to Shopify, a module a workflow."""

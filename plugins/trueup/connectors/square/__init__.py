@@ -1,0 +1,1 @@
+"""Square: what it is (spec.py), what reads it and what writes to it."""

@@ -1,0 +1,1 @@
+"""What writes to Square, a module a workflow."""

@@ -1,0 +1,1 @@
+"""Tryton: what it is (spec.py), what reads it and what writes to it."""

@@ -1,0 +1,16 @@
+"""Tryton: an ERP, read only."""
+
+from trueup.connectors.forms import extra_field, host_field, secret_field
+from trueup.connectors.spec import ConnectorSpec
+
+SPEC = ConnectorSpec(
+    name="tryton",
+    title="Tryton",
+    streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
+    form=(
+        host_field("https://erp.example.com"),
+        secret_field("Application key", "Of a user application that was allowed to use REST"),
+        extra_field("database", "Database", "The name that stands in Tryton's addresses", is_required=True),
+        extra_field("company", "Company", "Id of the company to read; empty where there is only one"),
+    ),
+)

@@ -1,0 +1,146 @@
+"""Vendure's Admin API: logging in, asking, and its errors, which come with status 200.
+
+Measured on Vendure 3.7: a list gives at most 1,000 and can only be paged by offset; a session that has ended, and a
+missing permission, are both `FORBIDDEN`; an internal error may carry SQL, so no message of it is quoted.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from trueup.connectors.http.addresses import base_url
+from trueup.connectors.http.answers import Answer, Resend, Verdict
+from trueup.connectors.http.auth import Ask, Grant, TokenHeader
+from trueup.connectors.http.client import HttpClient
+from trueup.connectors.http.paging import PageRead, by_offset
+from trueup.connectors.http.redaction import Redaction
+from trueup.connectors.state import SharedState
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent, Transient
+
+_SYSTEM = "Vendure"
+_TOKEN_HEADER = "vendure-auth-token"  # noqa: S105 - the header's name, no token
+_LOGIN = """
+mutation LogIn($login: String!, $password: String!) {
+    login(username: $login, password: $password) {
+        __typename
+        ... on ErrorResult { errorCode }
+    }
+}
+"""
+
+
+class AdminApi:
+    """One shop's Admin API, seen through one sales channel."""
+
+    def __init__(self, client: HttpClient, url: str) -> None:
+        self.client = client
+        self._url = url
+
+    def ask(self, document: str, variables: Mapping[str, Any] | None = None) -> Answer:
+        """Send one document, a mutation once only; its answer may still hold `errors` (see `failed`)."""
+        body = {"query": document, "variables": dict(variables or {})}
+        resend = Resend.SAFE if document.lstrip().startswith("query ") else Resend.UNSAFE
+        return self.client.request("POST", self._url, json=body, resend=resend)
+
+    def data(self, answer: Answer, name: str) -> Any:  # noqa: ANN401 - whatever the field holds
+        """Return the field of the answer's data; raises what its errors mean."""
+        code = failed(answer)
+        if code is not None:
+            told = f"{_SYSTEM} (connection '{self.client.conn_id}') answered {code}"
+            if code == "INTERNAL_SERVER_ERROR":
+                raise Transient(f"{told}; try again, then see the server's log")
+            raise Permanent(f"{told}; the request does not fit this version, see docs/systems/vendure.md")
+        data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
+        if not isinstance(data, Mapping) or data.get(name) is None:
+            raise Transient(f"{_SYSTEM} answered without '{name}'; try again, then check the connection's host")
+        return data[name]
+
+    def pages(self, document: str, name: str, options: Mapping[str, Any], size: int) -> Iterator[PageRead]:
+        """Yield every page of a list by id; at least one, if empty."""
+
+        def ask(skip: int) -> Answer:
+            return self.ask(document, {"options": {**options, "sort": {"id": "ASC"}, "take": size, "skip": skip}})
+
+        def items(answer: Answer) -> Sequence[Any]:
+            found = self.data(answer, name)
+            listed = found.get("items") if isinstance(found, Mapping) else None
+            if not isinstance(listed, list):
+                raise Transient(f"{_SYSTEM} answered '{name}' without its items; try again")
+            return listed
+
+        return by_offset(f"{_SYSTEM}, list '{name}'", ask, items, _id_of, size)
+
+    def all(self, document: str, name: str, options: Mapping[str, Any], size: int = 500) -> list[Mapping[str, Any]]:
+        """Return every object of a list."""
+        pages = self.pages(document, name, options, size)
+        return [item for read in pages for item in read.items if isinstance(item, Mapping)]
+
+
+def _id_of(item: object) -> object:
+    return item.get("id") if isinstance(item, Mapping) else None
+
+
+def connect_api(details: ConnectionDetails, state: SharedState) -> AdminApi:
+    """Build what speaks to the shop; no I/O."""
+    address = base_url(_SYSTEM, details)
+    url = address if httpx.URL(address).path.strip("/") else f"{address}/admin-api"
+    channel_token = details.extra.get("channel_token")
+    client = HttpClient(
+        _SYSTEM,
+        details,
+        authenticator=TokenHeader(_login_grant(url, details)),
+        headers={"vendure-token": str(channel_token)} if channel_token else {},
+        judge=_judge,
+        our_time=state.now,
+    )
+    return AdminApi(client, url)
+
+
+def failed(answer: Answer) -> str | None:
+    """Return the code of the answer's first error, None where it has none."""
+    errors = answer.body.get("errors") if isinstance(answer.body, Mapping) else None
+    if not errors:
+        return None
+    first = errors[0] if isinstance(errors, list) and isinstance(errors[0], Mapping) else {}
+    extensions = first.get("extensions")
+    code = extensions.get("code") if isinstance(extensions, Mapping) else None
+    return str(code) if code else "an error without a code"
+
+
+def _judge(answer: Answer) -> Verdict | None:
+    if failed(answer) not in ("FORBIDDEN", "UNAUTHORIZED"):
+        return None
+    return Verdict(
+        "FORBIDDEN; give the connection's user the permissions ReadCatalog, ReadOrder and, to write, UpdateCatalog",
+        is_retryable=False,
+        is_unauthorized=True,
+    )
+
+
+def _login_grant(url: str, details: ConnectionDetails) -> Grant:
+    def grant(ask: Ask, redaction: Redaction) -> Mapping[str, Any]:
+        variables = {"login": details.login or "", "password": details.password or ""}
+        answer = ask("POST", url, json={"query": _LOGIN, "variables": variables})
+        told = answer.body.get("data") if isinstance(answer.body, Mapping) else None
+        result = told.get("login") if isinstance(told, Mapping) else None
+        if not isinstance(result, Mapping):
+            raise Transient(
+                f"{_SYSTEM} (connection '{details.conn_id}') answered the login without a result; try again"
+            )
+        if result.get("errorCode"):
+            raise Permanent(
+                f"{_SYSTEM} refused the login of connection '{details.conn_id}' ({result['errorCode']}); renew its"
+                " login and password"
+            )
+        token = answer.headers.get(_TOKEN_HEADER)
+        if not token:
+            raise Permanent(
+                f"{_SYSTEM} (connection '{details.conn_id}') gave no token for the login; allow 'bearer' in its"
+                " authOptions.tokenMethod"
+            )
+        redaction.add(token)
+        return {"access_token": token}
+
+    return grant

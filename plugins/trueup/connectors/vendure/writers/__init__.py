@@ -1,0 +1,1 @@
+"""What writes to Vendure, a module a workflow."""

@@ -1,0 +1,69 @@
+"""The kinds of record there are, from streams.yml: registry, staging models, builds and tests know them from here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from trueup.domain.errors import Permanent
+from trueup.domain.records import StreamKind
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKind:
+    """One kind of record.
+
+    `what`: what one row of its staging models is, `key`: what tells one record from another. `columns`: the staging
+    models' columns with their descriptions, in order, those of every record first.
+    """
+
+    name: str
+    workflow: str
+    kind: StreamKind
+    what: str
+    key: str
+    columns: Mapping[str, str]
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Kind(_Declared):
+    workflow: str
+    kind: StreamKind
+    what: str
+    key: str
+    columns: dict[str, str]
+
+
+class _Kinds(_Declared):
+    every_record: dict[str, str]
+    kinds: dict[str, _Kind]
+
+
+@cache
+def record_kinds() -> Mapping[str, RecordKind]:
+    """Every kind by its name; `Permanent` where streams.yml is not one."""
+    return parse_kinds(files("trueup.contracts").joinpath("streams.yml").read_text(encoding="utf-8"))
+
+
+def parse_kinds(text: str) -> Mapping[str, RecordKind]:
+    """Read the file's text; `Permanent` names the key and what is wrong with it."""
+    try:
+        declared = _Kinds.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise Permanent(f"contracts/streams.yml: not YAML: {error}") from error
+    except ValidationError as error:
+        lines = [
+            f"contracts/streams.yml: {'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)
+        ]
+        raise Permanent("\n".join(lines)) from None
+    return {
+        name: RecordKind(name, kind.workflow, kind.kind, kind.what, kind.key, {**declared.every_record, **kind.columns})
+        for name, kind in declared.kinds.items()
+    }

@@ -1,8 +1,0 @@
-"""NetSuite, simulated: SuiteQL over real tables, the record API, certificate OAuth, account-wide concurrency.
-
-Left out deliberately: asynchronous requests (`Prefer: respond-async`), SuiteTalk SOAP and RESTlets.
-"""
-
-from trueup.sandbox.netsuite.simulator import NetSuiteSimulator
-
-__all__ = ["NetSuiteSimulator"]

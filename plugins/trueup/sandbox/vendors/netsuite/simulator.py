@@ -1,0 +1,246 @@
+"""NetSuite's REST web services: token endpoint, SuiteQL, records, and the account's concurrency limit."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from trueup.sandbox.entries import Entry
+from trueup.sandbox.faults import FaultKind, Faults
+from trueup.sandbox.simulator import Connection, Simulator
+from trueup.sandbox.vendors.netsuite import suiteql
+from trueup.sandbox.vendors.netsuite.books import NetSuiteBooks
+from trueup.sandbox.vendors.netsuite.errors import (
+    ApiError,
+    invalid_content,
+    invalid_login,
+    invalid_parameter,
+    too_many_requests,
+    unexpected,
+)
+from trueup.sandbox.vendors.netsuite.oauth import Authorization, Refusal
+from trueup.sandbox.vendors.netsuite.paging import collection, page_of
+from trueup.sandbox.vendors.netsuite.records import RECORD_TYPES, Records, check_query, refuse_asynchronous
+from trueup.sandbox.webhooks import Courier
+from trueup.sandbox.world import World
+
+TOKEN_PATH: Final = "/services/rest/auth/oauth2/v1/token"  # noqa: S105 - a path
+_SUITEQL: Final = "/services/rest/query/v1/suiteql"
+_RECORDS: Final = "/services/rest/record/v1"
+_ACCOUNT: Final = "TSTDRV1900001"
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class NetSuiteSimulator(Simulator):
+    """One account. `concurrency` requests at once, each taking `latency_seconds`: both set by `/world/tuning`."""
+
+    real_time_paths = (TOKEN_PATH,)
+
+    def __init__(self, system_id: str, world: World, faults: Faults, courier: Courier) -> None:
+        super().__init__(system_id, world, faults, courier)
+        self._authorization = Authorization()
+        self._concurrency = 5
+        self._latency_seconds = 0.005
+        self._under_way = 0
+        self._books: NetSuiteBooks | None = None
+        self._app = Starlette(
+            routes=[
+                Route(TOKEN_PATH, self._token, methods=["POST"]),
+                Route(_SUITEQL, self._guarded(self._suiteql), methods=["POST"]),
+                Route(_RECORDS + "/{kind}", self._guarded(self._collection), methods=["GET"]),
+                Route(_RECORDS + "/inventoryAdjustment", self._guarded(self._adjust), methods=["POST"]),
+                Route(_RECORDS + "/{kind}/{number}", self._guarded(self._record), methods=["GET"]),
+            ],
+            exception_handlers={404: _no_resource, 405: _no_method},
+        )
+
+    @property
+    def app(self) -> ASGIApp:
+        return self._app
+
+    @property
+    def books(self) -> NetSuiteBooks:
+        """The books as they are; `RuntimeError` before the world's first reset."""
+        if self._books is None:
+            raise RuntimeError("the world has not been reset yet, so there are no books")
+        return self._books
+
+    def connection(self, base_url: str) -> Connection:
+        return Connection(
+            conn_type="netsuite",
+            host=base_url,
+            login=self._authorization.client_id,
+            password=self._authorization.private_key,
+            extra={
+                "account_id": _ACCOUNT,
+                "certificate_id": self._authorization.certificate_id,
+                "algorithm": "ES256",
+                "account_concurrency": self._concurrency,
+            },
+        )
+
+    def reset(self) -> None:
+        if self._books is not None:
+            self._books.close()
+        self._books = NetSuiteBooks(
+            self.world.catalogue, self.world.layout, self.world.opening_levels(self.system_id), self.world.now
+        )
+
+    def record(self, entry: Entry) -> None:
+        self.books.record(entry)
+
+    def amend_movement(self, entry: Entry, movement: str, quantity: int | None) -> None:
+        self.books.amend(entry, movement, quantity)
+
+    def fault_response(self, kind: FaultKind, retry_after_seconds: int) -> Response:
+        if kind is FaultKind.RATE_LIMITED:
+            return too_many_requests().response({"Retry-After": str(retry_after_seconds)})
+        return unexpected().response()
+
+    def expire_tokens(self) -> None:
+        self._authorization.forget_tokens()
+
+    def secrets(self) -> Sequence[str]:
+        return self._authorization.secrets()
+
+    def separate_barcodes(self) -> Sequence[str]:
+        return self.books.separate_barcodes()
+
+    def tuning(self, settings: Mapping[str, Any]) -> None:
+        for name, value in settings.items():
+            match name:
+                case "concurrency":
+                    self._concurrency = int(value)
+                case "latency_seconds":
+                    self._latency_seconds = float(value)
+                case _:
+                    raise KeyError(name)
+
+    # -- the door ------------------------------------------------------------------------------------------------
+
+    def _guarded(self, handler: Handler) -> Handler:
+        async def guarded(request: Request) -> Response:
+            if not self._authorization.is_valid(request.headers.get("authorization")):
+                return invalid_login().response({"WWW-Authenticate": 'Bearer error="invalid_token"'})
+            if self._under_way >= self._concurrency:
+                return too_many_requests().response()
+            self._under_way += 1
+            try:
+                # The slot is held as long as the vendor works, or nobody would ever meet the limit.
+                await asyncio.sleep(self._latency_seconds)
+                return await handler(request)
+            except ApiError as error:
+                return error.response()
+            finally:
+                self._under_way -= 1
+
+        return guarded
+
+    async def _token(self, request: Request) -> Response:
+        fields = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        try:
+            granted = self._authorization.grant(fields, str(request.url.replace(query="")))
+        except Refusal as refusal:
+            return JSONResponse({"error": refusal.code}, status_code=400)
+        return JSONResponse(granted, headers={"Cache-Control": "no-store"})
+
+    # -- what it answers -----------------------------------------------------------------------------------------
+
+    async def _suiteql(self, request: Request) -> Response:
+        if "transient" not in request.headers.get("prefer", ""):
+            raise ApiError(
+                400,
+                "INVALID_HEADER",
+                "The required request header 'Prefer' is missing or invalid. Set the header to 'transient'.",
+                {"o:errorHeader": "Prefer"},
+            )
+        check_query(request.query_params, ("limit", "offset"))
+        limit, offset = page_of(request.query_params)
+        body = await _json(request)
+        query, params = body.get("q"), body.get("params", [])
+        if set(body) - {"q", "params"} or not isinstance(query, str) or not isinstance(params, list):
+            raise invalid_content("Invalid content in the request body: 'q' is a string, 'params' a list.", "q")
+        with self.world.lock:
+            try:
+                answer = suiteql.run(self.books.connection, query, params, limit, offset)
+            except suiteql.SuiteQLError as error:
+                raise invalid_parameter(
+                    f"Invalid search query. Detailed unprocessed description follows. Search error occurred: {error}.",
+                    "q",
+                ) from error
+        items = [{"links": [], **row} for row in answer.rows]
+        return _answer(collection(str(request.url.replace(query="")), items, limit, offset, answer.total))
+
+    async def _collection(self, request: Request) -> Response:
+        kind = _kind(request)
+        refuse_asynchronous(request.headers)
+        check_query(request.query_params, ("limit", "offset"))
+        limit, offset = page_of(request.query_params)
+        with self.world.lock:
+            listed = self._records(request).listed(kind)
+        page = listed[offset : offset + limit]
+        return _answer(collection(str(request.url.replace(query="")), page, limit, offset, len(listed)))
+
+    async def _record(self, request: Request) -> Response:
+        refuse_asynchronous(request.headers)
+        check_query(request.query_params, ("expandSubResources", "simpleEnumFormat", "fields"))
+        is_expanded = request.query_params.get("expandSubResources", "false") == "true"
+        with self.world.lock:
+            told = self._records(request).shown(_kind(request), request.path_params["number"], is_expanded=is_expanded)
+        fields = request.query_params.get("fields")
+        if fields:
+            told = {name: value for name, value in told.items() if name in ("links", *fields.split(","))}
+        return _answer(told)
+
+    async def _adjust(self, request: Request) -> Response:
+        refuse_asynchronous(request.headers)
+        body = await _json(request)
+        with self.world.lock:
+            number = self._records(request).adjust(body)
+        location = f"{request.url.replace(query='')}/{number}"
+        return Response(status_code=204, headers={"Location": location})
+
+    def _records(self, request: Request) -> Records:
+        url = str(request.url.replace(query="")).split(_RECORDS)[0] + _RECORDS
+        return Records(self.books, url, self.world.now)
+
+
+def _kind(request: Request) -> str:
+    kind = str(request.path_params["kind"])
+    if kind not in RECORD_TYPES:
+        raise ApiError(404, "NOT_FOUND", f"Record type '{kind}' does not exist.", {"o:errorPath": kind})
+    return kind
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        raise ApiError(415, "INVALID_CONTENT_TYPE", "Use application/json.", {"o:errorHeader": "Content-Type"})
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise invalid_content("Error while parsing the request body: not JSON.", "") from error
+    if not isinstance(body, dict):
+        raise invalid_content("The request body is not a JSON object.", "")
+    return body
+
+
+def _answer(body: Mapping[str, Any]) -> Response:
+    return JSONResponse(body)
+
+
+async def _no_resource(request: Request, _error: Exception) -> Response:
+    return ApiError(404, "NOT_FOUND", f"Resource {request.url.path} does not exist.").response()
+
+
+async def _no_method(request: Request, _error: Exception) -> Response:
+    return ApiError(405, "METHOD_NOT_ALLOWED", f"{request.method} is not allowed here.").response()
+
+
+SIMULATOR: Final = NetSuiteSimulator

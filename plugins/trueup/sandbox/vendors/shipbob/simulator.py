@@ -1,0 +1,174 @@
+"""ShipBob's API 2026-01 over one merchant, with its sliding window of calls."""
+
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from trueup.sandbox.entries import Entry
+from trueup.sandbox.faults import FaultKind, Faults
+from trueup.sandbox.simulator import Connection, Simulator
+from trueup.sandbox.vendors.shipbob import order_api, stock_api
+from trueup.sandbox.vendors.shipbob.books import ShipBobBooks
+from trueup.sandbox.vendors.shipbob.errors import ApiError, too_many_requests, unauthorized
+from trueup.sandbox.vendors.shipbob.notices import Notices
+from trueup.sandbox.webhooks import Courier
+from trueup.sandbox.world import World
+
+BASE: Final = "/2026-01"
+_WINDOW_SECONDS: Final = 60.0
+
+_Answer = Callable[[Request, dict[str, Any]], Response]
+
+
+class ShipBobSimulator(Simulator):
+    """`requests_per_minute` is set by `/world/tuning`; the window slides on real time, as ShipBob's does."""
+
+    def __init__(self, system_id: str, world: World, faults: Faults, courier: Courier) -> None:
+        super().__init__(system_id, world, faults, courier)
+        self._token = self.new_secret("sbpat_")
+        self._notices = Notices(system_id, courier, world.now)
+        self._books: ShipBobBooks | None = None
+        self._requests_per_minute = 150
+        self._calls: deque[float] = deque()
+        self._app = Starlette(
+            routes=[
+                self._route("GET", "/location", self._over(stock_api.locations)),
+                self._route("GET", "/fulfillment-center", self._over(stock_api.centres)),
+                self._route("GET", "/channel", self._over(stock_api.channels)),
+                self._route("GET", "/product", self._over(stock_api.products)),
+                self._route("GET", "/product/{number}", self._over(stock_api.product)),
+                self._route("GET", "/inventory-level", self._over(stock_api.all_totals)),
+                self._route("GET", "/inventory-level/locations", self._over(stock_api.all_levels)),
+                self._route("GET", "/inventory-level/{number}", self._over(stock_api.total)),
+                self._route("GET", "/inventory-level/{number}/locations", self._over(stock_api.level)),
+                self._route("POST", "/inventory/history:query", self._history),
+                self._route("GET", "/order", self._over(order_api.orders)),
+                self._route("GET", "/order/{number}", self._over(order_api.order)),
+                self._route("GET", "/order/{number}/shipment", self._over(order_api.shipments)),
+                self._route("POST", "/webhook", lambda _, body: JSONResponse(self._notices.create(body))),
+                self._route("GET", "/webhook", lambda _, __: JSONResponse(self._notices.listed())),
+                self._route("DELETE", "/webhook/{number}", self._unsubscribe),
+            ],
+            exception_handlers={404: _no_resource, 405: _no_method},
+        )
+
+    @property
+    def app(self) -> ASGIApp:
+        return self._app
+
+    @property
+    def books(self) -> ShipBobBooks:
+        """The books as they are; `RuntimeError` before the world's first reset."""
+        if self._books is None:
+            raise RuntimeError("the world has not been reset yet, so there are no books")
+        return self._books
+
+    def connection(self, base_url: str) -> Connection:
+        return Connection(conn_type="shipbob", host=base_url, password=self._token)
+
+    def reset(self) -> None:
+        self._books = ShipBobBooks(self.world, self.system_id)
+        self._calls.clear()
+
+    def record(self, entry: Entry) -> None:
+        notice = self.books.record(entry)
+        if notice is not None:
+            self._notices.tell(notice.topic, self.books.orders.shipment(notice.kept, notice.shipment))
+
+    def amend_movement(self, entry: Entry, movement: str, quantity: int | None) -> None:
+        self.books.amend(entry, movement, quantity)
+
+    def fault_response(self, kind: FaultKind, retry_after_seconds: int) -> Response:
+        if kind is FaultKind.RATE_LIMITED:
+            return too_many_requests(retry_after_seconds)
+        return ApiError("An unexpected error has occurred.", 500).response()
+
+    def expire_tokens(self) -> None:
+        """Do nothing: a personal access token, ShipBob's only credential here, has no end but its revocation."""
+
+    def secrets(self) -> Sequence[str]:
+        return (self._token, *self._notices.secrets())
+
+    def tuning(self, settings: Mapping[str, Any]) -> None:
+        for name, value in settings.items():
+            if name != "requests_per_minute":
+                raise KeyError(name)
+            self._requests_per_minute = int(value)
+
+    # -- the door ------------------------------------------------------------------------------------------------
+
+    def _route(self, method: str, path: str, answer: _Answer) -> Route:
+        async def guarded(request: Request) -> Response:
+            content = await request.body()
+            if request.headers.get("authorization") != f"Bearer {self._token}":
+                return unauthorized()
+            waiting = self._take_call()
+            if waiting is not None:
+                return too_many_requests(waiting)
+            try:
+                if "cursor" in request.query_params:
+                    self._strike_cursor(request)
+                with self.world.lock:
+                    response = answer(request, _json(content) if method == "POST" else {})
+            except ApiError as error:
+                response = error.response()
+            response.headers["x-remaining-calls"] = str(max(0, self._requests_per_minute - len(self._calls)))
+            return response
+
+        return Route(BASE + path, guarded, methods=[method])
+
+    def _take_call(self) -> int | None:
+        """Count a call; seconds to wait where the window is full."""
+        now = time.monotonic()
+        while self._calls and self._calls[0] <= now - _WINDOW_SECONDS:
+            self._calls.popleft()
+        if len(self._calls) >= self._requests_per_minute:
+            return max(1, math.ceil(self._calls[0] + _WINDOW_SECONDS - now))
+        self._calls.append(now)
+        return None
+
+    def _strike_cursor(self, request: Request) -> None:
+        if self.faults.strikes(self.system_id, FaultKind.STALE_CURSOR, path=request.url.path):
+            raise ApiError("The cursor is not valid any more.")
+
+    def _over(self, answer: Callable[[ShipBobBooks, Request], Response]) -> _Answer:
+        return lambda request, _: answer(self.books, request)
+
+    def _unsubscribe(self, request: Request, _body: dict[str, Any]) -> Response:
+        self._notices.delete(request.path_params["number"])
+        return Response(status_code=204)
+
+    def _history(self, request: Request, body: dict[str, Any]) -> Response:
+        if body.get("cursor") is not None:
+            self._strike_cursor(request)
+        return stock_api.history(self.books, request, body, self.world.now())
+
+
+def _json(content: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(content)
+    except ValueError as error:
+        raise ApiError("The request body is not JSON.") from error
+    if not isinstance(body, dict):
+        raise ApiError("The request body is not an object.")
+    return body
+
+
+async def _no_resource(_request: Request, _error: Exception) -> Response:
+    return ApiError("No such resource.", 404).response()
+
+
+async def _no_method(request: Request, _error: Exception) -> Response:
+    return ApiError(f"{request.method} is not allowed here.", 400).response()
+
+
+SIMULATOR: Final = ShipBobSimulator

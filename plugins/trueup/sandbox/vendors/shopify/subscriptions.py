@@ -1,0 +1,158 @@
+"""Webhooks: who wants to hear what, and what they are told, signed with the app's secret."""
+
+import base64
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from trueup.sandbox.vendors.shopify.objects import Level, Record, ShopOrder
+from trueup.sandbox.vendors.shopify.schema import API_VERSION
+
+Send = Callable[[str, Mapping[str, str], bytes], None]
+
+
+@dataclass(slots=True)
+class Subscription(Record):
+    """One URL that wants to hear of one topic."""
+
+    kind: ClassVar[str] = "WebhookSubscription"
+    topic: str
+    uri: str
+    created_at: datetime
+    format: str = "JSON"
+
+    @property
+    def updated_at(self) -> datetime:
+        return self.created_at
+
+
+@dataclass(frozen=True, slots=True)
+class PlainError:
+    """An error without a code."""
+
+    field: list[str] | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePayload:
+    """The answer to a subscription."""
+
+    webhook_subscription: Subscription | None
+    user_errors: list[PlainError]
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePayload:
+    """The answer to an unsubscription."""
+
+    deleted_webhook_subscription_id: str | None
+    user_errors: list[PlainError]
+
+
+class Subscriptions:
+    """One app's subscriptions at one store. They survive a new world, as credentials do."""
+
+    def __init__(self, domain: str, secret: str, now: Callable[[], datetime], send: Send) -> None:
+        self._domain = domain
+        self._secret = secret.encode()
+        self._now = now
+        self._send = send
+        self._subscriptions: dict[str, Subscription] = {}
+        self._next = 1_000_000
+
+    def get(self, subscription_id: str) -> Subscription | None:
+        """Look one up."""
+        return self._subscriptions.get(subscription_id)
+
+    def create(self, topic: str, told: Mapping[str, Any]) -> CreatePayload:
+        """Subscribe a URL to a topic, once."""
+        uri = told.get("uri") or ""
+        if not uri.startswith(("http://", "https://")):
+            error = PlainError(["webhookSubscription", "uri"], "Address is not a valid URL")
+            return CreatePayload(None, [error])
+        if any(known.topic == topic and known.uri == uri for known in self._subscriptions.values()):
+            error = PlainError(["webhookSubscription", "uri"], "Address for this topic has already been taken")
+            return CreatePayload(None, [error])
+        self._next += 1
+        subscription = Subscription(self._next, topic, uri, self._now(), told.get("format") or "JSON")
+        self._subscriptions[subscription.id] = subscription
+        return CreatePayload(subscription, [])
+
+    def delete(self, subscription_id: str) -> DeletePayload:
+        """Unsubscribe."""
+        if self._subscriptions.pop(subscription_id, None) is None:
+            return DeletePayload(None, [PlainError(["id"], "Webhook subscription does not exist")])
+        return DeletePayload(subscription_id, [])
+
+    def tell(self, topic: str, about: object) -> None:
+        """Send a happening to all who want to hear of it."""
+        wanted = [known for known in self._subscriptions.values() if known.topic == topic]
+        if not wanted:
+            return
+        body = json.dumps(_payload(about)).encode()
+        signature = base64.b64encode(hmac.new(self._secret, body, hashlib.sha256).digest()).decode()
+        event_id = str(uuid.uuid4())
+        for subscription in wanted:
+            self._send(
+                subscription.uri,
+                {
+                    "Content-Type": "application/json",
+                    "X-Shopify-Topic": _topic(topic),
+                    "X-Shopify-Hmac-SHA256": signature,
+                    "X-Shopify-Shop-Domain": self._domain,
+                    "X-Shopify-API-Version": API_VERSION,
+                    "X-Shopify-Webhook-Id": str(uuid.uuid4()),
+                    "X-Shopify-Event-Id": event_id,
+                    "X-Shopify-Triggered-At": self._now().isoformat(),
+                },
+                body,
+            )
+
+
+def _topic(topic: str) -> str:
+    """INVENTORY_LEVELS_UPDATE is inventory_levels/update on the wire."""
+    resource, _, action = topic.lower().rpartition("_")
+    return f"{resource}/{action}"
+
+
+def _payload(about: object) -> dict[str, Any]:
+    match about:
+        case Level():
+            return {
+                "inventory_item_id": about.item.number,
+                "location_id": about.location.number,
+                "available": about.quantity("available"),
+                "updated_at": about.updated_at.isoformat(),
+                "admin_graphql_api_id": about.id,
+            }
+        case ShopOrder():
+            return {
+                "id": about.number,
+                "admin_graphql_api_id": about.id,
+                "name": about.name,
+                "created_at": about.created_at.isoformat(),
+                "updated_at": about.updated_at.isoformat(),
+                "cancelled_at": None if about.cancelled_at is None else about.cancelled_at.isoformat(),
+                "test": about.test,
+                "currency": about.currency_code,
+                "line_items": [
+                    {
+                        "id": line.number,
+                        "admin_graphql_api_id": line.id,
+                        "sku": line.sku,
+                        "name": line.name,
+                        "quantity": line.quantity,
+                        "current_quantity": line.current_quantity,
+                        "variant_id": None if line.variant is None else line.variant.number,
+                    }
+                    for line in about.lines.values()
+                ],
+            }
+        case _:
+            raise TypeError(f"no webhook tells of a {type(about).__name__}")

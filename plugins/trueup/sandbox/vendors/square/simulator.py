@@ -1,0 +1,270 @@
+"""Square's API over one seller: three stores with tills, and an online listing with a location of its own."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from trueup.sandbox.entries import Entry
+from trueup.sandbox.faults import FaultKind, Faults
+from trueup.sandbox.simulator import Connection, Simulator, Storefront
+from trueup.sandbox.vendors.square import searching
+from trueup.sandbox.vendors.square.books import SquareBooks
+from trueup.sandbox.vendors.square.errors import ApiError
+from trueup.sandbox.vendors.square.identifiers import MERCHANT, timestamp
+from trueup.sandbox.vendors.square.inventory import Inventory
+from trueup.sandbox.vendors.square.notices import Notices
+from trueup.sandbox.vendors.square.oauth import Authorization
+from trueup.sandbox.vendors.square.stock import IN_STOCK, inner_of, touched
+from trueup.sandbox.webhooks import Courier
+from trueup.sandbox.world import World
+
+VERSION: Final = "2025-08-20"
+TOKEN_PATH: Final = "/oauth2/token"  # noqa: S105 - a path
+
+_Body = dict[str, Any]
+_Handler = Callable[[_Body], _Body]
+
+
+class SquareSimulator(Simulator):
+    """See the package."""
+
+    real_time_paths = (TOKEN_PATH,)
+
+    def __init__(self, system_id: str, world: World, faults: Faults, courier: Courier) -> None:
+        super().__init__(system_id, world, faults, courier)
+        self._authorization = Authorization()
+        self._notices = Notices(system_id, courier, world.now)
+        self._books: SquareBooks | None = None
+        self._inventory: Inventory | None = None
+        self._app = Starlette(
+            routes=[
+                Route(TOKEN_PATH, self._token, methods=["POST"]),
+                self._get("/v2/locations", lambda _: {"locations": self._locations()}),
+                self._get("/v2/locations/{location_id}", self._location),
+                self._get("/v2/catalog/list", lambda query: searching.list_catalog(self.books, query)),
+                self._post("/v2/catalog/search", lambda body: searching.search_catalog(self.books, body)),
+                self._post("/v2/inventory/counts/batch-retrieve", lambda body: self.inventory.counts(body)),
+                self._post("/v2/inventory/changes/batch-retrieve", lambda body: self.inventory.changes(body)),
+                self._post("/v2/inventory/changes/batch-create", self._create_changes),
+                self._post("/v2/orders/search", self._search_orders),
+                self._post("/v2/orders/batch-retrieve", lambda body: searching.batch_orders(self.books, body)),
+                self._get("/v2/orders/{order_id}", self._order),
+                self._post("/v2/webhooks/subscriptions", self._notices.create),
+                self._get("/v2/webhooks/subscriptions", lambda _: self._notices.listed()),
+                Route("/v2/webhooks/subscriptions/{number}", self._unsubscribe, methods=["DELETE"]),
+            ],
+            exception_handlers={404: _no_resource, 405: _no_method},
+        )
+
+    @property
+    def app(self) -> ASGIApp:
+        return self._app
+
+    @property
+    def books(self) -> SquareBooks:
+        """The books as they are; `RuntimeError` before the world's first reset."""
+        if self._books is None:
+            raise RuntimeError("the world has not been reset yet, so there are no books")
+        return self._books
+
+    @property
+    def inventory(self) -> Inventory:
+        """The Inventory API over those books."""
+        if self._inventory is None:
+            raise RuntimeError("the world has not been reset yet, so there are no books")
+        return self._inventory
+
+    def connection(self, base_url: str) -> Connection:
+        return Connection(
+            conn_type="square",
+            host=base_url,
+            login=self._authorization.client_id,
+            extra={
+                "client_secret": self._authorization.client_secret,
+                "refresh_token": self._authorization.refresh_token,
+            },
+        )
+
+    def reset(self) -> None:
+        self._books = SquareBooks(self.world, self.system_id)
+        self._inventory = Inventory(self._books, self.world.now)
+
+    def record(self, entry: Entry) -> None:
+        written = self.books.record(entry)
+        self._tell_changes(written.changes)
+        if written.order_id is not None:
+            self._notices.tell_order(self.books.orders.by_id[written.order_id], is_new=written.is_new_order)
+
+    def storefronts(self) -> Mapping[str, Storefront]:
+        return {self.books.channel.channel_id: _Listing(self)}
+
+    def edit(self, sku: str, units: int) -> None:
+        """Staff set the listing's count in the dashboard."""
+        self._tell_changes([self.books.edit(sku, units)])
+
+    def fault_response(self, kind: FaultKind, retry_after_seconds: int) -> Response:
+        if kind is FaultKind.RATE_LIMITED:
+            error = ApiError("RATE_LIMITED", "Too many requests. Try again later.")
+            return error.response({"Retry-After": str(retry_after_seconds)})
+        return ApiError("INTERNAL_SERVER_ERROR", "An internal error has occurred.").response()
+
+    def expire_tokens(self) -> None:
+        self._authorization.expire_tokens()
+
+    def secrets(self) -> Sequence[str]:
+        return (*self._authorization.secrets(), *self._notices.secrets())
+
+    # -- the door ------------------------------------------------------------------------------------------------
+
+    def _get(self, path: str, handler: _Handler) -> Route:
+        async def answer(request: Request) -> Response:
+            told = {**request.query_params, **request.path_params}
+            return self._guarded(request, lambda: self._handled(request, told, handler))
+
+        return Route(path, answer, methods=["GET"])
+
+    def _post(self, path: str, handler: _Handler) -> Route:
+        async def answer(request: Request) -> Response:
+            content = await request.body()
+            return self._guarded(request, lambda: self._handled(request, _json(request, content), handler))
+
+        return Route(path, answer, methods=["POST"])
+
+    def _handled(self, request: Request, body: _Body, handler: _Handler) -> _Body:
+        if body.get("cursor") and self.faults.strikes(self.system_id, FaultKind.STALE_CURSOR, path=request.url.path):
+            raise ApiError("INVALID_CURSOR", "The pagination cursor has expired.", "cursor")
+        return handler(body)
+
+    def _guarded(self, request: Request, answer: Callable[[], _Body]) -> Response:
+        headers = {"Square-Version": request.headers.get("square-version", VERSION)}
+        try:
+            self._authorization.check(request.headers.get("authorization"))
+            with self.world.lock:
+                return JSONResponse(answer(), headers=headers)
+        except ApiError as error:
+            return error.response(headers)
+
+    async def _token(self, request: Request) -> Response:
+        try:
+            return JSONResponse(self._authorization.grant(_json(request, await request.body())))
+        except ApiError as error:
+            return error.response()
+
+    async def _unsubscribe(self, request: Request) -> Response:
+        return self._guarded(request, lambda: self._notices.delete(request.path_params["number"]))
+
+    # -- what it answers -----------------------------------------------------------------------------------------
+
+    def _locations(self) -> list[_Body]:
+        places = self.world.layout.places_of(self.system_id)
+        names = {place.source_location_id: place.name for place in places}
+        names[self.books.online] = "Online listing"
+        return [
+            {
+                "id": number,
+                "name": name,
+                "status": "ACTIVE",
+                "type": "PHYSICAL",
+                "timezone": "Europe/London",
+                "capabilities": ["CREDIT_CARD_PROCESSING"],
+                "created_at": "2021-03-01T09:00:00Z",
+                "merchant_id": MERCHANT,
+                "country": "GB",
+                "language_code": "en-GB",
+                "currency": "GBP",
+                "business_name": "Harbour & Vale",
+            }
+            for number, name in names.items()
+        ]
+
+    def _location(self, told: _Body) -> _Body:
+        for location in self._locations():
+            if location["id"] == told["location_id"]:
+                return {"location": location}
+        raise ApiError("NOT_FOUND", f"Location {told['location_id']} not found.", "location_id")
+
+    def _search_orders(self, body: _Body) -> _Body:
+        return searching.search_orders(self.books, body, timestamp(self.world.now()))
+
+    def _order(self, told: _Body) -> _Body:
+        order = self.books.orders.by_id.get(told["order_id"])
+        if order is None:
+            raise ApiError("NOT_FOUND", f"Order {told['order_id']} not found.", "order_id")
+        return {"order": order}
+
+    def _create_changes(self, body: _Body) -> _Body:
+        skus = self.books.catalog.skus
+        online = self.books.online
+        before = {variation: self.books.stock.value(variation, online) for variation in _counted(body)}
+        told, made = self.inventory.create(
+            body, lambda: self.faults.strikes(self.system_id, FaultKind.PARTIAL_SUCCESS, path="batch-create")
+        )
+        for change in made:
+            inner = inner_of(change)
+            variation = inner["catalog_object_id"]
+            after = self.books.stock.value(variation, online)
+            if inner["location_id"] == online and variation in skus and after is not None:
+                was = before.get(variation)
+                self.world.note_channel_write(
+                    self.books.channel.channel_id,
+                    skus[variation],
+                    None if was is None else int(was),
+                    int(after),
+                    "api",
+                )
+        self._tell_changes(made)
+        return told
+
+    def _tell_changes(self, changes: Sequence[_Body]) -> None:
+        keys = [key for key in touched(changes) if key[2] == IN_STOCK]
+        self._notices.tell_counts(self.books.stock.told(keys))
+
+
+class _Listing:
+    """The online listing as its customers and its staff see it."""
+
+    def __init__(self, simulator: SquareSimulator) -> None:
+        self._simulator = simulator
+
+    def shown(self, sku: str) -> int | None:
+        return self._simulator.books.shown(sku)
+
+    def edit(self, sku: str, quantity: int) -> None:
+        self._simulator.edit(sku, quantity)
+
+
+def _counted(body: _Body) -> list[str]:
+    changes = body.get("changes")
+    inners = [
+        change.get("physical_count") or change.get("adjustment") for change in changes or [] if isinstance(change, dict)
+    ]
+    return [str(inner.get("catalog_object_id")) for inner in inners if isinstance(inner, dict)]
+
+
+def _json(request: Request, content: bytes) -> _Body:
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        raise ApiError("UNSUPPORTED_MEDIA_TYPE", "Use application/json.")
+    try:
+        body = json.loads(content or b"{}")
+    except ValueError as error:
+        raise ApiError("EXPECTED_JSON_BODY", "The request body is not JSON.") from error
+    if not isinstance(body, dict):
+        raise ApiError("EXPECTED_OBJECT", "The request body is not an object.")
+    return body
+
+
+async def _no_resource(_request: Request, _error: Exception) -> Response:
+    return ApiError("NOT_FOUND", "Resource not found.").response()
+
+
+async def _no_method(_request: Request, _error: Exception) -> Response:
+    return ApiError("METHOD_NOT_ALLOWED", "Method not allowed.").response()
+
+
+SIMULATOR: Final = SquareSimulator

@@ -1,0 +1,157 @@
+"""Square's counts, worked out as Square does: the newest physical count plus the adjustments dated after it.
+
+Dates are the sender's (`occurred_at`), so a change may arrive late and out of order and still count right. What is
+told about a count is when Square last took something in that moved it (`calculated_at`).
+"""
+
+import bisect
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from trueup.sandbox.vendors.square.identifiers import quantity, timestamp
+
+IN_STOCK: Final = "IN_STOCK"
+WASTE: Final = "WASTE"
+# Counted by Square at all; the other states are where units come from and go to.
+COUNTED: Final = (IN_STOCK, WASTE)
+
+Order = tuple[datetime, str]
+"""When something happened, and a text that decides between two things of one second."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """One count: `value` units now, of which `later` are the adjustments dated after the newest physical count."""
+
+    value: Decimal
+    counted_at: Order
+    calculated_at: datetime
+    received: int
+    later: list[tuple[Order, Decimal]] = field(default_factory=list)
+
+    def counted(self, units: Decimal, order: Order) -> Decimal:
+        """What the count would be if `units` had been counted at `order`."""
+        if order < self.counted_at:
+            return self.value
+        return units + sum((delta for at, delta in self.later if at > order), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """When Square took a change in, and whether its count's `calculated_at` follows."""
+
+    at: datetime
+    order: Order
+    moves_timestamp: bool = True
+
+
+class SquareStock:
+    """Counts by (variation, location, state), and every change ever taken in."""
+
+    def __init__(self) -> None:
+        self.tallies: dict[tuple[str, str, str], Tally] = {}
+        self.changes: list[dict[str, Any]] = []
+        self._received_at: list[datetime] = []
+        self._numbers = itertools.count(1)
+
+    def open(self, variation: str, location: str, units: int, changed_at: datetime) -> None:
+        """A count that is there when the world begins."""
+        self.tallies[variation, location, IN_STOCK] = Tally(
+            Decimal(units), (changed_at, ""), changed_at, next(self._numbers)
+        )
+
+    def value(self, variation: str, location: str) -> Decimal | None:
+        """Units in stock, None where nothing was ever counted there."""
+        tally = self.tallies.get((variation, location, IN_STOCK))
+        return None if tally is None else tally.value
+
+    def count(self, fields: Mapping[str, Any], units: Decimal, received: Received) -> dict[str, Any]:
+        """Take a physical count in: `fields` say of what, where and in which state. Returns the change."""
+        key = (fields["catalog_object_id"], fields["location_id"], fields["state"])
+        tally = self._tally(key, received)
+        if received.order >= tally.counted_at:
+            tally.value, tally.counted_at = tally.counted(units, received.order), received.order
+            tally.later = [(order, delta) for order, delta in tally.later if order > received.order]
+            self._touch(tally, received)
+        return self._keep("PHYSICAL_COUNT", "physical_count", {**fields, "quantity": quantity(units)}, received)
+
+    def adjust(self, fields: Mapping[str, Any], units: Decimal, received: Received) -> dict[str, Any]:
+        """Take an adjustment in: `fields` say of what, where, from and to which state. Returns the change."""
+        for state, delta in ((fields["from_state"], -units), (fields["to_state"], units)):
+            if state in COUNTED:
+                tally = self._tally((fields["catalog_object_id"], fields["location_id"], state), received)
+                # What happened before the newest count is in it already.
+                if received.order > tally.counted_at:
+                    bisect.insort(tally.later, (received.order, delta))
+                    tally.value += delta
+                    self._touch(tally, received)
+        return self._keep("ADJUSTMENT", "adjustment", {**fields, "quantity": quantity(units)}, received)
+
+    def told(self, keys: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
+        """Counts as the API shows them; keys without a count are left out."""
+        return [
+            {
+                "catalog_object_id": key[0],
+                "catalog_object_type": "ITEM_VARIATION",
+                "state": key[2],
+                "location_id": key[1],
+                "quantity": quantity(tally.value),
+                "calculated_at": timestamp(tally.calculated_at),
+            }
+            for key in keys
+            if (tally := self.tallies.get(key)) is not None
+        ]
+
+    def _tally(self, key: tuple[str, str, str], received: Received) -> Tally:
+        tally = self.tallies.get(key)
+        if tally is None:
+            long_ago = datetime.min.replace(tzinfo=received.at.tzinfo)
+            tally = self.tallies[key] = Tally(Decimal(0), (long_ago, ""), received.at, next(self._numbers))
+        return tally
+
+    def _touch(self, tally: Tally, received: Received) -> None:
+        if received.moves_timestamp:
+            tally.calculated_at, tally.received = received.at, next(self._numbers)
+
+    def _keep(self, kind: str, name: str, inner: Mapping[str, Any], received: Received) -> dict[str, Any]:
+        number = len(self.changes) + 1
+        change = {
+            "type": kind,
+            name: {
+                "id": f"SQCHNG{number:018d}",
+                **inner,
+                "catalog_object_type": "ITEM_VARIATION",
+                "occurred_at": timestamp(received.order[0]),
+                "created_at": timestamp(received.at),
+            },
+        }
+        self.changes.append(change)
+        self._received_at.append(received.at)
+        return change
+
+    def between(self, after: datetime | None, before: datetime | None) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Changes taken in after and before, with their numbers: they come in the order of that time."""
+        first = 0 if after is None else bisect.bisect_right(self._received_at, after)
+        end = len(self.changes) if before is None else bisect.bisect_left(self._received_at, before)
+        return ((number, self.changes[number]) for number in range(first, end))
+
+
+def inner_of(change: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The physical count or the adjustment in a change."""
+    inner: Mapping[str, Any] = change["physical_count" if change["type"] == "PHYSICAL_COUNT" else "adjustment"]
+    return inner
+
+
+def touched(changes: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    """The counts that these changes could have moved, each once, in order."""
+    keys: dict[tuple[str, str, str], None] = {}
+    for change in changes:
+        inner = inner_of(change)
+        for state in (inner.get("state"), inner.get("from_state"), inner.get("to_state")):
+            if state in COUNTED:
+                keys[inner["catalog_object_id"], inner["location_id"], str(state)] = None
+    return list(keys)
