@@ -217,6 +217,30 @@ def test_more_than_a_vendor_sends_is_put_off(client: TestClient, monkeypatch: py
     assert [(answer.status_code, answer.headers["retry-after"]) for answer in answers] == [(429, "5")] * 2
 
 
+def test_a_flood_from_one_address_does_not_put_off_the_vendor(
+    rung: list[tuple[str, str, Notice]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor that vendor's webhooks for another system."""
+    from trueup.web import hooks
+    from trueup.web.app import create_app
+
+    monkeypatch.setattr(hooks, "A_SECOND", 0)
+    monkeypatch.setattr(hooks, "AT_ONCE", 3)
+    monkeypatch.setenv("TRUEUP_TENANTS_FOLDER", str(ROOT / "tenants"))
+    app = FastAPI()
+    app.mount("/trueup", create_app(Declared, lambda *told: rung.append(told)))
+    stranger = TestClient(app, client=("203.0.113.7", 1))
+    vendor = TestClient(app, client=("203.0.113.8", 1))
+
+    flood = [stranger.post("/trueup/demo/hooks/square", content=b"{}").status_code for _ in range(6)]
+    assert flood == [401, 401, 401, 429, 429, 429]
+    assert stranger.post("/trueup/demo/hooks/shopify_main", content=b"{}").status_code == 401
+    body, headers = square({"event_id": "e-1"})
+    answers = [vendor.post("/trueup/demo/hooks/square", content=body, headers=headers).status_code for _ in range(4)]
+    assert answers == [202, 202, 202, 429]
+    assert len(rung) == 3
+
+
 @pytest.mark.parametrize("length", ["9" * 5_000, "1048577", "-1", "x"])
 def test_a_length_that_cannot_be_is_refused_before_anything_is_read(client: TestClient, length: str) -> None:
     answer = client.post("/trueup/demo/hooks/square", content=b"{}", headers={"content-length": length})
