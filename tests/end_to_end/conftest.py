@@ -1,5 +1,6 @@
 """A real Airflow over the sandbox, one for all tests: every component, LocalExecutor."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from trueup.dev.rig import Rig, run_rig
 from trueup.warehouse.connection import Role, connect
 
 PROJECT = Path(__file__).resolve().parents[2]
+BROKEN = "second"
+"""A tenant whose files do not hold together stands beside the demo in every test."""
+MISTAKE = "onwer: me\n"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -87,11 +91,17 @@ class Running:
 
 @pytest.fixture(scope="session")
 def running(reachable_folder: Path) -> Iterator[Running]:
-    """The demo tenant with 60 SKUs under a real Airflow."""
+    """The demo tenant with 60 SKUs under a real Airflow, and a broken one beside it."""
     state = reachable_folder / "line"
-    state.mkdir()
+    tenants = state / "tenants"
+    shutil.copytree(PROJECT / "tenants" / "demo", tenants / "demo")
+    shutil.copytree(PROJECT / "tenants" / "example", tenants / BROKEN)
+    declaration = tenants / BROKEN / "tenant.yml"
+    declaration.write_text(declaration.read_text().replace("tenant: example", f"tenant: {BROKEN}") + MISTAKE)
+    # What is gone from a file counts as gone sooner than a minute after.
+    quick = {"AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "10", "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "5"}
     with (
-        run_rig(PROJECT, state, {"seed": 7, "skus": 60}) as rig,
-        run_airflow(rig.paths, rig.metadata_url, ("demo",)) as airflow,
+        run_rig(PROJECT, state, {"seed": 7, "skus": 60}, tenants=tenants) as rig,
+        run_airflow(rig.paths, rig.metadata_url, ("demo", BROKEN), more_environment=quick) as airflow,
     ):
         yield Running(rig, airflow)

@@ -58,6 +58,17 @@ def test_nobody_rewrites_it(landed: ConnectionDetails, role: Role | None) -> Non
 
 
 @pytest.mark.parametrize("role", AT_WORK)
+@pytest.mark.parametrize("table", ["audit.landings", "audit.dbt_runs"])
+def test_no_step_rewrites_what_it_noted_of_itself(warehouse: ConnectionDetails, role: Role, table: str) -> None:
+    """How much a landing brought in is what a leak is measured by. Whoever prunes by age may delete, and no more."""
+    for change in CHANGES:
+        if role is Role.CONFIGURATOR and change.startswith("delete"):
+            continue
+        with connect(warehouse, role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(change.format(table))
+
+
+@pytest.mark.parametrize("role", AT_WORK)
 def test_nobody_at_work_owns_a_table_of_raw(landed: ConnectionDetails, role: Role) -> None:
     """An owner may do what no grant allows: drop it, or take the trigger off."""
     for statement in (

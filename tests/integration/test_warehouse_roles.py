@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from warehouse_intruder import intrusions, name_of, relations, schemas
+from warehouse_intruder import functions, intrusions, name_of, relations, schemas
 
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
@@ -51,6 +51,7 @@ def test_a_role_cannot_touch_the_other_tenants_tables(
     """Neither way, on no table, with no statement."""
     ours, theirs = two_tenants
     assert len(relations(theirs)) > 30
+    assert "select outbox.decide_hold(null::bigint, null::text, null::text)" in functions(theirs)
     assert intrusions(ours, role, theirs) == []
     assert intrusions(theirs, role, ours) == []
 

@@ -1,6 +1,7 @@
 """Vendors' webhooks at the web server: the genuine ones ring, whatever their number and order; nothing else does."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -215,6 +216,46 @@ def test_more_than_a_vendor_sends_is_put_off(client: TestClient, monkeypatch: py
     monkeypatch.setattr(Rate, "take", lambda *_: False)
     answers = [client.post(f"/trueup/{path}", content=b"{}") for path in ("demo/hooks/square", "nobody/hooks/square")]
     assert [(answer.status_code, answer.headers["retry-after"]) for answer in answers] == [(429, "5")] * 2
+
+
+def test_strangers_fill_no_log_with_systems_of_a_broken_tenant(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody knows which systems it has, so any name could be one: one line a minute for all of them."""
+    from trueup.web.signatures import Signatures
+
+    shutil.copytree(ROOT / "tenants" / "demo", tmp_path / "demo")
+    with (tmp_path / "demo" / "tenant.yml").open("a") as file:
+        file.write("onwer: me\n")
+    signatures = Signatures(Declared, lambda: tmp_path, lambda: ("demo",), clock=lambda: 0.0)
+    for number in range(50):
+        assert signatures.verified("demo", f"system{number}", HEADERS["forged"], b"{}") is None
+    (told,) = [record.getMessage() for record in caplog.records if record.name == "trueup.web.signatures"]
+    assert "onwer: unknown key" in told
+
+
+def test_a_flood_from_one_address_does_not_put_off_the_vendor(
+    rung: list[tuple[str, str, Notice]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor that vendor's webhooks for another system."""
+    from trueup.web import hooks
+    from trueup.web.app import create_app
+
+    monkeypatch.setattr(hooks, "A_SECOND", 0)
+    monkeypatch.setattr(hooks, "AT_ONCE", 3)
+    monkeypatch.setenv("TRUEUP_TENANTS_FOLDER", str(ROOT / "tenants"))
+    app = FastAPI()
+    app.mount("/trueup", create_app(Declared, lambda *told: rung.append(told)))
+    stranger = TestClient(app, client=("203.0.113.7", 1))
+    vendor = TestClient(app, client=("203.0.113.8", 1))
+
+    flood = [stranger.post("/trueup/demo/hooks/square", content=b"{}").status_code for _ in range(6)]
+    assert flood == [401, 401, 401, 429, 429, 429]
+    assert stranger.post("/trueup/demo/hooks/shopify_main", content=b"{}").status_code == 401
+    body, headers = square({"event_id": "e-1"})
+    answers = [vendor.post("/trueup/demo/hooks/square", content=body, headers=headers).status_code for _ in range(4)]
+    assert answers == [202, 202, 202, 429]
+    assert len(rung) == 3
 
 
 @pytest.mark.parametrize("length", ["9" * 5_000, "1048577", "-1", "x"])

@@ -51,6 +51,21 @@ def relations(details: ConnectionDetails) -> list[tuple[str, str, str]]:
         ).fetchall()
 
 
+def functions(details: ConnectionDetails) -> list[str]:
+    """A call of every function of the warehouse, with no value for any argument. Triggers cannot be called."""
+    with connect(details, None) as connection:
+        return [
+            f"select {call}"
+            for (call,) in connection.execute(
+                "select format('%%I.%%I(%%s)', nspname, proname, (select coalesce(string_agg('null::'"
+                " || format_type(type, null), ', '), '') from unnest(proargtypes) as type))"
+                " from pg_proc inner join pg_namespace on pg_namespace.oid = pronamespace"
+                " where nspname = any(%s) and prokind = 'f' and prorettype <> 'trigger'::regtype order by 1",
+                (schemas(details),),
+            )
+        ]
+
+
 def intrusions(ours: ConnectionDetails, role: Role, theirs: ConnectionDetails) -> list[str]:
     """What our role was not refused in their warehouse, even where an administrator let it in by mistake."""
     statements = [
@@ -61,7 +76,7 @@ def intrusions(ours: ConnectionDetails, role: Role, theirs: ConnectionDetails) -
     statements += [
         sql.SQL(_ON_A_SCHEMA).format(table=sql.Identifier(schema, "of_another")) for schema in schemas(theirs)
     ]
-    statements += [sql.SQL(statement).format() for statement in _ANYWHERE]
+    statements += [sql.SQL(statement).format() for statement in (*_ANYWHERE, *functions(theirs))]
     allowed: list[str] = []
     with connect(theirs, None, is_autocommit=True) as connection:
         connection.execute(sql.SQL("set role {}").format(sql.Identifier(name_of(ours, role))))

@@ -172,8 +172,8 @@ _BROKEN = """Broken: this tenant's files do not hold together, so it has no othe
 
 1. Correct the file and the key that the lines above name.
 2. `trueup tenant check TENANT` says the same, and says so when all is well.
-3. Within a minute of the correction this DAG is gone and the tenant's own are back. Nothing was lost: they take in what
-   came meanwhile.
+3. Within two minutes of the correction this DAG is gone and the tenant's own are back. Nothing was lost: they take in
+   what came meanwhile.
 
 Runbook: docs/runbooks/broken.md
 """

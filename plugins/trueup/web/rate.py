@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-_BUCKETS: Final = 1024
+BUCKETS: Final = 1024
+"""What falls into one bucket shares its rate. A stranger cannot aim: the hash of words is another in every process."""
 
 
 class Rate:
@@ -17,12 +18,12 @@ class Rate:
         self._a_second = a_second
         self._burst = float(burst)
         self._clock = clock
-        self._left = [self._burst] * _BUCKETS
-        self._counted_at = [clock()] * _BUCKETS
+        self._left = [self._burst] * BUCKETS
+        self._counted_at = [clock()] * BUCKETS
 
     def take(self, key: object) -> bool:
-        """Whether one more call is within the rate. Python's hash of a string is another in every process."""
-        bucket, now = hash(key) % _BUCKETS, self._clock()
+        """Whether one more call is within the rate. What is refused counts for nothing."""
+        bucket, now = hash(key) % BUCKETS, self._clock()
         left = min(self._burst, self._left[bucket] + (now - self._counted_at[bucket]) * self._a_second)
         self._counted_at[bucket] = now
         if left < 1:
