@@ -79,6 +79,7 @@ def test_only_what_a_changed_stream_reaches_is_run(shop: Facts) -> None:
         "int_source_stock",
         "stock_levels",
         "reservations",
+        "int_unheld_order_lines",
         "ats_positions",
         "stock_differences",
     }
