@@ -82,8 +82,10 @@ def load_spec(name: str, shared: Path) -> Spec:
 def read_spec(name: str, document: dict[str, Any]) -> Spec:
     """Make a contract ready; `document` is changed."""
     is_old = str(document["openapi"]).startswith("3.0")
-    for schema in document.get("components", {}).get("schemas", {}).values():
-        _prepare(schema, is_old=is_old, is_part=False)
+    parts = set(_parts(document))
+    for name, schema in document.get("components", {}).get("schemas", {}).items():
+        # What others put together by `allOf` cannot be closed by itself.
+        _prepare(schema, is_old=is_old, is_part=f"#/components/schemas/{name}" in parts)
     _prepare_contents(document["paths"], is_old=is_old)
     resource = Resource(contents=document, specification=DRAFT202012)
     server = re.sub(r"\{[^}]*\}", "x", str(document.get("servers", [{"url": ""}])[0]["url"]))
@@ -242,6 +244,18 @@ def _resolved(spec: Spec, told: Mapping[str, Any]) -> Mapping[str, Any]:
     return told
 
 
+def _parts(node: object, *, is_in_all_of: bool = False) -> Iterator[str]:
+    """Every reference that stands in an `allOf`."""
+    if isinstance(node, Mapping):
+        if is_in_all_of and isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for name, value in node.items():
+            yield from _parts(value, is_in_all_of=name == "allOf")
+    elif isinstance(node, list):
+        for item in node:
+            yield from _parts(item, is_in_all_of=is_in_all_of)
+
+
 def _prepare_contents(node: object, *, is_old: bool) -> None:
     if isinstance(node, dict):
         if isinstance(node.get("schema"), dict):
@@ -266,7 +280,9 @@ def _prepare(schema: object, *, is_old: bool, is_part: bool) -> None:
         _prepare(part, is_old=is_old, is_part=is_part)
     for part in (schema.get("items"), schema.get("additionalProperties"), *schema.get("properties", {}).values()):
         _prepare(part, is_old=is_old, is_part=False)
-    if schema.get("properties") and "additionalProperties" not in schema and not is_part:
+    if "allOf" in schema and not is_part:
+        schema["unevaluatedProperties"] = False
+    elif schema.get("properties") and "additionalProperties" not in schema and not is_part:
         schema["additionalProperties"] = False
     if is_old and schema.pop("nullable", False):
         if isinstance(schema.get("type"), str):

@@ -13,9 +13,9 @@ from tests.contract.openapi import load_spec, read_spec, validate_line
 from tests.stock_changes import observed_units, stock_change
 
 from trueup.connectors.base import Reader
-from trueup.connectors.netsuite.reader import reader as netsuite
+from trueup.connectors.netsuite import reader as netsuite
+from trueup.connectors.shopify import reader as shopify
 from trueup.connectors.shopify.documents import ALL, VERSION, Document
-from trueup.connectors.shopify.reader import reader as shopify
 from trueup.connectors.shopify.writers import inventory as shopify_writer
 from trueup.connectors.state import ProcessState
 from trueup.domain.changes import Outcome

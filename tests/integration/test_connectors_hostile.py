@@ -22,15 +22,15 @@ from trueup.connectors.http.cost_bucket import PointsBudget, PointsTold
 from trueup.connectors.http.deadline import LONGEST_POLL_SECONDS, LONGEST_SWEEP_SECONDS, BoundedReader
 from trueup.connectors.http.quotas import Unlimited, WindowBudget
 from trueup.connectors.http.redaction import Redaction
-from trueup.connectors.netsuite.reader import reader as netsuite
+from trueup.connectors.netsuite import reader as netsuite
 from trueup.connectors.reading import started_at
-from trueup.connectors.shipbob.reader import reader as shipbob
-from trueup.connectors.shopify.reader import reader as shopify
-from trueup.connectors.square.reader import reader as square
+from trueup.connectors.shipbob import reader as shipbob
+from trueup.connectors.shopify import reader as shopify
+from trueup.connectors.square import reader as square
 from trueup.connectors.square.writers import inventory as square_writer
 from trueup.connectors.state import ProcessState
-from trueup.connectors.tryton.reader import reader as tryton
-from trueup.connectors.vendure.reader import reader as vendure
+from trueup.connectors.tryton import reader as tryton
+from trueup.connectors.vendure import reader as vendure
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 from trueup.domain.records import Cursor, Page, ReadMode

@@ -14,8 +14,8 @@ from tests.stock_changes import stock_change
 
 from trueup.connectors.http.client import HttpClient, Limits
 from trueup.connectors.http.redaction import Redaction, secrets_of
-from trueup.connectors.netsuite.reader import reader as netsuite
-from trueup.connectors.shopify.reader import reader as shopify
+from trueup.connectors.netsuite import reader as netsuite
+from trueup.connectors.shopify import reader as shopify
 from trueup.connectors.shopify.writers import inventory as shopify_writer
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import TrueupError

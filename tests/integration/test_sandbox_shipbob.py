@@ -137,7 +137,7 @@ def test_a_call_that_left_the_window_makes_room_for_another(shipbob: VendorCalls
     """It slides: there is no minute that starts anew for all."""
     simulator = sandbox.simulators["shipbob"]
     simulator.tuning({"requests_per_minute": 2})
-    calls = simulator._calls  # type: ignore[attr-defined]
+    calls = simulator.window._calls  # type: ignore[attr-defined]
     now = time.monotonic()
     calls.extend([now - 61, now - 1])
     shipbob.call("GET", "/2026-01/location")

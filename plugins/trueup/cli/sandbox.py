@@ -32,10 +32,14 @@ def serve(
         Path | None, typer.Option(help="Write the connections here, as a file that Airflow's secrets backend reads.")
     ] = None,
     tenant: Annotated[str, typer.Option(help="Whose connection ids to print.")] = "demo",
+    tenant_files: Annotated[
+        Path | None, typer.Option(help="Folder of the tenant whose systems to serve; the demo tenant's without it.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Serve until interrupted; prints base URLs and credentials once it answers."""
     from trueup.dev.secret_files import write_secret
+    from trueup.sandbox.layout import Layout, demo_layout
     from trueup.sandbox.server import run_sandbox
     from trueup.sandbox.settings import WorldSettings
 
@@ -52,7 +56,8 @@ def serve(
 
     with reporting_errors(as_json):
         require_transactions(world)
-        settings = WorldSettings(seed=seed, skus=skus, intensity=intensity, transactions=world, days=days)
+        layout = demo_layout() if tenant_files is None else Layout.read(tenant_files)
+        settings = WorldSettings(seed, skus, intensity, transactions=world, days=days, layout=layout)
         run_sandbox(
             settings,
             announce=announce,

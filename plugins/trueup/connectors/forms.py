@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent
+
 
 class FieldPlace(StrEnum):
     """Where an Airflow connection keeps the value; `extra` keeps it under the field's name."""
@@ -60,3 +63,20 @@ def extra_field(
     return FormField(
         name, label, FieldPlace.EXTRA, is_required, is_secret=is_secret, placeholder=placeholder, help=help_text
     )
+
+
+def number_in(details: ConnectionDetails, name: str, default: int, remedy: str) -> int:
+    """Return the whole number above 0 that the connection's `extra` has under the name, the default where it is empty.
+
+    `remedy`: what to enter instead. Raises `Permanent` for anything else.
+    """
+    told = details.extra.get(name)
+    if told in (None, ""):
+        return default
+    try:
+        number = int(str(told))
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise Permanent(f"connection '{details.conn_id}': {name} is no whole number above 0; {remedy}")
+    return number

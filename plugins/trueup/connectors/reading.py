@@ -248,6 +248,18 @@ def page(
     )
 
 
+def only(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return the item's fields that are wanted: vendors send dozens that would land, and change, for nothing."""
+    return {name: item[name] for name in names if name in item}
+
+
+def within(value: object, *names: str) -> Any:  # noqa: ANN401 - whatever stands there
+    """Return what stands in nested objects under the names, None where there is no such."""
+    for name in names:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
 def items_of(answer: Answer, name: str, system: str, *, may_omit: bool = False) -> Sequence[Any]:
     """Return the list under `name`, or the answer itself where that is the list; null is an empty one, and so is a 204.
 

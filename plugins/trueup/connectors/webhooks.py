@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import orjson
+
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 
@@ -90,6 +92,14 @@ def check_signature(headers: Mapping[str, str], name: str, expected: str, *, are
     # Bytes: strings that are not ASCII cannot be compared in constant time.
     if not any(hmac.compare_digest(one.encode(), expected.encode()) for one in signatures):
         raise NotGenuine(f"{name} is missing or does not fit")
+
+
+def json_or_none(body: bytes) -> object:
+    """Return the body's JSON, None where it is none."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def notice_of(notice_id: object, topic: object) -> Notice:

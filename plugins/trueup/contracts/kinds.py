@@ -17,7 +17,7 @@ class RecordKind:
     """One kind of record.
 
     `what`: what one row of its staging models is, `key`: what tells one record from another. `columns`: the staging
-    models' columns with their descriptions, in order, those of every record first.
+    models' columns with their descriptions, in order, those of every record first; `own`: those of this kind alone.
     """
 
     name: str
@@ -26,6 +26,7 @@ class RecordKind:
     what: str
     key: str
     columns: Mapping[str, str]
+    own: tuple[str, ...]
 
 
 class _Declared(BaseModel):
@@ -64,6 +65,14 @@ def parse_kinds(text: str) -> Mapping[str, RecordKind]:
         ]
         raise Permanent("\n".join(lines)) from None
     return {
-        name: RecordKind(name, kind.workflow, kind.kind, kind.what, kind.key, {**declared.every_record, **kind.columns})
+        name: RecordKind(
+            name,
+            kind.workflow,
+            kind.kind,
+            kind.what,
+            kind.key,
+            {**declared.every_record, **kind.columns},
+            tuple(kind.columns),
+        )
         for name, kind in declared.kinds.items()
     }

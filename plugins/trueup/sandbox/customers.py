@@ -21,9 +21,10 @@ _PREFIXES: Mapping[str | None, str] = {
     "square_online": "SQ",
     None: "SO-",
 }
-"""What orders are called; those of a channel that is not named here begin with its id."""
+"""What orders are called; those of a channel that is not named here are numbers, as most shops have them."""
 _FIRST_ORDER = 1001
 _FIRST_WHOLESALE_ORDER = 5001
+_BETWEEN_CHANNELS = 100_000
 
 
 class Customers:
@@ -32,7 +33,10 @@ class Customers:
     def __init__(self, world: World, fulfilment: Fulfilment) -> None:
         self._world = world
         self._fulfilment = fulfilment
-        self._next_order: dict[str | None, int] = defaultdict(lambda: _FIRST_ORDER, {None: _FIRST_WHOLESALE_ORDER})
+        self._next_order: dict[str | None, int] = {None: _FIRST_WHOLESALE_ORDER}
+        for number, channel_id in enumerate(world.layout.channels):
+            is_named = channel_id in _PREFIXES
+            self._next_order[channel_id] = _FIRST_ORDER + (0 if is_named else number * _BETWEEN_CHANNELS)
         self._next_receipt = 1
         self._missed: dict[str, int] = {}
         self.sold_units: dict[str, int] = defaultdict(int)
@@ -155,7 +159,7 @@ class Customers:
         self._world.note("order", order=order.name, channel_id=None, lines=told_lines(lines))
 
     def _order(self, channel_id: str | None, lines: Iterable[OrderLine], country: str, invoice: str | None) -> Order:
-        prefix = _PREFIXES.get(channel_id, f"{channel_id}-")
+        prefix = _PREFIXES.get(channel_id, "")
         number = self._next_order[channel_id]
         self._next_order[channel_id] += 1
         return Order(f"{prefix}{invoice or number}", channel_id, self._world.now(), country, tuple(lines))

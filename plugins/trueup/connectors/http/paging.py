@@ -68,20 +68,28 @@ def by_number(
     ask: Callable[[int], Answer],
     items: Items,
     is_last: Callable[[Answer, int], bool] = lambda _answer, _number: False,
+    total: Callable[[Answer], int | None] = lambda _answer: None,
 ) -> Iterator[PageRead]:
     """Yield every page of a list that is asked for by page number, from 1 on.
 
     The list must be in an order in which what comes in goes to its end. `is_last` reads from the answer and the page's
     number that no page follows, where the vendor tells. A page shorter than the first is the last too, and an empty
-    one: vendors may give fewer than asked for, but then always.
+    one: vendors may give fewer than asked for, but then always. `total` reads how many items there are, where the
+    vendor tells: with so many the list is at its end; where they become fewer, one has slipped past unseen, so the read
+    is given up (`Transient`).
     """
-    number, full_page = 1, 0
+    number, full_page, seen = 1, 0, 0
+    counted: int | None = None
     guard = PageGuard(what)
     while True:
         answer = ask(number)
         found = items(answer)
+        now = total(answer)
+        if counted is not None and now is not None and now < counted:
+            raise Transient(f"{what}: the list changed while it was read; read again from the start")
+        counted, seen = now, seen + len(found)
         full_page = full_page or len(found)
-        is_end = len(found) == 0 or len(found) < full_page or is_last(answer, number)
+        is_end = len(found) < max(1, full_page) or is_last(answer, number) or (now is not None and seen >= now)
         if not is_end:
             guard.take(found)
         yield PageRead(answer, found, is_end)

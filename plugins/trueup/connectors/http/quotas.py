@@ -7,8 +7,8 @@ quota shows in the vendor's own figures, learned from each answer, and a 429 tha
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Protocol
 
 from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer, whole_number
@@ -55,6 +55,48 @@ class Unlimited:
 
     def pause(self, seconds: float) -> None:
         """The request that met the 429 waits by itself."""
+
+
+class Together:
+    """Several budgets of one request, such as a concurrency and a rate: leave is given when all give it."""
+
+    def __init__(self, *budgets: Budget) -> None:
+        self._budgets = budgets
+
+    @contextmanager
+    def turn(self, cost: float, operation: str) -> Iterator[Turn]:
+        with ExitStack() as stack:
+            yield _Turns([stack.enter_context(budget.turn(cost, operation)) for budget in self._budgets])
+
+    def pause(self, seconds: float) -> None:
+        """Each of them pauses."""
+        for budget in self._budgets:
+            budget.pause(seconds)
+
+
+class _Turns:
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self._turns = turns
+
+    def learn(self, answer: Answer) -> None:
+        for turn in self._turns:
+            turn.learn(answer)
+
+
+class ByOperation:
+    """Another budget for the operations that the vendor limits by themselves; `default` for all others."""
+
+    def __init__(self, default: Budget, budgets: Mapping[str, Budget]) -> None:
+        self._default = default
+        self._budgets = budgets
+
+    def turn(self, cost: float, operation: str) -> AbstractContextManager[Turn]:
+        return self._budgets.get(operation, self._default).turn(cost, operation)
+
+    def pause(self, seconds: float) -> None:
+        """All pause: a vendor's answer does not say which of its limits was met."""
+        for budget in (self._default, *self._budgets.values()):
+            budget.pause(seconds)
 
 
 class ConcurrencyGate:

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from trueup.connectors.forms import number_in
 from trueup.connectors.http.auth import TokenHeader, certificate_grant
 from trueup.connectors.http.client import Answer, HttpClient, Resend, base_url
 from trueup.connectors.http.quotas import ConcurrencyGate
@@ -43,6 +44,7 @@ _SUITEQL = "/services/rest/query/v1/suiteql"
 _TOKEN = "/services/rest/auth/oauth2/v1/token"  # noqa: S105 - the endpoint, not a token
 _ALGORITHMS = ("PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 _SHARED_TIER = 5
+_CONCURRENCY_REMEDY = "enter what Integration Governance shows for this integration"
 _OVERLAP = timedelta(minutes=10)
 # NetSuite's database and the server that answers for it; a clock further off than this is no clock.
 _CLOCKS_APART_AT_MOST = timedelta(days=1)
@@ -68,11 +70,12 @@ def connect(details: ConnectionDetails, state: SharedState) -> "NetSuiteConnecto
         scope="rest_webservices",
         conn_id=details.conn_id,
     )
+    limit = number_in(details, "account_concurrency", _SHARED_TIER, _CONCURRENCY_REMEDY)
     client = HttpClient(
         _SYSTEM,
         details,
         authenticator=TokenHeader(grant),
-        budget=ConcurrencyGate(f"netsuite:{address}", _concurrency(details), state),
+        budget=ConcurrencyGate(f"netsuite:{address}", limit, state),
         our_time=state.now,
         headers={"prefer": "transient"},
     )
@@ -222,22 +225,6 @@ def _key(statement: queries.Statement, row: object) -> queries.Key | None:
     told = [str(part) for part in parts]
     # As NetSuite writes its ids, so that no other spelling of a number passes for another record's.
     return tuple(map(int, told)) if all(map(_ID, told)) else None
-
-
-def _concurrency(details: ConnectionDetails) -> int:
-    told = details.extra.get("account_concurrency")
-    if told in (None, ""):
-        return _SHARED_TIER
-    try:
-        limit = int(str(told))
-    except ValueError:
-        limit = 0
-    if limit < 1:
-        raise Permanent(
-            f"connection '{details.conn_id}': account_concurrency is no whole number above 0; enter what Integration"
-            " Governance shows for this integration"
-        )
-    return limit
 
 
 def _zone(details: ConnectionDetails) -> ZoneInfo:

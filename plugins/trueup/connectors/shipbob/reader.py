@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from trueup.connectors.forms import number_in
 from trueup.connectors.http.addresses import base_url
 from trueup.connectors.http.answers import Answer, Resend, whole_number
 from trueup.connectors.http.auth import bearer
@@ -61,7 +62,7 @@ def connect(details: ConnectionDetails, state: SharedState) -> "ShipBobConnector
     address = base_url(_SYSTEM, details)
     budget = WindowBudget(
         f"shipbob:{address}:{details.conn_id}",
-        _calls_a_minute(details),
+        number_in(details, "requests_per_minute", _CALLS_A_MINUTE, "enter what ShipBob grants, or nothing for 150"),
         60.0,
         state,
         remaining_header="x-remaining-calls",
@@ -228,22 +229,6 @@ class ShipBobConnector:
 
 def _is_open(centre: Mapping[str, Any]) -> bool:
     return centre.get("access_granted") is not False
-
-
-def _calls_a_minute(details: ConnectionDetails) -> int:
-    told = details.extra.get("requests_per_minute")
-    if told in (None, ""):
-        return _CALLS_A_MINUTE
-    try:
-        limit = int(str(told))
-    except ValueError:
-        limit = 0
-    if limit < 1:
-        raise Permanent(
-            f"connection '{details.conn_id}': requests_per_minute is no whole number above 0; enter what ShipBob grants"
-            " this account, or nothing for 150"
-        )
-    return limit
 
 
 def _next_link(answer: Answer) -> str | None:

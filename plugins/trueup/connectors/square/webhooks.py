@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 
-import orjson
-
-from trueup.connectors.webhooks import Notice, check_signature, notice_of, secret_of, signature_of
+from trueup.connectors.webhooks import Notice, check_signature, json_or_none, notice_of, secret_of, signature_of
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 
@@ -22,9 +20,6 @@ def verify(details: ConnectionDetails, headers: Mapping[str, str], body: bytes) 
         )
     key = secret_of(details, "webhook_secret").encode()
     check_signature(headers, "x-square-hmacsha256-signature", signature_of(key, url.encode() + body))
-    try:
-        told = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        told = None
+    told = json_or_none(body)
     facts = told if isinstance(told, Mapping) else {}
     return notice_of(facts.get("event_id"), facts.get("type"))

@@ -2,8 +2,10 @@
 
 from starlette.responses import JSONResponse, Response
 
+from trueup.sandbox.vendor_api import Refusal
 
-class ApiError(Exception):
+
+class ApiError(Refusal):
     """A problem; 400 unless it says otherwise."""
 
     def __init__(self, detail: str, status: int = 400) -> None:

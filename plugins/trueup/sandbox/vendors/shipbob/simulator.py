@@ -1,9 +1,5 @@
 """ShipBob's API 2026-01 over one merchant, with its sliding window of calls."""
 
-import json
-import math
-import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,7 +11,8 @@ from starlette.types import ASGIApp
 
 from trueup.sandbox.entries import Entry
 from trueup.sandbox.faults import FaultKind, Faults
-from trueup.sandbox.simulator import Connection, Simulator
+from trueup.sandbox.simulator import Connection
+from trueup.sandbox.vendor_api import GuardedApi, Handler, Refusal, Window
 from trueup.sandbox.vendors.shipbob import order_api, stock_api
 from trueup.sandbox.vendors.shipbob.books import ShipBobBooks
 from trueup.sandbox.vendors.shipbob.errors import ApiError, too_many_requests, unauthorized
@@ -26,19 +23,23 @@ from trueup.sandbox.world import World
 BASE: Final = "/2026-01"
 _WINDOW_SECONDS: Final = 60.0
 
-_Answer = Callable[[Request, dict[str, Any]], Response]
 
-
-class ShipBobSimulator(Simulator):
+class ShipBobSimulator(GuardedApi):
     """`requests_per_minute` is set by `/world/tuning`; the window slides on real time, as ShipBob's does."""
 
+    tuned = "requests_per_minute"
+
     def __init__(self, system_id: str, world: World, faults: Faults, courier: Courier) -> None:
-        super().__init__(system_id, world, faults, courier)
-        self._token = self.new_secret("sbpat_")
+        super().__init__(
+            system_id,
+            world,
+            faults,
+            courier,
+            token=self.new_secret("sbpat_"),
+            window=Window(150, _WINDOW_SECONDS),
+        )
         self._notices = Notices(system_id, courier, world.now)
         self._books: ShipBobBooks | None = None
-        self._requests_per_minute = 150
-        self._calls: deque[float] = deque()
         self._app = Starlette(
             routes=[
                 self._route("GET", "/location", self._over(stock_api.locations)),
@@ -73,11 +74,11 @@ class ShipBobSimulator(Simulator):
         return self._books
 
     def connection(self, base_url: str) -> Connection:
-        return Connection(conn_type="shipbob", host=base_url, password=self._token)
+        return Connection(conn_type="shipbob", host=base_url, password=self.token)
 
     def reset(self) -> None:
         self._books = ShipBobBooks(self.world, self.system_id)
-        self._calls.clear()
+        self.window.clear()
 
     def record(self, entry: Entry) -> None:
         notice = self.books.record(entry)
@@ -92,55 +93,38 @@ class ShipBobSimulator(Simulator):
             return too_many_requests(retry_after_seconds)
         return ApiError("An unexpected error has occurred.", 500).response()
 
-    def expire_tokens(self) -> None:
-        """Do nothing: a personal access token, ShipBob's only credential here, has no end but its revocation."""
-
     def secrets(self) -> Sequence[str]:
-        return (self._token, *self._notices.secrets())
-
-    def tuning(self, settings: Mapping[str, Any]) -> None:
-        for name, value in settings.items():
-            if name != "requests_per_minute":
-                raise KeyError(name)
-            self._requests_per_minute = int(value)
+        return (self.token, *self._notices.secrets())
 
     # -- the door ------------------------------------------------------------------------------------------------
 
-    def _route(self, method: str, path: str, answer: _Answer) -> Route:
-        async def guarded(request: Request) -> Response:
-            content = await request.body()
-            if request.headers.get("authorization") != f"Bearer {self._token}":
-                return unauthorized()
-            waiting = self._take_call()
-            if waiting is not None:
-                return too_many_requests(waiting)
-            try:
-                if "cursor" in request.query_params:
-                    self._strike_cursor(request)
-                with self.world.lock:
-                    response = answer(request, _json(content) if method == "POST" else {})
-            except ApiError as error:
-                response = error.response()
-            response.headers["x-remaining-calls"] = str(max(0, self._requests_per_minute - len(self._calls)))
-            return response
+    def is_let_in(self, request: Request) -> bool:
+        return request.headers.get("authorization") == f"Bearer {self.token}"
 
-        return Route(BASE + path, guarded, methods=[method])
+    def turned_away(self) -> Response:
+        return unauthorized()
 
-    def _take_call(self) -> int | None:
-        """Count a call; seconds to wait where the window is full."""
-        now = time.monotonic()
-        while self._calls and self._calls[0] <= now - _WINDOW_SECONDS:
-            self._calls.popleft()
-        if len(self._calls) >= self._requests_per_minute:
-            return max(1, math.ceil(self._calls[0] + _WINDOW_SECONDS - now))
-        self._calls.append(now)
-        return None
+    def told_to_wait(self, seconds: int) -> Response:
+        return too_many_requests(seconds)
+
+    def not_json(self, what: str) -> Refusal:
+        return ApiError(what)
+
+    def marks(self) -> Mapping[str, str]:
+        return {"x-remaining-calls": str(self.window.left)}
+
+    def before(self, request: Request, body: Mapping[str, Any]) -> None:
+        if "cursor" in request.query_params or body.get("cursor") is not None:
+            self._strike_cursor(request)
+
+    def _route(self, method: str, path: str, answer: Handler) -> Route:
+        return self.route(method, BASE + path, answer)
 
     def _strike_cursor(self, request: Request) -> None:
         if self.faults.strikes(self.system_id, FaultKind.STALE_CURSOR, path=request.url.path):
             raise ApiError("The cursor is not valid any more.")
 
-    def _over(self, answer: Callable[[ShipBobBooks, Request], Response]) -> _Answer:
+    def _over(self, answer: Callable[[ShipBobBooks, Request], Response]) -> Handler:
         return lambda request, _: answer(self.books, request)
 
     def _unsubscribe(self, request: Request, _body: dict[str, Any]) -> Response:
@@ -148,19 +132,7 @@ class ShipBobSimulator(Simulator):
         return Response(status_code=204)
 
     def _history(self, request: Request, body: dict[str, Any]) -> Response:
-        if body.get("cursor") is not None:
-            self._strike_cursor(request)
         return stock_api.history(self.books, request, body, self.world.now())
-
-
-def _json(content: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(content)
-    except ValueError as error:
-        raise ApiError("The request body is not JSON.") from error
-    if not isinstance(body, dict):
-        raise ApiError("The request body is not an object.")
-    return body
 
 
 async def _no_resource(_request: Request, _error: Exception) -> Response:

@@ -1,0 +1,67 @@
+with records as (
+    {{ raw_records("bigcommerce", "orders") }}
+),
+
+-- Left join, so that a deleted order and one without lines still leave a row of their key.
+lines as (
+    select
+        {{ record_columns() }},
+        records.payload ->> 'id' as order_id,
+        -- 0 is a cart that was left at the checkout, 5 cancelled, 6 declined; an archived order is gone from the store.
+        coalesce((records.payload ->> 'status_id')::integer in (0, 5, 6), false)
+        or coalesce((records.payload ->> 'is_deleted')::boolean, false) as is_cancelled,
+        {{ moment("records.payload ->> 'date_created'") }} as ordered_at,
+        line.content as line,
+        coalesce({{ quantity("line.content ->> 'quantity'") }}, 0) as ordered_quantity,
+        coalesce({{ quantity("line.content ->> 'quantity_shipped'") }}, 0) as told_shipped_quantity,
+        coalesce({{ quantity("line.content ->> 'quantity_refunded'") }}, 0) as refunded_quantity
+    from records
+    left join lateral jsonb_array_elements(records.payload -> 'lines') as line (content) on true
+),
+
+typed as (
+    select
+        lines.system_id,
+        lines.record_id,
+        lines.source_key,
+        lines.occurred_at,
+        lines.received_at,
+        lines.correlation_id,
+        lines.payload_hash,
+        lines.is_deleted,
+
+        ---------- ids
+        lines.order_id,
+        lines.order_id as own_order_name,
+        null::text as origin_order_name,
+        null::text as origin_system_id,
+        coalesce(lines.line ->> 'id', '') as line_id,
+        -- 0 is a line that is no product of the catalog.
+        nullif(lines.line ->> 'variant_id', '0') as source_item_id,
+        left(coalesce(nullif(lines.line ->> 'sku', ''), lines.line ->> 'name'), 250) as source_code,
+        null::text as source_location_id,
+
+        ---------- numerics
+        lines.ordered_quantity,
+        0::numeric as shipped_quantity,
+        -- What has left or is still to leave: units refunded after they were shipped did leave, those before will not.
+        greatest(lines.ordered_quantity - lines.refunded_quantity, lines.told_shipped_quantity) as committed_quantity,
+
+        ---------- booleans
+        lines.is_cancelled,
+
+        ---------- timestamps
+        lines.ordered_at
+    from lines
+),
+
+final as (
+    select
+        typed.*,
+        -- An order only goes on: of two answers of one second the one that still holds less is the later.
+        -sum(case when typed.is_cancelled then 0 else typed.committed_quantity end)
+            over (partition by typed.system_id, typed.record_id) as tie_rank
+    from typed
+)
+
+select * from final

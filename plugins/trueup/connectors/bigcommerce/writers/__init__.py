@@ -1,0 +1,1 @@
+"""What writes to BigCommerce, a module a workflow."""

@@ -1,0 +1,1 @@
+"""BigCommerce: one store's API over its own books, from the published contract."""

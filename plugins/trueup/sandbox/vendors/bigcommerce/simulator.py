@@ -1,0 +1,157 @@
+"""BigCommerce's REST API (v3, orders v2) over one store, with its window of calls."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from trueup.sandbox.faults import FaultKind, Faults
+from trueup.sandbox.simulator import Connection
+from trueup.sandbox.vendor_api import Paged, Refusal, ShopApi, Window, moment_in, number_in
+from trueup.sandbox.vendors.bigcommerce import objects
+from trueup.sandbox.webhooks import Courier
+from trueup.sandbox.world import World
+
+_MOST_ITEMS: Final = 2000
+
+
+class Problem(Refusal):
+    """A problem document."""
+
+    def __init__(self, status: int, title: str, **more: object) -> None:
+        super().__init__(title)
+        self.status, self.told = status, {"status": status, "title": title, "type": "about:blank", **more}
+
+    def response(self) -> Response:
+        return JSONResponse(self.told, status_code=self.status)
+
+
+class BigCommerceSimulator(ShopApi):
+    """One store. `requests_per_30_seconds` is set by `/world/tuning`."""
+
+    tuned = "requests_per_30_seconds"
+
+    def __init__(self, system_id: str, world: World, faults: Faults, courier: Courier) -> None:
+        token, window = self.new_secret(), Window(150, 30.0)
+        super().__init__(system_id, world, faults, courier, token=token, window=window)
+        self._location_id = int(world.layout.channel_of(system_id).listing_location_id)
+        self._app = Starlette(
+            routes=[
+                self.route("GET", "/v3/inventory/locations", self._locations),
+                self.route("GET", "/v3/catalog/products", self._products),
+                self.route("GET", "/v3/inventory/items", self._items),
+                self.route("PUT", "/v3/inventory/adjustments/absolute", self._adjust),
+                self.route("GET", "/v2/orders", self._orders),
+            ]
+        )
+
+    @property
+    def app(self) -> ASGIApp:
+        return self._app
+
+    def connection(self, base_url: str) -> Connection:
+        return Connection("bigcommerce", base_url, password=self.token)
+
+    def fault_response(self, kind: FaultKind, retry_after_seconds: int) -> Response:
+        is_limited = kind is FaultKind.RATE_LIMITED
+        return self.told_to_wait(retry_after_seconds) if is_limited else Problem(503, "Service Unavailable").response()
+
+    # -- the door ------------------------------------------------------------------------------------------------
+
+    def is_let_in(self, request: Request) -> bool:
+        return request.headers.get("x-auth-token") == self.token
+
+    def turned_away(self) -> Response:
+        return Problem(401, "Unauthorized").response()
+
+    def told_to_wait(self, seconds: int) -> Response:
+        response = Problem(429, "Too many requests").response()
+        response.headers.update({"X-Rate-Limit-Requests-Left": "0", "X-Rate-Limit-Time-Reset-Ms": str(seconds * 1000)})
+        return response
+
+    def not_json(self, what: str) -> Refusal:
+        return Problem(400, what)
+
+    def marks(self) -> Mapping[str, str]:
+        return {
+            "X-Rate-Limit-Requests-Left": str(self.window.left),
+            "X-Rate-Limit-Requests-Quota": str(self.window.limit),
+            "X-Rate-Limit-Time-Reset-Ms": str(round(self.window.reset_seconds * 1000)),
+            "X-Rate-Limit-Time-Window-Ms": str(round(self.window.seconds * 1000)),
+        }
+
+    # -- what it answers -----------------------------------------------------------------------------------------
+
+    def _locations(self, request: Request, _body: Mapping[str, Any]) -> Response:
+        location = {"id": self._location_id, "code": "ONLINE", "label": "Online stock", "enabled": True}
+        return _listed(request, [{**location, "updated_at": "2025-01-01T00:00:00Z"}], 250, lambda told: told)
+
+    def _products(self, request: Request, _body: Mapping[str, Any]) -> Response:
+        since = moment_in(request.query_params.get("date_modified:min"), Problem(422, "date_modified:min is no date"))
+        after = number_in(request, "id:greater", Problem(422, "id:greater is no number"))
+        found = [
+            stocked
+            for stocked in self.books.stock.values()
+            if objects.product_id(stocked) > after and (since is None or stocked.changed_at >= since)
+        ]
+        return _listed(request, sorted(found, key=objects.product_id), 250, objects.product)
+
+    def _items(self, request: Request, _body: Mapping[str, Any]) -> Response:
+        wanted, places = (request.query_params.get(name) for name in ("variant_id:in", "location_id:in"))
+        is_here = places is None or str(self._location_id) in places.split(",")
+        found = [
+            stocked
+            for stocked in self.books.stock.values()
+            if is_here and (wanted is None or str(objects.variant_id(stocked)) in wanted.split(","))
+        ]
+        in_order = sorted(found, key=objects.variant_id)
+        return _listed(request, in_order, 1000, lambda stocked: objects.item(stocked, self._location_id))
+
+    def _adjust(self, _request: Request, body: Mapping[str, Any]) -> Response:
+        items = body.get("items")
+        if not isinstance(items, list) or not 0 < len(items) <= _MOST_ITEMS:
+            raise Problem(422, f"items: 1 to {_MOST_ITEMS} are needed")
+        known = {objects.variant_id(stocked): stocked for stocked in self.books.stock.values()}
+        errors = {str(at): why for at, item in enumerate(items) if (why := self._refused(item, known))}
+        if errors:
+            raise Problem(422, "The request could not be processed", errors=errors)
+        for item in items:
+            self.write(known[item["variant_id"]], item["quantity"])
+        return JSONResponse({"transaction_id": self.new_secret()})
+
+    def _refused(self, item: object, known: Mapping[int, object]) -> str | None:
+        if not isinstance(item, dict) or item.get("variant_id") not in known:
+            return "variant_id is unknown"
+        if item.get("location_id") != self._location_id:
+            return "location_id is unknown"
+        quantity = item.get("quantity")
+        return None if type(quantity) is int and 0 <= quantity < 2**31 else "quantity must be a whole number"
+
+    def _orders(self, request: Request, _body: Mapping[str, Any]) -> Response:
+        since = moment_in(request.query_params.get("min_date_modified"), Problem(422, "min_date_modified is no date"))
+        first = number_in(request, "min_id", Problem(422, "min_id is no number"))
+        found = [
+            order
+            for order in self.books.orders.values()
+            if int(order.name) >= first and (since is None or order.modified_at >= since)
+        ]
+        orders = _paged(request, 250).cut(sorted(found, key=lambda order: int(order.name)))
+        return JSONResponse([objects.order(order) for order in orders]) if orders else Response(status_code=204)
+
+
+def _paged(request: Request, most: int) -> Paged:
+    return Paged.of(request, most, 50, Problem(422, f"limit must be 1 to {most}, page from 1 on"))
+
+
+def _listed(request: Request, items: Sequence[Any], most: int, told: Callable[[Any], Any]) -> Response:
+    paged = _paged(request, most)
+    page = paged.cut(items)
+    counts = {"total": len(items), "count": len(page), "total_pages": paged.pages(items)}
+    pagination = {**counts, "per_page": paged.size, "current_page": paged.number}
+    return JSONResponse({"data": [told(item) for item in page], "meta": {"pagination": pagination}})
+
+
+SIMULATOR: Final = BigCommerceSimulator

@@ -1,0 +1,164 @@
+"""Every reader: the contract of its streams, cursors that resume, and answers that are late, cut, lying or refused."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.conformance.systems import CONFIGURATION, SIMULATED, Subject, contents, with_secret
+from trueup.connectors.registry import CONNECTORS, build_connector
+from trueup.contracts.loader import load_contract
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.errors import Permanent, Transient, TrueupError
+from trueup.domain.records import Page
+
+STREAMS = [(name, stream) for name in SIMULATED for stream in CONNECTORS[name].streams]
+each_connector = pytest.mark.parametrize("connector", SIMULATED)
+each_stream = pytest.mark.parametrize(("connector", "stream"), STREAMS)
+# The token that nobody was given.
+WRONG = "a-secret-that-must-not-be-told"
+
+
+def broken(connector: str, stream: str, pages: list[Page]) -> list[str]:
+    """What the contract has against the records, fields that it does not know, and what could not be read at all."""
+    checker = load_contract(connector, stream).checker()
+    records = [record.payload or {} for page in pages for record in page.records]
+    found = [str(each) for each in checker.violations(records).values()]
+    found += [f"unknown: {name}" for name in checker.unknown_fields]
+    return found + [reason for page in pages for _, reason in page.damaged]
+
+
+@each_stream
+def test_a_sweep_and_a_poll_keep_the_contract(subject: Subject, stream: str) -> None:
+    """A field that the contract does not know is drift in every installation from the first day."""
+    swept = subject.sweep(stream)
+    polled = subject.poll(stream, None)
+
+    assert broken(subject.connector, stream, swept) == []
+    assert broken(subject.connector, stream, polled) == []
+    assert contents(swept).keys() <= contents(polled).keys()
+    assert [page.cursor is not None for page in swept] == [page.is_last for page in swept]
+    assert all(page.as_of <= subject.sandbox.world.now() for page in swept)
+
+
+@each_stream
+def test_a_cursor_resumes_and_survives_json(subject: Subject, stream: str) -> None:
+    """A poll from a sweep's cursor brings every record that is new, and ends with a cursor of its own."""
+    before = contents(swept := subject.sweep(stream))
+    cursor = swept[-1].cursor
+    subject.sandbox.world.step(1800)
+
+    polled = subject.poll(stream, cursor)
+
+    after = contents(subject.sweep(stream))
+    assert after.keys() - before.keys() <= contents(polled).keys()
+    assert polled[-1].cursor is not None
+    assert contents(subject.poll(stream, polled[-1].cursor)).keys() <= after.keys() | before.keys()
+
+
+@each_stream
+@pytest.mark.parametrize("fault", ["rate_limited", "server_error", "lost_answer", "malformed_payload", "expired_token"])
+def test_one_bad_answer_costs_nothing(subject: Subject, stream: str, fault: str) -> None:
+    """A read is asked again: what was refused, lost or cut on the way is no news of the books."""
+    before = contents(subject.sweep(stream))
+    for skip in (0, 1):
+        subject.fault(fault, skip=skip)
+        assert contents(subject.sweep(stream)) == before
+
+
+@each_stream
+def test_answers_that_stay_cut_are_unknown_never_empty(subject: Subject, stream: str) -> None:
+    """A page that could not be read must not look like the end of the list."""
+    subject.fault("malformed_payload", count=1000)
+
+    with pytest.raises(Transient):
+        subject.sweep(stream)
+
+
+@each_stream
+def test_a_cursor_that_expires_is_no_end(subject: Subject, stream: str) -> None:
+    """The read is given up, to begin anew, or goes on; it is never said to be whole."""
+    before = contents(subject.sweep(stream))
+    subject.fault("stale_cursor")
+
+    try:
+        found = contents(subject.sweep(stream))
+    except Transient:
+        return
+    assert found == before
+
+
+@each_stream
+def test_a_lying_record_costs_its_own_page_at_most_that_record(subject: Subject, stream: str) -> None:
+    """A field of another type: the contract refuses the record, or it is kept as damaged; all others are the same."""
+    before = contents(subject.sweep(stream))
+    subject.fault("malformed_record")
+
+    try:
+        pages = subject.sweep(stream)
+    except TrueupError:
+        return
+    found = contents(pages)
+    other = [key for key in before if found.get(key) != before[key]]
+    assert len(other) <= max(1, _records_of_one_item(before))
+
+
+def _records_of_one_item(payloads: dict[str, Any]) -> int:
+    """How many records one item of an answer makes: a level of each place."""
+    items = [key.partition("|")[0] for key in payloads]
+    return max((items.count(item) for item in set(items)), default=1)
+
+
+@each_connector
+def test_nothing_moves_the_world_by_being_read(subject: Subject) -> None:
+    """Two sweeps of a quiet world are the same, record by record."""
+    for stream in CONNECTORS[subject.connector].streams:
+        assert contents(subject.sweep(stream)) == contents(subject.sweep(stream)), stream
+
+
+@each_connector
+def test_the_test_button_reaches_the_system_and_tells_no_secret(subject: Subject) -> None:
+    """Whoever set it up wrong reads the message, and sends it to others."""
+    assert subject.reader().check()
+    wrong = with_secret(subject.details, WRONG)
+
+    with pytest.raises(TrueupError) as caught:
+        build_connector(subject.declaration, wrong, subject.state).check()
+
+    chain = list(_chain(caught.value))
+    assert all(WRONG not in repr(error) and WRONG not in str(error) for error in chain)
+    assert all(secret not in str(error) for error in chain for secret in _secrets(subject.details))
+
+
+@each_connector
+def test_a_stream_that_nobody_has_is_named(subject: Subject) -> None:
+    """A misspelt stream must fail before the first run."""
+    with pytest.raises(Permanent, match="has no stream 'prices'"):
+        list(subject.reader().read("prices", next(iter(_modes())), None))
+
+
+def _modes() -> Iterator[Any]:
+    from trueup.domain.records import ReadMode
+
+    yield from ReadMode
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _secrets(details: ConnectionDetails) -> list[str]:
+    told = [details.password, *details.extra.values()]
+    return [secret for secret in told if isinstance(secret, str) and len(secret) > 15]
+
+
+def test_every_connector_is_in_the_suite_or_says_why_not() -> None:
+    """One that is forgotten in the tenant's file would be held against nothing."""
+    assert {name for name in CONNECTORS if name not in SIMULATED} == set(NOT_SIMULATED)
+    assert {system.connector for system in CONFIGURATION.systems.values()} == set(SIMULATED)
+
+
+# Held against the vendors' own servers instead (tests/peers): nobody has written their simulators.
+NOT_SIMULATED = ("tryton", "vendure")
