@@ -61,18 +61,19 @@ def test_a_cursor_resumes_and_survives_json(subject: Subject, stream: str) -> No
 def test_one_bad_answer_costs_nothing(subject: Subject, stream: str, fault: str) -> None:
     """A read is asked again: what was refused, lost or cut on the way is no news of the books."""
     before = contents(subject.sweep(stream))
-    for skip in (0, 1):
+    # A wait that the vendor asks for takes a second at least: once is enough.
+    for skip in (0,) if fault == "rate_limited" else (0, 1):
         subject.fault(fault, skip=skip)
         assert contents(subject.sweep(stream)) == before
 
 
-@each_stream
-def test_answers_that_stay_cut_are_unknown_never_empty(subject: Subject, stream: str) -> None:
+@each_connector
+def test_answers_that_stay_cut_are_unknown_never_empty(subject: Subject) -> None:
     """A page that could not be read must not look like the end of the list."""
     subject.fault("malformed_payload", count=1000)
 
     with pytest.raises(Transient):
-        subject.sweep(stream)
+        subject.sweep(CONNECTORS[subject.connector].streams[-1])
 
 
 @each_stream
@@ -154,11 +155,7 @@ def _secrets(details: ConnectionDetails) -> list[str]:
     return [secret for secret in told if isinstance(secret, str) and len(secret) > 15]
 
 
-def test_every_connector_is_in_the_suite_or_says_why_not() -> None:
-    """One that is forgotten in the tenant's file would be held against nothing."""
-    assert {name for name in CONNECTORS if name not in SIMULATED} == set(NOT_SIMULATED)
+def test_every_connector_is_in_the_suite() -> None:
+    """One that the tenant's file forgets would be held against nothing."""
+    assert set(SIMULATED) == set(CONNECTORS)
     assert {system.connector for system in CONFIGURATION.systems.values()} == set(SIMULATED)
-
-
-# Held against the vendors' own servers instead (tests/peers): nobody has written their simulators.
-NOT_SIMULATED = ("tryton", "vendure")

@@ -153,8 +153,8 @@ class GuardedApi(Simulator):
         return body
 
 
-class ShopApi(GuardedApi):
-    """The API of a plain shop over `ShopBooks`: one channel, sold from one place."""
+class ShopStorefront(Simulator):
+    """A plain shop over `ShopBooks`: one channel, sold from one place."""
 
     _books: ShopBooks | None = None
 
@@ -171,7 +171,6 @@ class ShopApi(GuardedApi):
 
     def reset(self) -> None:
         self._books = ShopBooks(self.world, self.world.layout.channel_of(self.system_id), self.safety_of)
-        self.window.clear()
 
     def record(self, entry: Entry) -> None:
         self.books.record(entry)
@@ -194,6 +193,14 @@ class ShopApi(GuardedApi):
         self.world.note_channel_write(
             self.books.channel.channel_id, stocked.article.sku, before, stocked.available, "api"
         )
+
+
+class ShopApi(ShopStorefront, GuardedApi):
+    """A plain shop behind a guarded API."""
+
+    def reset(self) -> None:
+        super().reset()
+        self.window.clear()
 
 
 @dataclass(frozen=True, slots=True)
