@@ -83,9 +83,9 @@ def read_spec(name: str, document: dict[str, Any]) -> Spec:
     """Make a contract ready; `document` is changed."""
     is_old = str(document["openapi"]).startswith("3.0")
     parts = set(_parts(document))
-    for name, schema in document.get("components", {}).get("schemas", {}).items():
+    for component, schema in document.get("components", {}).get("schemas", {}).items():
         # What others put together by `allOf` cannot be closed by itself.
-        _prepare(schema, is_old=is_old, is_part=f"#/components/schemas/{name}" in parts)
+        _prepare(schema, is_old=is_old, is_part=f"#/components/schemas/{component}" in parts)
     _prepare_contents(document["paths"], is_old=is_old)
     resource = Resource(contents=document, specification=DRAFT202012)
     server = re.sub(r"\{[^}]*\}", "x", str(document.get("servers", [{"url": ""}])[0]["url"]))
