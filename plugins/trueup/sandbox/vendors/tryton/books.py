@@ -208,7 +208,7 @@ class TrytonBooks:
 
     def _zones(self, name: str, now: datetime) -> list[dict[str, Any]]:
         first = self.warehouse
-        zones = {first: (name, "warehouse", None)}
+        zones: dict[int, tuple[str, str, int | None]] = {first: (name, "warehouse", None)}
         zones |= {first + 1: ("Input", "storage", first), first + 2: ("Output", "storage", first)}
         zones |= {first + 3: ("Storage", "storage", first)}
         zones |= {_CUSTOMER: ("Customer", "customer", None), _SUPPLIER: ("Supplier", "supplier", None)}
