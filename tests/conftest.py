@@ -1,6 +1,5 @@
-"""A real PostgreSQL for every test that touches SQL: one server a run, one fresh database a test."""
+"""A real PostgreSQL for every test that touches SQL: one server a process, one fresh database a test."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import environment_of, new_database, shared_server, template
+from tests.databases import new_database, shared_server, template
 from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.migrate import migrate
@@ -26,16 +25,6 @@ def _reachable_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="trueup-test-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Before the workers of a run begin, start the server that they share."""
-    if not config.getoption("numprocesses", default=None) or config.option.collectonly:
-        return
-    ends = ExitStack()
-    config.add_cleanup(ends.close)
-    folder = ends.enter_context(_reachable_folder())
-    os.environ.update(environment_of(ends.enter_context(run_postgres(folder / "postgres", is_durable=False))))
 
 
 @pytest.fixture(scope="session")

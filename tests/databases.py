@@ -19,7 +19,7 @@ def environment_of(server: EmbeddedPostgres) -> dict[str, str]:
 
 
 def shared_server() -> EmbeddedPostgres | None:
-    """The server of all workers of this run; None where the run is one process."""
+    """The server that whoever started this run has for it; None where it starts its own."""
     if _SERVER not in os.environ:
         return None
     socket_folder, data_folder = os.environ[_SERVER].split("\n")
@@ -28,7 +28,7 @@ def shared_server() -> EmbeddedPostgres | None:
 
 @contextmanager
 def _alone_with(postgres: EmbeddedPostgres, what: str) -> Iterator[set[str]]:
-    """The names of all databases, while no other worker is here for the same."""
+    """The names of all databases, while no other process is here for the same."""
     with connect(postgres.details("postgres"), None, is_autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(hashtext(%s))", (what,))
         yield {name for (name,) in connection.execute("select datname from pg_database")}
@@ -37,7 +37,7 @@ def _alone_with(postgres: EmbeddedPostgres, what: str) -> Iterator[set[str]]:
 def template(
     postgres: EmbeddedPostgres, name: str, fill: Callable[[ConnectionDetails], object], *, of: str | None = None
 ) -> str:
-    """A database to copy, which the first worker fills."""
+    """A database to copy, which whoever comes first fills."""
     with _alone_with(postgres, name) as taken:
         if name not in taken:
             postgres.create_database(name, template=of)
