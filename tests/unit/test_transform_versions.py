@@ -75,7 +75,7 @@ def test_words_make_nothing_anew(project: Path, change: Callable[[Path], None]) 
         (_sub("models/canonical/stock_levels.sql", r"\* from final", "* from final where true"), {"stock_levels"}),
         (_sub("models/canonical/stock_levels.sql", r'unique_key=\[', 'unique_key=[ "x", '), {"stock_levels"}),
         (_sub("models/canonical/stock_levels.yml", "data_type: text", "data_type: varchar"), {"stock_levels"}),
-        (_sub("macros/collect.sql", "'stock_sku',", "'stock_sku' || '',"), {"stock_levels"}),
+        (_sub("models/canonical/stock_levels.sql", '"from": "swept"', '"from": "sku"'), {"stock_levels"}),
         (
             _sub("macros/newest_versions.sql", "confirmed.tie_rank desc", "confirmed.tie_rank asc"),
             {
@@ -95,11 +95,12 @@ def test_what_decides_rows_makes_its_model_another(
     assert changed_by(change, project) == expected
 
 
-def test_the_strategy_decides_every_table_and_no_view(project: Path) -> None:
-    """How rows are written is no matter of one model."""
+@pytest.mark.parametrize("path", ["macros/ledger.sql", "macros/changed_keys.sql"])
+def test_the_strategy_decides_every_table_and_no_view(project: Path, path: str) -> None:
+    """How rows are written, and what a change reaches, is no matter of one model."""
     models = models_of(project, CONNECTORS)
     tables = {name for name, model in models.items() if not model.is_view}
-    assert changed_by(_sub("macros/ledger.sql", "analyze", "  analyze verbose"), project) == tables
+    assert changed_by(_sub(path, "analyze", "  analyze verbose"), project) == tables
 
 
 def test_a_source_that_lies_elsewhere_decides_those_who_read_it(project: Path) -> None:

@@ -3,14 +3,16 @@
     incremental_strategy="ledger",
     on_schema_change="fail",
     unique_key=["sku"],
-    replaces={"touched": "code", "by": "governance.code_key(held.sku)"},
-    touches={"position": "row.sku"},
     indexes=[
         {"columns": ["sku"], "unique": true},
         {"columns": ["governance.code_key(sku)"]},
         {"columns": ["governance.gtin_key(gtin)"]},
         {"columns": ["build_id"]},
     ],
+    meta={
+        "recomputed_by": {"kind": "code", "key": "governance.code_key(row.sku)"},
+        "touches": {"position": "row.sku"},
+    },
 ) }}
 
 {%- set build = build_state() %}
@@ -45,7 +47,7 @@ mastered as (
         and not source_items.is_deleted
         and source_items.is_stocked
         and source_items.code_key is not null
-    {%- if is_incremental() and not build.is_full %}
+    {%- if is_part() %}
         and source_items.code_key in ({{ touched("code", build.since) }})
         {%- endif %}
 ),

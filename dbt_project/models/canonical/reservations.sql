@@ -3,18 +3,42 @@
     incremental_strategy="ledger",
     on_schema_change="fail",
     unique_key=["reservation_id"],
-    replaces={"touched": "order_name", "by": "held.order_name"},
-    touches={"position": "row.sku"},
     indexes=[
         {"columns": ["reservation_id"], "unique": true},
         {"columns": ["order_name"]},
         {"columns": ["sku", "status"]},
         {"columns": ["build_id"]},
     ],
-    pre_hook=[
-        "{{ collect_order_names() }}",
-        "{{ reckon_lines_by_hashing(1000) }}",
-    ],
+    meta={
+        "recomputed_by": {"kind": "order_name", "key": "row.order_name"},
+        "touches": {"position": "row.sku"},
+        "hash_joins": "lines",
+        "reached": [
+            {"because": "A shipment names the order that it was made from",
+             "from": "order_id", "to": "order_name", "through": "int_order_lines",
+             "at": ["row.system_id", "row.order_id"], "key": "row.order_name"},
+            {"because": "An item that is another product now; so a line that names it, and a shipment of it",
+             "from": "item_sku", "to": "order_name", "through": "int_order_lines",
+             "at": ["row.system_id", "row.source_item_id"], "key": "row.order_name"},
+            {"from": "shipped_item", "to": "order_name", "through": "int_movements",
+             "at": ["row.system_id", "row.source_item_id"],
+             "where": "row.is_current and row.kind in ('ship', 'sale', 'pick')", "key": "row.source_reference"},
+            {"because": "A line that names a code, not an item; also one that the tenant's alias file leads to the product",
+             "from": "code", "to": "order_name", "through": "int_order_lines", "at": "row.code_key",
+             "key": "row.order_name"},
+            {"from": "code", "to": "alias", "through": "governance.sku_aliases", "at": "governance.code_key(row.sku)",
+             "key": ["row.system_id", "governance.code_key(row.source_sku)"]},
+            {"from": "alias", "to": "order_name", "through": "int_order_lines", "at": ["row.system_id", "row.code_key"],
+             "key": "row.order_name"},
+            {"because": "A shipment that an order reports counts once the stock level is at least as new",
+             "from": "stock_sku", "to": "order_name", "through": "this", "at": "row.sku", "key": "row.order_name",
+             "beside": "stock_levels", "is_optional": true,
+             "on": "row.sku = beside.sku and row.confirmed_location_id = beside.location_id",
+             "where": "(row.unconfirmed_quantity > 0 or row.confirmed_by > coalesce(beside.as_of, '-infinity'))"},
+            {"from": "swept", "to": "order_name", "through": "this", "at": "changed.key", "key": "row.order_name",
+             "where": "row.unconfirmed_quantity > 0"},
+        ],
+    },
 ) }}
 
 {%- set build = build_state() %}
@@ -23,8 +47,7 @@
     "not exists (select 1 from unconfirmed"
     ~ " where unconfirmed.sku = owned.sku and unconfirmed.location_id = locations.location_id)"
 ) if has_set_aside else "true" %}
-{%- set is_part = is_incremental() and not build.is_full %}
-{%- set condition = "order_lines.order_name in (" ~ touched("order_name", build.since) ~ ")" if is_part else "true" %}
+{%- set condition = "order_lines.order_name in (" ~ touched("order_name", build.since) ~ ")" if is_part() else "true" %}
 
 with order_lines as not materialized (
     select * from {{ ref("int_order_lines") }}
@@ -109,38 +132,43 @@ demands as (
 ),
 
 ---------------------------------------------------------------- where from, and what has left
-handled as (
+-- What the order's copy says was shipped is out of the stock level once that is at least as new.
+reported as (
     select
         owned.owner_system_id,
         owned.order_name,
         owned.sku,
         locations.location_id,
-        sum(case when owned.is_cancelled then owned.shipped_quantity else owned.committed_quantity end)
-            as assigned_quantity,
-        -- What the order's copy says was shipped is out of the stock level once that is at least as new.
-        sum(
-            case
-                when
-                    owned.occurred_at + make_interval(secs => owned.clock_uncertainty_seconds) <= greatest(
-                        stock_levels.as_of,
-                        case
-                            when
-                                stock_levels.received_at <= sweeps.swept_at
-                                and {{ is_confirmed }}
-                                then sweeps.swept_as_of
-                        end
-                    )
-                    then owned.shipped_quantity
-                else 0
-            end
-        ) as told_shipped_quantity
+        owned.shipped_quantity,
+        case when owned.is_cancelled then owned.shipped_quantity else owned.committed_quantity end as assigned_quantity,
+        owned.occurred_at + make_interval(secs => owned.clock_uncertainty_seconds) as shipped_by,
+        coalesce(
+            owned.occurred_at + make_interval(secs => owned.clock_uncertainty_seconds) <= greatest(
+                stock_levels.as_of,
+                case when stock_levels.received_at <= sweeps.swept_at and {{ is_confirmed }} then sweeps.swept_as_of end
+            ),
+            false
+        ) as is_in_level
     from owned
     inner join locations
         on owned.system_id = locations.system_id and owned.source_location_id = locations.source_location_id
     left join stock_levels on owned.sku = stock_levels.sku and locations.location_id = stock_levels.location_id
     left join sweeps on owned.system_id = sweeps.system_id
     where owned.sku is not null
-    group by owned.owner_system_id, owned.order_name, owned.sku, locations.location_id
+),
+
+handled as (
+    select
+        owner_system_id,
+        order_name,
+        sku,
+        location_id,
+        sum(assigned_quantity) as assigned_quantity,
+        coalesce(sum(shipped_quantity) filter (where is_in_level), 0) as told_shipped_quantity,
+        coalesce(sum(shipped_quantity) filter (where not is_in_level), 0) as unconfirmed_quantity,
+        max(shipped_by) filter (where is_in_level and shipped_quantity > 0) as confirmed_by
+    from reported
+    group by owner_system_id, order_name, sku, location_id
 ),
 
 shipments_by_order as (
@@ -254,6 +282,8 @@ places as (
         coalesce(handled.location_id, moved.location_id) as location_id,
         coalesce(handled.assigned_quantity, 0) as assigned_quantity,
         greatest(coalesce(handled.told_shipped_quantity, 0), coalesce(moved.moved_quantity, 0)) as shipped_quantity,
+        coalesce(handled.unconfirmed_quantity, 0) as unconfirmed_quantity,
+        handled.confirmed_by,
         moved.received_at
     from handled
     full outer join moved
@@ -271,6 +301,10 @@ shipped as (
         sku,
         sum(shipped_quantity) as shipped_quantity,
         (array_agg(location_id order by shipped_quantity desc, location_id asc))[1] as location_id,
+        sum(unconfirmed_quantity) as unconfirmed_quantity,
+        max(confirmed_by) as confirmed_by,
+        case when count(confirmed_by) = 1 then max(location_id) filter (where confirmed_by is not null) end
+            as confirmed_location_id,
         max(received_at) as received_at
     from places
     group by owner_system_id, order_name, sku
@@ -304,6 +338,9 @@ held as (
         demands.is_cancelled,
         coalesce(shipped.shipped_quantity, 0) as shipped_quantity,
         shipped.location_id as shipped_location_id,
+        coalesce(shipped.unconfirmed_quantity, 0) as unconfirmed_quantity,
+        shipped.confirmed_by,
+        shipped.confirmed_location_id,
         greatest(demands.committed_quantity - coalesce(shipped.shipped_quantity, 0), 0) as open_quantity,
         facts.ordered_at,
         greatest(facts.received_at, shipped.received_at) as received_at,
@@ -431,6 +468,9 @@ final as (
         parts.released_reason,
         held.ordered_quantity,
         held.shipped_quantity,
+        held.unconfirmed_quantity,
+        held.confirmed_by,
+        held.confirmed_location_id,
         parts.owner_system_id as source_system_id,
         held.received_at,
         held.record_id,

@@ -3,13 +3,28 @@
     incremental_strategy="ledger",
     on_schema_change="fail",
     unique_key=["sku", "location_id"],
-    replaces={"touched": "stock_sku", "by": "held.sku"},
-    touches={"position": "row.sku"},
     indexes=[
         {"columns": ["sku", "location_id"], "unique": true},
         {"columns": ["build_id"]},
     ],
-    pre_hook="{{ collect_stock_skus() }}",
+    meta={
+        "recomputed_by": {"kind": "stock_sku", "key": "row.sku"},
+        "touches": {"position": "row.sku"},
+        "hash_joins": "part",
+        "reached": [
+            {"from": "sku", "to": "stock_sku"},
+            {"from": "stock_item", "to": "stock_sku", "through": "int_item_skus",
+             "at": ["row.system_id", "row.source_stock_item_id"], "key": "row.sku"},
+            {"because": "A sweep says nothing new but where something moved since the record was made",
+             "from": "swept", "to": "moved_item", "through": "int_source_stock", "at": "row.system_id",
+             "where": "row.is_current", "key": ["row.system_id", "row.source_item_id"], "beside": "int_movements",
+             "on": "row.system_id = beside.system_id and row.source_item_id = beside.source_item_id"
+                   ~ " and row.source_location_id = beside.source_location_id"
+                   ~ " and row.occurred_at < beside.settled_at"},
+            {"from": "moved_item", "to": "stock_sku", "through": "int_item_skus",
+             "at": ["row.system_id", "row.source_stock_item_id"], "key": "row.sku"},
+        ],
+    },
 ) }}
 
 {%- set build = build_state() %}
@@ -47,7 +62,7 @@ items as (
         item_skus.location_scope
     from item_skus
     where
-    {%- if is_incremental() and not build.is_full %}
+    {%- if is_part() %}
         item_skus.sku in ({{ touched("stock_sku", build.since) }})
     {%- else %}
         item_skus.sku is not null

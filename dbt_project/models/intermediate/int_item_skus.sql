@@ -1,12 +1,5 @@
 {{ config(
     unique_key=["system_id", "source_item_id"],
-    replaces={"touched": "resolve", "by": "held.system_id || '|' || held.source_item_id"},
-    touches={
-        "item_sku": "row.system_id || '|' || row.source_item_id",
-        "sku": "row.sku",
-        "position": "row.contested_sku",
-        "shipped_item": "row.system_id || '|' || nullif(row.source_stock_item_id, '')",
-    },
     indexes=[
         {"columns": ["system_id", "source_item_id"], "unique": true},
         {"columns": ["system_id", "source_stock_item_id"]},
@@ -15,7 +8,37 @@
         {"columns": ["contested_sku"]},
         {"columns": ["build_id"]},
     ],
-    pre_hook="{{ collect_items_to_resolve() }}",
+    meta={
+        "recomputed_by": {"kind": "resolve", "key": ["row.system_id", "row.source_item_id"]},
+        "touches": {
+            "item_sku": ["row.system_id", "row.source_item_id"],
+            "sku": "row.sku",
+            "position": "row.contested_sku",
+            "shipped_item": ["row.system_id", "row.source_stock_item_id"],
+        },
+        "reached": [
+            {"from": "code", "to": "alias", "through": "governance.sku_aliases", "at": "governance.code_key(row.sku)",
+             "key": ["row.system_id", "governance.code_key(row.source_sku)"]},
+            {"from": "item", "to": "named_item"},
+            {"from": "code", "to": "named_item", "through": "int_source_items", "at": "row.code_key",
+             "key": ["row.system_id", "row.source_item_id"]},
+            {"from": "gtin", "to": "named_item", "through": "int_source_items", "at": "row.gtin_key",
+             "key": ["row.system_id", "row.source_item_id"]},
+            {"from": "alias", "to": "named_item", "through": "int_source_items", "at": ["row.system_id", "row.code_key"],
+             "key": ["row.system_id", "row.source_item_id"]},
+            {"from": "code", "to": "product", "through": "products", "at": "governance.code_key(row.sku)",
+             "key": "row.sku"},
+            {"from": "gtin", "to": "product", "through": "products", "at": "governance.gtin_key(row.gtin)",
+             "key": "row.sku"},
+            {"from": "named_item", "to": "claim", "through": "this", "at": ["row.system_id", "row.source_item_id"],
+             "key": ["row.system_id", "row.candidate_sku"]},
+            {"from": "product", "to": "claim", "through": "this", "at": "row.candidate_sku",
+             "key": ["row.system_id", "row.candidate_sku"]},
+            {"from": "named_item", "to": "resolve"},
+            {"from": "claim", "to": "resolve", "through": "this", "at": ["row.system_id", "row.candidate_sku"],
+             "key": ["row.system_id", "row.source_item_id"]},
+        ],
+    },
 ) }}
 
 {%- set build = build_state() %}
@@ -64,7 +87,7 @@ items as (
         source_items.is_current
         and not source_items.is_deleted
         and source_items.source_item_id <> ''
-    {%- if is_incremental() and not build.is_full %}
+    {%- if is_part() %}
         and source_items.system_id || '|' || source_items.source_item_id in ({{ touched("resolve", build.since) }})
         {%- endif %}
     order by source_items.system_id asc, source_items.source_item_id asc, source_items.record_id desc

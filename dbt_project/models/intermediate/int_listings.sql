@@ -1,13 +1,16 @@
 {{ config(
     unique_key=["system_id", "source_key", "record_id"],
-    replaces=["system_id", "source_key"],
-    touches={"stock_item": "row.system_id || '|' || row.source_stock_item_id"},
     indexes=[
         {"columns": ["system_id", "source_key", "record_id"], "unique": true},
         {"columns": ["system_id", "source_stock_item_id"]},
         {"columns": ["build_id"]},
     ],
-    pre_hook="{{ reckon_versions_by_hashing('listings') }}",
+    meta={
+        "kind_of_record": "listings",
+        "recomputed_by": {"kind": "landed", "key": ["row.system_id", "row.source_key"]},
+        "touches": {"stock_item": ["row.system_id", "row.source_stock_item_id"]},
+        "hash_joins": "landed",
+    },
 ) }}
 
 {%- set build = build_state() %}
@@ -29,7 +32,7 @@ earlier as (
         versions.shown_available_quantity,
         versions.shown_on_hand_quantity
     from versions
-    {%- if is_incremental() and not build.is_full %}
+    {%- if is_part() %}
     union all
     select
         held.system_id,

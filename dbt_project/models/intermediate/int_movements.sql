@@ -1,11 +1,5 @@
 {{ config(
     unique_key=["system_id", "source_key", "record_id", "source_location_id", "source_item_id"],
-    replaces=["system_id", "source_key"],
-    touches={
-        "stock_item": "row.system_id || '|' || row.source_item_id",
-        "order_name": "row.source_reference",
-        "order_id": "row.system_id || '|' || row.source_order_id",
-    },
     indexes=[
         {"columns": ["system_id", "source_key", "record_id", "source_location_id", "source_item_id"], "unique": true},
         {"columns": ["system_id", "source_item_id", "source_location_id", "settled_at"]},
@@ -13,7 +7,16 @@
         {"columns": ["system_id", "source_order_id"]},
         {"columns": ["build_id"]},
     ],
-    pre_hook="{{ reckon_versions_by_hashing('stock_movements') }}",
+    meta={
+        "kind_of_record": "stock_movements",
+        "recomputed_by": {"kind": "landed", "key": ["row.system_id", "row.source_key"]},
+        "touches": {
+            "stock_item": ["row.system_id", "row.source_item_id"],
+            "order_name": "row.source_reference",
+            "order_id": ["row.system_id", "row.source_order_id"],
+        },
+        "hash_joins": "landed",
+    },
 ) }}
 
 {%- set columns = [

@@ -1,7 +1,5 @@
 {{ config(
     unique_key=["system_id", "source_key", "record_id", "line_id"],
-    replaces=["system_id", "source_key"],
-    touches={"order_name": "row.order_name"},
     indexes=[
         {"columns": ["system_id", "source_key", "record_id", "line_id"], "unique": true},
         {"columns": ["order_name"]},
@@ -10,7 +8,12 @@
         {"columns": ["code_key"]},
         {"columns": ["build_id"]},
     ],
-    pre_hook="{{ reckon_versions_by_hashing('orders') }}",
+    meta={
+        "kind_of_record": "orders",
+        "recomputed_by": {"kind": "landed", "key": ["row.system_id", "row.source_key"]},
+        "touches": {"order_name": "row.order_name"},
+        "hash_joins": "landed",
+    },
 ) }}
 
 {%- set columns = [

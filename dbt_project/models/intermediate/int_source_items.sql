@@ -1,11 +1,5 @@
 {{ config(
     unique_key=["system_id", "source_key", "record_id", "source_item_id"],
-    replaces=["system_id", "source_key"],
-    touches={
-        "item": "row.system_id || '|' || row.source_item_id",
-        "code": "row.code_key",
-        "gtin": "row.gtin_key",
-    },
     indexes=[
         {"columns": ["system_id", "source_key", "record_id", "source_item_id"], "unique": true},
         {"columns": ["system_id", "source_item_id"]},
@@ -13,7 +7,16 @@
         {"columns": ["gtin_key"]},
         {"columns": ["build_id"]},
     ],
-    pre_hook="{{ reckon_versions_by_hashing('products') }}",
+    meta={
+        "kind_of_record": "products",
+        "recomputed_by": {"kind": "landed", "key": ["row.system_id", "row.source_key"]},
+        "touches": {
+            "item": ["row.system_id", "row.source_item_id"],
+            "code": "row.code_key",
+            "gtin": "row.gtin_key",
+        },
+        "hash_joins": "landed",
+    },
 ) }}
 
 {%- set columns = [

@@ -1,13 +1,16 @@
 {{ config(
     unique_key=["system_id", "source_key", "record_id", "source_location_id"],
-    replaces=["system_id", "source_key"],
-    touches={"stock_item": "row.system_id || '|' || row.source_item_id"},
     indexes=[
         {"columns": ["system_id", "source_key", "record_id", "source_location_id"], "unique": true},
         {"columns": ["system_id", "source_item_id"]},
         {"columns": ["build_id"]},
     ],
-    pre_hook="{{ reckon_versions_by_hashing('stock_levels') }}",
+    meta={
+        "kind_of_record": "stock_levels",
+        "recomputed_by": {"kind": "landed", "key": ["row.system_id", "row.source_key"]},
+        "touches": {"stock_item": ["row.system_id", "row.source_item_id"]},
+        "hash_joins": "landed",
+    },
 ) }}
 
 {%- set columns = [

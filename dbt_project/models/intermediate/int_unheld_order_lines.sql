@@ -1,13 +1,15 @@
 {{ config(
     unique_key=["system_id", "source_key", "line_id"],
-    replaces={"touched": "order_name", "by": "held.order_name"},
     indexes=[
         {"columns": ["system_id", "source_key", "line_id"], "unique": true},
         {"columns": ["system_id", "source_item_id"]},
         {"columns": ["order_name"]},
         {"columns": ["build_id"]},
     ],
-    pre_hook="{{ reckon_lines_by_hashing(1000) }}",
+    meta={
+        "recomputed_by": {"kind": "order_name", "key": "row.order_name"},
+        "hash_joins": "lines",
+    },
 ) }}
 
 -- After the reservations, which say what orders are to be looked at again.
@@ -51,7 +53,7 @@ suspects as materialized (
         and not order_lines.is_cancelled
         and order_lines.committed_quantity > 0
         and item_skus.sku is null
-    {%- if is_incremental() and not build.is_full %}
+    {%- if is_part() %}
         and order_lines.order_name in ({{ touched("order_name", build.since) }})
         {%- endif %}
 ),

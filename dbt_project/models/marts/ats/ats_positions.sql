@@ -3,20 +3,32 @@
     incremental_strategy="ledger",
     on_schema_change="fail",
     unique_key=["sku", "channel"],
-    replaces={"touched": "position", "by": "held.sku"},
-    touches={"difference": "row.sku"},
     indexes=[
         {"columns": ["sku", "channel"], "unique": true},
         {"columns": ["build_id"]},
     ],
-    pre_hook="{{ collect_position_skus() }}",
+    meta={
+        "recomputed_by": {"kind": "position", "key": "row.sku"},
+        "touches": {"difference": "row.sku"},
+        "reached": [
+            {"because": "A channel that shows gross stock is written its own allocations on top",
+             "from": "stock_item", "to": "position", "through": "int_item_skus",
+             "at": ["row.system_id", "row.source_stock_item_id"], "key": "row.sku", "beside": "governance.channels",
+             "on": "row.system_id = beside.system_id and beside.shows = 'on_hand'"},
+            {"because": "A place was switched off, or on again",
+             "from": "location", "to": "place", "through": "locations",
+             "at": ["row.system_id", "row.source_location_id"], "key": "row.location_id"},
+            {"from": "place", "to": "position", "through": "stock_levels", "at": "row.location_id", "key": "row.sku"},
+            {"from": "place", "to": "position", "through": "reservations", "at": "row.location_id",
+             "where": "row.status = 'open'", "key": "row.sku"},
+        ],
+    },
 ) }}
 
 {%- set terms = {
     "safety_stock": "safety_stock_quantity", "buffer": "buffer_quantity", "share": "share", "cap": "cap_quantity",
 } %}
 {%- set build = build_state() %}
-{%- set is_part = is_incremental() and not build.is_full and not build.is_marts_full %}
 
 with products as (
     select
@@ -25,21 +37,21 @@ with products as (
         is_active,
         source_system_id
     from {{ ref("products") }}
-    {%- if is_part %}
+    {%- if is_part() %}
     where sku in ({{ touched("position", build.since) }})
     {%- endif %}
 ),
 
 stock_levels as not materialized (
     select * from {{ ref("stock_levels") }}
-    {%- if is_part %}
+    {%- if is_part() %}
     where sku in ({{ touched("position", build.since) }})
     {%- endif %}
 ),
 
 reservations as not materialized (
     select * from {{ ref("reservations") }}
-    where status = 'open' {{ "and sku in (" ~ touched("position", build.since) ~ ")" if is_part }}
+    where status = 'open' {{ "and sku in (" ~ touched("position", build.since) ~ ")" if is_part() }}
 ),
 
 channels as not materialized (
@@ -67,7 +79,7 @@ gross_listings as (
             from {{ ref("channel_listings") }} as listings
             where
                 gross_channels.channel = listings.channel
-                and {{ "listings.sku in (" ~ touched("position", build.since) ~ ")" if is_part else "true" }}
+                and {{ "listings.sku in (" ~ touched("position", build.since) ~ ")" if is_part() else "true" }}
         )
 
         select * from of_channel
@@ -83,7 +95,7 @@ contested_items as not materialized (
     where
         contested_sku is not null
         and classification is null
-    {%- if is_part %}
+    {%- if is_part() %}
         and contested_sku in ({{ touched("position", build.since) }})
         {%- endif %}
 ),

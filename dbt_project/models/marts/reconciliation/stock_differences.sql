@@ -3,27 +3,39 @@
     incremental_strategy="ledger",
     on_schema_change="fail",
     unique_key=["sku", "channel"],
-    replaces={"touched": "difference", "by": "held.sku"},
     indexes=[
         {"columns": ["sku", "channel"], "unique": true},
         {"columns": ["channel", "channel_record_id"]},
         {"columns": ["build_id"]},
     ],
-    pre_hook="{{ collect_difference_skus() }}",
+    meta={
+        "recomputed_by": {"kind": "difference", "key": "row.sku"},
+        "evidence": ["int_order_lines"],
+        "reached": [
+            {"from": "build", "to": "difference", "through": "this", "key": "row.sku"},
+            {"from": "sku", "to": "difference"},
+            {"from": "stock_item", "to": "difference", "through": "int_item_skus",
+             "at": ["row.system_id", "row.source_stock_item_id"], "key": "row.sku", "beside": "governance.channels",
+             "on": "row.system_id = beside.system_id"},
+            {"because": "What is listed at a place that was switched off, or on again",
+             "from": "location", "to": "difference", "through": "governance.channels",
+             "at": ["row.system_id", "row.listing_location_id"], "beside": "int_item_skus",
+             "on": "row.system_id = beside.system_id", "key": "beside.sku"},
+        ],
+    },
 ) }}
 
 -- depends_on: {{ ref("int_item_skus") }}
 {%- set build = build_state() %}
-{%- set is_part = is_incremental() and not build.is_full and not build.is_marts_full %}
 
-with positions as {{ "materialized" if is_part else "not materialized" }} (
+with positions as {{ "materialized" if is_part() else "not materialized" }} (
     select * from {{ ref("ats_positions") }}
-    {%- if is_part %}
+    {%- if is_part() %}
     where sku in ({{ touched("difference", build.since) }})
     {%- endif %}
 ),
 
-{%- if is_part %}
+{%- if is_part() %}
 
 -- Fenced by being materialized: a look into an index for each touched SKU. Left to choose, PostgreSQL underestimates the
 -- listings, reads them all and compares each with every position.
