@@ -17,6 +17,7 @@ table says in its `meta`, in expressions over `row`, a row of a table (a list is
                    because    what it is for, where that is not plain
   evidence       models that are read for rows which every build makes anew
 
+dbt knows the models of paths only where the model's own text names them: by reading them, or by a comment `depends_on`.
 A test holds the graph closed: tests/integration/test_dbt_graph.py.
 -#}
 
@@ -111,15 +112,6 @@ A test holds the graph closed: tests/integration/test_dbt_graph.py.
         {{ ref(name) }}
     {%- endif -%}
 {%- endmacro %}
-
-{#- Tell dbt, when it reads the project, which models and sources the paths of this model lead through. -#}
-{% macro declare_paths() %}
-    {%- for path in model.config.meta.reached or [] -%}
-        {%- for name in [path.through, path.beside] if name -%}
-            {%- do relation_of(name) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-{% endmacro %}
 
 {#- Keys of a kind that this build, or one that died after the last success, has changed. -#}
 {% macro touched(kind, since) -%}

@@ -7,7 +7,6 @@ A model says in its `meta` when nested loops are wrong for it, as `hash_joins`:
   lines    more than 1,000 order lines are made anew
 -#}
 {% macro steer_planner() %}
-    {{- declare_paths() if not execute -}}
     {%- set build = build_state() -%}
     {%- set when = model.config.meta.hash_joins -%}
     -- PostgreSQL's default, whatever the server's. With a flash disk's figure it loops through indexes on the sizes of

@@ -115,6 +115,17 @@ def test_every_path_leads_on(tables: dict[str, Node]) -> None:
     assert lost == []
 
 
+def test_no_step_on_the_way_is_of_a_kind_that_tables_touch(tables: dict[str, Node]) -> None:
+    """A step is computed anew for each model: keys of its kind that were touched would be lost."""
+    touched = _kinds(tables.values())
+    mixed = [
+        f"{name}: {path['to']}"
+        for name, path in _paths(tables)
+        if path["to"] in touched and path["to"] != tables[name]["recomputed_by"]["kind"]
+    ]
+    assert mixed == []
+
+
 def test_every_path_says_how_one_key_leads_to_the_other(models: dict[str, Node], tables: dict[str, Node]) -> None:
     """Through a relation that is there before the model, or by being the same key."""
     wrong = []
@@ -133,19 +144,23 @@ def test_no_change_of_a_table_is_lost_on_those_who_read_it(models: dict[str, Nod
     """Each table that a model reads has a way to its rows, unless it is read for rows that every build makes anew."""
     lost = []
     for name, meta in tables.items():
-        # Keys of the same kind that a table before it was reached by are its own as well.
-        of_same_kind = [
-            tables[each]
-            for each in _upstream(models, name)
-            if each in tables and tables[each]["recomputed_by"]["kind"] == meta["recomputed_by"]["kind"]
-        ]
-        reaching = {kind for each in (meta, *of_same_kind) for kind in _reaching(each)}
+        before = [tables[each] for each in _upstream(models, name) if each in tables]
         lost += [
             f"{parent} -> {name}"
             for parent in _tables_read(models, name)
-            if parent not in meta.get("evidence", []) and not _signals(tables[parent]) & reaching
+            if parent not in meta.get("evidence", []) and not _reached(_signals(tables[parent]), [*before, meta], meta)
         ]
     assert lost == []
+
+
+def _reached(signals: set[str], before: list[Node], meta: Node) -> bool:
+    """Whether these kinds lead to the table, by its own paths or by those of tables that are recomputed before it."""
+    known = set(signals)
+    while True:
+        further = {each["recomputed_by"]["kind"] for each in before if known & _reaching(each)} - known
+        if not further:
+            return meta["recomputed_by"]["kind"] in known
+        known |= further
 
 
 def test_what_is_evidence_alone_is_read_for_rows_that_every_build_makes_anew(tables: dict[str, Node]) -> None:

@@ -75,7 +75,7 @@ class History:
 
     def key(self) -> int:
         """The key of something that may happen to be there already."""
-        return self.number * 100 + self.dice.randrange(8)
+        return self.number * 100 + self.dice.randrange(5)
 
     def name(self) -> str:
         """The name of one of its orders; the next history has one of them too."""

@@ -22,7 +22,6 @@ _JINJA_COMMENT: Final = re.compile(r"\{#.*?#\}", re.DOTALL)
 _SQL_COMMENT_LINE: Final = re.compile(r"^\s*--.*$", re.MULTILINE)
 _MACRO: Final = re.compile(r"\{%-?\s*macro\s+(\w+)\s*\(.*?\{%-?\s*endmacro\s*-?%\}", re.DOTALL)
 _REF: Final = re.compile(r"""\bref\(\s*["'](\w+)["']""")
-_THROUGH: Final = re.compile(r"""["'](?:through|beside)["']: ?["'](\w+)["']""")
 _SOURCE: Final = re.compile(r"""\bsource\(\s*["'](\w+)["']\s*,\s*["'](\w+)["']""")
 _KIND: Final = re.compile(r"""\b(?:newest_versions|staging_models_of)\(\s*["'](\w+)["']""")
 _CALL: Final = re.compile(r"\b(\w+)\s*\(")
@@ -75,11 +74,7 @@ def models_of(folder: Path, connectors: Collection[str]) -> dict[str, Model]:
             [[*source, sources.get(source)] for source in sorted(set(_SOURCE.findall(whole)))],
         ]
         # dbt's own way to say it is a comment of SQL: `-- depends_on: {{ ref(...) }}`.
-        parents = {
-            parent
-            for parent in _REF.findall(text + whole) + _THROUGH.findall(text)
-            if parent in texts and parent != name
-        }
+        parents = {parent for parent in _REF.findall(text + whole) if parent in texts and parent != name}
         parents |= {model for kind in _KIND.findall(own) for model in texts if _is_staging(model, kind)}
         models[name] = Model(name, _hash(content), _is_view(own, configured), frozenset(parents & named))
     return models
@@ -124,7 +119,7 @@ def _used(own: str, configured: Mapping[str, Any], macros: Mapping[str, str]) ->
     """The macros that the text calls, and those that these call; sorted."""
     strategy = re.search(r"""incremental_strategy=["'](\w+)["']""", own)
     name = strategy.group(1) if strategy else configured.get("incremental_strategy")
-    by_strategy = (macro.format(name) for macro in _STRATEGY) if name else ()
+    by_strategy = () if _is_view(own, configured) else (macro.format(name) for macro in _STRATEGY)
     waiting = [*_ALWAYS, *by_strategy, *_CALL.findall(own)]
     used: set[str] = set()
     while waiting:

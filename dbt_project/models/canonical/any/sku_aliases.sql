@@ -1,5 +1,3 @@
-{{ config(materialized="view") }}
-
 with item_skus as not materialized (
     select * from {{ ref("int_item_skus") }}
 ),

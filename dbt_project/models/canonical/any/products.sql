@@ -1,7 +1,5 @@
 {{ config(
     materialized="incremental",
-    incremental_strategy="ledger",
-    on_schema_change="fail",
     unique_key=["sku"],
     indexes=[
         {"columns": ["sku"], "unique": true},

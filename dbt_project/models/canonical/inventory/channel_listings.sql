@@ -1,5 +1,3 @@
-{{ config(materialized="view") }}
-
 with listings as not materialized (
     select * from {{ ref("int_listings") }}
 ),

@@ -1,5 +1,3 @@
-{{ config(materialized="view") }}
-
 with stream_positions as not materialized (
     select * from {{ source("raw", "stream_positions") }}
 ),

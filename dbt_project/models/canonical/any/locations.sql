@@ -1,5 +1,3 @@
-{{ config(materialized="view") }}
-
 with locations as not materialized (
     select * from {{ source("governance", "locations") }}
 ),

@@ -1,5 +1,3 @@
-{{ config(materialized="view") }}
-
 with movements as not materialized (
     select * from {{ ref("int_movements") }}
     where is_current and not is_void
