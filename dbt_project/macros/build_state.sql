@@ -5,15 +5,24 @@ Given by trueup.transform.build, and written into the SQL as literals: the plann
 and would read whole tables. Without a build (documentation, tests) it is a full one of nothing.
 -#}
 {% macro build_state() %}
-    {{- return(fromjson(dbt_metadata_envs.get("TRUEUP_BUILD", "{}")).get("state", {
-        "build_id": 0, "since": 0, "is_full": true, "is_marts_full": true,
-    })) -}}
+    {%- set state = {"build_id": 0, "since": 0, "is_full": true, "is_marts_full": true} -%}
+    {%- if execute -%}
+        {%- do state.update(fromjson(dbt_metadata_envs.get("TRUEUP_BUILD", "{}")).get("state", {})) -%}
+    {%- endif -%}
+    {{- return(state) -}}
 {% endmacro %}
 
 {#- Which records of a stream this build reads, one entry a system. -#}
 {% macro build_scopes(stream) %}
-    {%- set scopes = fromjson(dbt_metadata_envs.get("TRUEUP_BUILD", "{}")).get("scopes", []) -%}
-    {{- return(scopes | selectattr("stream", "equalto", stream) | list) -}}
+    {%- set scopes = [] -%}
+    {%- if execute -%}
+        {%- for scope in fromjson(dbt_metadata_envs.get("TRUEUP_BUILD", "{}")).get("scopes", []) -%}
+            {%- if scope.stream == stream -%}
+                {%- do scopes.append(scope) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{- return(scopes) -}}
 {% endmacro %}
 
 {#- The predicate that picks the scope's records: all up to `to`, or only those after `from`. -#}

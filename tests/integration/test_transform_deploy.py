@@ -154,3 +154,14 @@ def test_a_build_that_dies_between_the_passes_is_made_good(
     assert shop.facts.rows("select sku, target_quantity from marts.ats_positions order by 1, 2") == decided
     assert shop.facts.build().status in ("succeeded", "unchanged")
     assert shop.facts.build().status == "unchanged"
+
+
+def test_tables_that_are_made_anew_together_find_the_views_between_them(shop: Shop, project: Path) -> None:
+    """A table that is dropped takes the views on it along, also those that another table to be made reads."""
+    shop.publish()
+    oids, decided = _oids(shop.facts), shop.facts.rows(DECIDED)
+    _sub(project / "macros" / "ledger.sql", r"analyze", "analyze verbose")
+    assert shop.facts.build().status == "succeeded"
+    ours = {name for name in _oids(shop.facts) if _oids(shop.facts)[name] != oids[name]}
+    assert {"int_order_lines", "int_owned_order_lines", "reservations", "int_listings", "ats_positions"} <= ours
+    assert [row["facts_version"] for row in shop.facts.rows(DECIDED)] == [row["facts_version"] for row in decided]

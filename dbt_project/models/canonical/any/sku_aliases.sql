@@ -6,8 +6,10 @@ final as (
     select
         system_id,
         source_item_id,
+        source_stock_item_id,
         source_sku,
         sku,
+        contested_sku,
         match_rule,
         classification,
         is_active,

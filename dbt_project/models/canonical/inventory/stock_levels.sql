@@ -1,3 +1,4 @@
+-- Longer than 200 lines: the steps share the levels that are made anew; views of them would read each level again.
 {{ config(
     materialized="incremental",
     unique_key=["sku", "location_id"],

@@ -6,9 +6,9 @@ with order_lines as not materialized (
 -- The word of the system that took the order: copies of a line in other systems are no lines of their own.
 final as (
     select
-        owner_system_id || '|' || order_name || '|' || line_id as order_line_id,
-        owner_system_id || '|' || order_name as order_id,
-        owner_system_id,
+        system_id || '|' || order_name || '|' || line_id as order_line_id,
+        system_id || '|' || order_name as order_id,
+        system_id as owner_system_id,
         order_name,
         order_id as source_order_id,
         line_id as source_line_id,

@@ -24,8 +24,8 @@
              "key": ["row.system_id", "row.source_item_id"]},
             {"from": "gtin", "to": "named_item", "through": "int_source_items", "at": "row.gtin_key",
              "key": ["row.system_id", "row.source_item_id"]},
-            {"from": "alias", "to": "named_item", "through": "int_source_items", "at": ["row.system_id", "row.code_key"],
-             "key": ["row.system_id", "row.source_item_id"]},
+            {"from": "alias", "to": "named_item", "through": "int_source_items",
+             "at": ["row.system_id", "row.code_key"], "key": ["row.system_id", "row.source_item_id"]},
             {"from": "code", "to": "product", "through": "products", "at": "governance.code_key(row.sku)",
              "key": "row.sku"},
             {"from": "gtin", "to": "product", "through": "products", "at": "governance.gtin_key(row.gtin)",
@@ -42,16 +42,7 @@
 ) }}
 
 {%- set build = build_state() %}
-
-with source_items as not materialized (
-    select * from {{ ref("int_source_items") }}
-),
-
-products as not materialized (
-    select * from {{ ref("products") }}
-),
-
-aliases as materialized (
+with aliases as materialized (
     select
         system_id,
         governance.code_key(source_sku) as source_key,
@@ -67,22 +58,8 @@ non_stock_codes as materialized (
 ),
 
 items as (
-    select distinct on (source_items.system_id, source_items.source_item_id)
-        source_items.system_id,
-        source_items.source_item_id,
-        source_items.source_stock_item_id,
-        source_items.source_sku,
-        source_items.code_key,
-        source_items.gtin,
-        source_items.gtin_key,
-        source_items.location_scope,
-        source_items.is_active,
-        source_items.is_stocked,
-        source_items.is_bundle,
-        source_items.record_id,
-        source_items.received_at,
-        source_items.correlation_id
-    from source_items
+    select distinct on (source_items.system_id, source_items.source_item_id) source_items.*
+    from {{ ref("int_source_items") }} as source_items
     where
         source_items.is_current
         and not source_items.is_deleted
@@ -91,6 +68,10 @@ items as (
         and source_items.system_id || '|' || source_items.source_item_id in ({{ touched("resolve", build.since) }})
         {%- endif %}
     order by source_items.system_id asc, source_items.source_item_id asc, source_items.record_id desc
+),
+
+products as not materialized (
+    select * from {{ ref("products") }}
 ),
 
 -- Every product that a rule would take, by rule; the first rule with any decides.
@@ -137,13 +118,7 @@ counted as (
 ),
 
 first_found as (
-    select distinct on (system_id, source_item_id)
-        system_id,
-        source_item_id,
-        rule_order,
-        match_rule,
-        sku,
-        match_count
+    select distinct on (system_id, source_item_id) *
     from counted
     order by system_id asc, source_item_id asc, rule_order asc
 ),
@@ -153,29 +128,24 @@ candidates as (
     select
         items.*,
         first_found.rule_order is not null as has_match,
-        case when first_found.match_count = 1 then first_found.sku else declared.sku end as candidate_sku,
-        case
-            when first_found.match_count = 1 then first_found.match_rule else declared.match_rule
-        end as candidate_rule,
-        case when first_found.match_count = 1 then first_found.rule_order else declared.rule_order end as rule_order
+        deciding.sku as candidate_sku,
+        deciding.match_rule as candidate_rule,
+        case when items.is_active then deciding.rule_order else deciding.rule_order + 10 end as own_order
     from items
     left join first_found
         on items.system_id = first_found.system_id and items.source_item_id = first_found.source_item_id
-    left join counted as declared
+    left join counted as deciding
         on
-            items.system_id = declared.system_id
-            and items.source_item_id = declared.source_item_id
-            and declared.rule_order = 3
+            items.system_id = deciding.system_id
+            and items.source_item_id = deciding.source_item_id
+            and deciding.rule_order = case when first_found.match_count = 1 then first_found.rule_order else 3 end
 ),
 
 -- Two live items of one system that claim one product: the better evidence has it; equal evidence is nobody's.
 ranked as (
     select
         candidates.*,
-        min(case when candidates.is_active then candidates.rule_order else candidates.rule_order + 10 end) over (
-            partition by candidates.system_id, candidates.candidate_sku
-        ) as best_order,
-        case when candidates.is_active then candidates.rule_order else candidates.rule_order + 10 end as own_order
+        min(candidates.own_order) over (partition by candidates.system_id, candidates.candidate_sku) as best_order
     from candidates
 ),
 
@@ -197,11 +167,7 @@ final as (
         claimed.gtin,
         claimed.candidate_sku,
         case
-            when
-                claimed.candidate_sku is not null
-                and claimed.own_order = claimed.best_order
-                and claimed.claim_count = 1
-                then claimed.candidate_sku
+            when claimed.own_order = claimed.best_order and claimed.claim_count = 1 then claimed.candidate_sku
         end as sku,
         case
             when claimed.candidate_sku is null and claimed.has_match then 'ambiguous'

@@ -95,98 +95,54 @@ several as (
 ),
 
 -- A version that is deleted, or that names another product or location, moves nothing where others moved something.
-missing as (
-    select
-        versions.system_id,
-        versions.source_key,
-        versions.record_id,
-        versions.occurred_at,
-        versions.received_at,
-        versions.correlation_id,
-        versions.payload_hash,
-        versions.is_deleted,
-        versions.tie_rank,
-        versions.modified_at,
-        versions.is_current,
-        versions.is_newest,
-        named.source_item_id,
-        named.source_location_id
+named as (
+    select distinct
+        newest.system_id,
+        newest.source_key,
+        newest.source_item_id,
+        newest.source_location_id
     from several
-    inner join (
-        select distinct on (system_id, source_key, record_id) *
-        from newest
-        order by system_id, source_key, record_id
-    ) as versions
-        on several.system_id = versions.system_id and several.source_key = versions.source_key
-    inner join (
-        select distinct
-            system_id,
-            source_key,
-            source_item_id,
-            source_location_id
-        from newest
-        where source_item_id <> ''
-    ) as named
-        on several.system_id = named.system_id and several.source_key = named.source_key
-    where not exists (
-        select 1
-        from newest
-        where
-            newest.system_id = versions.system_id
-            and newest.source_key = versions.source_key
-            and newest.record_id = versions.record_id
-            and newest.source_item_id = named.source_item_id
-            and newest.source_location_id = named.source_location_id
+    inner join newest on several.system_id = newest.system_id and several.source_key = newest.source_key
+    where newest.source_item_id <> ''
+),
+
+missing as (
+    select distinct on (
+        versions.system_id, versions.source_key, versions.record_id, named.source_item_id, named.source_location_id
     )
+        versions.*,
+        named.source_item_id as named_item_id,
+        named.source_location_id as named_location_id
+    from newest as versions
+    inner join named on versions.system_id = named.system_id and versions.source_key = named.source_key
+    where
+        not exists (
+            select 1
+            from newest
+            where
+                newest.system_id = versions.system_id
+                and newest.source_key = versions.source_key
+                and newest.record_id = versions.record_id
+                and newest.source_item_id = named.source_item_id
+                and newest.source_location_id = named.source_location_id
+        )
+    order by
+        versions.system_id, versions.source_key, versions.record_id, named.source_item_id, named.source_location_id
 ),
 
 rows as (
     select
-        system_id,
-        source_key,
-        record_id,
-        source_location_id,
-        source_item_id,
-        occurred_at,
-        received_at,
-        correlation_id,
-        payload_hash,
-        tie_rank,
-        is_deleted,
-        is_current,
-        is_newest,
-        source_item_id = '' as is_void,
-        modified_at,
-        kind,
-        delta_quantity,
-        counted_quantity,
-        sequence,
-        source_reference,
-        source_order_id
+        newest.*,
+        null as named_item_id,
+        null as named_location_id,
+        newest.source_item_id = '' as is_void,
+        false as is_added
     from newest
     union all
     select
-        system_id,
-        source_key,
-        record_id,
-        source_location_id,
-        source_item_id,
-        occurred_at,
-        received_at,
-        correlation_id,
-        payload_hash,
-        tie_rank,
-        is_deleted,
-        is_current,
-        is_newest,
+        missing.*,
         true as is_void,
-        modified_at,
-        null as kind,
-        0 as delta_quantity,
-        null as counted_quantity,
-        0 as sequence,
-        null as source_reference,
-        null as source_order_id
+        true as is_added
     from missing
 ),
 
@@ -195,8 +151,8 @@ final as (
         rows.system_id,
         rows.source_key,
         rows.record_id,
-        rows.source_location_id,
-        rows.source_item_id,
+        coalesce(rows.named_location_id, rows.source_location_id) as source_location_id,
+        coalesce(rows.named_item_id, rows.source_item_id) as source_item_id,
         rows.occurred_at,
         rows.received_at,
         rows.correlation_id,
@@ -211,12 +167,12 @@ final as (
         timed.begins_at,
         timed.ends_at,
         timed.settled_at,
-        rows.kind,
-        rows.delta_quantity,
-        rows.counted_quantity,
-        rows.sequence,
-        rows.source_reference,
-        rows.source_order_id,
+        case when not rows.is_added then rows.kind end as kind,
+        case when rows.is_added then 0 else rows.delta_quantity end as delta_quantity,
+        case when not rows.is_added then rows.counted_quantity end as counted_quantity,
+        case when rows.is_added then 0 else rows.sequence end as sequence,
+        case when not rows.is_added then rows.source_reference end as source_reference,
+        case when not rows.is_added then rows.source_order_id end as source_order_id,
         {{ build_state().build_id }}::bigint as build_id
     from rows
     inner join timed

@@ -1,3 +1,4 @@
+-- Longer than 200 lines: every term of the number is a column here, and so are the rule and the place it comes from.
 {{ config(
     materialized="incremental",
     unique_key=["sku", "channel"],
@@ -10,7 +11,7 @@
         "touches": {"difference": "row.sku"},
         "reached": [
             {"because": "A channel that shows gross stock is written its own allocations on top",
-             "from": "stock_item", "to": "position", "through": "int_item_skus",
+             "from": "stock_item", "to": "position", "through": "sku_aliases",
              "at": ["row.system_id", "row.source_stock_item_id"], "key": "row.sku", "beside": "governance.channels",
              "on": "row.system_id = beside.system_id and beside.shows = 'on_hand'"},
             {"because": "A place was switched off, or on again",
@@ -89,7 +90,7 @@ locations as materialized (
 ),
 
 contested_items as not materialized (
-    select * from {{ ref("int_item_skus") }}
+    select * from {{ ref("sku_aliases") }}
     where
         contested_sku is not null
         and classification is null

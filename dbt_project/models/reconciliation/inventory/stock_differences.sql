@@ -1,3 +1,4 @@
+-- Longer than 200 lines: a cause is found by weighing all evidence of one difference side by side.
 {{ config(
     materialized="incremental",
     unique_key=["sku", "channel"],
@@ -8,22 +9,22 @@
     ],
     meta={
         "recomputed_by": {"kind": "difference", "key": "row.sku"},
-        "evidence": ["int_order_lines"],
+        "evidence": ["int_owned_order_lines"],
         "reached": [
             {"from": "build", "to": "difference", "through": "this", "key": "row.sku"},
             {"from": "sku", "to": "difference"},
-            {"from": "stock_item", "to": "difference", "through": "int_item_skus",
+            {"from": "stock_item", "to": "difference", "through": "sku_aliases",
              "at": ["row.system_id", "row.source_stock_item_id"], "key": "row.sku", "beside": "governance.channels",
              "on": "row.system_id = beside.system_id"},
             {"because": "What is listed at a place that was switched off, or on again",
              "from": "location", "to": "difference", "through": "governance.channels",
-             "at": ["row.system_id", "row.listing_location_id"], "beside": "int_item_skus",
+             "at": ["row.system_id", "row.listing_location_id"], "beside": "sku_aliases",
              "on": "row.system_id = beside.system_id", "key": "beside.sku"},
         ],
     },
 ) }}
 
--- depends_on: {{ ref("int_item_skus") }}
+-- depends_on: {{ ref("sku_aliases") }}
 {%- set build = build_state() %}
 
 with positions as {{ "materialized" if is_part() else "not materialized" }} (
@@ -94,7 +95,7 @@ declarations as not materialized (
 ),
 
 order_lines as not materialized (
-    select * from {{ ref("int_order_lines") }}
+    select * from {{ ref("order_lines") }}
 ),
 
 ---------------------------------------------------------------- what is wrong
@@ -260,9 +261,8 @@ explained as (
             ) filter (where order_lines.occurred_at > judged.previous_observed_at) as returned_quantity
         from order_lines
         where
-            order_lines.system_id = judged.system_id
+            order_lines.owner_system_id = judged.system_id
             and order_lines.source_item_id = judged.source_item_id
-            and order_lines.is_current
             and judged.previous_observed_at is not null
     ) as sales on true
 ),
