@@ -45,9 +45,7 @@ mastered as (
         and not source_items.is_deleted
         and source_items.is_stocked
         and source_items.code_key is not null
-    {%- if is_part() %}
-        and source_items.code_key in ({{ touched("code", build.since) }})
-        {%- endif %}
+        and {{ "source_items.code_key in (" ~ touched("code", build.since) ~ ")" if is_part() else "true" }}
 ),
 
 final as (

@@ -31,6 +31,7 @@ final as (
         where
             order_lines.system_id = stock_movements.source_system_id
             and order_lines.order_id = stock_movements.source_order_id
+        order by order_lines.owner_system_id asc, order_lines.order_name asc
         limit 1
     ) as orders on true
 )

@@ -64,9 +64,8 @@ items as (
         source_items.is_current
         and not source_items.is_deleted
         and source_items.source_item_id <> ''
-    {%- if is_part() %}
-        and source_items.system_id || '|' || source_items.source_item_id in ({{ touched("resolve", build.since) }})
-        {%- endif %}
+        and {{ key_of(["source_items.system_id", "source_items.source_item_id"], "source_items")
+            ~ " in (" ~ touched("resolve", build.since) ~ ")" if is_part() else "true" }}
     order by source_items.system_id asc, source_items.source_item_id asc, source_items.record_id desc
 ),
 

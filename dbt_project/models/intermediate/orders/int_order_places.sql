@@ -44,7 +44,7 @@ reported as (
                 case
                     when
                         stock_levels.received_at <= sweeps.swept_at
-                        and not {{ has_unread_version("order_lines.system_id", "order_lines.sku", "locations.source_location_id") }}
+                        and not {{ has_unread_version("order_lines", "locations") }}
                         then sweeps.swept_as_of
                 end
             ),

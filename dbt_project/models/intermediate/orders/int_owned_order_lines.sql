@@ -67,9 +67,9 @@ ranked as (
     select
         taken.*,
         case
-            when is_channel_order then 1
-            when role = 'erp' then 2
-            when role = 'warehouse' then 3
+            when taken.is_channel_order then 1
+            when taken.role = 'erp' then 2
+            when taken.role = 'warehouse' then 3
         end as owner_rank
     from taken
 ),

@@ -57,8 +57,8 @@ final as (
         identified.classification,
         identified.is_known_item,
         coalesce(identified.item_sku, coded.sku) as sku,
-        -- Goods, wanted still, and of no product that we know. A bundle is of others, and what a shop does not count may
-        -- be one; who keeps the stock and does not count an item says that it is no goods.
+        -- Goods, wanted still, and of no product that we know. A bundle is of others, and what a shop does not count
+        -- may be one; who keeps the stock and does not count an item says that it is no goods.
         coalesce(identified.item_sku, coded.sku) is null
         and not identified.is_cancelled
         and identified.committed_quantity > 0
@@ -93,7 +93,7 @@ final as (
             case when count(distinct products.sku) = 1 then min(products.sku) end as sku
         from (
             select
-                exists (
+                exists(
                     select 1
                     from {{ source("governance", "non_stock_codes") }} as non_stock_codes
                     where identified.code_key ~* ('^(' || governance.clean_code(non_stock_codes.pattern) || ')$')

@@ -94,9 +94,7 @@ contested_items as not materialized (
     where
         contested_sku is not null
         and classification is null
-    {%- if is_part() %}
-        and contested_sku in ({{ touched("position", build.since) }})
-        {%- endif %}
+        and {{ "contested_sku in (" ~ touched("position", build.since) ~ ")" if is_part() else "true" }}
 ),
 
 channel_locations as not materialized (

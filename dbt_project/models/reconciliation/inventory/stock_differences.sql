@@ -36,8 +36,8 @@ with positions as {{ "materialized" if is_part() else "not materialized" }} (
 
 {%- if is_part() %}
 
--- Fenced by being materialized: a look into an index for each touched SKU. Left to choose, PostgreSQL underestimates the
--- listings, reads them all and compares each with every position.
+-- Fenced by being materialized: a look into an index for each touched SKU. Left to choose, PostgreSQL underestimates
+-- the listings, reads them all and compares each with every position.
 listings as materialized (
     select found.*
     from ({{ touched("difference", build.since) }}) as skus
