@@ -56,17 +56,13 @@ and would read whole tables. Without a build (documentation, tests) it is a full
     where swept.system_id is not null
 {%- endmacro %}
 
-{#- Whether there are any: asked when the model is compiled, for what is rare and costs a look at whole tables. -#}
-{% macro has_touched(kind, since) %}
-    {%- if not execute -%}
-        {{- return(false) -}}
-    {%- endif -%}
-    {{- return(run_query("select exists (" ~ touched(kind, since) ~ ")").rows[0][0]) -}}
+{#- Whether this build makes every row of the model anew: rules are read by what is for sale and what follows from it. -#}
+{% macro recomputes_all() %}
+    {%- set build = build_state() -%}
+    {{- return(build.is_full or (build.is_marts_full and model.schema in ["marts", "reconciliation"])) -}}
 {% endmacro %}
 
-{#- Keys of a kind that this build, or one that died after the last success, has changed. -#}
-{% macro touched(kind, since) -%}
-    select distinct touched_keys.key
-    from staging.touched_keys
-    where touched_keys.kind = '{{ kind }}' and touched_keys.build_id > {{ since }}
-{%- endmacro %}
+{#- Whether this model makes only those rows anew that something has changed of. -#}
+{% macro is_part() %}
+    {{- return(is_incremental() and not recomputes_all()) -}}
+{% endmacro %}

@@ -1,12 +1,9 @@
 {#-
 Incremental strategy "ledger": make a part of the table equal to what the model selected, touching only what differs.
 
-A model says in its config
-  unique_key   the columns of the table's key
-  replaces     the part it selected anew: a list of columns (every row whose values occur in the selection), or
-               {touched: kind, by: expression over `held`} (every row whose key of that kind was touched)
-  touches      {kind: expression over a row} written to staging.touched_keys for the old and the new image of each row
-               that was added, changed or removed
+The part is what the model's `meta` says it is recomputed by (macros/changed_keys.sql): every row whose key of that kind
+was touched, or, for what was landed, every row whose values occur in the selection. `unique_key` of its config is the
+key of the table.
 
 Rows whose content is the same keep their build_id, unless a build that died wrote them: nobody has looked at those.
 delete+insert would rewrite, and re-gate, every row; merge never removes one.
@@ -15,8 +12,8 @@ delete+insert would rewrite, and re-gate, every row; merge never removes one.
     {%- set target = arg_dict["target_relation"] -%}
     {%- set temp = arg_dict["temp_relation"] -%}
     {%- set keys = config.require("unique_key") -%}
-    {%- set replaces = config.require("replaces") -%}
-    {%- set touches = config.get("touches", {}) -%}
+    {%- set part = model.config.meta.recomputed_by -%}
+    {%- set touches = model.config.meta.touches or {} -%}
     {%- set build = build_state() -%}
     {%- set columns = model.columns.keys() | list -%}
     {%- set content = columns | reject("in", keys + ["build_id"]) | list -%}
@@ -26,12 +23,12 @@ delete+insert would rewrite, and re-gate, every row; merge never removes one.
     {%- set in_part -%}
         {%- if build.is_full or build.is_marts_full and model.schema == "marts" -%}
             true
-        {%- elif replaces is mapping -%}
-            {{ replaces.by }} in ({{ touched(replaces.touched, build.since) }})
-        {%- else -%}
-            ({% for name in replaces %}held.{{ name }}{{ ", " if not loop.last }}{% endfor %}) in (
-                select {% for name in replaces %}part.{{ name }}{{ ", " if not loop.last }}{% endfor %} from {{ temp }} as part
+        {%- elif part.kind == "landed" -%}
+            ({{ part.key | join(", ") | replace("row.", "held.") }}) in (
+                select {{ part.key | join(", ") | replace("row.", "part.") }} from {{ temp }} as part
             )
+        {%- else -%}
+            {{ key_of(part.key, "held") }} in ({{ touched(part.kind, build.since) }})
         {%- endif -%}
     {%- endset %}
 
@@ -62,8 +59,8 @@ delete+insert would rewrite, and re-gate, every row; merge never removes one.
         {% for name in keys %}fresh.{{ name }}, {% endfor -%}
         false as is_gone
         {%- for kind, expression in touches.items() %},
-        {{ expression.replace("row.", "held.") }} as before_{{ kind }},
-        {{ expression.replace("row.", "fresh.") }} as after_{{ kind }}
+        {{ key_of(expression, "held") }} as before_{{ kind }},
+        {{ key_of(expression, "fresh") }} as after_{{ kind }}
         {%- endfor %}
     from {{ temp }} as fresh
     left join {{ target }} as held on {{ is_same_key }}
@@ -73,7 +70,7 @@ delete+insert would rewrite, and re-gate, every row; merge never removes one.
         {% for name in keys %}held.{{ name }}, {% endfor -%}
         true as is_gone
         {%- for kind, expression in touches.items() %},
-        {{ expression.replace("row.", "held.") }} as before_{{ kind }},
+        {{ key_of(expression, "held") }} as before_{{ kind }},
         null as after_{{ kind }}
         {%- endfor %}
     from {{ target }} as held

@@ -14,7 +14,6 @@ Where the version landed last was set aside, a sweep confirms that one, which no
 {%- set build = build_state() -%}
 {%- set staging_models = staging_models_of(kind) -%}
 {%- set scopes = scopes_of(staging_models) -%}
-{%- set is_part = is_incremental() and not build.is_full -%}
 {%- set has_set_aside = scopes | selectattr("has_set_aside") | list | length > 0 -%}
 {%- set names = [
     "system_id", "record_id", "source_key", "occurred_at", "received_at", "correlation_id", "payload_hash",
@@ -47,12 +46,12 @@ fresh as (
     {%- for model in staging_models %}
     select {{ names | join(", ") }}
     from {{ ref(model.name) }}
-    where {{ in_scope(scopes, not is_part) }}
+    where {{ in_scope(scopes, not is_part()) }}
     {{ "union all" if not loop.last }}
     {%- endfor %}
 ),
 
-{%- if is_part %}
+{%- if is_part() %}
 
 touched_source_keys as (
     select distinct system_id, source_key

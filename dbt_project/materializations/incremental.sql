@@ -1,7 +1,8 @@
 {#-
 How every incremental model is materialized: a part of the table is made equal to what the model selected.
 
-One statement a model: the selection, the comparison and the writing. dbt's own materialization asks for the columns of
+One round trip a model: what else its changes reach, the planner's settings (which is all that a pre-hook holds), the
+selection, the comparison and the writing. dbt's own materialization asks for the columns of
 both tables each time, and checks the contract of a model that is the same as when it made the table; that was half of
 the time of a small build. A model that has become another is never run this way (trueup.transform.versions).
 -#}
@@ -12,8 +13,10 @@ the time of a small build. A model that has become another is never run this way
     {%- endif -%}
     {%- set target = this.incorporate(type="table") -%}
     {%- set selected = make_temp_relation(target) -%}
-    {{- run_hooks(pre_hooks) -}}
     {%- call statement("main") -%}
+        {{ expand_changed_keys() if not build_state().is_full }}
+        {{ steer_planner() }};
+
         create temporary table {{ selected }} on commit drop as (
             {{ sql }}
         );

@@ -145,7 +145,9 @@ def test_a_build_that_fails_names_the_model_and_is_made_good_by_the_next(facts: 
     facts.build()
     facts.execute("alter table staging.int_source_stock add constraint no_eleven check (on_hand_quantity <> 11)")
     facts.land([netsuite_level("1001", 11, at(50))])
-    with pytest.raises(Permanent, match=r"int_source_stock.*models/intermediate/int_source_stock\.sql") as failure:
+    with pytest.raises(
+        Permanent, match=r"int_source_stock.*models/intermediate/inventory/int_source_stock\.sql"
+    ) as failure:
         facts.build()
     assert "1001|1" not in str(failure.value)
     assert facts.rows("select * from staging.set_aside") == []

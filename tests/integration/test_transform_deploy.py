@@ -55,7 +55,11 @@ def test_a_description_that_was_edited_builds_nothing(shop: Shop, project: Path)
     shop.publish()
     oids, decided = _oids(shop.facts), shop.facts.rows(DECIDED)
     assert shop.facts.build().status == "succeeded"  # what was proposed is news to the differences
-    _sub(project / "models" / "canonical" / "stock_levels.yml", "What lies at a place", "What stands at a place")
+    _sub(
+        project / "models" / "canonical" / "inventory" / "stock_levels.yml",
+        "What lies at a place",
+        "What stands at a place",
+    )
     for _ in range(2):
         assert shop.facts.build().status == "unchanged"
     assert (_oids(shop.facts), shop.facts.rows(DECIDED)) == (oids, decided)
@@ -73,7 +77,7 @@ def test_a_model_that_was_edited_is_made_anew_and_what_was_decided_stays(shop: S
     oids, decided = _oids(shop.facts), shop.facts.rows(DECIDED)
 
     _sub(
-        project / "models" / "intermediate" / "int_listings.sql",
+        project / "models" / "intermediate" / "inventory" / "int_listings.sql",
         r"select \* from final",
         "select * from final where true",
     )
@@ -99,7 +103,7 @@ def test_the_deciding_table_itself_made_anew_keeps_its_decisions(shop: Shop, pro
     shop.publish()
     oids, decided = _oids(shop.facts), shop.facts.rows(DECIDED)
     _sub(
-        project / "models" / "marts" / "ats" / "ats_positions.sql",
+        project / "models" / "marts" / "inventory" / "ats_positions.sql",
         r"select \* from final",
         "select * from final where true",
     )
@@ -118,7 +122,7 @@ def test_the_deciding_table_itself_made_anew_keeps_its_decisions(shop: Shop, pro
 def test_a_column_that_was_added_is_there_afterwards(shop: Shop, project: Path) -> None:
     """On a table that dbt would refuse to change in place."""
     shop.publish()
-    model = project / "models" / "intermediate" / "int_listings.sql"
+    model = project / "models" / "intermediate" / "inventory" / "int_listings.sql"
     _sub(model, r"newest\.is_tracked,\n", "newest.is_tracked,\n        1 as one_more,\n")
     assert shop.facts.build().status == "succeeded"
     assert shop.facts.row("select distinct one_more from staging.int_listings") == {"one_more": 1}
@@ -131,7 +135,7 @@ def test_a_build_that_dies_between_the_passes_is_made_good(
     shop.publish()
     decided = shop.facts.rows("select sku, target_quantity from marts.ats_positions order by 1, 2")
     _sub(
-        project / "models" / "intermediate" / "int_source_stock.sql",
+        project / "models" / "intermediate" / "inventory" / "int_source_stock.sql",
         r"select \* from final",
         "select * from final where true",
     )
@@ -150,3 +154,14 @@ def test_a_build_that_dies_between_the_passes_is_made_good(
     assert shop.facts.rows("select sku, target_quantity from marts.ats_positions order by 1, 2") == decided
     assert shop.facts.build().status in ("succeeded", "unchanged")
     assert shop.facts.build().status == "unchanged"
+
+
+def test_tables_that_are_made_anew_together_find_the_views_between_them(shop: Shop, project: Path) -> None:
+    """A table that is dropped takes the views on it along, also those that another table to be made reads."""
+    shop.publish()
+    oids, decided = _oids(shop.facts), shop.facts.rows(DECIDED)
+    _sub(project / "macros" / "ledger.sql", r"analyze", "analyze verbose")
+    assert shop.facts.build().status == "succeeded"
+    ours = {name for name in _oids(shop.facts) if _oids(shop.facts)[name] != oids[name]}
+    assert {"int_order_lines", "int_owned_order_lines", "reservations", "int_listings", "ats_positions"} <= ours
+    assert [row["facts_version"] for row in shop.facts.rows(DECIDED)] == [row["facts_version"] for row in decided]

@@ -355,7 +355,7 @@ def test_every_order_holds_what_the_rule_says(postgres: EmbeddedPostgres, built_
         for part in (every[:middle], every[middle:]):
             facts.land(part)
             facts.build()
-        lines = "select order_name, line_id from staging.int_unheld_order_lines order by 1, 2"
+        lines = "select order_name, order_line_id from canonical.unheld_order_lines order by 1, 2"
         found, left = held(facts), facts.rows(lines)
         facts.build(is_full_refresh=True)
         assert (found, left) == (held(facts), facts.rows(lines))

@@ -10,6 +10,7 @@ import pytest
 from trueup.transform.versions import models_of, with_descendants
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
+LEVELS = "models/canonical/inventory/stock_levels.sql"
 CONNECTORS = {"netsuite", "shipbob", "shopify", "square"}
 
 
@@ -51,14 +52,14 @@ def changed_by(change: Callable[[Path], object], project: Path, connectors: set[
 @pytest.mark.parametrize(
     "change",
     [
-        _sub("models/canonical/stock_levels.yml", "What lies at a place", "What stands at a place"),
-        _sub("models/canonical/stock_levels.yml", r"(- name: sku\n.*?description: )", r"\1Anew "),
-        _sub("models/intermediate/int_listings.yml", r"(- name: system_id\n\s+description: )", r"\1Anew. "),
+        _sub(f"{LEVELS[:-4]}.yml", "What lies at a place", "What stands at a place"),
+        _sub(f"{LEVELS[:-4]}.yml", r"(- name: sku\n.*?description: )", r"\1Anew "),
+        _sub("models/intermediate/inventory/int_listings.yml", r"(- name: system_id\n\s+description: )", r"\1Anew. "),
         _sub("models/sources/sources.yml", "description: ", "description: Anew. "),
-        _sub("models/canonical/stock_levels_unit_tests.yml", "version: 2", "version: 2\n# anew"),
-        _sub("models/canonical/stock_levels.sql", r"\Z", "\n{# a word on it #}\n   -- and one more\n"),
+        _sub(f"{LEVELS[:-4]}_unit_tests.yml", "version: 2", "version: 2\n# anew"),
+        _sub(LEVELS, r"\Z", "\n{# a word on it #}\n   -- and one more\n"),
         _sub("macros/ledger.sql", r"\{#-", "{#-\nAnew: "),
-        _sub("models/canonical/products.sql", r"select\n    ", "select\n\n        "),
+        _sub("models/canonical/any/products.sql", r"select\n    ", "select\n\n        "),
         _sub("README.md", "dbt", "DBT"),
     ],
 )
@@ -69,10 +70,10 @@ def test_words_make_nothing_anew(project: Path, change: Callable[[Path], None]) 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (_sub("models/canonical/stock_levels.sql", r"\* from final", "* from final where true"), {"stock_levels"}),
-        (_sub("models/canonical/stock_levels.sql", r'unique_key=\[', 'unique_key=[ "x", '), {"stock_levels"}),
-        (_sub("models/canonical/stock_levels.yml", "data_type: text", "data_type: varchar"), {"stock_levels"}),
-        (_sub("macros/collect.sql", "'stock_sku',", "'stock_sku' || '',"), {"stock_levels"}),
+        (_sub(LEVELS, r"\* from final", "* from final where true"), {"stock_levels"}),
+        (_sub(LEVELS, r'unique_key=\[', 'unique_key=[ "x", '), {"stock_levels"}),
+        (_sub(f"{LEVELS[:-4]}.yml", "data_type: text", "data_type: varchar"), {"stock_levels"}),
+        (_sub(LEVELS, '"from": "swept"', '"from": "sku"'), {"stock_levels"}),
         (
             _sub("macros/newest_versions.sql", "confirmed.tie_rank desc", "confirmed.tie_rank asc"),
             {
@@ -92,11 +93,12 @@ def test_what_decides_rows_makes_its_model_another(
     assert changed_by(change, project) == expected
 
 
-def test_the_strategy_decides_every_table_and_no_view(project: Path) -> None:
-    """How rows are written is no matter of one model."""
+@pytest.mark.parametrize("path", ["macros/ledger.sql", "macros/changed_keys.sql"])
+def test_the_strategy_decides_every_table_and_no_view(project: Path, path: str) -> None:
+    """How rows are written, and what a change reaches, is no matter of one model."""
     models = models_of(project, CONNECTORS)
     tables = {name for name, model in models.items() if not model.is_view}
-    assert changed_by(_sub("macros/ledger.sql", "analyze", "  analyze verbose"), project) == tables
+    assert changed_by(_sub(path, "analyze", "  analyze verbose"), project) == tables
 
 
 def test_a_source_that_lies_elsewhere_decides_those_who_read_it(project: Path) -> None:
@@ -123,7 +125,7 @@ def test_the_descendants_are_dbts_own() -> None:
     """What is left out of a pass must depend on nothing in it."""
     models = models_of(PROJECT, CONNECTORS)
     assert with_descendants(models, {"int_source_stock"}) == {
-        "int_source_stock", "stock_levels", "int_unheld_order_lines", "reservations", "ats_positions",
+        "int_source_stock", "stock_levels", "int_order_places", "reservations", "ats_positions",
         "stock_differences", "wanted_corrections", "correction_candidates",
     }  # fmt: skip
     assert "products" not in with_descendants(models, {"int_item_skus"})

@@ -41,57 +41,18 @@ SETTLED_ITEMS = """
 """
 
 UNKNOWN_CODES = """
-    with unknown as (
-        select
-            lines.system_id,
-            coalesce(lines.code_key, lines.source_item_id, '(none)') as code,
-            coalesce(lines.source_code, lines.source_item_id, '(none)') as spelling,
-            lines.own_order_name,
-            lines.build_id,
-            lines.correlation_id,
-            lines.record_id
-        from staging.int_order_lines as lines
-        inner join governance.systems as systems on lines.system_id = systems.system_id
-        left join staging.int_item_skus as items
-            on lines.system_id = items.system_id and lines.source_item_id = items.source_item_id
-        where
-            lines.is_current
-            and not lines.is_deleted
-            and not lines.is_cancelled
-            and lines.line_id <> ''
-            and items.source_item_id is null
-            and not exists (
-                select 1
-                from governance.non_stock_codes as codes
-                where lines.code_key ~* ('^(' || governance.clean_code(codes.pattern) || ')$')
-            )
-            and not exists (
-                select 1
-                from canonical.products as products
-                where governance.code_key(products.sku) = lines.code_key
-            )
-            and not exists (
-                select 1
-                from governance.sku_aliases as aliases
-                inner join canonical.products as products
-                    on governance.code_key(aliases.sku) = governance.code_key(products.sku)
-                where
-                    aliases.system_id = lines.system_id
-                    and governance.code_key(aliases.source_sku) = lines.code_key
-            )
-            and ({restriction})
-    )
-
     select
-        system_id,
-        code,
+        lines.system_id,
+        coalesce(lines.code_key, lines.source_item_id, '(none)') as code,
         count(*) as line_count,
-        (array_agg(spelling order by record_id desc))[1] as spelling,
-        (array_agg(own_order_name order by record_id desc))[1] as order_name,
-        (array_agg(correlation_id order by record_id desc))[1] as correlation_id
-    from unknown
-    group by system_id, code
-    order by system_id, code
+        (array_agg(coalesce(lines.source_sku, lines.source_item_id, '(none)') order by lines.record_id desc))[1]
+            as spelling,
+        (array_agg(lines.own_order_name order by lines.record_id desc))[1] as order_name,
+        (array_agg(lines.correlation_id order by lines.record_id desc))[1] as correlation_id
+    from staging.int_resolved_order_lines as lines
+    where lines.is_unresolved and not lines.is_known_item and ({restriction})
+    group by 1, 2
+    order by 1, 2
 """
 
 OPEN_CODES = """
@@ -100,30 +61,56 @@ OPEN_CODES = """
     where status = 'open' and kind = 'unclassified_code' and stream = 'orders'
 """
 
-
 # What this build found of an item, counted over all its lines. Lines whose code nobody knows are told by their code.
+# Order by order, for the view is made to be asked so.
 UNHELD_LINES = """
+    with found as (
+        select distinct
+            lines.system_id,
+            lines.source_item_id
+        from staging.int_owned_order_lines as lines
+        where
+            lines.is_own
+            and lines.is_unresolved
+            and lines.is_known_item
+            and (
+                %(is_everything)s
+                or lines.order_name in (
+                    select touched_keys.key
+                    from staging.touched_keys
+                    where touched_keys.kind = 'order_name' and touched_keys.build_id > %(since_build_id)s
+                )
+            )
+    ),
+
+    orders as (
+        select distinct lines.order_name
+        from found
+        inner join staging.int_owned_order_lines as lines
+            on found.system_id = lines.system_id and found.source_item_id = lines.source_item_id
+        where lines.is_own and lines.is_unresolved
+    )
+
     select
-        lines.system_id,
-        lines.source_item_id,
-        (array_agg(coalesce(lines.source_sku, lines.source_item_id) order by lines.record_id desc))[1] as code,
-        (array_agg(lines.unheld_because order by lines.record_id desc))[1] as because,
+        unheld.owner_system_id as system_id,
+        unheld.source_item_id,
+        (array_agg(coalesce(unheld.source_sku, unheld.source_item_id) order by unheld.record_id desc))[1] as code,
+        (array_agg(unheld.unheld_because order by unheld.record_id desc))[1] as because,
         count(*) as line_count,
-        sum(lines.committed_quantity) as unit_count,
-        (array_agg(lines.own_order_name order by lines.record_id desc))[1] as order_name,
-        (array_agg(lines.correlation_id order by lines.record_id desc))[1] as correlation_id
-    from staging.int_unheld_order_lines as lines
-    where
-        lines.unheld_because <> 'unknown'
-        and (lines.system_id, lines.source_item_id) in (
-            select
-                found.system_id,
-                found.source_item_id
-            from staging.int_unheld_order_lines as found
-            where found.build_id = %(build_id)s
-        )
-    group by lines.system_id, lines.source_item_id
-    order by lines.system_id, lines.source_item_id
+        sum(unheld.committed_quantity) as unit_count,
+        (array_agg(unheld.own_order_name order by unheld.record_id desc))[1] as order_name,
+        (array_agg(unheld.correlation_id order by unheld.record_id desc))[1] as correlation_id
+    from orders
+    cross join lateral (
+        select lines.*
+        from canonical.unheld_order_lines as lines
+        where lines.order_name = orders.order_name
+    ) as unheld
+    inner join found
+        on unheld.owner_system_id = found.system_id and unheld.source_item_id = found.source_item_id
+    where unheld.unheld_because <> 'unknown'
+    group by unheld.owner_system_id, unheld.source_item_id
+    order by unheld.owner_system_id, unheld.source_item_id
 """
 
 # A place that was never read is told only where its system's other places were: some accounts may not read the list.
@@ -256,11 +243,20 @@ SETTLED_LINES = """
         and queue.kind = 'order_line_not_held'
         and not exists (
             select 1
-            from staging.int_unheld_order_lines as lines
+            from staging.int_owned_order_lines as lines
+            cross join lateral (
+                select unheld.*
+                from canonical.unheld_order_lines as unheld
+                where unheld.order_name = lines.order_name
+            ) as found
             where
                 lines.system_id = queue.system_id
                 and lines.source_item_id = queue.subject
-                and lines.unheld_because <> 'unknown'
+                and lines.is_own
+                and lines.is_unresolved
+                and found.owner_system_id = queue.system_id
+                and found.source_item_id = queue.subject
+                and found.unheld_because <> 'unknown'
         )
 """
 

@@ -42,7 +42,7 @@ def report_findings(connection: Warehouse, plan: Plan, run_id: str) -> tuple[int
     found = [
         *_items(connection, plan.build_id, run_id),
         *_codes(connection, plan.build_id, run_id),
-        *_unheld_lines(connection, plan.build_id, run_id),
+        *_unheld_lines(connection, plan, run_id),
         *_places(connection, plan, run_id),
         *_withdrawn_products(connection, plan.build_id, run_id),
     ]
@@ -93,8 +93,11 @@ def _items(connection: Warehouse, build_id: int | None, run_id: str) -> list[New
     return found
 
 
-def _unheld_lines(connection: Warehouse, build_id: int | None, run_id: str) -> list[NewException]:
-    rows = connection.execute(UNHELD_LINES, {"build_id": build_id}).fetchall()
+def _unheld_lines(connection: Warehouse, plan: Plan, run_id: str) -> list[NewException]:
+    rows = connection.execute(
+        UNHELD_LINES,
+        {"is_everything": plan.is_full or bool(plan.remade), "since_build_id": plan.since_build_id},
+    ).fetchall()
     why = {
         "not_stocked": "whose stock {system} does not count",
         "bundle": "which is a bundle",

@@ -87,6 +87,8 @@ def decide(connection: Warehouse, configuration: TenantConfiguration, *, is_full
     known = state.model_versions or {}
     remade = frozenset(name for name in models if is_other and not is_recreated and known.get(name) != versions[name])
     reached = with_descendants(models, remade)
+    # A table that is dropped takes the views on it along, and another table to be made anew may read one of them.
+    remade |= {name for name in reached if models[name].is_view}
     if is_other and not is_recreated and not remade:
         # Other words, the same rows: no build is needed for it, and the next plan need not look again.
         note_versions(connection, deployed, versions)

@@ -27,7 +27,7 @@ _KIND: Final = re.compile(r"""\b(?:newest_versions|staging_models_of)\(\s*["'](\
 _CALL: Final = re.compile(r"\b(\w+)\s*\(")
 # What dbt calls by itself: for every model, and for every one with a strategy of our own.
 _ALWAYS: Final = ("generate_schema_name",)
-_STRATEGY: Final = "get_incremental_{}_sql"
+_STRATEGY: Final = ("get_incremental_{}_sql", "expand_changed_keys")
 _SAYS_NOTHING: Final = frozenset({"description", "tests", "data_tests", "docs", "meta"})
 _loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -115,7 +115,8 @@ def _used(own: str, configured: Mapping[str, Any], macros: Mapping[str, str]) ->
     """The macros that the text calls, and those that these call; sorted."""
     strategy = re.search(r"""incremental_strategy=["'](\w+)["']""", own)
     name = strategy.group(1) if strategy else configured.get("incremental_strategy")
-    waiting = [*_ALWAYS, _STRATEGY.format(name), *_CALL.findall(own)]
+    by_strategy = () if _is_view(own, configured) else (macro.format(name) for macro in _STRATEGY)
+    waiting = [*_ALWAYS, *by_strategy, *_CALL.findall(own)]
     used: set[str] = set()
     while waiting:
         macro = waiting.pop()

@@ -1,0 +1,39 @@
+with stock_movements as not materialized (
+    select * from {{ ref("stock_movements") }}
+    where kind = 'return'
+),
+
+order_lines as not materialized (
+    select * from {{ ref("int_owned_order_lines") }}
+),
+
+-- What came back to a place, line by line, as the place's system of record has it.
+final as (
+    select
+        stock_movements.movement_id as return_id,
+        orders.owner_system_id || '|' || orders.order_name as order_id,
+        stock_movements.sku,
+        stock_movements.location_id,
+        stock_movements.delta_quantity as quantity,
+        stock_movements.occurred_at as returned_at,
+        stock_movements.source_system_id,
+        stock_movements.source_item_id,
+        stock_movements.received_at,
+        stock_movements.record_id,
+        stock_movements.correlation_id,
+        stock_movements.build_id
+    from stock_movements
+    left join lateral (
+        select
+            order_lines.owner_system_id,
+            order_lines.order_name
+        from order_lines
+        where
+            order_lines.system_id = stock_movements.source_system_id
+            and order_lines.order_id = stock_movements.source_order_id
+        order by order_lines.owner_system_id asc, order_lines.order_name asc
+        limit 1
+    ) as orders on true
+)
+
+select * from final
