@@ -38,10 +38,14 @@ def test_a_changed_level_ends_as_a_candidate(shop: Facts) -> None:
     shop.land([netsuite_level("1001", 40, at(0)), shopify_listing("1", 30, at(0))])
     report = shop.build()
     assert report.status == "succeeded"
-    candidate = shop.row("select * from outbox.correction_candidates")
-    assert candidate["record_id"] == listing_id("1")
-    assert (candidate["channel"], candidate["field"], candidate["sku"]) == ("shopify_main", "available", "HV-00001")
-    assert (candidate["expected"], candidate["target"]) == (30, 39)
+    candidate = shop.row("select * from outbox.stock_changes")
+    assert candidate["record_ref"] == listing_id("1")
+    assert (candidate["target_system"], candidate["field"], candidate["subject_key"]) == (
+        "shopify_main",
+        "available",
+        "HV-00001",
+    )
+    assert (candidate["expected"], candidate["desired"]) == (30, 39)
 
 
 def test_an_order_takes_its_units_off_every_channel_it_may_come_from(shop: Facts) -> None:
@@ -139,7 +143,7 @@ def test_sums_of_what_sources_may_say_are_no_failure(shop: Facts) -> None:
     assert position["shortfall_quantity"] == 1_000_000_000
     shop.land([netsuite_order(key, "1001", 0, at(1), transaction=str(min(key, 2))) for key in (1, 2, 3)])
     shop.build()
-    candidate = shop.row("select expected, target from outbox.correction_candidates")
+    candidate = shop.row("select expected, desired from outbox.stock_changes")
     assert tuple(candidate.values()) == (1_000_000_000, 2_999_999_999)
 
 
@@ -238,7 +242,7 @@ def test_a_build_killed_after_any_model_is_repeated_and_gives_the_same(
         "select sku, location_id, on_hand_quantity from canonical.stock_levels order by 1, 2",
         "select sku, channel, ats_quantity from marts.ats_positions order by 1, 2",
         "select order_name, sku, quantity, status from canonical.reservations order by 1, 2",
-        "select sku, expected, target from outbox.correction_candidates order by 1",
+        "select subject_key, expected, desired from outbox.stock_changes order by 1",
     )
     with fresh_facts(postgres, built_template) as undisturbed:
         for records in (start, then):
