@@ -36,7 +36,7 @@ AMPLE = {"rate": 10_000.0, "size": 1_000_000.0}
 _TABLES = """
 create table outbox.stock_changes (
     target_system text, entity text, operation text, record_ref text, field text, subject_key text, expected jsonb,
-    desired jsonb, size numeric, cause text, priority integer, facts_version text, facts_as_of timestamptz,
+    desired jsonb, size bigint, cause text, priority integer, facts_version text, facts_as_of timestamptz,
     facts_received_at timestamptz, correlation_id uuid, refused_because text,
     owner_system text, decided_from text
 );

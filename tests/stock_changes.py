@@ -12,7 +12,7 @@ STOCK_CHANGES_TABLE = """
 create table outbox.stock_changes (
     entity text default 'stock', operation text default 'set', target_system text, record_ref text,
     field text default 'available', subject_key text, expected jsonb, desired jsonb,
-    size numeric generated always as (desired::numeric - coalesce(expected, '0')::numeric) stored,
+    size bigint generated always as (desired::bigint - coalesce(expected, '0')::bigint) stored,
     cause text default 'source_delay', priority integer default 100, facts_version text default 'v1',
     facts_as_of timestamptz default now(), facts_received_at timestamptz, correlation_id uuid default gen_random_uuid(),
     refused_because text generated always as (case when desired < '0' then 'would write a negative number' end) stored,

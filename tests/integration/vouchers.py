@@ -43,7 +43,7 @@ VOUCHERS = Policy(
 _TABLES = """
 create table outbox.voucher_changes (
     entity text default 'voucher', operation text, target_system text default 'erp', record_ref text, field text,
-    subject_key text, expected jsonb, desired jsonb, size numeric, cause text default 'not_synced_yet',
+    subject_key text, expected jsonb, desired jsonb, size bigint, cause text default 'not_synced_yet',
     priority integer default 1, facts_version text default 'v1', facts_as_of timestamptz default now(),
     facts_received_at timestamptz default now(), correlation_id uuid default gen_random_uuid(),
     refused_because text, owner_system text, decided_from text

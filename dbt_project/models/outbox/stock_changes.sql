@@ -25,7 +25,7 @@ final as (
         to_jsonb(differences.shown_quantity) as expected,
         to_jsonb(differences.target_quantity) as desired,
         -- What the guards measure: units up or down.
-        (differences.target_quantity - coalesce(differences.shown_quantity, 0))::numeric as size,
+        differences.target_quantity - coalesce(differences.shown_quantity, 0) as size,
         differences.cause,
         -- By harm: what a channel overstates can be sold twice, so it goes before what it understates; the larger
         -- first.

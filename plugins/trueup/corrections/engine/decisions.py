@@ -29,8 +29,8 @@ create temporary table limits (
     field text,
     largest_share numeric,
     largest_share_applies_from integer not null,
-    largest_size numeric,
-    largest_total numeric,
+    largest_size bigint,
+    largest_total bigint,
     approvals_beyond_guards integer not null,
     approvals_always integer not null,
     primary key (target_system, workflow)
@@ -60,7 +60,7 @@ CREATE_CANDIDATES: Final = """
 create temporary table candidates (
     candidate_id bigint generated always as identity,
     workflow text, entity text, operation text, target_system text, record_ref text, field text, subject_key text,
-    expected jsonb, desired jsonb, size numeric, cause text, priority integer, facts_version text,
+    expected jsonb, desired jsonb, size bigint, cause text, priority integer, facts_version text,
     facts_as_of timestamptz, facts_received_at timestamptz, correlation_id uuid, refused_because text,
     owner_system text,
     decided_from text, claim_count bigint

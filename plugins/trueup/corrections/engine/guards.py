@@ -123,10 +123,13 @@ def hold_beyond_limits(connection: Warehouse, policies: Sequence[Policy]) -> lis
         reasons[target, workflow].append(
             f"all changes together would move {total} {measures[workflow]}; a run may move {limit}"
         )
-    targets, workflows = [target for target, _ in reasons], [workflow for _, workflow in reasons]
-    connection.execute(_HOLD_WHOLE_TARGETS, (targets, workflows))
+    # Each reads every decision: only where it can hold one.
+    if reasons:
+        targets, workflows = [target for target, _ in reasons], [workflow for _, workflow in reasons]
+        connection.execute(_HOLD_WHOLE_TARGETS, (targets, workflows))
     connection.execute(_HOLD_LARGE)
-    connection.execute(_HOLD_ALWAYS)
+    if any(policy.always for policy in policies):
+        connection.execute(_HOLD_ALWAYS)
     nouns = {each.workflow: each.population.noun if each.population else "records" for each in policies}
     for target, workflow, limit, count, samples in connection.execute(_LARGE).fetchall():
         noun = nouns[workflow]

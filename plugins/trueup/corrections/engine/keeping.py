@@ -85,18 +85,19 @@ where verdict in ('proposed', 'held') group by target_system, workflow, cause
 """
 
 REFUSED: Final = """
-with counted as (
+with refused as materialized (
+    select * from decisions where verdict = 'refused'
+), counted as (
     select target_system, workflow, refusal, count(*) as refused_count, min(candidate_id) as first_id
-    from decisions where verdict = 'refused' group by target_system, workflow, refusal
+    from refused group by target_system, workflow, refusal
 )
 select
     target_system,
     workflow,
     (select string_agg(refused_count || ' ' || refusal, ', ' order by first_id)
         from counted
-        where counted.target_system = decisions.target_system and counted.workflow = decisions.workflow),
+        where counted.target_system = refused.target_system and counted.workflow = refused.workflow),
     (array_agg(subject_key || ' ' || field || ' to ' || outbox.value_text(desired) order by subject_key, desired))[1:20]
-from decisions
-where verdict = 'refused'
+from refused
 group by target_system, workflow
 """

@@ -14,10 +14,10 @@ alter table outbox.changes
 alter column expected type jsonb using to_jsonb(expected),
 alter column desired type jsonb using to_jsonb(desired),
 add column operation text not null default 'set' check (operation in ('set', 'create', 'transition')),
-add column size numeric,
+add column size bigint,
 add column ticket text;
 alter table outbox.changes alter column operation drop default;
-update outbox.changes set size = desired::numeric - coalesce(expected, '0')::numeric;
+update outbox.changes set size = desired::bigint - coalesce(expected, '0')::bigint;
 alter table outbox.changes alter column size set not null;
 alter table outbox.changes drop constraint corrections_status_check;
 alter table outbox.changes add constraint changes_status_check check (status in (
