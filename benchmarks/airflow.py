@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from trueup.corrections.reports import percentile
+from trueup.corrections.engine.reports import percentile
 from trueup.dev.airflow import LocalAirflow, run_airflow
 from trueup.dev.demo.engines import AirflowEngine
 from trueup.dev.demo.run import MemoryWatch, check
@@ -81,7 +81,7 @@ def _one_change(rig: Rig, airflow: LocalAirflow, number: int) -> float:
     )
     sku, location_id = shelves[(number * 7) % len(shelves)]
     with connect(rig.retailer.warehouse, Role.OPERATOR) as connection:
-        row = connection.execute("select coalesce(max(correction_id), 0) from outbox.corrections").fetchone()
+        row = connection.execute("select coalesce(max(change_id), 0) from outbox.changes").fetchone()
     newest = row[0] if row else 0
     world.tell("/receive", {"sku": sku, "location": location_id, "quantity": 30})
     world.tell("/step", {"seconds": 4 * 3600})
@@ -89,7 +89,7 @@ def _one_change(rig: Rig, airflow: LocalAirflow, number: int) -> float:
     def followed() -> list[tuple[Any, ...]]:
         with connect(rig.retailer.warehouse, Role.OPERATOR) as connection:
             corrections = connection.execute(
-                "select correlation_id, verified_at from outbox.corrections where sku = %s and correction_id > %s"
+                "select correlation_id, verified_at from outbox.changes where subject_key = %s and change_id > %s"
                 " and status = 'verified' order by verified_at",
                 (sku, newest),
             ).fetchall()

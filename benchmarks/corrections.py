@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from trueup.connectors.registry import build_connector, build_writer
-from trueup.corrections.apply import correct
-from trueup.corrections.propose import propose
+from trueup.corrections.engine.correct import correct
+from trueup.corrections.engine.propose import propose
+from trueup.corrections.policies import POLICIES
 from trueup.dev.postgres import run_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import ReadMode
@@ -33,11 +34,12 @@ LOCATION = "gid://shopify/Location/9001"
 AMPLE = {"rate": 10_000.0, "size": 1_000_000.0}
 
 _TABLES = """
-create table outbox.correction_candidates (
-    channel text, entity text, record_id text, field text, sku text, expected integer, target integer, cause text,
-    priority integer, facts_version text, facts_as_of timestamptz, listing_received_at timestamptz, correlation_id uuid
+create table outbox.stock_changes (
+    target_system text, entity text, operation text, record_ref text, field text, subject_key text, expected jsonb,
+    desired jsonb, size bigint, cause text, priority integer, facts_version text, facts_as_of timestamptz,
+    facts_received_at timestamptz, correlation_id uuid, refused_because text,
+    owner_system text, decided_from text
 );
-create table marts.ats_positions (sku text, channel text, newest_received_at timestamptz, primary key (sku, channel));
 create table canonical.channel_listings (sku text, channel text, is_listed boolean, primary key (sku, channel));
 """
 
@@ -91,8 +93,8 @@ def _measure(
     store.bucket.set(rate=1e-9, size=AMPLE["size"])
     _offer(details, chosen[:BATCH])
     whole = _configuration(canary_share=0)
-    propose(details, whole, run_id="pilot", actor="bench")
-    correct(details, whole, writers, run_id="pilot", actor="bench")
+    propose(details, whole, POLICIES, run_id="pilot", actor="bench")
+    correct(details, whole, POLICIES, writers, run_id="pilot", actor="bench")
     points_a_call = AMPLE["size"] - store.bucket.available
 
     # Full at the start, so its first content is free; the rest is drawn as it drips.
@@ -101,13 +103,13 @@ def _measure(
     rate = (calls * points_a_call - size) / limit_seconds
     _offer(details, chosen[BATCH : BATCH + corrections])
     started = time.perf_counter()
-    proposal = propose(details, configuration, run_id="publish", actor="bench")
+    proposal = propose(details, configuration, POLICIES, run_id="publish", actor="bench")
     propose_seconds = time.perf_counter() - started
     _forget_the_ample_bucket(details)
     store.bucket.set(rate=rate, size=size)
     before = len(_exchanges(recording))
     started = time.perf_counter()
-    report = correct(details, configuration, writers, run_id="correct", actor="bench")
+    report = correct(details, configuration, POLICIES, writers, run_id="correct", actor="bench")
     seconds = time.perf_counter() - started
     answered = _exchanges(recording)[before:]
     (done,) = report.channels
@@ -170,20 +172,20 @@ def _available(payload: Mapping[str, Any]) -> int:
 def _offer(details: ConnectionDetails, levels: list[tuple[str, int]]) -> None:
     """Every one of these levels is one too low; the store lists as many."""
     with connect(details, Role.TRANSFORMER) as connection:
-        connection.execute("truncate outbox.correction_candidates, canonical.channel_listings")
+        connection.execute("truncate outbox.stock_changes, canonical.channel_listings")
         connection.execute(
             "insert into canonical.channel_listings select 'S' || number, %s, true"
             " from generate_series(1, %s) as number",
             (SYSTEM, len(levels)),
         )
         with connection.cursor().copy(
-            "copy outbox.correction_candidates (channel, entity, record_id, field, sku, expected, target, cause,"
-            " priority, facts_version, correlation_id) from stdin"
+            "copy outbox.stock_changes (target_system, entity, operation, record_ref, field, subject_key, expected,"
+            " desired, size, cause, priority, facts_version, correlation_id) from stdin"
         ) as copy:
             for number, (record_id, shown) in enumerate(levels):
                 copy.write_row(
-                    (SYSTEM, "stock", record_id, "available", f"S{number:06}", shown, shown + 1, "source_delay", number,
-                     "v1", "00000000-0000-4000-8000-000000000001")
+                    (SYSTEM, "stock", "set", record_id, "available", f"S{number:06}", str(shown), str(shown + 1), 1,
+                     "source_delay", number, "v1", "00000000-0000-4000-8000-000000000001")
                 )  # fmt: skip
 
 

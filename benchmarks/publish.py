@@ -18,7 +18,8 @@ from typing import Any
 import psutil
 import psycopg
 
-from trueup.corrections.propose import propose
+from trueup.corrections.engine.propose import propose
+from trueup.corrections.policies import POLICIES
 from trueup.dev.postgres import EmbeddedPostgres, run_postgres, start_postgres, stop_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import StreamKind
@@ -152,7 +153,7 @@ def _publish(
     steps: dict[str, Callable[[], object]] = {
         "build": lambda: build(details, configuration, run_id=run_id, state_folder=folder / "dbt"),
         "gate": lambda: run_gates(details, configuration, run_id=run_id, is_full=is_full),
-        "propose": lambda: propose(details, configuration, run_id=run_id, actor="bench"),
+        "propose": lambda: propose(details, configuration, POLICIES, run_id=run_id, actor="bench"),
     }
     seconds = {}
     for name, step in steps.items():

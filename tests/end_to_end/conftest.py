@@ -72,10 +72,11 @@ class Running:
             return
         wrong = self.check().wrong
         known = self.rows(
-            "select channel, sku, status, status_reason, key from outbox.corrections where sku = any(%s)",
+            "select target_system, subject_key, status, status_reason, key from outbox.changes"
+            " where subject_key = any(%s)",
             sorted({listing.sku for listing in wrong}),
         )
-        held = self.rows("select hold_id, channel, reason, decision, decided_by from outbox.holds")
+        held = self.rows("select hold_id, target_system, reason, decision, decided_by from outbox.holds")
         raise AssertionError(f"still wrong after {seconds:.0f} s: {wrong[:5]}; corrections {known}; holds {held}")
 
     def scheduler_told(self, *parts: str) -> bool:

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 def test_the_channels_become_true(running: Running) -> None:
     """The world begins with more than a tenth of its listings wrong; nobody presses anything."""
     eventually(lambda: not running.check().wrong, 240, "every listing showing what section 6 says")
-    verified = running.rows("select count(*) from outbox.corrections where status = 'verified'")[0][0]
+    verified = running.rows("select count(*) from outbox.changes where status = 'verified'")[0][0]
     assert verified > 0
     doubled = running.rows("select key, attempt from outbox.receipts group by 1, 2 having count(*) > 1")
     assert doubled == []
@@ -42,7 +42,7 @@ def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> N
     world.tell("/edit", {"channel": "shopify_outlet", "sku": sku, "quantity": 5000})
     hold = eventually(
         lambda: running.rows(
-            "select hold_id, reason from outbox.holds where channel = 'shopify_outlet' and decision is null"
+            "select hold_id, reason from outbox.holds where target_system = 'shopify_outlet' and decision is null"
         ),
         90,
         "the run being held",

@@ -138,13 +138,15 @@ class AuditLine(Line):
         """One correction of HV-00001 on the shop, 9 to 6."""
         row: dict[str, object] = {
             "key": f"k{columns.get('correction', 1)}",
-            "channel": "shop",
+            "target_system": "shop",
             "entity": "stock",
-            "record_id": "gid://1|gid://2",
+            "operation": "set",
+            "record_ref": "gid://1|gid://2",
             "field": "available",
-            "sku": "HV-00001",
-            "expected": 9,
-            "target": 6,
+            "subject_key": "HV-00001",
+            "expected": Jsonb(9),
+            "desired": Jsonb(6),
+            "size": -3,
             "cause": "source_delay",
             "priority": 1,
             "facts_version": "1",
@@ -156,7 +158,7 @@ class AuditLine(Line):
         }
         names, places = ", ".join(row), ", ".join(f"%({name})s" for name in row)
         with connect(self.details, None) as connection:
-            connection.execute(f"insert into outbox.corrections ({names}) values ({places})", row)
+            connection.execute(f"insert into outbox.changes ({names}) values ({places})", row)
 
     def whole_story(self) -> None:
         """Everything that the explanation of HV-00001 on the shop is made of."""

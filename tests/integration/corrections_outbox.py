@@ -1,25 +1,27 @@
 """What the corrections tests stand on: the tables that dbt builds, as plain tables, and a tenant."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from trueup.corrections.apply import correct
-from trueup.corrections.propose import ProposalReport, propose
-from trueup.corrections.reports import ChannelCorrections
+from psycopg.types.json import Jsonb
+from tests.stock_changes import STOCK_CHANGES_TABLE
+
+from trueup.corrections.engine.correct import correct
+from trueup.corrections.engine.policy import Policy
+from trueup.corrections.engine.proposal import ProposalReport
+from trueup.corrections.engine.propose import propose
+from trueup.corrections.engine.reports import ChannelCorrections
+from trueup.corrections.policies import POLICIES
 from trueup.domain.connections import ConnectionDetails
 from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.registry import put_in_force
 
-_TABLES = """
-create table outbox.correction_candidates (
-    channel text, entity text default 'stock', record_id text, field text default 'available', sku text,
-    expected bigint, target bigint, cause text default 'source_delay', priority integer default 100,
-    facts_version text default 'v1', facts_as_of timestamptz default now(), listing_received_at timestamptz,
-    correlation_id uuid default gen_random_uuid()
-);
+_TABLES = (
+    STOCK_CHANGES_TABLE
+    + """
 create table marts.ats_positions (
     sku text, channel text, category text, on_hand_quantity numeric, damaged_quantity numeric,
     quality_control_quantity numeric, withdrawn_quantity numeric default 0,
@@ -37,6 +39,7 @@ create table canonical.channel_listings (
     correlation_id uuid, build_id bigint, primary key (sku, channel)
 );
 """
+)
 
 
 def tenant(channels: Mapping[str, Mapping[str, Any]] | None = None) -> TenantConfiguration:
@@ -73,6 +76,8 @@ def tenant(channels: Mapping[str, Mapping[str, Any]] | None = None) -> TenantCon
 class Line:
     """One tenant's warehouse with what dbt would have built in it."""
 
+    policies: Sequence[Policy] = POLICIES
+
     def __init__(self, details: ConnectionDetails, configuration: TenantConfiguration) -> None:
         self.details = details
         self.configuration = configuration
@@ -94,12 +99,12 @@ class Line:
     def want(self, number: int, expected: int | None, target: int, channel: str = "shop", **columns: object) -> str:
         """Make SKU `number` a candidate (in place of an earlier one); its record id."""
         row: dict[str, object] = {
-            "channel": channel,
-            "record_id": f"r{number}",
-            "sku": f"S{number:05}",
-            "expected": expected,
-            "target": target,
-            "listing_received_at": datetime.now(UTC) - timedelta(seconds=3),
+            "target_system": channel,
+            "record_ref": f"r{number}",
+            "subject_key": f"S{number:05}",
+            "expected": None if expected is None else Jsonb(expected),
+            "desired": Jsonb(target),
+            "facts_received_at": datetime.now(UTC) - timedelta(seconds=3),
             "correlation_id": uuid4(),
             "priority": 0 if expected is not None and target < expected else 100,
             **columns,
@@ -108,16 +113,17 @@ class Line:
         values = ", ".join(f"%({name})s" for name in row)
         self.withdraw(number, channel)
         with connect(self.details, Role.TRANSFORMER) as connection:
-            connection.execute(f"insert into outbox.correction_candidates ({names}) values ({values})", row)
+            connection.execute(f"insert into outbox.stock_changes ({names}) values ({values})", row)
         return f"r{number}"
 
     def want_many(self, count: int, expected: int, target: int, channel: str = "shop", version: str = "v1") -> None:
         """Make SKUs 0.. candidates, all for the same change."""
         with connect(self.details, Role.TRANSFORMER) as connection:
             connection.execute(
-                "insert into outbox.correction_candidates (channel, record_id, sku, expected, target, priority,"
-                " facts_version, listing_received_at)"
-                " select %s, 'r' || n, 'S' || lpad(n::text, 5, '0'), %s, %s, n, %s, now()"
+                "insert into outbox.stock_changes (target_system, record_ref, subject_key, expected, desired, priority,"
+                " facts_version, facts_received_at)"
+                " select %s, 'r' || n, 'S' || lpad(n::text, 5, '0'), to_jsonb(%s::bigint), to_jsonb(%s::bigint), n, %s,"
+                " now()"
                 " from generate_series(0, %s - 1) as n",
                 (channel, expected, target, version, count),
             )
@@ -126,7 +132,7 @@ class Line:
         """Take one candidate away, or all."""
         with connect(self.details, Role.TRANSFORMER) as connection:
             connection.execute(
-                "delete from outbox.correction_candidates where channel = %s and (%s::text is null or record_id = %s)",
+                "delete from outbox.stock_changes where target_system = %s and (%s::text is null or record_ref = %s)",
                 (channel, number, f"r{number}"),
             )
 
@@ -142,14 +148,16 @@ class Line:
 
     def propose(self, run_id: str = "publish") -> ProposalReport:
         """Run the proposer."""
-        return propose(self.details, self.configuration, run_id=run_id, actor="test")
+        return propose(self.details, self.configuration, self.policies, run_id=run_id, actor="test")
 
     def correct(
         self, writers: Mapping[str, Any], run_id: str = "correct", **options: object
     ) -> list[ChannelCorrections]:
         """Run the corrector; waits take no time."""
         chosen: dict[str, Any] = {"sleep": _do_not_wait, "patience_seconds": 0.0, **options}
-        report = correct(self.details, self.configuration, writers, run_id=run_id, actor="test", **chosen)
+        report = correct(
+            self.details, self.configuration, self.policies, writers, run_id=run_id, actor="test", **chosen
+        )
         return list(report.channels)
 
     def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
@@ -166,8 +174,8 @@ class Line:
         """Take everything back that was decided, done and written down; only the owner can."""
         with connect(self.details, Role.OWNER) as connection:
             connection.execute(
-                "truncate outbox.corrections, outbox.receipts, outbox.read_backs, exceptions.queue, audit.events;"
-                " delete from outbox.correction_candidates"
+                "truncate outbox.changes, outbox.receipts, outbox.read_backs, exceptions.queue, audit.events;"
+                " delete from outbox.stock_changes"
             )
 
     def judge_newest_build(self) -> None:
@@ -181,7 +189,7 @@ class Line:
     def statuses(self) -> dict[str, list[str]]:
         """The statuses each record's corrections went to, oldest correction first."""
         found: dict[str, list[str]] = {}
-        for record, status in self.rows("select record_id, status from outbox.corrections order by correction_id"):
+        for record, status in self.rows("select record_ref, status from outbox.changes order by change_id"):
             found.setdefault(record, []).append(status)
         return found
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.stock_changes import STOCK_CHANGES_TABLE
+
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.governance.configuration import TenantConfiguration
@@ -16,7 +18,8 @@ from trueup.warehouse.registry import put_in_force
 ROOT = Path(__file__).resolve().parents[2]
 _numbers = itertools.count(1)
 
-_TABLES = """
+_TABLES = (
+    """
 create table staging.int_source_stock (
     system_id text, source_key text, source_location_id text, on_hand_quantity numeric, is_current boolean,
     is_deleted boolean, build_id bigint
@@ -74,12 +77,9 @@ create table marts.stock_differences (
     age_source_seconds double precision, age_landing_seconds double precision, age_build_seconds double precision,
     age_queue_seconds double precision, correlation_id uuid, facts_version text, build_id bigint
 );
-create table outbox.wanted_corrections (
-    channel text, entity text, record_id text, field text, sku text, expected bigint, target bigint, cause text,
-    priority integer, facts_version text, facts_as_of timestamptz, listing_received_at timestamptz,
-    correlation_id uuid
-);
 """
+    + STOCK_CHANGES_TABLE
+)
 
 _ROWS = """
 insert into staging.int_source_stock values
@@ -133,11 +133,11 @@ insert into marts.stock_differences values
     ('HV-00002', 'shopify_main', 'i2|l1', 4, 10, -6, 'edited',
      '{"previous_available_quantity": 10}', now(), now(), 1, 2, 3, 4,
      gen_random_uuid(), 'v1', 1);
-insert into outbox.wanted_corrections values
-    ('shopify_main', 'stock', 'i1|l1', 'available', 'HV-00001', 30, 9, 'source_delay', 1, 'v1', now(), now(),
-     gen_random_uuid()),
-    ('shopify_main', 'stock', 'i2|l1', 'available', 'HV-00002', 4, 10, 'edited', 2, 'v1', now(), now(),
-     gen_random_uuid());
+insert into outbox.stock_changes (
+    target_system, record_ref, subject_key, expected, desired, cause, priority, facts_received_at
+) values
+    ('shopify_main', 'i1|l1', 'HV-00001', '30', '9', 'source_delay', 1, now()),
+    ('shopify_main', 'i2|l1', 'HV-00002', '4', '10', 'edited', 2, now());
 """
 
 TABLES = (
@@ -153,7 +153,7 @@ TABLES = (
     "canonical.channel_listings",
     "marts.ats_positions",
     "marts.stock_differences",
-    "outbox.wanted_corrections",
+    "outbox.stock_changes",
 )
 
 

@@ -17,8 +17,10 @@ from transform_facts import (
     shopify_variant,
 )
 
-from trueup.corrections.apply import CorrectionReport, correct
-from trueup.corrections.propose import ProposalReport, propose
+from trueup.corrections.engine.correct import CorrectionReport, correct
+from trueup.corrections.engine.proposal import ProposalReport
+from trueup.corrections.engine.propose import propose
+from trueup.corrections.policies import POLICIES
 from trueup.gates.run import run_gates
 
 MAIN = "shopify_main"
@@ -46,11 +48,13 @@ class Shop:
         facts = self.facts
         facts.build()
         run_gates(facts.details, facts.configuration, run_id="publish")
-        return propose(facts.details, facts.configuration, run_id="publish", actor="test")
+        return propose(facts.details, facts.configuration, POLICIES, run_id="publish", actor="test")
 
     def correct(self) -> CorrectionReport:
         facts = self.facts
-        return correct(facts.details, facts.configuration, {MAIN: self.writer}, run_id="correct", actor="test")
+        return correct(
+            facts.details, facts.configuration, POLICIES, {MAIN: self.writer}, run_id="correct", actor="test"
+        )
 
     def reread(self) -> None:
         """The store was read again just now."""

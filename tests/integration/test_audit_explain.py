@@ -9,7 +9,7 @@ from audit_line import AuditLine, after
 from corrections_channel import Channel, HttpWriter, run_channel
 
 from trueup.audit.explain import Explanation, explain
-from trueup.corrections.switches import stop_channel
+from trueup.corrections.engine.switches import stop_channel
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 
@@ -76,8 +76,8 @@ def test_each_number_names_its_record_and_both_clocks(line: AuditLine) -> None:
 def test_what_was_done_is_told_attempt_by_attempt(line: AuditLine) -> None:
     """A lost answer and the read-back that settled it are both part of the story."""
     line.act(
-        "insert into outbox.correction_candidates (channel, record_id, sku, expected, target)"
-        " values ('shop', 'gid://1|gid://2', 'HV-00001', 9, 4)"
+        "insert into outbox.stock_changes (target_system, record_ref, subject_key, expected, desired)"
+        " values ('shop', 'gid://1|gid://2', 'HV-00001', '9', '4')"
     )
     line.propose("publish-7")
     with run_channel(Channel(quantities={"gid://1|gid://2": 9}, faults=["lost_after"])) as url:
@@ -95,11 +95,11 @@ def test_what_keeps_it_from_being_pushed_is_named(line: AuditLine) -> None:
     """The first question about a wrong channel is why nothing happens."""
     stop_channel(line.details, "shop", "ada", "sale starts tomorrow")
     line.act(
-        "insert into gates.quarantine (schema_name, table_name, row_key, sku, rule_id, reason, run_id)"
+        "insert into gates.quarantine (schema_name, table_name, row_key, subject_key, rule_id, reason, run_id)"
         " values ('marts', 'ats_positions', 'k', 'HV-00001', 'A7', 'on hand beyond belief', 'g')"
     )
     assert [(each.by, each.reason) for each in _explain(line).withheld] == [
-        ("kill switch of ada", "sale starts tomorrow"),
+        ("stopped by ada", "sale starts tomorrow"),
         ("quarantine by A7", "on hand beyond belief"),
     ]
 

@@ -50,12 +50,12 @@ def test_the_hop_is_the_one_that_held_the_fact_then(corrected: AuditLine, sold_a
 def test_a_held_correction_is_the_queues_and_names_the_hold(corrected: AuditLine) -> None:
     """Waiting for a person is waiting."""
     corrected.act(
-        "insert into outbox.holds (channel, run_id, reason, correction_count, held_at, decision, decided_by,"
-        " decided_at) values ('shop', 'p', 'r', 1, %s, 'approved', 'ada', %s)",
+        "insert into outbox.holds (target_system, workflow, run_id, reason, correction_count, held_at, decision,"
+        " decided_by, decided_at) values ('shop', 'inventory', 'p', 'r', 1, %s, 'approved', 'ada', %s)",
         after(25),
         after(29),
     )
-    corrected.act("update outbox.corrections set hold_id = 1")
+    corrected.act("update outbox.changes set hold_id = 1")
     lag = explain_lag(corrected.details, "HV-00001", "shop", after(27))
     assert (lag.hop, lag.why) == (Hop.QUEUE, "correction 1 (9 to 6) was held for a person (hold 1)")
 
@@ -63,8 +63,9 @@ def test_a_held_correction_is_the_queues_and_names_the_hold(corrected: AuditLine
 def test_a_quarantine_at_that_moment_is_the_gates(corrected: AuditLine) -> None:
     """Released since: it is the moment of the sale that counts."""
     corrected.act(
-        "insert into gates.quarantine (schema_name, table_name, row_key, sku, rule_id, reason, run_id, quarantined_at,"
-        " released_at) values ('marts', 'ats_positions', 'k', 'HV-00001', 'A7', 'too many', 'g', %s, %s)",
+        "insert into gates.quarantine (schema_name, table_name, row_key, subject_key, rule_id, reason, run_id,"
+        " quarantined_at, released_at)"
+        " values ('marts', 'ats_positions', 'k', 'HV-00001', 'A7', 'too many', 'g', %s, %s)",
         after(21),
         after(28),
     )

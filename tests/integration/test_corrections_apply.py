@@ -8,9 +8,9 @@ from corrections_channel import Channel, HttpWriter, run_channel
 from corrections_outbox import Line, tenant
 
 from trueup.connectors.base import Observation
-from trueup.corrections.propose import due_count
-from trueup.corrections.reports import RunState
-from trueup.corrections.switches import stop_channel
+from trueup.corrections.engine.due import due_count
+from trueup.corrections.engine.reports import RunState
+from trueup.corrections.engine.switches import stop_channel
 from trueup.domain.changes import Change, Receipt
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
@@ -58,7 +58,7 @@ def test_a_correction_is_applied_read_back_and_accounted_for(line: Line, channel
     assert report.freshness_p95_seconds >= 3
     assert line.rows(
         "select status, attempts, applied_at is not null, verified_at >= applied_at, settled_at = verified_at"
-        " from outbox.corrections"
+        " from outbox.changes"
     ) == [("verified", 1, True, True, True)]
     assert line.rows("select attempt, outcome, http_status from outbox.receipts") == [(1, "applied", 200)]
     assert line.rows("select observed, is_verified from outbox.read_backs") == [(3, True)]
@@ -77,10 +77,10 @@ def test_it_is_known_to_be_sent_before_it_is(line: Line, channel: Channel, write
     line.want(1, 5, 3)
     line.propose()
     seen: list[tuple[object, ...]] = []
-    channel.on_apply = lambda _call: seen.extend(line.rows("select status, attempts from outbox.corrections"))
+    channel.on_apply = lambda _call: seen.extend(line.rows("select status, attempts from outbox.changes"))
     line.correct({"shop": writer})
     assert seen == [("sent", 1)]
-    assert line.rows("select sent_at <= applied_at from outbox.corrections") == [(True,)]
+    assert line.rows("select sent_at <= applied_at from outbox.changes") == [(True,)]
 
 
 def test_what_is_overstated_goes_first(line: Line, channel: Channel, writer: HttpWriter) -> None:
@@ -121,7 +121,7 @@ def test_a_sale_after_the_write_is_decided_again(line: Line, channel: Channel, w
     line.propose()
     channel.faults = ["sale_after"]
     line.correct({"shop": writer})
-    assert line.rows("select status, status_reason from outbox.corrections") == [
+    assert line.rows("select status, status_reason from outbox.changes") == [
         ("conflicted", "9 was accepted, 8 read back; a sale may have come between")
     ]
     assert line.rows("select observed, is_verified from outbox.read_backs") == [(8, False)]
@@ -169,7 +169,9 @@ def test_a_rejection_is_an_exception_that_a_success_closes(line: Line, channel: 
     channel.refused = {"r1"}
     (report,) = line.correct({"shop": writer})
     assert report.rejected_count == 1
-    assert line.rows("select kind, system_id, subject, status, reason, payload ->> 'target' from exceptions.queue") == [
+    assert line.rows(
+        "select kind, system_id, subject, status, reason, payload ->> 'desired' from exceptions.queue"
+    ) == [
         (
             "correction_rejected",
             "shop",
@@ -205,7 +207,7 @@ class Patience:
     def sleep(self, seconds: float) -> None:
         """Wait, at once."""
         self._line.act(
-            "update outbox.corrections set next_attempt_at = next_attempt_at - make_interval(secs => %s)", seconds
+            "update outbox.changes set next_attempt_at = next_attempt_at - make_interval(secs => %s)", seconds
         )
 
 
@@ -230,7 +232,7 @@ def test_retries_that_are_not_due_wait_for_a_later_run(line: Line, channel: Chan
     channel.faults = ["throttled"]
     (report,) = line.correct({"shop": writer})
     # The first retry is due after two seconds: a minute more, so that a slow machine does not reach it.
-    line.act("update outbox.corrections set next_attempt_at = next_attempt_at + interval '1 minute'")
+    line.act("update outbox.changes set next_attempt_at = next_attempt_at + interval '1 minute'")
     assert (report.state, due_count(line.details)) == (RunState.WAITING, 0)
     assert line.correct({"shop": writer})[0].calls == 0
     Patience(line).sleep(62.0)
@@ -327,7 +329,7 @@ def test_a_failing_channel_does_not_stop_the_others(warehouse: ConnectionDetails
         with pytest.raises(Transient, match="bad: the channel is not available"):
             line.correct({"bad": HttpWriter(bad_url)})
     assert line.rows(
-        "select count(*) from outbox.corrections join outbox.receipts using (key) where channel = 'bad'"
+        "select count(*) from outbox.changes join outbox.receipts using (key) where target_system = 'bad'"
     ) == [(2,)]
 
 
@@ -362,7 +364,7 @@ class TestKillSwitch:
         channel.on_apply = throw
         (report,) = line.correct({"shop": writer})
         assert (report.state, report.verified_count, len(channel.calls)) == (RunState.STOPPED, 10, 1)
-        assert line.rows("select status, count(*) from outbox.corrections group by 1 order by 1") == [
+        assert line.rows("select status, count(*) from outbox.changes group by 1 order by 1") == [
             ("proposed", 10),
             ("verified", 10),
         ]
@@ -380,7 +382,7 @@ class TestKillSwitch:
         line.want_many(3, 5, 4)
         line.propose()
         line.act(
-            "insert into gates.quarantine (schema_name, table_name, row_key, sku, rule_id, reason, run_id)"
+            "insert into gates.quarantine (schema_name, table_name, row_key, subject_key, rule_id, reason, run_id)"
             " values ('marts', 'ats_positions', 'k', 'S00001', 'r', 'x', 'g')"
         )
         line.correct({"shop": writer})
@@ -414,7 +416,7 @@ class TestCanary:
         with pytest.raises(Permanent, match="shop: the canary failed and nothing else was sent"):
             cautious.correct({"shop": writer})
         assert [len(call) for call in channel.calls] == [2]
-        assert cautious.rows("select count(*) from outbox.corrections where status = 'proposed'") == [(18,)]
+        assert cautious.rows("select count(*) from outbox.changes where status = 'proposed'") == [(18,)]
         assert ("canary_failed",) in cautious.rows("select kind from exceptions.queue where status = 'open'")
 
     def test_several_rejections_in_a_row_stop_the_rest(
@@ -427,7 +429,7 @@ class TestCanary:
         with pytest.raises(Permanent, match="all of the 4 that were answered were rejected"):
             cautious.correct({"shop": writer})
         assert [len(call) for call in channel.calls] == [2, 2]
-        assert cautious.rows("select count(*) from outbox.corrections where status = 'proposed'") == [(16,)]
+        assert cautious.rows("select count(*) from outbox.changes where status = 'proposed'") == [(16,)]
         assert ("canary_failed",) in cautious.rows("select kind from exceptions.queue where status = 'open'")
 
     def test_an_article_that_cannot_be_changed_says_nothing_of_the_others(
@@ -470,7 +472,7 @@ class TestAfterAKill:
         """The process died between taking and sending."""
         line.want(1, 5, 3)
         line.propose()
-        line.act("update outbox.corrections set status = 'claimed', claimed_by = 'dead'")
+        line.act("update outbox.changes set status = 'claimed', claimed_by = 'dead'")
         (report,) = line.correct({"shop": writer})
         assert (report.recovered_count, report.verified_count, len(channel.calls)) == (1, 1, 1)
 
@@ -480,7 +482,7 @@ class TestAfterAKill:
         """The process died between sending and keeping the answer; its attempt still gets one receipt."""
         line.want(1, 5, 3)
         line.propose()
-        line.act("update outbox.corrections set status = 'sent', attempts = 1")
+        line.act("update outbox.changes set status = 'sent', attempts = 1")
         channel.quantities["r1"] = 3
         (report,) = line.correct({"shop": writer})
         assert (channel.calls, report.verified_count, report.recovered_count) == ([], 1, 1)
@@ -492,7 +494,7 @@ class TestAfterAKill:
         """It may also have arrived and been sold off; only fresh facts can tell."""
         line.want(1, 5, 9)
         line.propose()
-        line.act("update outbox.corrections set status = 'sent', attempts = 1")
+        line.act("update outbox.changes set status = 'sent', attempts = 1")
         line.correct({"shop": writer})
         assert (channel.calls, line.statuses()) == ([], {"r1": ["conflicted"]})
 
@@ -500,17 +502,17 @@ class TestAfterAKill:
         """Run after run it stays in doubt: an answer that nobody had is not made up, and nothing is sent again."""
         line.want(1, 5, 9)
         line.propose()
-        line.act("update outbox.corrections set status = 'sent', attempts = 1, sent_at = clock_timestamp()")
+        line.act("update outbox.changes set status = 'sent', attempts = 1, sent_at = clock_timestamp()")
         channel.unreadable = {"r1"}
         for _ in range(2):
             (report,) = line.correct({"shop": writer})
             assert (report.undetermined_count, report.recovered_count, channel.calls) == (1, 0, [])
-            assert line.rows("select status, applied_at from outbox.corrections") == [("sent", None)]
+            assert line.rows("select status, applied_at from outbox.changes") == [("sent", None)]
         assert line.rows("select attempt, outcome from outbox.receipts") == [(1, "unknown")]
         channel.unreadable = set()
         line.correct({"shop": writer})
-        assert line.rows("select status, status_reason, applied_at from outbox.corrections") == [
-            ("conflicted", "no answer; the channel shows 5, as before: decide again", None)
+        assert line.rows("select status, status_reason, applied_at from outbox.changes") == [
+            ("conflicted", "no answer; the target shows 5, as before: decide again", None)
         ]
 
     def test_answered_and_unread_was_answered(self, line: Line, channel: Channel, writer: HttpWriter) -> None:
@@ -522,7 +524,7 @@ class TestAfterAKill:
         channel.unreadable = set()
         channel.quantities["r1"] = 5
         line.correct({"shop": writer})
-        assert line.rows("select status, status_reason from outbox.corrections") == [
+        assert line.rows("select status, status_reason from outbox.changes") == [
             ("conflicted", "9 was accepted, 5 read back")
         ]
         assert line.rows("select attempt, outcome from outbox.receipts") == [(1, "applied")]
@@ -573,9 +575,10 @@ def test_no_two_open_corrections_of_one_record(line: Line) -> None:
     line.propose()
     with pytest.raises(psycopg.errors.UniqueViolation):
         line.act(
-            "insert into outbox.corrections (key, channel, entity, record_id, field, sku, target, cause, priority,"
-            " facts_version, correlation_id, status, run_id) values ('k', 'shop', 'stock', 'r1', 'available', 'S00001',"
-            " 1, 'source_delay', 1, 'v', gen_random_uuid(), 'proposed', 'x')"
+            "insert into outbox.changes (key, target_system, entity, operation, record_ref, field, subject_key,"
+            " desired, size, cause, priority, facts_version, correlation_id, status, run_id)"
+            " values ('k', 'shop', 'stock', 'set', 'r1', 'available', 'S00001', '1', 1, 'source_delay', 1, 'v',"
+            " gen_random_uuid(), 'proposed', 'x')"
         )
 
 

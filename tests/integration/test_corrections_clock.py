@@ -23,8 +23,10 @@ from tests.integration.transform_facts import (
     shopify_variant,
 )
 
-from trueup.corrections.apply import correct
-from trueup.corrections.propose import due_count, propose
+from trueup.corrections.engine.correct import correct
+from trueup.corrections.engine.due import due_count
+from trueup.corrections.engine.propose import propose
+from trueup.corrections.policies import POLICIES
 from trueup.domain.connections import ConnectionDetails
 from trueup.transform.dbt_session import DbtRun, NodeResult
 from trueup.transform.run_results import record_run
@@ -85,7 +87,7 @@ def writer(channel: Channel) -> Iterator[HttpWriter]:
 
 
 _STAMPS = """
-    select name, moment from outbox.corrections as c
+    select name, moment from outbox.changes as c
     cross join lateral (values
         ('claimed', c.claimed_at), ('sent', c.sent_at), ('applied', c.applied_at), ('verified', c.verified_at),
         ('settled', c.settled_at), ('proposed', c.proposed_at), ('next attempt', c.next_attempt_at)
@@ -121,12 +123,12 @@ def test_a_retry_falls_due_by_the_databases_clock(line: Line, channel: Channel, 
     line.correct({"shop": writer})
     assert line.rows(
         "select next_attempt_at > sent_at, next_attempt_at < clock_timestamp() + interval '30 seconds'"
-        " from outbox.corrections"
+        " from outbox.changes"
     ) == [(True, True)]
-    line.act("update outbox.corrections set next_attempt_at = next_attempt_at + interval '1 minute'")
+    line.act("update outbox.changes set next_attempt_at = next_attempt_at + interval '1 minute'")
     assert due_count(line.details) == 0
     assert line.correct({"shop": writer})[0].calls == 0
-    line.act("update outbox.corrections set next_attempt_at = next_attempt_at - interval '2 minutes'")
+    line.act("update outbox.changes set next_attempt_at = next_attempt_at - interval '2 minutes'")
     assert line.correct({"shop": writer})[0].verified_count == 1
 
 
@@ -139,7 +141,7 @@ def _publish(facts: Facts) -> int:
             " failed_count, quarantined_count, released_count)"
             " select 'gate', max(build_id), false, '', clock_timestamp(), 1, 0, 0, 0 from audit.builds"
         )
-    return propose(facts.details, facts.configuration, run_id="p", actor="test").proposed_count
+    return propose(facts.details, facts.configuration, POLICIES, run_id="p", actor="test").proposed_count
 
 
 def _cause(facts: Facts) -> list[str]:
@@ -158,7 +160,9 @@ def _read_listings(facts: Facts, shown: int, seconds: float) -> None:
 
 def _correct(facts: Facts, writer: HttpWriter) -> None:
     no_wait: Callable[[float], None] = lambda _: None  # noqa: E731
-    correct(facts.details, facts.configuration, {"shopify_main": writer}, run_id="c", actor="test", sleep=no_wait)
+    correct(
+        facts.details, facts.configuration, POLICIES, {"shopify_main": writer}, run_id="c", actor="test", sleep=no_wait
+    )
 
 
 @pytest.mark.usefixtures("wrong_clock")

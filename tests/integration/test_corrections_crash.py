@@ -44,9 +44,9 @@ def _reset(line: Line, channel: Channel, targets: dict[str, int]) -> None:
     channel.effects.clear()
     line.forget()
     line.act(
-        "insert into outbox.correction_candidates (channel, record_id, sku, expected, target, priority,"
-        " listing_received_at) select 'shop', record_id, 'S-' || record_id, 5, target, target, now()"
-        " from unnest(%s::text[], %s::integer[]) as wanted (record_id, target)",
+        "insert into outbox.stock_changes (target_system, record_ref, subject_key, expected, desired, priority,"
+        " facts_received_at) select 'shop', record_ref, 'S-' || record_ref, '5', to_jsonb(desired), desired, now()"
+        " from unnest(%s::text[], %s::integer[]) as wanted (record_ref, desired)",
         list(targets),
         list(targets.values()),
     )
@@ -113,8 +113,8 @@ def _around(owner: type, name: str, before: Callable[[], None], after: Callable[
 def _assert_books_agree(line: Line, channel: Channel) -> None:
     """Whatever happened: each attempt has its one receipt, and no correction took effect twice."""
     receipts = line.rows(
-        "select corrections.key, attempts, count(receipts.key), count(distinct receipts.attempt)"
-        " from outbox.corrections left join outbox.receipts using (key) group by 1, 2"
+        "select changes.key, attempts, count(receipts.key), count(distinct receipts.attempt)"
+        " from outbox.changes left join outbox.receipts using (key) group by 1, 2"
     )
     assert all(attempts == count == distinct for _, attempts, count, distinct in receipts), receipts
     effects = Counter(key for key, _, _ in channel.effects)
@@ -139,7 +139,7 @@ def _finish(line: Line, channel: Channel, url: str) -> None:
     _assert_books_agree(line, channel)
     line.reread()
     right = [record for record, shown in channel.quantities.items() if shown == _TARGETS[record]]
-    line.act("delete from outbox.correction_candidates where record_id = any(%s)", right)
+    line.act("delete from outbox.stock_changes where record_ref = any(%s)", right)
     line.propose("publish again")
     line.correct({"shop": HttpWriter(url, batch_size=2)}, run_id="next cycle")
 
@@ -160,7 +160,7 @@ def test_a_corrector_killed_anywhere_loses_nothing_and_doubles_nothing(line: Lin
         assert channel.quantities == _TARGETS, f"killed at step {point}"
         _assert_books_agree(line, channel)
         open_left = line.rows(
-            "select count(*) from outbox.corrections where status in ('proposed', 'claimed', 'sent', 'applied')"
+            "select count(*) from outbox.changes where status in ('proposed', 'claimed', 'sent', 'applied')"
         )
         assert (open_left, line.rows("select count(*) from exceptions.queue")) == ([(0,)], [(0,)]), f"step {point}"
     assert point > 60
@@ -206,9 +206,9 @@ def test_a_proposer_killed_anywhere_decided_all_or_nothing(line: Line, channel: 
         point += 1
         _reset(line, channel, _TARGETS)
         _, ending = _killed_at(point, line.propose)
-        counts = line.rows("select count(*), count(distinct run_id) from outbox.corrections")
+        counts = line.rows("select count(*), count(distinct run_id) from outbox.changes")
         assert counts[0][0] in (0, 5), f"killed at step {point}"
         line.propose()
-        assert line.rows("select count(*) from outbox.corrections where status = 'proposed'") == [(5,)]
+        assert line.rows("select count(*) from outbox.changes where status = 'proposed'") == [(5,)]
         assert line.rows("select count(*) from audit.events where action = 'corrections_proposed'") == [(1,)]
     assert point > 20

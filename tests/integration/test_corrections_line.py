@@ -9,9 +9,12 @@ from transform_facts import Facts, at, listing_id, netsuite_item, netsuite_level
 from trueup.audit.explain import explain
 from trueup.audit.freshness import freshness
 from trueup.audit.trace import trace
-from trueup.corrections.apply import CorrectionReport, correct
-from trueup.corrections.holds import decide_hold, open_holds
-from trueup.corrections.propose import ProposalReport, due_count, propose
+from trueup.corrections.engine.correct import CorrectionReport, correct
+from trueup.corrections.engine.due import due_count
+from trueup.corrections.engine.holds import decide_hold, open_holds
+from trueup.corrections.engine.proposal import ProposalReport
+from trueup.corrections.engine.propose import propose
+from trueup.corrections.policies import POLICIES
 from trueup.gates.run import run_gates
 
 MAIN = "shopify_main"
@@ -37,11 +40,13 @@ def _read(facts: Facts) -> None:
 def _publish(facts: Facts) -> ProposalReport:
     facts.build()
     run_gates(facts.details, facts.configuration, run_id="publish")
-    return propose(facts.details, facts.configuration, run_id="publish", actor="test")
+    return propose(facts.details, facts.configuration, POLICIES, run_id="publish", actor="test")
 
 
 def _correct(facts: Facts, url: str) -> CorrectionReport:
-    return correct(facts.details, facts.configuration, {MAIN: HttpWriter(url)}, run_id="correct", actor="test")
+    return correct(
+        facts.details, facts.configuration, POLICIES, {MAIN: HttpWriter(url)}, run_id="correct", actor="test"
+    )
 
 
 def test_a_fact_becomes_true_on_the_channel_and_stays_quiet(facts: Facts) -> None:
@@ -51,7 +56,7 @@ def test_a_fact_becomes_true_on_the_channel_and_stays_quiet(facts: Facts) -> Non
     assert due_count(facts.details) == 1
     # Deciding again while it waits, with what dbt makes of a correction under way.
     assert _publish(facts).proposed_count == 0
-    assert facts.row("select status from outbox.corrections")["status"] == "proposed"
+    assert facts.row("select status from outbox.changes")["status"] == "proposed"
     with run_channel(channel) as url:
         assert _correct(facts, url).verified_count == 1
     assert (channel.quantities, due_count(facts.details)) == ({RECORD: 39}, 0)
@@ -90,10 +95,16 @@ def test_the_number_explains_itself_and_its_fact_is_traced(facts: Facts) -> None
     assert found.shown is not None
     assert (found.shown.quantity, found.shown.record) == (30, "raw.shopify_main__listings #1")
     (story,) = found.corrections
-    fact = facts.row("select correlation_id from outbox.corrections")["correlation_id"]
+    fact = facts.row("select correlation_id from outbox.changes")["correlation_id"]
     stages = [step.stage for step in trace(facts.details, fact).steps]
     assert stages[0].startswith("raw.")
-    assert stages[-3:] == ["outbox.corrections", "outbox.receipts", "outbox.read_backs"]
+    assert [stage for stage in stages if stage != "outbox.transitions"][-3:] == [
+        "outbox.changes",
+        "outbox.receipts",
+        "outbox.read_backs",
+    ]
+    # proposed, claimed, sent, applied, verified
+    assert stages.count("outbox.transitions") == 5
     assert story.status == "verified"
 
 

@@ -61,13 +61,13 @@ class World:
 
     def publish(self) -> None:
         """Offer every difference in what was landed, as the candidates view does."""
-        self.line.act("delete from outbox.correction_candidates")
+        self.line.act("delete from outbox.stock_changes")
         wrong = {record: pair for record, pair in self.landed.items() if pair[0] != pair[1]}
         self.line.act(
-            "insert into outbox.correction_candidates (channel, record_id, sku, expected, target, facts_version,"
-            " priority, listing_received_at)"
-            " select 'shop', record_id, 'S-' || record_id, shown, target, %s, target, now()"
-            " from unnest(%s::text[], %s::integer[], %s::integer[]) as wanted (record_id, shown, target)",
+            "insert into outbox.stock_changes (target_system, record_ref, subject_key, expected, desired,"
+            " facts_version, priority, facts_received_at)"
+            " select 'shop', record_ref, 'S-' || record_ref, to_jsonb(shown), to_jsonb(desired), %s, desired, now()"
+            " from unnest(%s::text[], %s::integer[], %s::integer[]) as wanted (record_ref, shown, desired)",
             f"v{self.version}",
             list(wrong),
             [shown for shown, _ in wrong.values()],
@@ -97,13 +97,13 @@ class World:
         assert all(count == 1 for count in effects.values())
         wrong = self.line.rows(
             "select key, attempts, count(receipts.attempt)"
-            " from outbox.corrections left join outbox.receipts using (key)"
+            " from outbox.changes left join outbox.receipts using (key)"
             " group by 1, 2 having attempts <> count(receipts.attempt)"
         )
         assert wrong == []
         unread = self.line.rows(
-            "select key from outbox.corrections where status = 'verified' and not exists (select from outbox.read_backs"
-            " where read_backs.key = corrections.key and is_verified and observed = target)"
+            "select key from outbox.changes where status = 'verified' and not exists (select from outbox.read_backs"
+            " where read_backs.key = changes.key and is_verified and observed = desired)"
         )
         assert unread == []
 
@@ -165,8 +165,8 @@ def test_any_history_ends_true_without_a_double_effect(line: Line, steps: list[t
     ended_badly = {
         record
         for (record,) in line.rows(
-            "select record_id from (select distinct on (record_id) record_id, status from outbox.corrections"
-            " order by record_id, correction_id desc) as newest where status in ('exhausted', 'rejected')"
+            "select record_ref from (select distinct on (record_ref) record_ref, status from outbox.changes"
+            " order by record_ref, change_id desc) as newest where status in ('exhausted', 'rejected')"
         )
     }
     # An exception may stay open only for a record that nothing had to be corrected on since.

@@ -3,8 +3,8 @@
 import pytest
 from corrections_outbox import Line, tenant
 
-from trueup.corrections.holds import decide_hold, open_holds, reconsider_hold
-from trueup.corrections.switches import resume_channel, stop_channel, stopped_channels
+from trueup.corrections.engine.holds import decide_hold, open_holds, reconsider_hold
+from trueup.corrections.engine.switches import resume_channel, stop_channel, stopped_channels
 from trueup.domain.changes import Operation, change_key
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
@@ -36,10 +36,10 @@ def test_proposing_again_changes_nothing(line: Line) -> None:
     line.want(1, 5, 3)
     line.want(2, 5, 9)
     assert line.propose().proposed_count == 2
-    before = line.rows("select * from outbox.corrections order by 1")
+    before = line.rows("select * from outbox.changes order by 1")
     again = line.propose("publish again")
     assert (again.proposed_count, again.channels[0].unchanged_count) == (0, 2)
-    assert line.rows("select * from outbox.corrections order by 1") == before
+    assert line.rows("select * from outbox.changes order by 1") == before
 
 
 def test_a_build_that_no_gate_has_judged_is_not_proposed_from(line: Line) -> None:
@@ -78,7 +78,7 @@ def test_what_a_failed_build_left_is_not_proposed_from(line: Line) -> None:
 
 def test_a_running_build_is_not_proposed_from(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reconcile builds beside the publish; in the middle of a build there are numbers that no gate has seen."""
-    monkeypatch.setattr("trueup.corrections.propose._BUILD_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("trueup.corrections.engine.propose._BUILD_WAIT_SECONDS", 0.1)
     line.want(1, 5, 3)
     with connect(line.details, Role.TRANSFORMER, is_autocommit=True) as building:
         building.execute("select pg_advisory_lock(%s)", (Lock.BUILD,))
@@ -92,7 +92,7 @@ def test_the_key_is_the_documented_hash(line: Line) -> None:
     """The database computes it for speed; it must be the domain's, with the record's history as a fact."""
     line.want(1, 5, 3, facts_version="f7")
     line.propose()
-    assert line.rows("select key from outbox.corrections") == [
+    assert line.rows("select key from outbox.changes") == [
         (change_key("shop", "stock", "r1", "available", Operation.SET, Quantity(5), Quantity(3), "f7#0"),)
     ]
 
@@ -104,7 +104,7 @@ def test_a_newer_decision_replaces_one_that_was_not_sent(line: Line) -> None:
     line.want(1, 5, 2, facts_version="v2")
     report = line.propose()
     assert (report.proposed_count, report.channels[0].superseded_count) == (1, 1)
-    assert line.rows("select target, status, status_reason from outbox.corrections order by correction_id") == [
+    assert line.rows("select desired, status, status_reason from outbox.changes order by change_id") == [
         (3, "superseded", "a newer decision: 5 to 2"),
         (2, "proposed", None),
     ]
@@ -132,7 +132,7 @@ def test_a_correction_on_its_way_is_not_replaced(line: Line, status: str) -> Non
     """Whether it took effect is not known yet; a second write could undo a sale."""
     line.want(1, 5, 3)
     line.propose()
-    line.act("update outbox.corrections set status = %s", status)
+    line.act("update outbox.changes set status = %s", status)
     line.want(1, 5, 2, facts_version="v2")
     report = line.propose()
     assert (report.proposed_count, report.channels[0].waiting_count) == (0, 1)
@@ -145,7 +145,7 @@ def test_a_record_is_decided_again_only_after_the_channel_was_read_again(line: L
     line.reread()
     line.want(1, 5, 3)
     line.propose()
-    line.act("update outbox.corrections set status = %s, settled_at = clock_timestamp()", status)
+    line.act("update outbox.changes set status = %s, settled_at = clock_timestamp()", status)
     assert line.propose().channels[0].waiting_count == 1
     line.reread()
     assert line.propose().proposed_count == 1
@@ -156,7 +156,7 @@ def test_a_rejected_decision_is_not_made_again_until_the_facts_change(line: Line
     """The channel said no; asking every minute would only fill the queue."""
     line.want(1, 5, 3)
     line.propose()
-    line.act("update outbox.corrections set status = 'rejected', settled_at = clock_timestamp()")
+    line.act("update outbox.changes set status = 'rejected', settled_at = clock_timestamp()")
     line.reread()
     assert line.propose().channels[0].declined_count == 1
     line.want(1, 5, 3, facts_version="v2")
@@ -195,10 +195,10 @@ def test_a_switch_for_a_misspelt_channel_is_refused(line: Line) -> None:
 @pytest.mark.parametrize(
     "withheld",
     [
-        "insert into gates.stops (channel, suite, rule_id, reason, run_id) values ('shop', 's', 'r', 'x', 'g')",
-        "insert into gates.stops (channel, suite, rule_id, reason, run_id) values (null, 's', 'r', 'x', 'g')",
+        "insert into gates.stops (target_system, suite, rule_id, reason, run_id) values ('shop', 's', 'r', 'x', 'g')",
+        "insert into gates.stops (target_system, suite, rule_id, reason, run_id) values (null, 's', 'r', 'x', 'g')",
         (
-            "insert into gates.quarantine (schema_name, table_name, row_key, sku, rule_id, reason, run_id)"
+            "insert into gates.quarantine (schema_name, table_name, row_key, subject_key, rule_id, reason, run_id)"
             " values ('marts', 'ats_positions', 'k', 'S00001', 'r', 'x', 'g')"
         ),
     ],
@@ -230,7 +230,7 @@ def test_two_claims_on_one_record_are_both_refused(line: Line) -> None:
     """Which SKU a record belongs to is not ours to guess."""
     line.want(1, 5, 3)
     line.want(2, 5, 4)
-    line.act("update outbox.correction_candidates set record_id = 'r1'")
+    line.act("update outbox.stock_changes set record_ref = 'r1'")
     assert line.propose().channels[0].refused_count == 2
     assert line.statuses() == {}
 
@@ -241,7 +241,7 @@ def test_a_field_that_is_not_ours_is_never_written(line: Line, foreign: dict[str
     line.want(1, 5, 3, **foreign)
     assert line.propose().channels[0].refused_count == 1
     (reason,) = line.rows("select reason from exceptions.queue where kind = 'correction_refused'")[0]
-    assert "1 write something else than the channel's 'available'" in reason
+    assert "1 write something else than the target's 'available'" in reason
 
 
 class TestHolding:
@@ -253,7 +253,7 @@ class TestHolding:
         report = careful.propose()
         assert (report.proposed_count, report.held_count) == (0, 6)
         (hold,) = open_holds(careful.details)
-        assert (hold.channel, hold.correction_count) == ("shop", 6)
+        assert (hold.target_system, hold.correction_count) == ("shop", 6)
         assert hold.reason == "6 of 10 listings would change (60%; a run may change 50%): 0 up, 6 down"
 
     def test_a_run_at_the_largest_share_goes(self, careful: Line) -> None:
@@ -400,7 +400,7 @@ class TestHolding:
             "r2": ["superseded", "proposed"],
             "r3": ["superseded"],
         }
-        assert careful.rows("select target from outbox.corrections where status = 'proposed' order by 1") == [
+        assert careful.rows("select desired from outbox.changes where status = 'proposed' order by 1") == [
             (6,),
             (901,),
         ]

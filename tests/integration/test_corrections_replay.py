@@ -6,10 +6,11 @@ import pytest
 from corrections_channel import Channel, HttpWriter, run_channel
 from corrections_outbox import Line, tenant
 
-from trueup.corrections.switches import stop_channel
+from trueup.corrections.engine.switches import stop_channel
 from trueup.domain.connections import ConnectionDetails
 from trueup.exceptions.queue import list_exceptions
-from trueup.exceptions.replay import ReplayResult, replay
+from trueup.exceptions.replay import ReplayResult
+from trueup.line.replay import replay
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from trueup.connectors.shopify import reader as shopify
 from trueup.connectors.shopify.writers import inventory as shopify_writer
 from trueup.connectors.square import reader as square
 from trueup.connectors.square.writers import inventory as square_writer
-from trueup.corrections.reports import ChannelCorrections, RunState
+from trueup.corrections.engine.reports import ChannelCorrections, RunState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import ReadMode
 from trueup.governance.configuration import TenantConfiguration
@@ -72,9 +72,10 @@ def _want(line: Line, channel: str, shown: Mapping[str, int], count: int) -> dic
     """Ask for one more of the first `count` records; the targets."""
     targets = {record: quantity + 1 for record, quantity in sorted(shown.items())[:count]}
     line.act(
-        "insert into outbox.correction_candidates (channel, record_id, sku, expected, target, listing_received_at)"
-        " select %s, record_id, 'S-' || record_id, target - 1, target, now()"
-        " from unnest(%s::text[], %s::integer[]) as wanted (record_id, target)",
+        "insert into outbox.stock_changes (target_system, record_ref, subject_key, expected, desired,"
+        " facts_received_at)"
+        " select %s, record_ref, 'S-' || record_ref, to_jsonb(desired - 1), to_jsonb(desired), now()"
+        " from unnest(%s::text[], %s::integer[]) as wanted (record_ref, desired)",
         channel,
         list(targets),
         list(targets.values()),

@@ -198,27 +198,25 @@ CORRUPTIONS = {
     "stock_differences.corrected_in_time": (
         "update marts.stock_differences set age_queue_seconds = 86400 where sku = 'HV-00001'"
     ),
-    "wanted_corrections.channel_enabled": (
-        "update outbox.wanted_corrections set channel = 'bazaar' where sku = 'HV-00001'"
+    "stock_changes.channel_enabled": (
+        "update outbox.stock_changes set target_system = 'bazaar' where subject_key = 'HV-00001'"
     ),
-    "wanted_corrections.entity_known": ("update outbox.wanted_corrections set entity = 'price' where sku = 'HV-00001'"),
-    "wanted_corrections.field_known": (
-        "update outbox.wanted_corrections set field = 'incoming' where sku = 'HV-00001'"
+    "stock_changes.entity_known": ("update outbox.stock_changes set entity = 'price' where subject_key = 'HV-00001'"),
+    "stock_changes.field_known": ("update outbox.stock_changes set field = 'incoming' where subject_key = 'HV-00001'"),
+    "stock_changes.target_in_bounds": ("update outbox.stock_changes set desired = '-1' where subject_key = 'HV-00001'"),
+    "stock_changes.changes_something": (
+        "update outbox.stock_changes set expected = '9' where subject_key = 'HV-00001'"
     ),
-    "wanted_corrections.target_in_bounds": ("update outbox.wanted_corrections set target = -1 where sku = 'HV-00001'"),
-    "wanted_corrections.changes_something": (
-        "update outbox.wanted_corrections set expected = 9 where sku = 'HV-00001'"
+    "stock_changes.one_a_record": "update outbox.stock_changes set record_ref = 'i1|l1'",
+    "stock_changes.record_present": (
+        "update outbox.stock_changes set record_ref = null where subject_key = 'HV-00001'"
     ),
-    "wanted_corrections.one_a_record": "update outbox.wanted_corrections set record_id = 'i1|l1'",
-    "wanted_corrections.record_present": (
-        "update outbox.wanted_corrections set record_id = null where sku = 'HV-00001'"
+    "stock_changes.fence_present": ("update outbox.stock_changes set expected = null where subject_key = 'HV-00001'"),
+    "stock_changes.facts_version_present": (
+        "update outbox.stock_changes set facts_version = null where subject_key = 'HV-00001'"
     ),
-    "wanted_corrections.fence_present": ("update outbox.wanted_corrections set expected = null where sku = 'HV-00001'"),
-    "wanted_corrections.facts_version_present": (
-        "update outbox.wanted_corrections set facts_version = null where sku = 'HV-00001'"
-    ),
-    "wanted_corrections.correlation_present": (
-        "update outbox.wanted_corrections set correlation_id = null where sku = 'HV-00001'"
+    "stock_changes.correlation_present": (
+        "update outbox.stock_changes set correlation_id = null where subject_key = 'HV-00001'"
     ),
 }
 
@@ -269,7 +267,7 @@ def test_only_this_expectation_catches(built: ConnectionDetails, only: Path, sui
     assert report.failed[0].error is None
     with connect(built, None) as connection:
         held = connection.execute("select distinct rule_id from gates.quarantine").fetchall()
-        stops = connection.execute("select rule_id, channel from gates.stops").fetchall()
+        stops = connection.execute("select rule_id, target_system from gates.stops").fetchall()
     is_critical = rule.severity is Severity.CRITICAL
     assert held == ([(rule.rule_id,)] if is_critical and rule.scope is Scope.ROW else [])
     assert stops == ([(rule.rule_id, None)] if is_critical and rule.scope is Scope.TABLE else [])

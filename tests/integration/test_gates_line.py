@@ -9,6 +9,7 @@ from tests.integration.transform_facts import (
     shopify_listing,
     shopify_variant,
 )
+from tests.stock_changes import PUSHABLE
 
 from trueup.gates.run import GateReport, run_gates
 from trueup.gates.suites import Severity, default_folder, load_suites
@@ -30,7 +31,8 @@ def _gate(shop: Facts, run_id: str, *, is_full: bool = False) -> GateReport:
 
 
 def _pushable(shop: Facts) -> list[str]:
-    return [row["sku"] for row in shop.rows("select sku from outbox.correction_candidates order by sku")]
+    """What may be pushed: wanted, and withheld by no gate."""
+    return sorted(row["subject_key"] for row in shop.rows(PUSHABLE))
 
 
 def test_every_suite_can_judge_what_dbt_builds(shop: Facts) -> None:
@@ -65,7 +67,7 @@ def test_what_the_last_look_refuses_stays_held_while_it_is_wrong(shop: Facts) ->
     for number in range(3):
         shop.execute("insert into audit.builds (run_id, is_full_refresh, status) values ('b', false, 'succeeded')")
         report = _gate(shop, f"run-{number}")
-        assert "wanted_corrections.correlation_present" in {failure.rule_id for failure in report.failed}
+        assert "stock_changes.correlation_present" in {failure.rule_id for failure in report.failed}
         assert _pushable(shop) == ["HV-00002"]
 
 

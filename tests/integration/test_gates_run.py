@@ -60,7 +60,9 @@ def _rows(details: ConnectionDetails, query: str) -> list[tuple[object, ...]]:
 
 def _held(details: ConnectionDetails) -> list[tuple[object, ...]]:
     return _rows(
-        details, "select row_key, sku, channel, rule_id from gates.quarantine where released_at is null order by 1"
+        details,
+        "select row_key, subject_key, target_system, rule_id from gates.quarantine where released_at is null"
+        " order by 1",
     )
 
 
@@ -192,7 +194,7 @@ def test_too_much_in_quarantine_stops_that_channel_only(built: ConnectionDetails
     _many_positions(built, 2, spoilt=20)
     report = _gate(built, folder)
     assert report.stopped == ("shopify_outlet",)
-    assert _rows(built, "select channel, rule_id from gates.stops where released_at is null") == [
+    assert _rows(built, "select target_system, rule_id from gates.stops where released_at is null") == [
         ("shopify_outlet", "ats_positions.quarantine_share")
     ]
     _many_positions(built, 3, spoilt=0)
@@ -386,8 +388,8 @@ def _statuses(details: ConnectionDetails, run_id: str) -> dict[str, str]:
 
 def test_what_there_is_nothing_to_validate_of_is_not_applicable(built: ConnectionDetails, tmp_path: Path) -> None:
     """Where every listing is true there is no difference: its largest age is none, and none is not too large."""
-    folder = _suites(tmp_path, "marts/stock_differences.yml", "outbox/wanted_corrections.yml")
-    _build(built, 2, "delete from marts.stock_differences", "delete from outbox.wanted_corrections")
+    folder = _suites(tmp_path, "marts/stock_differences.yml", "outbox/stock_changes.yml")
+    _build(built, 2, "delete from marts.stock_differences", "delete from outbox.stock_changes")
     report = _gate(built, folder, "empty", is_full=True)
     statuses = _statuses(built, "empty")
     assert set(statuses.values()) == {"not_applicable"}
@@ -445,10 +447,10 @@ def test_a_warning_passes_once_its_rows_are_mended_by_going_away(built: Connecti
 
 def test_a_wanted_correction_that_is_gone_holds_nothing_back(built: ConnectionDetails, tmp_path: Path) -> None:
     """The view is empty when all is true: its quarantine must not wait for the night's full run."""
-    folder = _suites(tmp_path, "outbox/wanted_corrections.yml")
-    _build(built, 2, "update outbox.wanted_corrections set target = 2000000 where sku = 'HV-00001'")
+    folder = _suites(tmp_path, "outbox/stock_changes.yml")
+    _build(built, 2, "update outbox.stock_changes set desired = '2000000' where subject_key = 'HV-00001'")
     assert _gate(built, folder).quarantined_count == 1
-    _build(built, 3, "delete from outbox.wanted_corrections")
+    _build(built, 3, "delete from outbox.stock_changes")
     assert _gate(built, folder).released_count == 1
     assert _held(built) == []
 

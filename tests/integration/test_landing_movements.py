@@ -10,9 +10,9 @@ from landing_fakes import CONFIGURATION, Scripted, at, movement, page, rows
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Page, ReadMode, Record
-from trueup.exceptions.replay import replay
 from trueup.landing.land import land_system
 from trueup.landing.report import LandingReport
+from trueup.line.replay import replay
 from trueup.warehouse.connection import Role, connect
 
 _examples = itertools.count(1)

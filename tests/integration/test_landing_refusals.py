@@ -12,9 +12,9 @@ from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Arrival, Page, ReadMode, Record, StreamKind
 from trueup.exceptions.queue import list_exceptions, open_exception, show_exception
-from trueup.exceptions.replay import replay
 from trueup.landing.land import land_records, land_system
 from trueup.landing.report import LandingReport
+from trueup.line.replay import replay
 from trueup.warehouse.connection import Role, connect
 
 SECRET = "a customer's name"

@@ -158,9 +158,7 @@ def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(rig: Rig) -> 
             doubled = _rows(rig, f'select source_key from raw."{system_id}__{stream}" group by 1 having count(*) > 1')
             assert doubled == [], f"{system_id}.{stream}"
     assert _rows(rig, "select key, attempt from outbox.receipts group by 1, 2 having count(*) > 1") == []
-    unsettled = _rows(
-        rig, "select status, count(*) from outbox.corrections where status in ('claimed', 'sent') group by 1"
-    )
+    unsettled = _rows(rig, "select status, count(*) from outbox.changes where status in ('claimed', 'sent') group by 1")
     assert unsettled == []
     before = _canonical(rig)
     steps.build(retailer, run_id="rebuild", actor="test", is_full_refresh=True)

@@ -25,9 +25,9 @@ from trueup.dev.demo.verification import verify
 from trueup.dev.rig import Rig, run_rig
 from trueup.domain.errors import Transient, TrueupError
 from trueup.domain.records import Arrival, ReadMode, Record
-from trueup.exceptions.replay import replay
 from trueup.landing.land import land_records
 from trueup.line import steps
+from trueup.line.replay import replay
 from trueup.warehouse.connection import Role, connect
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -125,11 +125,11 @@ class Line:
     def check_books(self) -> None:
         """One receipt an attempt, one write a decision, each movement once, nothing left in doubt or in the queue."""
         receipts = (
-            "select correction.key, attempts, count(receipt_id) from outbox.corrections correction"
+            "select correction.key, attempts, count(receipt_id) from outbox.changes correction"
             " left join outbox.receipts using (key) group by 1, 2 having attempts <> count(receipt_id)"
         )
         assert self.rows(receipts) == []
-        assert self.rows("select status from outbox.corrections where status in ('claimed', 'sent', 'applied')") == []
+        assert self.rows("select status from outbox.changes where status in ('claimed', 'sent', 'applied')") == []
         for system_id in ("netsuite", "shipbob", "square"):
             # A tombstone is no second one: a sweep takes back what a webhook invented.
             twice = (
@@ -140,7 +140,7 @@ class Line:
         # Square keeps a count each time it is told one, and with it whose decision it was.
         counted_twice = (
             "select payload #>> '{physical_count,reference_id}' from raw.square__stock_movements"
-            " where payload #>> '{physical_count,reference_id}' in (select key from outbox.corrections)"
+            " where payload #>> '{physical_count,reference_id}' in (select key from outbox.changes)"
             " group by 1 having count(*) > 1"
         )
         assert self.rows(counted_twice) == []
@@ -149,7 +149,8 @@ class Line:
         )
         assert self.rows(f"select kind, reason from exceptions.queue where status = 'open' and kind in ({kinds})") == []
         decisions = self.rows(
-            "select channel, sku, target, count(*) from outbox.corrections where sent_at >= %s group by 1, 2, 3",
+            "select target_system, subject_key, desired, count(*) from outbox.changes where sent_at >= %s"
+            " group by 1, 2, 3",
             self.began_at,
         )
         decided = Counter({(channel, sku, target): count for channel, sku, target, count in decisions})
@@ -218,9 +219,9 @@ def test_what_passes_is_not_even_noticed(line: Line, kind: str, monkeypatch: pyt
 
     assert errors == []
     assert line.struck == {**dict.fromkeys(line.systems, 2), **dict.fromkeys(WRITES, 3)}
-    sent = line.rows("select channel, count(*) from outbox.corrections where run_id = %s group by 1", line.run_id)
+    sent = line.rows("select target_system, count(*) from outbox.changes where run_id = %s group by 1", line.run_id)
     assert {channel for channel, _ in sent} == set(line.rig.retailer.configuration.channels)
-    settled = "select key from outbox.corrections where run_id = %s and status not in ('verified', 'conflicted')"
+    settled = "select key from outbox.changes where run_id = %s and status not in ('verified', 'conflicted')"
     assert line.rows(settled, line.run_id) == []
     line.come_to_rest()
 

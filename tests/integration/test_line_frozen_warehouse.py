@@ -101,7 +101,7 @@ def test_deciding_and_correcting_without_an_answer_end_and_nothing_is_pushed_twi
     """What the shop took and we could not note is read back by the next run."""
     store, proxy = shop
     store.facts.build()
-    proxy.freeze_at("insert into outbox.corrections")
+    proxy.freeze_at("insert into outbox.changes")
     ends_within(60, store.publish)
     assert proxy.is_frozen
     proxy.thaw()

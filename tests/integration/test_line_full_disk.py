@@ -61,7 +61,7 @@ MAKE_ROOM = "No space left on device.*make room on the disk of the warehouse's s
 
 @pytest.mark.parametrize(
     "table",
-    ["audit.builds", "canonical.stock_levels", "audit.dbt_runs", "gates.results", "gates.runs", "outbox.corrections"],
+    ["audit.builds", "canonical.stock_levels", "audit.dbt_runs", "gates.results", "gates.runs", "outbox.changes"],
 )
 def test_whatever_publishing_could_not_write_the_next_run_does(shop: Shop, table: str) -> None:
     """A build that half happened, a table that no gate saw, a decision without its row: none of them may stay."""
@@ -73,7 +73,7 @@ def test_whatever_publishing_could_not_write_the_next_run_does(shop: Shop, table
 
 
 @pytest.mark.parametrize(
-    ("table", "event"), [("outbox.corrections", "update"), ("outbox.receipts", "insert"), ("audit.events", "insert")]
+    ("table", "event"), [("outbox.changes", "update"), ("outbox.receipts", "insert"), ("audit.events", "insert")]
 )
 def test_whatever_correcting_could_not_write_is_settled_by_the_next_run(shop: Shop, table: str, event: str) -> None:
     """The shop may have taken what we could not note: it is read back, and nothing is applied twice."""

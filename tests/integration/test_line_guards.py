@@ -15,9 +15,9 @@ from transform_facts import (
     shopify_listing,
 )
 
-from trueup.corrections.holds import decide_hold, open_holds
-from trueup.corrections.reports import RunState
-from trueup.corrections.switches import resume_channel, stop_channel
+from trueup.corrections.engine.holds import decide_hold, open_holds
+from trueup.corrections.engine.reports import RunState
+from trueup.corrections.engine.switches import resume_channel, stop_channel
 from trueup.domain.errors import Permanent
 from trueup.gates.standing import accept_total
 

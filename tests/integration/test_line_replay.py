@@ -18,14 +18,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from trueup.corrections.holds import decide_hold, open_holds
+from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.demo.verification import WrongListing, verify
 from trueup.dev.rig import Rig, run_rig
 from trueup.domain.errors import Transient
 from trueup.exceptions.queue import list_exceptions
-from trueup.exceptions.replay import replay
 from trueup.line import steps
+from trueup.line.replay import replay
 from trueup.warehouse.connection import Role, connect
 
 log = logging.getLogger(__name__)
@@ -322,9 +322,10 @@ def test_what_is_no_article_never_reaches_a_channel(replayed: Replayed, sold: pd
         "canonical.stock_levels",
         "canonical.stock_movements",
         "marts.ats_positions",
-        "outbox.corrections",
+        "outbox.changes",
     ):
-        found = replayed.rows(f"select distinct upper(sku) from {table} where sku !~ '^[0-9]{{5}}[A-Z]*$'")
+        sku = "subject_key" if table == "outbox.changes" else "sku"
+        found = replayed.rows(f"select distinct upper({sku}) from {table} where {sku} !~ '^[0-9]{{5}}[A-Z]*$'")
         assert found == [], table
     declared = replayed.rows("select pattern from governance.non_stock_codes")
     unknown = {

@@ -64,7 +64,7 @@ def test_the_other_trades_untouched(reachable_folder: Path, hours: int) -> None:
         ):
             # Advisory locks, and whatever else is a number, are each database's own.
             building.execute("select pg_advisory_lock(number) from unnest(%s::bigint[]) as number", (list(Lock),))
-            deciding.execute("select * from outbox.corrections for update")
+            deciding.execute("select * from outbox.changes for update")
             engine = DirectEngine(rig, HOUR)
             engine.live(hours * HOUR, lambda *_: None)
             rig.sandbox.world.tell("/quiet", {"ship": True, "count": True})

@@ -20,7 +20,7 @@ def test_migrating_again_changes_nothing(warehouse: ConnectionDetails) -> None:
     """Every start runs the migrations."""
     migrate(warehouse)
     with connect(warehouse, Role.OPERATOR) as connection:
-        assert connection.execute("select count(*) from outbox.corrections").fetchone() == (0,)
+        assert connection.execute("select count(*) from outbox.changes").fetchone() == (0,)
 
 
 def test_quantities_are_widened_under_data_and_views(postgres: EmbeddedPostgres) -> None:
@@ -46,14 +46,14 @@ def test_quantities_are_widened_under_data_and_views(postgres: EmbeddedPostgres)
         )
     migrate(details)
     with connect(details, None, is_autocommit=True) as connection:
-        connection.execute("update outbox.corrections set expected = 3000000000, target = target + 1")
+        connection.execute("update outbox.changes set expected = '3000000000', desired = to_jsonb(desired::bigint + 1)")
         connection.execute(
             "insert into outbox.read_backs (key, observed, as_of, is_verified, run_id)"
-            " values ('k', 2147483648, now(), true, 'run')"
+            " values ('k', '2147483648', now(), true, 'run')"
         )
         row = connection.execute(
-            "select expected, target, max(observed) from outbox.corrections inner join outbox.read_backs using (key)"
-            " group by 1, 2"
+            "select expected, desired, max(observed::bigint) from outbox.changes"
+            " inner join outbox.read_backs using (key) group by 1, 2"
         ).fetchone()
     postgres.drop_database(name)
     assert row == (3_000_000_000, 2_147_483_648, 2_147_483_648)
@@ -78,8 +78,8 @@ def test_what_no_quantity_can_be_is_refused_by_the_cast(warehouse: ConnectionDet
         (Role.ANALYST, "select * from raw.stream_positions"),
         (Role.ANALYST, "insert into audit.events (action, subject) values ('b', 'c')"),
         (Role.LOADER, "update audit.events set actor = 'somebody else'"),
-        (Role.LOADER, "insert into outbox.kill_switches (channel, reason) values ('c', 'b')"),
-        (Role.TRANSFORMER, "update outbox.corrections set status = 'applied'"),
+        (Role.LOADER, "insert into outbox.kill_switches (target_system, reason) values ('c', 'b')"),
+        (Role.TRANSFORMER, "update outbox.changes set status = 'applied'"),
         (Role.OPERATOR, "delete from audit.events"),
         (Role.OPERATOR, "update outbox.receipts set outcome = 'applied'"),
     ],
@@ -222,7 +222,7 @@ def test_verdicts_and_causes_kept_before_get_their_new_names(postgres: EmbeddedP
     migrate(details)
     with connect(details, None) as connection:
         statuses = connection.execute("select rule_id, status from gates.results order by rule_id").fetchall()
-        causes = connection.execute("select cause from outbox.corrections").fetchall()
+        causes = connection.execute("select cause from outbox.changes").fetchall()
     assert dict(statuses) == {
         "a": "not_applicable",
         "b": "failed",

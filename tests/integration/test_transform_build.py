@@ -39,10 +39,14 @@ def test_a_changed_level_ends_as_a_candidate(shop: Facts) -> None:
     shop.land([netsuite_level("1001", 40, at(0)), shopify_listing("1", 30, at(0))])
     report = shop.build()
     assert report.status == "succeeded"
-    candidate = shop.row("select * from outbox.correction_candidates")
-    assert candidate["record_id"] == listing_id("1")
-    assert (candidate["channel"], candidate["field"], candidate["sku"]) == ("shopify_main", "available", "HV-00001")
-    assert (candidate["expected"], candidate["target"]) == (30, 39)
+    candidate = shop.row("select * from outbox.stock_changes")
+    assert candidate["record_ref"] == listing_id("1")
+    assert (candidate["target_system"], candidate["field"], candidate["subject_key"]) == (
+        "shopify_main",
+        "available",
+        "HV-00001",
+    )
+    assert (candidate["expected"], candidate["desired"]) == (30, 39)
 
 
 def test_an_order_takes_its_units_off_every_channel_it_may_come_from(shop: Facts) -> None:
@@ -79,13 +83,12 @@ def test_only_what_a_changed_stream_reaches_is_run(shop: Facts) -> None:
         "int_source_stock",
         "stock_levels",
         "reservations",
-        "int_unheld_order_lines",
         "ats_positions",
         "stock_differences",
     }
     shop.land([shopify_listing("1", 31, at(20))])
     assert _models_of(shop, shop.build()) == {"int_listings", "ats_positions", "stock_differences"}
-    assert shop.row("select expected, target from outbox.correction_candidates") == {"expected": 31, "target": 40}
+    assert shop.row("select expected, desired from outbox.stock_changes") == {"expected": 31, "desired": 40}
 
 
 def test_what_a_build_that_died_took_in_is_run_by_the_next(shop: Facts) -> None:
@@ -96,7 +99,7 @@ def test_what_a_build_that_died_took_in_is_run_by_the_next(shop: Facts) -> None:
     kill_build_after(shop, "int_source_stock")
     shop.land([shopify_listing("1", 31, at(20))])
     assert {"int_source_stock", "int_listings", "stock_levels"} <= _models_of(shop, shop.build())
-    assert shop.row("select expected, target from outbox.correction_candidates") == {"expected": 31, "target": 20}
+    assert shop.row("select expected, desired from outbox.stock_changes") == {"expected": 31, "desired": 20}
 
 
 def test_a_process_parses_the_project_once(shop: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +197,7 @@ def test_sums_of_what_sources_may_say_are_no_failure(shop: Facts) -> None:
     assert position["shortfall_quantity"] == 1_000_000_000
     shop.land([netsuite_order(key, "1001", 0, at(1), transaction=str(min(key, 2))) for key in (1, 2, 3)])
     shop.build()
-    candidate = shop.row("select expected, target from outbox.correction_candidates")
+    candidate = shop.row("select expected, desired from outbox.stock_changes")
     assert tuple(candidate.values()) == (1_000_000_000, 2_999_999_999)
 
 
@@ -293,7 +296,7 @@ def test_a_build_killed_after_any_model_is_repeated_and_gives_the_same(
         "select sku, location_id, on_hand_quantity from canonical.stock_levels order by 1, 2",
         "select sku, channel, ats_quantity from marts.ats_positions order by 1, 2",
         "select order_name, sku, quantity, status from canonical.reservations order by 1, 2",
-        "select sku, expected, target from outbox.correction_candidates order by 1",
+        "select subject_key, expected, desired from outbox.stock_changes order by 1",
     )
     with fresh_facts(postgres, built_template) as undisturbed:
         for records in (start, then):

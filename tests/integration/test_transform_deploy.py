@@ -70,7 +70,7 @@ def test_a_model_that_was_edited_is_made_anew_and_what_was_decided_stays(shop: S
     shop.guard(largest_share=0.01)
     held = shop.publish()
     assert held.channels[0].hold_id is not None
-    from trueup.corrections.holds import decide_hold
+    from trueup.corrections.engine.holds import decide_hold
 
     decide_hold(shop.facts.details, held.channels[0].hold_id, "rejected", "ann")
     assert shop.publish().proposed_count == 0
@@ -114,7 +114,7 @@ def test_the_deciding_table_itself_made_anew_keeps_its_decisions(shop: Shop, pro
     assert (_oids(shop.facts)["stock_levels"] == oids["stock_levels"]) is (versions == "noted")
     assert [row["facts_version"] for row in shop.facts.rows(DECIDED)] == [row["facts_version"] for row in decided]
     assert shop.publish().proposed_count == 0
-    count = "select count(*) as count from outbox.corrections"
+    count = "select count(*) as count from outbox.changes"
     assert shop.facts.row(count) == {"count": COUNT}
 
 

@@ -14,6 +14,7 @@ from tests.integration.transform_facts import (
     shopify_order,
     shopify_variant,
 )
+from tests.stock_changes import PUSHABLE
 
 ON_HAND, SHOWN_RIGHT = 50, 49  # the main store keeps one back
 
@@ -47,12 +48,13 @@ def _correct(facts: Facts, number: int, status: str, target: int, **columns: Any
     proposed_at = columns.pop("proposed_at", "clock_timestamp()")
     applied_at = columns.pop("applied_at", "null")
     facts.execute(
-        "insert into outbox.corrections (key, channel, entity, record_id, field, sku, expected, target, cause,"
-        " priority, facts_version, correlation_id, status, run_id, attempts, facts_received_at, proposed_at,"
-        " applied_at, settled_at)"
-        " values (%s, 'shopify_main', 'stock', %s, 'available', %s, 1, %s, 'source_delay', 1, 'v', gen_random_uuid(),"
+        "insert into outbox.changes (key, target_system, entity, operation, record_ref, field, subject_key, expected,"
+        " desired, size, cause, priority, facts_version, correlation_id, status, run_id, attempts, facts_received_at,"
+        " proposed_at, applied_at, settled_at)"
+        " values (%s, 'shopify_main', 'stock', 'set', %s, 'available', %s, '1', to_jsonb(%s::bigint), %s,"
+        " 'source_delay', 1, 'v', gen_random_uuid(),"
         f" %s, 'r', 1, {facts_at}, {proposed_at}, {applied_at}, {applied_at})",
-        (key, listing_id(str(number)), f"HV-{number:05d}", target, status),
+        (key, listing_id(str(number)), f"HV-{number:05d}", target, target - 1, status),
     )
     if outcome:
         facts.execute(
@@ -90,8 +92,8 @@ def test_each_cause_is_told_from_its_evidence(facts: Facts) -> None:
     # pushed and verified, but the listing was last read before that
     _correct(facts, 6, "verified", wanted, applied_at="clock_timestamp()", outcome="applied")
     facts.execute(
-        "insert into gates.quarantine (schema_name, table_name, row_key, sku, channel, rule_id, reason, run_id)"
-        " values ('marts', 'ats_positions', 'x', 'HV-00007', null, 'rule', 'because', 'r')"
+        "insert into gates.quarantine (schema_name, table_name, row_key, subject_key, target_system, rule_id, reason,"
+        " run_id) values ('marts', 'ats_positions', 'x', 'HV-00007', null, 'rule', 'because', 'r')"
     )
     # somebody types a number into the store
     facts.land([shopify_listing("8", 90, at(100))])
@@ -127,21 +129,21 @@ def test_only_what_may_be_pushed_is_a_candidate(facts: Facts) -> None:
     _sell(facts, range(1, 5))
     facts.land([netsuite_level(str(1000 + number), 45, at(100)) for number in range(1, 5)])
     facts.execute(
-        "insert into gates.quarantine (schema_name, table_name, row_key, sku, channel, rule_id, reason, run_id)"
-        " values ('marts', 'ats_positions', 'x', 'HV-00001', null, 'rule', 'because', 'r')"
+        "insert into gates.quarantine (schema_name, table_name, row_key, subject_key, target_system, rule_id, reason,"
+        " run_id) values ('marts', 'ats_positions', 'x', 'HV-00001', null, 'rule', 'because', 'r')"
     )
     _correct(facts, 2, "verified", 44, applied_at="clock_timestamp()", outcome="applied")
     facts.land([shopify_listing("4", 20, at(100))])
     facts.build()
-    candidates = "select sku from outbox.correction_candidates order by priority, sku"
     # overstated (49 for 44) before understated (20 for 44)
-    assert [row["sku"] for row in facts.rows(candidates)] == ["HV-00003", "HV-00004"]
+    assert [row["subject_key"] for row in facts.rows(PUSHABLE)] == ["HV-00003", "HV-00004"]
     facts.execute("update raw.stream_positions set last_read_started_at = clock_timestamp()")
-    assert [row["sku"] for row in facts.rows(candidates)] == ["HV-00002", "HV-00003", "HV-00004"]
+    assert [row["subject_key"] for row in facts.rows(PUSHABLE)] == ["HV-00002", "HV-00003", "HV-00004"]
     facts.execute(
-        "insert into gates.stops (channel, suite, rule_id, reason, run_id) values ('shopify_main', 's', 'r', 'x', 'r')"
+        "insert into gates.stops (target_system, suite, rule_id, reason, run_id)"
+        " values ('shopify_main', 's', 'r', 'x', 'r')"
     )
-    assert facts.rows(candidates) == []
+    assert facts.rows(PUSHABLE) == []
 
 
 def test_a_difference_that_returns_is_a_new_decision(facts: Facts) -> None:

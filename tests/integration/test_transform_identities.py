@@ -175,7 +175,7 @@ def test_spellings_of_one_code_meet_and_shelf_labels_do_not(facts: Facts) -> Non
     }
     held = facts.row("select sku, quantity from canonical.reservations")
     assert tuple(held.values()) == ("HV 2", 2)
-    assert facts.row("select target from outbox.correction_candidates") == {"target": 3}
+    assert facts.row("select desired from outbox.stock_changes") == {"desired": 3}
     # two texts that look the same are told apart, or nobody finds the difference
     reasons = {row["subject"].rsplit("/", 1)[-1]: row["reason"] for row in facts.rows(_OPEN)}
     assert set(reasons) == {"2", "6", "7", "ab 6"}
@@ -224,7 +224,7 @@ def test_stock_of_two_items_of_one_sku_is_unknown_not_none(facts: Facts) -> None
     assert "shipbob" in first["unknown_because"]
     assert "WH-WEST" in first["unknown_because"]
     assert others == before[1:]
-    pushed = facts.rows("select sku, channel from outbox.wanted_corrections order by 1, 2")
+    pushed = facts.rows("select subject_key, target_system from outbox.stock_changes order by 1, 2")
     assert [tuple(row.values()) for row in pushed] == [("HV-00001", "shopify_outlet"), ("HV-00002", "shopify_main")]
     told = facts.rows(_OPEN)
     assert [(row["kind"], row["system_id"], row["subject"]) for row in told] == [
@@ -267,8 +267,8 @@ def test_what_two_of_one_system_claim_is_nobodys_and_a_person_is_told(facts: Fac
     ]
     unknown = facts.rows("select sku, channel from marts.ats_positions where ats_quantity is null order by 2")
     assert [tuple(row.values()) for row in unknown] == [("HV-00001", "shopify_main"), ("HV-00001", "shopify_outlet")]
-    wanted = facts.rows("select sku, record_id, target from outbox.wanted_corrections")
-    assert [(row["sku"], row["record_id"].split("|")[0][-2:], row["target"]) for row in wanted] == [
+    wanted = facts.rows("select subject_key, record_ref, desired from outbox.stock_changes")
+    assert [(row["subject_key"], row["record_ref"].split("|")[0][-2:], row["desired"]) for row in wanted] == [
         ("HV-00003", "/3", 9)
     ]
     told = {row["subject"].rsplit("/", 1)[-1]: row["reason"] for row in facts.rows(_OPEN)}

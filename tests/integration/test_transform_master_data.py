@@ -20,13 +20,13 @@ _POSITIONS = (
     " from marts.ats_positions where channel = '{}' order by sku"
 )
 _OPEN = "select kind, system_id, subject, reason from exceptions.queue where status = 'open' order by kind, subject"
-_WANTED = "select channel, sku, target from outbox.wanted_corrections order by 1, 2"
+_WANTED = "select target_system, subject_key, desired from outbox.stock_changes order by 1, 2"
 _LISTINGS = "select channel, sku, is_listed, unlisted_because from canonical.channel_listings order by 1, 2"
 _SHOP = "gid://shopify/Location/9001"
 
 
 def _wanted(facts: Facts) -> dict[tuple[str, str], int]:
-    return {(row["channel"], row["sku"]): row["target"] for row in facts.rows(_WANTED)}
+    return {(row["target_system"], row["subject_key"]): row["desired"] for row in facts.rows(_WANTED)}
 
 
 def _told(facts: Facts) -> list[tuple[str, str]]:

@@ -9,10 +9,11 @@ from corrections_outbox import Line, tenant
 from psycopg import sql
 
 from trueup.audit.trail import record_event
-from trueup.corrections.holds import decide_hold, open_holds
-from trueup.corrections.propose import propose
-from trueup.corrections.settlement import ENDS, Status
-from trueup.corrections.switches import stop_channel, stopped_channels
+from trueup.corrections.engine.holds import decide_hold, open_holds
+from trueup.corrections.engine.propose import propose
+from trueup.corrections.engine.resolution import ENDS, Status
+from trueup.corrections.engine.switches import stop_channel, stopped_channels
+from trueup.corrections.policies import POLICIES
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import StreamKind
@@ -167,29 +168,29 @@ def held(warehouse: ConnectionDetails) -> Line:
 @pytest.mark.parametrize(
     "statement",
     [
-        "update outbox.corrections set target = 1000000 where status = 'proposed'",
-        "update outbox.corrections set expected = 1 where status = 'proposed'",
-        "update outbox.corrections set record_id = 'r3'",
-        "update outbox.corrections set channel = 'other'",
-        "update outbox.corrections set proposed_by = 'bob'",
-        "update outbox.corrections set hold_id = null",
-        "update outbox.corrections set status = 'proposed' where status = 'held'",
-        "update outbox.corrections set status = 'verified'",
-        "insert into outbox.corrections (key) values ('k')",
-        "delete from outbox.corrections",
+        "update outbox.changes set desired = '1000000' where status = 'proposed'",
+        "update outbox.changes set expected = '1' where status = 'proposed'",
+        "update outbox.changes set record_ref = 'r3'",
+        "update outbox.changes set target_system = 'other'",
+        "update outbox.changes set proposed_by = 'bob'",
+        "update outbox.changes set hold_id = null",
+        "update outbox.changes set status = 'proposed' where status = 'held'",
+        "update outbox.changes set status = 'verified'",
+        "insert into outbox.changes (key) values ('k')",
+        "delete from outbox.changes",
         "update outbox.holds set decision = 'approved', decided_by = 'ceo', decided_at = now()",
-        "insert into outbox.holds (channel, run_id, reason, correction_count) values ('x', 'r', 'r', 1)",
+        "insert into outbox.holds (target_system, workflow, run_id, reason) values ('x', 'w', 'r', 'r')",
         "update gates.quarantine set released_at = now()",
-        "update gates.stops set channel = null",
+        "update gates.stops set target_system = null",
         "update exceptions.queue set subject = 'another'",
     ],
 )
 def test_the_operator_decides_by_the_function_alone(held: Line, statement: str) -> None:
     """Past the guards any number could be set on what is proposed, in anybody's name."""
-    before = held.rows("select * from outbox.corrections order by 1")
+    before = held.rows("select * from outbox.changes order by 1")
     with connect(held.details, Role.OPERATOR) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement)
-    assert held.rows("select * from outbox.corrections order by 1") == before
+    assert held.rows("select * from outbox.changes order by 1") == before
 
 
 @pytest.mark.parametrize(
@@ -197,8 +198,8 @@ def test_the_operator_decides_by_the_function_alone(held: Line, statement: str) 
     [
         "select * from outbox.decide_hold(1, 'approved', null)",
         "update outbox.holds set decision = 'approved', decided_by = 'ada', decided_at = now()",
-        "update outbox.corrections set status = 'proposed' where status = 'held'",
-        "update outbox.corrections set target = 7",
+        "update outbox.changes set status = 'proposed' where status = 'held'",
+        "update outbox.changes set desired = '7'",
         "insert into outbox.receipts (key) values ('k')",
         "delete from outbox.kill_switches",
     ],
@@ -226,7 +227,7 @@ def test_who_proposed_may_reject(held: Line) -> None:
     """Taking one's own proposal back harms nobody."""
     (hold,) = open_holds(held.details)
     assert decide_hold(held.details, hold.hold_id, "rejected", "test", "a mistake").correction_count == 1
-    assert held.rows("select status_reason from outbox.corrections where record_id = 'r1'") == [
+    assert held.rows("select status_reason from outbox.changes where record_ref = 'r1'") == [
         (f"hold {hold.hold_id} rejected by test: a mistake",)
     ]
 
@@ -234,7 +235,7 @@ def test_who_proposed_may_reject(held: Line) -> None:
 def test_one_proposal_of_ones_own_in_a_hold_is_enough(held: Line) -> None:
     """A later publish by somebody else joins the same hold; it does not wash the first one clean."""
     held.want(3, 5, 800)
-    propose(held.details, held.configuration, run_id="by another", actor="bob")
+    propose(held.details, held.configuration, POLICIES, run_id="by another", actor="bob")
     (hold,) = open_holds(held.details)
     for proposer in ("test", "bob"):
         with pytest.raises(Permanent, match="who proposes does not approve"):
@@ -245,8 +246,25 @@ def test_one_proposal_of_ones_own_in_a_hold_is_enough(held: Line) -> None:
 _MAY_BECOME = {
     Status.PROPOSED: {Status.CLAIMED, Status.SUPERSEDED},
     Status.HELD: {Status.SUPERSEDED},
-    Status.CLAIMED: {Status.PROPOSED, Status.SENT},
+    # Looked up before it is sent again, it may be found to have come to an end.
+    Status.CLAIMED: {
+        Status.PROPOSED,
+        Status.SENT,
+        Status.VERIFIED,
+        Status.CONFLICTED,
+        Status.REJECTED,
+        Status.EXHAUSTED,
+    },
     Status.SENT: {
+        Status.PROPOSED,
+        Status.PENDING,
+        Status.APPLIED,
+        Status.VERIFIED,
+        Status.CONFLICTED,
+        Status.REJECTED,
+        Status.EXHAUSTED,
+    },
+    Status.PENDING: {
         Status.PROPOSED,
         Status.APPLIED,
         Status.VERIFIED,
@@ -262,10 +280,10 @@ def test_a_correction_keeps_to_its_life(held: Line) -> None:
     """An end stays an end, and nothing is applied that was never sent."""
     allowed: dict[Status, set[Status]] = {status: set() for status in Status}
     for former, new in itertools.permutations(Status, 2):
-        held.act("update outbox.corrections set status = %s where record_id = 'r2'", former)
+        held.act("update outbox.changes set status = %s where record_ref = 'r2'", former)
         with connect(held.details, Role.OPERATOR) as connection:
             try:
-                connection.execute("update outbox.corrections set status = %s where record_id = 'r2'", (new,))
+                connection.execute("update outbox.changes set status = %s where record_ref = 'r2'", (new,))
             except psycopg.errors.InsufficientPrivilege:
                 continue
         allowed[former].add(new)

@@ -134,7 +134,7 @@ insert into raw.erp__stock_levels__heads values ('a', 1, null, now(), now(), '\\
 set role trueup_transformer;
 create table canonical.products (sku text);
 insert into canonical.products values ('A');
-create view outbox.wanted_corrections as select 1 as one;
+create view outbox.made_before as select 1 as one;
 insert into staging.touched_keys values (1, 'sku', 'A');
 set role trueup_operator;
 insert into audit.events (actor, action, subject) values ('ada', 'hold_approved', 'shop');
@@ -200,7 +200,7 @@ def test_warehouses_that_shared_their_roles_get_their_own(postgres: EmbeddedPost
             assert connection.execute("select * from marts.new_mart").fetchall() == [(1,)]
         with connect(first, Role.OPERATOR) as connection:
             assert connection.execute("select actor from audit.events").fetchall() == [("ada",)]
-            assert connection.execute("select one from outbox.wanted_corrections").fetchall() == [(1,)]
+            assert connection.execute("select one from outbox.made_before").fetchall() == [(1,)]
 
         migrate(second)
         with connect(first, None) as connection:
@@ -274,7 +274,7 @@ def test_an_upgraded_warehouse_has_the_rights_of_a_new_one(postgres: EmbeddedPos
     """Two ways to one state drift apart unless somebody compares."""
     with warehouse_from_before(postgres) as upgraded, tenant(postgres) as new:
         migrate(upgraded)
-        made_by_tests = {"products", "ats_positions", "wanted", "wanted_corrections"}
+        made_by_tests = {"products", "ats_positions", "wanted", "made_before"}
         assert [row for row in rights(upgraded) if row[1] not in made_by_tests] == [
             row for row in rights(new) if row[1] not in made_by_tests
         ]
@@ -328,4 +328,4 @@ def test_an_administrator_is_told_what_to_run(postgres: EmbeddedPostgres, login:
             administrator.execute(statement.encode())
     migrate(login)
     with connect(login, Role.OPERATOR) as connection:
-        assert connection.execute("select count(*) from outbox.corrections").fetchone() == (0,)
+        assert connection.execute("select count(*) from outbox.changes").fetchone() == (0,)

@@ -203,7 +203,7 @@ def test_a_stop_and_a_build_that_is_not_gated_are_seen_at_once(logged_in: TestCl
     """These are why somebody opens the page."""
     with connect(gated, None) as connection:
         connection.execute(
-            "insert into gates.stops (channel, suite, rule_id, reason, run_id)"
+            "insert into gates.stops (target_system, suite, rule_id, reason, run_id)"
             " values ('shopify_main', 's', 'r', 'half of it is gone', 'x')"
         )
         add_build(connection, 7)

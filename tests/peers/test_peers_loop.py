@@ -11,8 +11,9 @@ from real_servers import Tryton, Vendure
 
 from trueup.connectors.base import Connector
 from trueup.connectors.registry import build_connector, build_writer
-from trueup.corrections.apply import correct
-from trueup.corrections.propose import propose
+from trueup.corrections.engine.correct import correct
+from trueup.corrections.engine.propose import propose
+from trueup.corrections.policies import POLICIES
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import ReadMode
 from trueup.gates.run import run_gates
@@ -62,7 +63,7 @@ class Loop:
         run_id = f"publish-{self.run}"
         build(self.warehouse, self.configuration, run_id=run_id, state_folder=self.folder / "dbt")
         run_gates(self.warehouse, self.configuration, run_id=run_id)
-        report = propose(self.warehouse, self.configuration, run_id=run_id, actor="test")
+        report = propose(self.warehouse, self.configuration, POLICIES, run_id=run_id, actor="test")
         assert all(channel.hold_id is None for channel in report.channels), report
         return report.proposed_count
 
@@ -74,7 +75,12 @@ class Loop:
             self.configuration.channels["vendure"],
         )
         report = correct(
-            self.warehouse, self.configuration, {"vendure": writer}, run_id=f"correct-{self.run}", actor="test"
+            self.warehouse,
+            self.configuration,
+            POLICIES,
+            {"vendure": writer},
+            run_id=f"correct-{self.run}",
+            actor="test",
         )
         return report.verified_count
 

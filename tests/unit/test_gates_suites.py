@@ -18,13 +18,13 @@ RULE: dict[str, Any] = {
     "owner": "stock-operations",
     "notes": "A product has a title.",
 }
+_NOTHING = {"entity": None, "subject": None, "target": None}
 SUITE: dict[str, Any] = {
     "schema": "canonical",
     "table": "products",
     "description": "One row a SKU.",
     "key": ["sku"],
-    "sku": "sku",
-    "channel": None,
+    "withholds": {"entity": None, "subject": "sku", "target": None},
     "build": "build_id",
     "quarantine": {"largest_share": 0.05, "applies_from": 20},
     "expectations": [RULE],
@@ -57,7 +57,7 @@ def _with_rule(**changes: object) -> dict[str, Any]:
         (_with_rule(rule_id="title_present"), "expectations.0.rule_id"),
         (_with_rule(rule_id="items.title_present"), "must begin with 'products.'"),
         (SUITE | {"expectations": [RULE, RULE]}, "stands twice"),
-        (SUITE | {"sku": None, "expectations": [RULE | {"severity": "critical"}]}, "cannot be quarantined"),
+        (SUITE | {"withholds": _NOTHING, "expectations": [RULE | {"severity": "critical"}]}, "cannot be quarantined"),
         (SUITE | {"derived": {"idle": "1"}}, "derived: nothing uses idle"),
         (SUITE | {"derived": {"title": "5 % 2"}}, "percent signs"),
         ("- a list", "keys and values at the top"),

@@ -91,6 +91,34 @@ def test_a_missing_file_is_named(tenants: Path) -> None:
         load_tenant(tenants, "demo")
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "price.amount: oracle",
+            "ownership.price.amount: no system 'oracle'; declare it in systems.yml, or say trueup",
+        ),
+        ("price: netsuite", "ownership.price"),
+        ("price.amount: [netsuite]", "ownership.price.amount"),
+    ],
+)
+def test_an_owner_that_cannot_be_meant_is_named(tenants: Path, line: str, expected: str) -> None:
+    """Who owns a field decides who is written to."""
+    (tenants / "demo" / "ownership.yml").write_text(f"ownership:\n  {line}\n")
+    with pytest.raises(Permanent, match=r"ownership\.yml") as caught:
+        load_tenant(tenants, "demo")
+    assert expected in str(caught.value)
+
+
+def test_an_owner_that_changes_is_read_again(tenants: Path) -> None:
+    """What was read is kept only for as long as the file stays the same."""
+    assert load_tenant(tenants, "demo").ownership["stock.available"] == "trueup"
+    (tenants / "demo" / "ownership.yml").write_text("ownership:\n  price.amount: netsuite\n")
+    assert load_tenant(tenants, "demo").ownership == {"price.amount": "netsuite"}
+    (tenants / "demo" / "ownership.yml").unlink()
+    assert load_tenant(tenants, "demo").ownership == {}
+
+
 def test_an_alias_that_stands_twice_is_refused(tenants: Path) -> None:
     (tenants / "demo" / "aliases.csv").write_text("system,source_sku,sku\nshipbob,A,B\nshipbob,A,C\n")
     with pytest.raises(Permanent, match=r"aliases\.csv:3: 'A' stands twice"):

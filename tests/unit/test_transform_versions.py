@@ -83,7 +83,7 @@ def test_words_make_nothing_anew(project: Path, change: Callable[[Path], None]) 
         ),
         (_sub("models/staging/shipbob/stg_shipbob__orders.sql", r"\Z", "\nwhere true"), {"stg_shipbob__orders"}),
         (_sub("dbt_project.yml", r"(outbox:\n\s+\+schema: outbox\n)", r"\1      +persist_docs: {relation: true}\n"),
-         {"wanted_corrections", "correction_candidates"}),
+         {"stock_changes"}),
     ],
 )  # fmt: skip
 def test_what_decides_rows_makes_its_model_another(
@@ -126,6 +126,6 @@ def test_the_descendants_are_dbts_own() -> None:
     models = models_of(PROJECT, CONNECTORS)
     assert with_descendants(models, {"int_source_stock"}) == {
         "int_source_stock", "stock_levels", "int_order_places", "reservations", "ats_positions",
-        "stock_differences", "wanted_corrections", "correction_candidates",
+        "stock_differences", "stock_changes",
     }  # fmt: skip
     assert "products" not in with_descendants(models, {"int_item_skus"})

@@ -198,7 +198,8 @@ def _difference(connection: Warehouse, sku: str, channel: str) -> Difference | N
 def _corrections(connection: Warehouse, sku: str, channel: str) -> tuple[CorrectionStory, ...]:
     rows = _all(
         connection,
-        "select * from outbox.corrections where sku = %s and channel = %s order by correction_id desc limit %s",
+        "select * from outbox.changes where entity = 'stock' and subject_key = %s and target_system = %s"
+        " order by change_id desc limit %s",
         (sku, channel, _CORRECTIONS_SHOWN),
     )
     keys = ([row["key"] for row in rows],)
@@ -206,9 +207,9 @@ def _corrections(connection: Warehouse, sku: str, channel: str) -> tuple[Correct
     read_backs = _all(connection, "select * from outbox.read_backs where key = any(%s) order by read_back_id", keys)
     return tuple(
         CorrectionStory(
-            correction_id=row["correction_id"],
+            correction_id=row["change_id"],
             expected=row["expected"],
-            target=row["target"],
+            target=row["desired"],
             cause=row["cause"],
             status=row["status"],
             status_reason=row["status_reason"],
@@ -232,16 +233,14 @@ def _corrections(connection: Warehouse, sku: str, channel: str) -> tuple[Correct
 
 def _withheld(connection: Warehouse, sku: str, channel: str) -> tuple[Withheld, ...]:
     rows = connection.execute(
-        "select 'kill switch of ' || stopped_by, reason, stopped_at from outbox.kill_switches"
-        " where channel = %(channel)s"
-        " union all select 'gate ' || suite || ' (' || rule_id || ')', reason, stopped_at from gates.stops"
-        " where released_at is null and (channel is null or channel = %(channel)s)"
-        " union all select 'quarantine by ' || rule_id, reason, quarantined_at from gates.quarantine"
-        " where released_at is null and sku = %(sku)s and (channel is null or channel = %(channel)s)"
+        "(select withheld_by, reason, since from gates.withheld"
+        " where (target_system is null or target_system = %(channel)s)"
+        " and (entity is null or entity = 'stock') and (subject_key is null or subject_key = %(sku)s)"
+        " order by kind desc, since)"
         " union all select 'hold ' || holds.hold_id, holds.reason, holds.held_at from outbox.holds as holds"
-        " where holds.decision is null and exists (select from outbox.corrections as corrections"
-        " where corrections.hold_id = holds.hold_id and corrections.status = 'held'"
-        " and corrections.sku = %(sku)s and corrections.channel = %(channel)s)",
+        " where holds.decision is null and exists (select from outbox.changes as changes"
+        " where changes.hold_id = holds.hold_id and changes.status = 'held' and changes.entity = 'stock'"
+        " and changes.subject_key = %(sku)s and changes.target_system = %(channel)s)",
         {"sku": sku, "channel": channel},
     ).fetchall()
     return tuple(Withheld(*row) for row in rows)

@@ -30,10 +30,10 @@ def freshness(
             "select count(*), percentile_disc(0.5) within group (order by seconds),"
             " percentile_disc(0.95) within group (order by seconds) from ("
             " select extract(epoch from verified_at - facts_received_at)::double precision as seconds"
-            " from outbox.corrections where verified_at is not null and facts_received_at is not null"
+            " from outbox.changes where verified_at is not null and facts_received_at is not null"
             " and (%(since)s::timestamptz is null or verified_at >= %(since)s)"
             " and (%(until)s::timestamptz is null or verified_at < %(until)s)"
-            " and (%(channel)s::text is null or channel = %(channel)s)) as verified",
+            " and (%(channel)s::text is null or target_system = %(channel)s)) as verified",
             {"since": since, "until": until, "channel": channel},
         ).fetchone()
     count, middle, late = row or (0, None, None)

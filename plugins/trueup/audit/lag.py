@@ -45,16 +45,17 @@ class Lag:
 
 # The lowering that had not reached the channel: what came of the fact that would have kept it from selling.
 _LATE_CORRECTION: Final = """
-select corrections.*, holds.held_at, holds.decided_at
-from outbox.corrections as corrections
-left join outbox.holds as holds on holds.hold_id = corrections.hold_id
-where corrections.sku = %(sku)s
-    and corrections.channel = %(channel)s
-    and (corrections.expected is null or corrections.target < corrections.expected)
-    and corrections.status not in ('superseded')
-    and coalesce(corrections.facts_received_at, corrections.proposed_at) < %(at)s + interval '1 day'
-    and coalesce(corrections.applied_at, corrections.settled_at, 'infinity') > %(at)s
-order by corrections.correction_id
+select changes.*, holds.held_at, holds.decided_at
+from outbox.changes as changes
+left join outbox.holds as holds on holds.hold_id = changes.hold_id
+where changes.entity = 'stock'
+    and changes.subject_key = %(sku)s
+    and changes.target_system = %(channel)s
+    and (changes.expected is null or changes.size < 0)
+    and changes.status not in ('superseded')
+    and coalesce(changes.facts_received_at, changes.proposed_at) < %(at)s + interval '1 day'
+    and coalesce(changes.applied_at, changes.settled_at, 'infinity') > %(at)s
+order by changes.change_id
 limit 1
 """
 
@@ -76,11 +77,13 @@ where sku = %(sku)s and channel is distinct from %(channel)s
 
 _WITHHELD: Final = """
 select 'rule ' || rule_id || ': ' || reason, quarantined_at, released_at from gates.quarantine
-where sku = %(sku)s and (channel is null or channel = %(channel)s)
+where subject_key = %(sku)s and (target_system is null or target_system = %(channel)s)
+    and (entity is null or entity = 'stock')
     and quarantined_at <= %(at)s and coalesce(released_at, 'infinity') > %(at)s
 union all
 select 'suite ' || suite || ': ' || reason, stopped_at, released_at from gates.stops
-where (channel is null or channel = %(channel)s)
+where (target_system is null or target_system = %(channel)s)
+    and (entity is null or entity = 'stock')
     and stopped_at <= %(at)s and coalesce(released_at, 'infinity') > %(at)s
 limit 1
 """
@@ -111,7 +114,7 @@ def _of_correction(
     connection: Warehouse, arguments: Mapping[str, Any], correction: DictRow, facts: list[dict[str, Any]]
 ) -> Lag:
     sku, channel, at = arguments["sku"], arguments["channel"], arguments["at"]
-    name = f"correction {correction['correction_id']} ({correction['expected']} to {correction['target']})"
+    name = f"correction {correction['change_id']} ({correction['expected']} to {correction['desired']})"
     received = correction["facts_received_at"] or correction["proposed_at"]
     shown_at = correction["applied_at"] or correction["settled_at"]
     if correction["sent_at"] is not None and correction["sent_at"] <= at:

@@ -1,6 +1,6 @@
 """All that came of one fact, from landing to read-back, in order of our own time.
 
-A number on a channel follows from many facts; a correction carries the id of the newest of them.
+A value at a target follows from many facts; a change carries the id of the newest of them.
 """
 
 from collections.abc import Iterator
@@ -79,22 +79,29 @@ _TABLES: Final = {
             || coalesce(rows.target_quantity::text, 'nothing') || ' to be shown'
         from marts.ats_positions as rows
         left join audit.builds as builds on builds.build_id = rows.build_id where rows.correlation_id = %(id)s""",
-    "outbox.corrections": """
-        select rows.proposed_at, 'correction ' || rows.correction_id || ': ' || rows.sku || ' on ' || rows.channel
-            || ' from ' || coalesce(rows.expected::text, '?') || ' to ' || rows.target || ', ' || rows.cause || ', now '
+    "outbox.changes": """
+        select rows.proposed_at, 'change ' || rows.change_id || ': ' || rows.operation || ' ' || rows.entity || ' of '
+            || rows.subject_key || ' at ' || rows.target_system || ' from ' || outbox.value_text(rows.expected)
+            || ' to ' || outbox.value_text(rows.desired) || ', ' || rows.cause || ', now '
             || rows.status || coalesce(' (' || rows.status_reason || ')', '')
-        from outbox.corrections as rows where rows.correlation_id = %(id)s""",
+        from outbox.changes as rows where rows.correlation_id = %(id)s""",
+    "outbox.transitions": """
+        select rows.happened_at, 'change ' || rows.change_id || coalesce(' from ' || rows.former_status, '')
+            || ' to ' || rows.status || coalesce(' by ' || rows.actor, '') || coalesce(', ' || rows.reason, '')
+        from outbox.transitions as rows
+        inner join outbox.changes as changes using (change_id) where changes.correlation_id = %(id)s""",
     "outbox.receipts": """
-        select rows.recorded_at, 'correction ' || corrections.correction_id || ' attempt ' || rows.attempt || ': '
+        select rows.recorded_at, 'change ' || changes.change_id || ' attempt ' || rows.attempt || ': '
             || rows.outcome || coalesce(' ' || rows.http_status, '') || ', ' || rows.detail
         from outbox.receipts as rows
-        inner join outbox.corrections as corrections using (key) where corrections.correlation_id = %(id)s""",
+        inner join outbox.changes as changes using (key) where changes.correlation_id = %(id)s""",
     "outbox.read_backs": """
-        select coalesce(corrections.verified_at, corrections.settled_at), 'correction ' || corrections.correction_id
-            || ' read back ' || coalesce(rows.observed::text, 'no such record')
+        select coalesce(changes.verified_at, changes.settled_at), 'change ' || changes.change_id
+            || ' read back '
+            || case when rows.observed is null then 'no such record' else outbox.value_text(rows.observed) end
             || case when rows.is_verified then ', verified' else '' end
         from outbox.read_backs as rows
-        inner join outbox.corrections as corrections using (key) where corrections.correlation_id = %(id)s""",
+        inner join outbox.changes as changes using (key) where changes.correlation_id = %(id)s""",
     "exceptions.queue": """
         select rows.opened_at, 'exception ' || rows.exception_id || ' (' || rows.kind || '), now ' || rows.status
             || ': ' || rows.reason
@@ -110,7 +117,11 @@ def trace(details: ConnectionDetails, correlation_id: UUID) -> Trace:
     """Collect every step that carries `correlation_id`; raise `Permanent` where nothing does."""
     with translated(f"tracing {correlation_id}"), connect(details, Role.OPERATOR) as connection:
         connection.execute("set transaction isolation level repeatable read, read only")
-        steps = [*_landed(connection, correlation_id), *_followed(connection, correlation_id)]
+        steps = [
+            *_landed(connection, correlation_id),
+            *_built(connection, correlation_id),
+            *_followed(connection, correlation_id),
+        ]
     if not steps:
         raise Permanent(
             f"nothing carries the correlation id {correlation_id}; `trueup explain SKU CHANNEL --json` and"
@@ -144,8 +155,51 @@ def _landed(connection: Warehouse, correlation_id: UUID) -> Iterator[Step]:
             yield Step(received_at, f"raw.{name}", text)
 
 
+def _built(connection: Warehouse, correlation_id: UUID) -> Iterator[Step]:
+    """Rows of every other table of the build that carries the id, told by their leading columns."""
+    tables = connection.execute(
+        "select relations.relnamespace::regnamespace::text, relations.relname, (array_agg(columns.attname order by"
+        " columns.attnum))[1:4], bool_or(columns.attname = 'build_id')"
+        " from pg_catalog.pg_class as relations"
+        " inner join pg_catalog.pg_attribute as columns on columns.attrelid = relations.oid"
+        " where relations.relnamespace in ('canonical'::regnamespace, 'marts'::regnamespace)"
+        " and relations.relkind in ('r', 'p', 'v', 'm') and columns.attnum > 0 and not columns.attisdropped"
+        " group by 1, 2 having bool_or(columns.attname = 'correlation_id') order by 1, 2"
+    ).fetchall()
+    for schema, name, leading, has_build in tables:
+        if f"{schema}.{name}" in _TABLES:
+            continue
+        finished = sql.SQL(
+            "(select finished_at from audit.builds as builds where builds.build_id = rows.build_id)"
+            if has_build
+            else "null::timestamptz"
+        )
+        rows = connection.execute(
+            sql.SQL("select {}, concat_ws(', ', {}) from {} as rows where correlation_id = %s").format(
+                finished,
+                sql.SQL(", ").join(
+                    sql.SQL("{} || ' ' || {}::text").format(sql.Literal(column), sql.Identifier("rows", column))
+                    for column in leading
+                ),
+                sql.Identifier(schema, name),
+            ),
+            (correlation_id,),
+        ).fetchall()
+        for at, text in sorted(rows, key=lambda row: (row[0] or _NEVER, row[1])):
+            yield Step(at, f"{schema}.{name}", text)
+
+
 def _followed(connection: Warehouse, correlation_id: UUID) -> Iterator[Step]:
+    # A tenant without a workflow has none of its tables.
+    missing = {
+        str(name)
+        for (name,) in connection.execute(
+            "select name from unnest(%s::text[]) as names (name) where to_regclass(name) is null", (list(_TABLES),)
+        )
+    }
     for table, query in _TABLES.items():
+        if table in missing:
+            continue
         rows: list[tuple[Any, ...]] = connection.execute(query.encode(), {"id": correlation_id}).fetchall()
         for at, text in sorted(rows, key=lambda row: (row[0] or _NEVER, row[1])):
             yield Step(at, table, text)

@@ -14,7 +14,7 @@ Channel = Annotated[str, typer.Argument(help="The channel.")]
 @app.command("list")
 def list_stopped(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
     """List the channels that are stopped by hand."""
-    from trueup.corrections.switches import stopped_channels
+    from trueup.corrections.engine.switches import stopped_channels
 
     with reporting_errors(as_json):
         stopped = stopped_channels(open_tenant(tenant).warehouse)
@@ -29,7 +29,7 @@ def stop(
     as_json: JsonOption = False,
 ) -> None:
     """Push nothing more to the channel, from the next batch on."""
-    from trueup.corrections.switches import stop_channel
+    from trueup.corrections.engine.switches import stop_channel
 
     with reporting_errors(as_json):
         stop_channel(open_tenant(tenant).warehouse, channel, actor(), reason)
@@ -44,7 +44,7 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Push to the channel again."""
-    from trueup.corrections.switches import resume_channel
+    from trueup.corrections.engine.switches import resume_channel
 
     with reporting_errors(as_json):
         resume_channel(open_tenant(tenant).warehouse, channel, actor(), reason)

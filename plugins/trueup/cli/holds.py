@@ -8,7 +8,7 @@ from trueup.cli.output import console, print_json, print_rows
 from trueup.cli.session import JsonOption, TenantOption, actor, open_tenant, reporting_errors
 
 if TYPE_CHECKING:
-    from trueup.corrections.holds import Decision
+    from trueup.corrections.engine.holds import Decision
 
 app = typer.Typer(no_args_is_help=True)
 HoldId = Annotated[int, typer.Argument(help="The hold's id, from `trueup holds list`.")]
@@ -17,7 +17,7 @@ HoldId = Annotated[int, typer.Argument(help="The hold's id, from `trueup holds l
 @app.command("list")
 def list_holds(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
     """List what waits for a decision."""
-    from trueup.corrections.holds import open_holds
+    from trueup.corrections.engine.holds import open_holds
 
     with reporting_errors(as_json):
         holds = open_holds(open_tenant(tenant).warehouse)
@@ -39,7 +39,7 @@ def reject(hold_id: HoldId, tenant: TenantOption = "demo", as_json: JsonOption =
 @app.command()
 def reconsider(hold_id: HoldId, tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
     """Take a rejection back: the differences may be proposed again at once, not after a day."""
-    from trueup.corrections.holds import reconsider_hold
+    from trueup.corrections.engine.holds import reconsider_hold
 
     with reporting_errors(as_json):
         reconsider_hold(open_tenant(tenant).warehouse, hold_id, actor())
@@ -47,10 +47,14 @@ def reconsider(hold_id: HoldId, tenant: TenantOption = "demo", as_json: JsonOpti
 
 
 def _decide(hold_id: int, decision: "Decision", tenant: str, *, as_json: bool) -> None:
-    from trueup.corrections.holds import decide_hold
+    from trueup.corrections.engine.holds import decide_hold
 
     with reporting_errors(as_json):
-        decide_hold(open_tenant(tenant).warehouse, hold_id, decision, actor())
-        print_json({"hold_id": hold_id, "decision": decision}) if as_json else console.print(
-            f"Hold {hold_id} {decision}."
-        )
+        decided = decide_hold(open_tenant(tenant).warehouse, hold_id, decision, actor())
+        missing = decided.missing_approvals
+        if as_json:
+            print_json({"hold_id": hold_id, "decision": decision, "missing_approvals": missing})
+        elif missing:
+            console.print(f"Hold {hold_id} {decision} by you; {missing} more person must approve it.")
+        else:
+            console.print(f"Hold {hold_id} {decision}.")

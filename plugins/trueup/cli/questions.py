@@ -45,3 +45,21 @@ def trace(
             print_json(found)
         else:
             console.print("\n".join(found.lines), highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def history(
+    target: Annotated[str, typer.Argument(help="The channel or system that the changes went to.")],
+    record: Annotated[str, typer.Argument(help="The target's own address of the record, or its external id.")],
+    tenant: TenantOption = "demo",
+    as_json: JsonOption = False,
+) -> None:
+    """Show every change that was decided for one record: why, by whom, and what became of it."""
+    from trueup.audit.record_history import read_record_history
+
+    with reporting_errors(as_json):
+        found = read_record_history(open_tenant(tenant).warehouse, target, record)
+        if as_json:
+            print_json(found)
+        else:
+            console.print("\n".join(found.lines), highlight=False, markup=False, soft_wrap=True)

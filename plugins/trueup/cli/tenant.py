@@ -30,8 +30,12 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check the tenant's files, and with --connect its connections, all of them; exits with 1 where one fails."""
+    from trueup.corrections.ownership import require_owners
+    from trueup.corrections.policies import POLICIES
+
     with reporting_errors(as_json):
         retailer = open_tenant(tenant)
+        require_owners(retailer.configuration, POLICIES)
         reached = [_reach(retailer, name) for name in (retailer.configuration.systems if connect else {})]
         summary = {
             "tenant": tenant,

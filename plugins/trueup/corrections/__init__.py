@@ -1,1 +1,1 @@
-"""The outbox: propose, hold, claim, apply, read back."""
+"""From what stands wrong to what a target took: one engine, and a policy for each workflow."""

@@ -25,7 +25,7 @@ ClosedStatus = Literal["replayed", "resolved", "dismissed"]
 class NewException:
     """Something that left the line. `payload` is what left it, `context` what replay needs beside it.
 
-    `subject` names the thing within kind, system and stream: a source key, a SKU, a correction's record.
+    `subject` names the thing within kind, system and stream: a source key, a product's code, a change's record.
     """
 
     kind: str

@@ -42,12 +42,12 @@ class Ledger:
             "select distinct schema_name, table_name, rule_id from gates.quarantine where released_at is null"
         ):
             self._held[schema, table].add(rule_id)
-        for suite_name, rule_id, channel, stop_id in self._connection.execute(
-            "select suite, rule_id, channel, stop_id from gates.stops where released_at is null"
+        for suite_name, rule_id, target, stop_id in self._connection.execute(
+            "select suite, rule_id, target_system, stop_id from gates.stops where released_at is null"
         ):
-            self._stops[suite_name, rule_id][channel] = stop_id
+            self._stops[suite_name, rule_id][target] = stop_id
         self._connection.execute(
-            "create temporary table failing_rows (row_key text, sku text, channel text) on commit drop"
+            "create temporary table failing_rows (row_key text, subject_key text, target_system text) on commit drop"
         )
 
     def record_suite_runs(self, suite_name: str, schema: str, table: str, error: str | None) -> None:
@@ -83,7 +83,7 @@ class Ledger:
             if is_critical and verdict.status is Status.FAILED:
                 stops[None] = f"{where}: {rule.notes}{_seen(verdict)}"
         if is_critical:
-            self._set_stops(suite.name, rule.rule_id, stops)
+            self._set_stops(suite.name, rule.rule_id, stops, suite.withholds.entity)
         self._results.append(
             (
                 *(self._run_id, suite.name, suite.schema_name, suite.table, rule.rule_id, rule.owner),
@@ -103,7 +103,7 @@ class Ledger:
     def keep_baseline(self, suite: Suite, rule: Expectation, value: float, *, is_clean: bool) -> None:
         """The total passed: the next one is held against it. One that did not move is not written again.
 
-        While anything is wrong a total may only lower it: one mistaken quantity of four millions would pass as
+        While anything is wrong a total may only lower it: one mistaken number of four millions would pass as
         growth, and what is true afterwards would look like a collapse.
         """
         if is_clean:
@@ -121,24 +121,24 @@ class Ledger:
             )
 
     def judge_quarantine_share(self, suite: Suite) -> None:
-        """Stop the channel of which more than the suite's share of rows is in quarantine."""
+        """Stop the target of which more than the suite's share of rows is in quarantine."""
         stops: dict[str | None, str] = {}
         if self._held[suite.schema_name, suite.table]:
             where = f"{suite.schema_name}.{suite.table}"
             counts = self._connection.execute(
-                "select channel, count(distinct row_key) from gates.quarantine"
-                " where schema_name = %s and table_name = %s and released_at is null group by channel",
+                "select target_system, count(distinct row_key) from gates.quarantine"
+                " where schema_name = %s and table_name = %s and released_at is null group by target_system",
                 (suite.schema_name, suite.table),
             ).fetchall()
-            for channel, count in counts:
+            for target, count in counts:
                 if count < suite.quarantine.applies_from:
                     continue
                 # A view may hide the rows that are in quarantine; they count all the same.
-                total = max(self._count(suite, channel), count)
+                total = max(self._count(suite, target), count)
                 if count / total > suite.quarantine.largest_share:
                     share = f"{suite.quarantine.largest_share:.1%}"
-                    stops[channel] = f"{count} of {total} rows of {where} are in quarantine, more than {share}"
-        self._set_stops(suite.name, f"{suite.table}.quarantine_share", stops)
+                    stops[target] = f"{count} of {total} rows of {where} are in quarantine, more than {share}"
+        self._set_stops(suite.name, f"{suite.table}.quarantine_share", stops, suite.withholds.entity)
 
     def release_withdrawn(self, suites: Sequence[Suite]) -> None:
         """Let go what only a rule held back that stands in no suite any more."""
@@ -165,37 +165,40 @@ class Ledger:
                 self._results,
             )
 
-    def _set_stops(self, suite_name: str, rule_id: str, wanted: Mapping[str | None, str]) -> None:
-        """Make the open stops of one rule those that are wanted; channel None is all channels."""
+    def _set_stops(
+        self, suite_name: str, rule_id: str, wanted: Mapping[str | None, str], entity: str | None = None
+    ) -> None:
+        """Make the open stops of one rule those that are wanted; target None is all targets, entity None all kinds."""
         opened = self._stops[suite_name, rule_id]
-        for channel in wanted.keys() - opened.keys():
+        for target in wanted.keys() - opened.keys():
             self._connection.execute(
-                "insert into gates.stops (channel, suite, rule_id, reason, run_id) values (%s, %s, %s, %s, %s)",
-                (channel, suite_name, rule_id, wanted[channel], self._run_id),
+                "insert into gates.stops (entity, target_system, suite, rule_id, reason, run_id)"
+                " values (%s, %s, %s, %s, %s, %s)",
+                (entity, target, suite_name, rule_id, wanted[target], self._run_id),
             )
-            self.stopped.append(channel or ALL_CHANNELS)
-            self._audit("channel_stopped_by_gate", channel, f"{rule_id}: {wanted[channel]}")
-        for channel in opened.keys() - wanted.keys():
+            self.stopped.append(target or ALL_CHANNELS)
+            self._audit("channel_stopped_by_gate", target, f"{rule_id}: {wanted[target]}")
+        for target in opened.keys() - wanted.keys():
             self._connection.execute(
-                "update gates.stops set released_at = clock_timestamp() where stop_id = %s", (opened[channel],)
+                "update gates.stops set released_at = clock_timestamp() where stop_id = %s", (opened[target],)
             )
-            self.resumed.append(channel or ALL_CHANNELS)
-            self._audit("channel_released_by_gate", channel, f"{rule_id} passes or was withdrawn")
+            self.resumed.append(target or ALL_CHANNELS)
+            self._audit("channel_released_by_gate", target, f"{rule_id} passes or was withdrawn")
 
-    def _audit(self, action: str, channel: str | None, reason: str) -> None:
+    def _audit(self, action: str, target: str | None, reason: str) -> None:
         record_event(
             self._connection,
             actor="gates",
             action=action,
-            subject=channel or ALL_CHANNELS,
+            subject=target or ALL_CHANNELS,
             reason=reason,
             run_id=self._run_id,
         )
 
-    def _count(self, suite: Suite, channel: str | None) -> int:
+    def _count(self, suite: Suite, target: str | None) -> int:
         statement = sql.SQL("select count(*) from {}").format(subject.table(suite))
-        if suite.channel is not None and channel is not None:
-            statement += sql.SQL(" where {} = {}").format(sql.Identifier(suite.channel), sql.Literal(channel))
+        if suite.withholds.target is not None and target is not None:
+            statement += sql.SQL(" where {} = {}").format(sql.Identifier(suite.withholds.target), sql.Literal(target))
         row = self._connection.execute(statement).fetchone()
         return 0 if row is None else int(row[0])
 
@@ -207,8 +210,8 @@ class Ledger:
         count = self._connection.execute(
             sql.SQL("insert into failing_rows select {}, {}, {} from ({}\n) as failing").format(
                 subject.row_key(suite, "failing"),
-                subject.column_or_null(suite.sku, "failing"),
-                subject.column_or_null(suite.channel, "failing"),
+                subject.column_or_null(suite.withholds.subject, "failing"),
+                subject.column_or_null(suite.withholds.target, "failing"),
                 subject.verbatim(verdict.failing_rows),
             )
         ).rowcount
@@ -221,10 +224,12 @@ class Ledger:
         if not failing_count:
             return
         self.quarantined_count += self._connection.execute(
-            "insert into gates.quarantine (schema_name, table_name, row_key, sku, channel, rule_id, reason, run_id)"
-            " select distinct on (row_key) %s, %s, row_key, sku, channel, %s, %s, %s from failing_rows"
+            "insert into gates.quarantine (schema_name, table_name, row_key, entity, subject_key, target_system,"
+            " rule_id, reason, run_id)"
+            " select distinct on (row_key) %s, %s, row_key, %s, subject_key, target_system, %s, %s, %s"
+            " from failing_rows"
             " on conflict (schema_name, table_name, row_key, rule_id) where released_at is null do nothing",
-            (suite.schema_name, suite.table, rule.rule_id, rule.notes, self._run_id),
+            (suite.schema_name, suite.table, suite.withholds.entity, rule.rule_id, rule.notes, self._run_id),
         ).rowcount
         self._held[suite.schema_name, suite.table].add(rule.rule_id)
 

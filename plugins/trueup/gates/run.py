@@ -139,8 +139,7 @@ def _parameters(configuration: TenantConfiguration) -> dict[str, Any]:
         "channels": sorted(configuration.channels),
         "locations": sorted(configuration.locations),
         "systems": sorted(configuration.systems),
-        "stock_freshness_seconds": configuration.service_levels.stock_freshness_seconds,
-        "correction_seconds": configuration.service_levels.correction_seconds,
+        **configuration.service_levels.model_dump(),
     }
 
 
@@ -150,10 +149,10 @@ def _nothing(connection: Warehouse, run_id: str, build_id: int | None, started: 
 
 
 def _standing(connection: Warehouse) -> tuple[tuple[str, ...], int]:
-    """The open stops, by channel, and the number of rows in quarantine."""
-    stops = connection.execute("select distinct channel from gates.stops where released_at is null").fetchall()
+    """The open stops, by target, and the number of rows in quarantine."""
+    stops = connection.execute("select distinct target_system from gates.stops where released_at is null").fetchall()
     held = connection.execute("select count(*) from gates.quarantine where released_at is null").fetchone()
-    return tuple(sorted(channel or ALL_CHANNELS for (channel,) in stops)), 0 if held is None else int(held[0])
+    return tuple(sorted(target or ALL_CHANNELS for (target,) in stops)), 0 if held is None else int(held[0])
 
 
 def _newest_build(connection: Warehouse) -> int | None:

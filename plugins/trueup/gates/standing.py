@@ -51,8 +51,8 @@ class HeldRow:
 
     table: str
     row_key: str
-    sku: str | None
-    channel: str | None
+    subject_key: str | None
+    target_system: str | None
     rule_id: str
     reason: str
     age_seconds: float
@@ -62,7 +62,7 @@ class HeldRow:
 class Stop:
     """One channel that a gate stopped; `channel` None is all."""
 
-    channel: str | None
+    target_system: str | None
     suite: str
     rule_id: str
     reason: str
@@ -100,14 +100,14 @@ def standing(details: ConnectionDetails, *, held_limit: int = 200) -> Standing:
         run = connection.execute(_NEWEST_RUN).fetchone()
         verdicts = connection.execute(_NEWEST_VERDICTS).fetchall()
         held = connection.execute(
-            "select schema_name || '.' || table_name, row_key, sku, channel, rule_id, reason,"
+            "select schema_name || '.' || table_name, row_key, subject_key, target_system, rule_id, reason,"
             " extract(epoch from clock_timestamp() - quarantined_at)::float8"
             " from gates.quarantine where released_at is null order by quarantine_id desc limit %s",
             (held_limit,),
         ).fetchall()
         held_count = connection.execute("select count(*) from gates.quarantine where released_at is null").fetchone()
         stops = connection.execute(
-            "select channel, suite, rule_id, reason, extract(epoch from clock_timestamp() - stopped_at)::float8"
+            "select target_system, suite, rule_id, reason, extract(epoch from clock_timestamp() - stopped_at)::float8"
             " from gates.stops where released_at is null order by stop_id desc"
         ).fetchall()
     return Standing(

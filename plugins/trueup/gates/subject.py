@@ -50,7 +50,7 @@ def why_unreadable(connection: Warehouse, suite: Suite) -> str | None:
         message = str(error).strip().splitlines()[0]
         return f"{suite.file}: {message}; build the model, or correct the suite"
     present = {column.name for column in cursor.description or ()}
-    wanted = {*suite.key, suite.sku, suite.channel, suite.build} - {None}
+    wanted = {*suite.key, suite.withholds.subject, suite.withholds.target, suite.build} - {None}
     wanted |= {column for expectation in suite.expectations for column in expectation.columns}
     missing = sorted(str(name) for name in wanted - present)
     if missing:

@@ -96,9 +96,9 @@ class Baseline(_Written):
 
 
 class Quarantine(_Written):
-    """The share of a table's rows (of a channel, where it has channels) that may be in quarantine.
+    """The share of a table's rows (of a target, where it has targets) that may be in quarantine.
 
-    Beyond it the channel stops: what is wrong with that many rows is not the rows' fault. It counts
+    Beyond it the target stops: what is wrong with that many rows is not the rows' fault. It counts
     only from `applies_from` quarantined rows on.
     """
 
@@ -137,20 +137,30 @@ class Expectation(_Written):
         return tuple(self.kwargs[name] for name in ("column", "column_A", "column_B") if name in self.kwargs)
 
 
+class Withholding(_Written):
+    """What a row that fails a critical rule keeps from being pushed.
+
+    `entity`: the kind of change, null for every kind. `subject` and `target`: the columns that say what a row is about
+    and where; without a target it is withheld everywhere, without a subject rows cannot be quarantined.
+    """
+
+    entity: Name | None
+    subject: Name | None
+    target: Name | None
+
+
 class Suite(_Written):
     """Everything that must hold of one table or view.
 
-    `key` tells a row. `sku` and `channel` are the columns by which a failed row is held back; without
-    a channel it is held back on all. `build`: the column with the build that last wrote a row, null for
-    a view, which is then validated whole.
+    `key` tells a row, `withholds` what a failed one holds back. `build`: the column with the build that last wrote a
+    row, null for a view, which is then validated whole.
     """
 
     schema_name: Annotated[Name, Field(alias="schema")]
     table: Name
     description: Sentence
     key: Annotated[tuple[Name, ...], Field(min_length=1)]
-    sku: Name | None
-    channel: Name | None
+    withholds: Withholding
     build: Name | None
     quarantine: Quarantine
     derived: dict[Name, Annotated[str, StringConstraints(min_length=1)]] = {}
@@ -165,10 +175,14 @@ class Suite(_Written):
             if expectation.rule_id in seen:
                 raise ValueError(f"{expectation.rule_id}: stands twice; rename one")
             seen.add(expectation.rule_id)
-            if expectation.scope is Scope.ROW and expectation.severity is Severity.CRITICAL and self.sku is None:
+            if (
+                expectation.scope is Scope.ROW
+                and expectation.severity is Severity.CRITICAL
+                and self.withholds.subject is None
+            ):
                 raise ValueError(
-                    f"{expectation.rule_id}: rows of a suite without `sku` cannot be quarantined; make it a warning,"
-                    " or of table scope"
+                    f"{expectation.rule_id}: rows of a suite that withholds no subject cannot be quarantined; make it a"
+                    " warning, or of table scope"
                 )
         for name, expression in self.derived.items():
             if "%" in expression:

@@ -125,6 +125,16 @@ class ServiceLevels(_Declared):
     correction_seconds: Units = 900
 
 
+FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
+"""`entity.field`, such as `price.amount`."""
+
+COMPUTED_HERE = "trueup"
+"""The owner of what is computed here from several owners' facts."""
+
+OF_ORIGIN = "origin"
+"""The owner of a record is the system that it came from, such as an order's channel."""
+
+
 class TenantConfiguration(_Declared):
     """Everything one retailer declares, from the files of one folder."""
 
@@ -139,3 +149,4 @@ class TenantConfiguration(_Declared):
     non_stock_codes: tuple[NonStockCode, ...] = ()
     service_levels: ServiceLevels = ServiceLevels()
     sku_aliases: dict[Identifier, dict[str, str]] = {}
+    ownership: dict[FieldName, Identifier] = {}

@@ -1,6 +1,7 @@
 """Reads a tenant's folder and refuses what cannot be meant, naming file, key and remedy.
 
-`tenant.yml`, `systems.yml` and `channels.yml` are required; `aliases.csv` (system,source_sku,sku) is not.
+`tenant.yml`, `systems.yml` and `channels.yml` are required; `ownership.yml` (who owns which field) and `aliases.csv`
+(system,source_sku,sku) are not.
 What was read is kept for as long as the files stay the same, mistakes included: nothing older ever counts.
 """
 
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from trueup.domain.errors import Permanent
-from trueup.governance.configuration import TenantConfiguration
+from trueup.governance.configuration import COMPUTED_HERE, OF_ORIGIN, TenantConfiguration
 from trueup.governance.files import LARGEST_ALIASES, LARGEST_YAML, aliases_of, mapping_of, read_bytes
 
 _FILE_OF_KEY = {
@@ -27,9 +28,11 @@ _FILE_OF_KEY = {
     "default_rule": "channels.yml",
     "non_stock_codes": "channels.yml",
     "sku_aliases": "aliases.csv",
+    "ownership": "ownership.yml",
 }
 _FILES = ("tenant.yml", "systems.yml", "channels.yml")
 _ALIASES = "aliases.csv"
+_OWNERSHIP = "ownership.yml"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _MOST_MISTAKES: Final = 20
 _LONGEST_MISTAKE: Final = 1000
@@ -91,6 +94,8 @@ def _read_anew(folder: Path, tenant: str, known: _Outcome | None) -> _Outcome:
     home = folder / tenant
     stamps = _stamps(home)
     contents = {name: read_bytes(home / name, LARGEST_YAML) for name in _FILES}
+    if (home / _OWNERSHIP).exists():
+        contents[_OWNERSHIP] = read_bytes(home / _OWNERSHIP, LARGEST_YAML)
     if (home / _ALIASES).exists():
         contents[_ALIASES] = read_bytes(home / _ALIASES, LARGEST_ALIASES)
     content_hash = _hash(contents)
@@ -107,7 +112,7 @@ def _read_anew(folder: Path, tenant: str, known: _Outcome | None) -> _Outcome:
 
 def _stamps(home: Path) -> _Stamps:
     """When each file was written, how large it is and which file it is; None where there is none."""
-    return tuple(_stamp(f"{home}/{name}") for name in (*_FILES, _ALIASES))
+    return tuple(_stamp(f"{home}/{name}") for name in (*_FILES, _OWNERSHIP, _ALIASES))
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:
@@ -129,7 +134,7 @@ def _hash(contents: Mapping[str, bytes]) -> bytes:
 def _parsed(folder: Path, tenant: str, contents: Mapping[str, bytes]) -> TenantConfiguration:
     home = folder / tenant
     merged: dict[str, Any] = {}
-    for name in _FILES:
+    for name in (*_FILES, *([_OWNERSHIP] if _OWNERSHIP in contents else [])):
         for key, value in mapping_of(home / name, contents[name]).items():
             expected = _FILE_OF_KEY.get(key, "tenant.yml")
             if key not in TenantConfiguration.model_fields:
@@ -187,6 +192,10 @@ def _contradictions(configuration: TenantConfiguration) -> Iterator[str]:
     for system in configuration.sku_aliases:
         if system not in configuration.systems:
             yield f"aliases.csv: no system '{system}'; declare it in systems.yml"
+    for name, owner in configuration.ownership.items():
+        if owner not in (COMPUTED_HERE, OF_ORIGIN) and owner not in configuration.systems:
+            also = f"{COMPUTED_HERE} or {OF_ORIGIN}"
+            yield f"ownership.yml: ownership.{name}: no system '{owner}'; declare it in systems.yml, or say {also}"
     rule = configuration.default_rule
     if None in (rule.safety_stock, rule.buffer, rule.share):
         yield "channels.yml: default_rule: must say safety_stock, buffer and share; nothing is less specific than it"

@@ -5,10 +5,11 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
 
-from trueup.corrections.apply import CorrectionReport
-from trueup.corrections.apply import correct as apply_corrections
-from trueup.corrections.propose import ProposalReport
-from trueup.corrections.propose import propose as propose_corrections
+from trueup.corrections.engine.correct import CorrectionReport
+from trueup.corrections.engine.correct import correct as send_changes
+from trueup.corrections.engine.proposal import ProposalReport
+from trueup.corrections.engine.propose import propose as propose_changes
+from trueup.corrections.policies import POLICIES
 from trueup.domain.records import ReadMode
 from trueup.gates.docs import build_data_docs
 from trueup.gates.run import GateReport, run_gates
@@ -70,7 +71,7 @@ def gate(retailer: Retailer, *, run_id: str, is_full: bool = False) -> GateRepor
 
 def propose(retailer: Retailer, *, run_id: str, actor: str) -> ProposalReport:
     """Put what may be pushed into the outbox, and hold what a person must see."""
-    return propose_corrections(retailer.warehouse, retailer.configuration, run_id=run_id, actor=actor)
+    return propose_changes(retailer.warehouse, retailer.configuration, POLICIES, run_id=run_id, actor=actor)
 
 
 def correct(retailer: Retailer, *, run_id: str, actor: str) -> CorrectionReport:
@@ -79,7 +80,7 @@ def correct(retailer: Retailer, *, run_id: str, actor: str) -> CorrectionReport:
         writers = retailer.writers(state)
         for writer in writers.values():
             opened.callback(writer.close)
-        return apply_corrections(retailer.warehouse, retailer.configuration, writers, run_id=run_id, actor=actor)
+        return send_changes(retailer.warehouse, retailer.configuration, POLICIES, writers, run_id=run_id, actor=actor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def gate(tenant: str) -> None:
 @in_airflow_terms
 def propose(tenant: str, outlet_events: Any = None) -> None:  # noqa: ANN401 - Airflow fills it in
     """Fill the outbox; skipped, so that no bell rings, where nothing is due and nothing new is held."""
-    from trueup.corrections.outbox import due_count
+    from trueup.corrections.engine.due import due_count
     from trueup.line import steps
     from trueup.orchestration.assets import holds_asset, holds_bell
 
@@ -126,7 +126,7 @@ def correct(tenant: str) -> None:
 @in_airflow_terms
 def list_holds(tenant: str) -> list[dict[str, Any]]:
     """The held runs that a person has to decide, as questions; skipped where there are none."""
-    from trueup.corrections.holds import open_holds
+    from trueup.corrections.engine.holds import open_holds
 
     holds = open_holds(_open(tenant).warehouse)
     if not holds:
@@ -134,7 +134,7 @@ def list_holds(tenant: str) -> list[dict[str, Any]]:
     return [
         {
             "hold_id": hold.hold_id,
-            "subject": f"{tenant}: push {hold.correction_count} held corrections to {hold.channel}?",
+            "subject": f"{tenant}: push {hold.correction_count} held corrections to {hold.target_system}?",
             "body": f"{hold.reason}\n\nApprove pushes them with the next run; Reject drops them.",
         }
         for hold in holds
@@ -144,8 +144,8 @@ def list_holds(tenant: str) -> list[dict[str, Any]]:
 @in_airflow_terms
 def decide_hold(tenant: str, hold: dict[str, Any], answer: dict[str, Any]) -> None:
     """Release or drop one held run, in the name of who answered; nobody in time means Reject."""
-    from trueup.corrections.holds import Decision
-    from trueup.corrections.holds import decide_hold as decide
+    from trueup.corrections.engine.holds import Decision
+    from trueup.corrections.engine.holds import decide_hold as decide
 
     decision: Decision = "approved" if answer["chosen_options"] == [APPROVE] else "rejected"
     responder = answer.get("responded_by_user")
@@ -181,7 +181,7 @@ def housekeep(tenant: str) -> None:
 @in_airflow_terms
 def replay(tenant: str, exception_ids: list[int]) -> None:
     """Try again what left the line."""
-    from trueup.exceptions.replay import replay as replay_exceptions
+    from trueup.line.replay import replay as replay_exceptions
 
     retailer = _open(tenant)
     log.info(

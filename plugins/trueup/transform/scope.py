@@ -20,29 +20,28 @@ from trueup.warehouse.connection import Warehouse
 _OUTBOX_MARKER = """
     select md5(concat_ws(
         '|',
-        (select max(correction_id) from outbox.corrections),
+        (select max(change_id) from outbox.changes),
         (select max(receipt_id) from outbox.receipts),
         (select max(read_back_id) from outbox.read_backs),
         (
-            select md5(string_agg(correction_id || ':' || status, ',' order by correction_id))
-            from outbox.corrections
-            where status in ('proposed', 'held', 'claimed', 'sent', 'applied')
+            select md5(string_agg(change_id || ':' || status, ',' order by change_id))
+            from outbox.changes
+            where status in ('proposed', 'held', 'claimed', 'sent', 'pending', 'applied')
         ),
         exists (
             select 1
-            from outbox.corrections
+            from outbox.changes
             where
-                status in ('proposed', 'held', 'claimed', 'sent', 'applied')
+                status in ('proposed', 'held', 'claimed', 'sent', 'pending', 'applied')
                 -- Within the partial index of what is open.
                 and status in ('proposed', 'held')
                 and proposed_at < clock_timestamp() - make_interval(secs => %(backlog_seconds)s)
         ),
         (
-            select md5(string_agg(quarantine_id::text, ',' order by quarantine_id))
-            from gates.quarantine
-            where released_at is null
-        ),
-        (select md5(string_agg(stop_id::text, ',' order by stop_id)) from gates.stops where released_at is null)
+            select md5(string_agg(kind || withheld_id, ',' order by kind, withheld_id))
+            from gates.withheld
+            where kind <> 'switch'
+        )
     ))
 """
 
@@ -100,7 +99,7 @@ def raw_tables(connection: Warehouse, configuration: TenantConfiguration) -> lis
 
 
 def outbox_marker(connection: Warehouse, backlog_seconds: int) -> str:
-    """What corrections, quarantine and stops look like now, as a hash."""
+    """What changes are open and what gates withhold now, as a hash."""
     row = connection.execute(_OUTBOX_MARKER, {"backlog_seconds": backlog_seconds}).fetchone()
     return str(row[0]) if row else ""
 

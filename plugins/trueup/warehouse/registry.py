@@ -29,7 +29,7 @@ def put_in_force(connection: Warehouse, configuration: TenantConfiguration, acto
             "delete from governance.channel_rules; delete from governance.channel_locations;"
             " delete from governance.channels; delete from governance.locations;"
             " delete from governance.sku_aliases; delete from governance.systems;"
-            " delete from governance.non_stock_codes"
+            " delete from governance.non_stock_codes; delete from governance.ownership"
         )
         _write_rows(connection, configuration)
         # Too small for autovacuum ever to look at; a planner that takes five channels for five hundred reads whole
@@ -89,6 +89,10 @@ def _write_rows(connection: Warehouse, configuration: TenantConfiguration) -> No
         cursor.executemany(
             "insert into governance.non_stock_codes values (%s, %s)",
             [(code.pattern, code.classification) for code in configuration.non_stock_codes],
+        )
+        cursor.executemany(
+            "insert into governance.ownership values (%s, %s, %s)",
+            [(*name.split("."), owner) for name, owner in configuration.ownership.items()],
         )
 
 

@@ -75,19 +75,31 @@ landings as not materialized (
 ),
 
 corrections as not materialized (
-    select * from {{ source("outbox", "corrections") }}
+    select
+        change_id as correction_id,
+        key,
+        target_system as channel,
+        record_ref as record_id,
+        entity,
+        desired::bigint as target,
+        status,
+        attempts,
+        hold_id,
+        proposed_at,
+        applied_at,
+        settled_at,
+        facts_received_at
+    from {{ source("outbox", "changes") }}
+    where entity = 'stock'
 ),
 
 receipts as not materialized (
     select * from {{ source("outbox", "receipts") }}
 ),
 
-quarantine as not materialized (
-    select * from {{ source("gates", "quarantine") }}
-),
-
-stops as not materialized (
-    select * from {{ source("gates", "stops") }}
+withheld as not materialized (
+    select * from {{ source("gates", "withheld") }}
+    where kind <> 'switch' and (entity = 'stock' or entity is null)
 ),
 
 declarations as not materialized (
@@ -170,7 +182,6 @@ judged as (
         where
             corrections.channel = compared.channel
             and corrections.record_id = compared.channel_record_id
-            and corrections.entity = 'stock'
         order by corrections.correction_id desc
         limit 1
     ) as correction on true
@@ -193,7 +204,6 @@ judged as (
         where
             corrections.channel = compared.channel
             and corrections.record_id = compared.channel_record_id
-            and corrections.entity = 'stock'
     ) as settled on true
     -- What the channel last took from us, and the facts that it was decided from.
     left join lateral (
@@ -207,7 +217,6 @@ judged as (
         where
             corrections.channel = compared.channel
             and corrections.record_id = compared.channel_record_id
-            and corrections.entity = 'stock'
             and corrections.applied_at is not null
         order by corrections.correction_id desc
         limit 1
@@ -239,7 +248,6 @@ explained as (
             where
                 corrections.channel = judged.channel
                 and corrections.record_id = judged.channel_record_id
-                and corrections.entity = 'stock'
                 and corrections.attempts > 0
                 and coalesce(corrections.settled_at, corrections.applied_at, 'infinity') >= judged.previous_received_at
                 and judged.shown_quantity between
@@ -297,16 +305,17 @@ evidenced as (
     left join lateral (
         select min(open_gate.rule_id) as rule_id
         from (
-            select quarantine.rule_id
-            from quarantine
+            select withheld.rule_id
+            from withheld
             where
-                quarantine.released_at is null
-                and quarantine.sku = explained.sku
-                and (quarantine.channel is null or quarantine.channel = explained.channel)
+                withheld.subject_key = explained.sku
+                and (withheld.target_system = explained.channel or withheld.target_system is null)
             union all
-            select stops.rule_id
-            from stops
-            where stops.released_at is null and (stops.channel is null or stops.channel = explained.channel)
+            select withheld.rule_id
+            from withheld
+            where
+                withheld.kind = 'stop'
+                and (withheld.target_system = explained.channel or withheld.target_system is null)
         ) as open_gate
     ) as gate on true
 ),

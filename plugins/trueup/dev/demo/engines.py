@@ -150,8 +150,8 @@ class AirflowEngine:
             with connect(self._rig.retailer.warehouse, Role.OPERATOR) as connection:
                 row = connection.execute(
                     "select count(*) filter (where status = 'verified'),"
-                    " count(*) filter (where status in ('proposed', 'claimed', 'sent', 'applied'))"
-                    " from outbox.corrections"
+                    " count(*) filter (where status in ('proposed', 'claimed', 'sent', 'pending', 'applied'))"
+                    " from outbox.changes"
                 ).fetchone()
             if row is not None and row[0] and not row[1]:
                 return

@@ -74,24 +74,24 @@ def count_facts(retailer: Retailer) -> dict[str, Any]:
 
         pushed: dict[str, dict[str, int]] = {}
         for channel, status, number in connection.execute(
-            "select channel, status, count(*) from outbox.corrections group by channel, status order by channel, status"
+            "select target_system, status, count(*) from outbox.changes group by 1, 2 order by 1, 2"
         ).fetchall():
             pushed.setdefault(channel, {})[status] = int(number)
         held_reasons = counts(
-            "select channel || ': ' || reason || ' (' || coalesce(decision, 'open') || ')', sum(correction_count)"
+            "select target_system || ': ' || reason || ' (' || coalesce(decision, 'open') || ')', sum(correction_count)"
             " from outbox.holds group by 1 order by 2 desc"
         )
         facts = {
             "pushed": pushed,
-            "causes": counts("select cause, count(*) from outbox.corrections group by cause order by 2 desc"),
+            "causes": counts("select cause, count(*) from outbox.changes group by cause order by 2 desc"),
             "held": sum(held_reasons.values()),
             "held_reasons": held_reasons,
             "rejected_reasons": counts(
-                "select channel || ': ' || coalesce(status_reason, 'no reason given'), count(*) from outbox.corrections"
-                " where status = 'rejected' group by 1 order by 2 desc"
+                "select target_system || ': ' || coalesce(status_reason, 'no reason given'), count(*)"
+                " from outbox.changes where status = 'rejected' group by 1 order by 2 desc"
             ),
             "quarantined": counts(
-                "select rule_id, count(*) from gates.quarantine where released_at is null"
+                "select rule_id, count(*) from gates.withheld where kind = 'quarantine'"
                 " group by rule_id order by 2 desc"
             ),
             "exceptions": counts(

@@ -10,19 +10,22 @@ stream_positions as not materialized (
     select * from {{ source("raw", "stream_positions") }}
 ),
 
-corrections as not materialized (
-    select * from {{ source("outbox", "corrections") }}
+changes as not materialized (
+    select * from {{ source("outbox", "changes") }}
 ),
 
 final as (
     select
-        differences.channel,
         'stock'::text as entity,
-        differences.channel_record_id as record_id,
+        'set'::text as operation,
+        differences.channel as target_system,
+        differences.channel_record_id as record_ref,
         channels.shows as field,
-        differences.sku,
-        differences.shown_quantity as expected,
-        differences.target_quantity as target,
+        differences.sku as subject_key,
+        to_jsonb(differences.shown_quantity) as expected,
+        to_jsonb(differences.target_quantity) as desired,
+        -- What the guards measure: units up or down.
+        differences.target_quantity - coalesce(differences.shown_quantity, 0) as size,
         differences.cause,
         -- By harm: what a channel overstates can be sold twice, so it goes before what it understates; the larger
         -- first.
@@ -34,8 +37,13 @@ final as (
         )::integer as priority,
         differences.facts_version,
         differences.facts_as_of,
-        differences.listing_received_at,
+        greatest(differences.newest_received_at, differences.listing_received_at) as facts_received_at,
         differences.correlation_id,
+        null::text as owner_system,
+        'marts.ats_positions ' || differences.sku || ' ' || differences.channel as decided_from,
+        case when differences.target_quantity < 0 then 'would write a negative number' end as refused_because,
+        differences.shown_quantity,
+        differences.target_quantity,
         differences.build_id
     from differences
     inner join channels on differences.channel = channels.channel and channels.is_enabled
@@ -48,13 +56,13 @@ final as (
         -- What was read before our last push, or before a push was refused, says nothing about the record now.
         not exists (
             select 1
-            from corrections
+            from changes
             where
-                corrections.channel = differences.channel
-                and corrections.record_id = differences.channel_record_id
-                and corrections.entity = 'stock'
-                and corrections.status in ('applied', 'verified', 'conflicted')
-                and greatest(corrections.applied_at, corrections.settled_at)
+                changes.target_system = differences.channel
+                and changes.record_ref = differences.channel_record_id
+                and changes.entity = 'stock'
+                and changes.status in ('applied', 'verified', 'conflicted')
+                and greatest(changes.applied_at, changes.settled_at)
                 >= coalesce(listing_read.last_read_started_at, source_read.last_read_started_at, '-infinity')
         )
 )

@@ -20,7 +20,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChannelCorrections:
-    """One channel's run. Counts are of corrections by what became of them in this run.
+    """One workflow's run to one channel or other target. Counts are of changes by what became of them in this run.
 
     `undetermined_count`: sent, and still in doubt; the next run reads them first. `recovered_count`: left in
     doubt by an earlier run and settled by this one. `calls` are writes, `read_back_calls` reads.
@@ -28,6 +28,7 @@ class ChannelCorrections:
     """
 
     channel: str
+    workflow: str
     state: RunState
     reason: str | None
     sent_count: int
@@ -61,7 +62,7 @@ class CorrectionReport:
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """The counts of a run under way."""
 
     sent: int = 0
@@ -77,11 +78,12 @@ class Tally:
     freshness_seconds: list[float] = field(default_factory=list)
 
     def report(
-        self, channel: str, state: RunState, reason: str | None, undetermined: int, seconds: float
+        self, channel: str, workflow: str, state: RunState, reason: str | None, undetermined: int, seconds: float
     ) -> ChannelCorrections:
         """Freeze the counts."""
         return ChannelCorrections(
             channel=channel,
+            workflow=workflow,
             state=state,
             reason=reason,
             sent_count=self.sent,

@@ -1,17 +1,19 @@
 """What an answer and a read-back lead to, case by case."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from tests.stock_changes import stock_change
 
 from trueup.connectors.base import Observation
-from trueup.corrections.channel_run import canary_size
-from trueup.corrections.reports import percentile
-from trueup.corrections.settlement import Status, retry_delay, settle_observation, settle_receipt
+from trueup.corrections.engine.policy import Limits
+from trueup.corrections.engine.reports import percentile
+from trueup.corrections.engine.resolution import Status, resolve_observation, resolve_receipt, retry_delay
+from trueup.corrections.engine.target_run import canary_size
+from trueup.corrections.policies.inventory import POLICY
 from trueup.domain.changes import Change, Outcome, Receipt
 from trueup.domain.values import Quantity
-from trueup.governance.configuration import Guards
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -40,7 +42,7 @@ def shown(value: int | None) -> Observation:
 )
 def test_each_outcome_has_its_status(outcome: Outcome, attempts: int, status: Status) -> None:
     """An unknown outcome is never a retry, however often it comes."""
-    settled = settle_receipt(Receipt("k", outcome, None, "d"), attempts, 5)
+    settled = resolve_receipt(Receipt("k", outcome, None, "d"), attempts, 5)
     assert settled.status is status
     assert (settled.retry_after is not None) is (status is Status.PROPOSED)
 
@@ -67,14 +69,14 @@ def test_each_read_back_has_its_status(
     *, expected: int | None, target: int, outcome: Outcome, value: int | None, status: Status, is_unexplained: bool
 ) -> None:
     """Never proposed again from the same facts: only verified, or to be decided anew."""
-    settled = settle_observation(correction(expected, target), outcome, shown(value))
+    settled = resolve_observation(correction(expected, target), outcome, shown(value), POLICY, 1, 5)
     assert (settled.status, settled.is_unexplained) == (status, is_unexplained)
 
 
 @pytest.mark.parametrize(("outcome", "status"), [(Outcome.UNKNOWN, Status.SENT), (Outcome.APPLIED, Status.APPLIED)])
 def test_what_was_not_read_stays_in_doubt(outcome: Outcome, status: Status) -> None:
     """None is unknown; it settles nothing."""
-    assert settle_observation(correction(5, 9), outcome, None).status is status
+    assert resolve_observation(correction(5, 9), outcome, None, POLICY, 1, 5).status is status
 
 
 def test_retries_wait_longer_each_time_and_not_for_ever() -> None:
@@ -89,7 +91,7 @@ def test_retries_wait_longer_each_time_and_not_for_ever() -> None:
 )
 def test_a_canary_is_a_share_and_at_least_one(share: str, due: int, size: int) -> None:
     """One correction alone has nothing to be a canary for."""
-    assert canary_size(due, Guards.model_validate({"canary_share": share})) == size
+    assert canary_size(due, Limits(canary_share=Decimal(share))) == size
 
 
 def test_percentiles_are_values_that_occurred() -> None:

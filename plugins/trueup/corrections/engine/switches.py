@@ -1,8 +1,9 @@
-"""The kill switch of a channel: nothing is sent while it is on.
+"""The kill switch of a channel, or of a system that takes changes: nothing is sent while it is on.
 
 It is read before every batch, so it stops a run that is under way at the end of its current call.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from trueup.warehouse.connection import Role, Warehouse, act_as, connect
 
 @dataclass(frozen=True, slots=True)
 class StoppedChannel:
-    """A channel whose kill switch is on."""
+    """A channel, or other target, whose kill switch is on."""
 
     channel: str
     stopped_at: datetime
@@ -30,8 +31,8 @@ def stop_channel(details: ConnectionDetails, channel: str, actor: str, reason: s
         _require_declared(connection, channel)
         act_as(connection, actor)
         row = connection.execute(
-            "insert into outbox.kill_switches (channel, reason) values (%s, %s)"
-            " on conflict (channel) do nothing returning stopped_at",
+            "insert into outbox.kill_switches (target_system, reason) values (%s, %s)"
+            " on conflict (target_system) do nothing returning stopped_at",
             (channel, reason),
         ).fetchone()
         if row is not None:
@@ -45,7 +46,7 @@ def resume_channel(details: ConnectionDetails, channel: str, actor: str, reason:
     with connect(details, Role.OPERATOR) as connection, connection.transaction():
         _require_declared(connection, channel)
         row = connection.execute(
-            "delete from outbox.kill_switches where channel = %s returning reason", (channel,)
+            "delete from outbox.kill_switches where target_system = %s returning reason", (channel,)
         ).fetchone()
         if row is not None:
             record_event(
@@ -65,29 +66,30 @@ def stopped_channels(details: ConnectionDetails) -> list[StoppedChannel]:
         return _stopped(connection, None)
 
 
-def stop_reason(connection: Warehouse, channel: str) -> str | None:
-    """Why nothing may be sent to `channel` now: its switch, or a gate that stopped it. None: it may."""
+def stop_reason(connection: Warehouse, target: str, entities: Sequence[str]) -> str | None:
+    """Why no change of these entities may be sent to `target` now: its switch, or a gate. None: they may."""
     row = connection.execute(
-        "select 'stopped by ' || stopped_by || ': ' || reason from outbox.kill_switches where channel = %(channel)s"
-        " union all"
-        " select 'gate ' || suite || ' (' || rule_id || '): ' || reason from gates.stops"
-        " where released_at is null and (channel is null or channel = %(channel)s) limit 1",
-        {"channel": channel},
+        "select withheld_by || ': ' || reason from gates.withheld where subject_key is null"
+        " and (target_system is null or target_system = %s) and (entity is null or entity = any(%s))"
+        " order by kind desc limit 1",
+        (target, list(entities)),
     ).fetchone()
     return None if row is None else str(row[0])
 
 
 def _stopped(connection: Warehouse, channel: str | None) -> list[StoppedChannel]:
     rows = connection.execute(
-        "select channel, stopped_at, stopped_by, reason from outbox.kill_switches"
-        " where %(channel)s::text is null or channel = %(channel)s order by channel",
+        "select target_system, stopped_at, stopped_by, reason from outbox.kill_switches"
+        " where %(channel)s::text is null or target_system = %(channel)s order by target_system",
         {"channel": channel},
     ).fetchall()
     return [StoppedChannel(*row) for row in rows]
 
 
 def _require_declared(connection: Warehouse, channel: str) -> None:
-    known = [row[0] for row in connection.execute("select channel from governance.channels order by channel")]
+    known = [
+        row[0] for row in connection.execute("select target_system from governance.targets order by target_system")
+    ]
     if channel not in known:
         # A switch thrown for a misspelt name would look thrown and stop nothing.
         raise Permanent(f"no channel '{channel}' is in force; there is: {', '.join(known) or 'none'}")

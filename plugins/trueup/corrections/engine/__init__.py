@@ -1,0 +1,1 @@
+"""Changes of any kind: propose, hold, claim, send, read back. What a workflow wants is said by its policy."""
