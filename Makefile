@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv
 BIN := $(VENV)/bin
+# Some machines tell Python to keep no compiled files: each of Airflow's processes would then compile it all anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Airflow writes airflow.cfg and looks for DAGs under its home on import: keep that inside the checkout.
 export AIRFLOW_HOME ?= $(CURDIR)/.trueup/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES = False

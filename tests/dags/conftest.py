@@ -36,6 +36,7 @@ print("RESULT" + json.dumps({
         "catchup": dag.catchup, "max_active_runs": dag.max_active_runs,
         "interval": (lambda delta: delta and delta.total_seconds())(getattr(dag.timetable, "delta", None)),
         "tasks": {task.task_id: {"owner": task.owner, "retries": task.retries,
+            "priority": task.priority_weight, "weight_rule": str(task.weight_rule),
             "execution_timeout": task.execution_timeout and task.execution_timeout.total_seconds(),
                                  "outlets": [outlet.name for outlet in task.outlets]} for task in dag.tasks},
     } for dag in bag.dags.values()},

@@ -78,6 +78,18 @@ def test_the_hot_path_is_at_most_three_tasks(parsed: dict[str, Any], name: str) 
     assert all(len(parsed["dags"][f"{tenant}.{name}"]["tasks"]) <= 3 for tenant in TENANTS)
 
 
+def test_where_more_wait_than_workers_take_what_is_nearest_to_the_channel_goes_first(parsed: dict[str, Any]) -> None:
+    """Polls come every few seconds; with a queue full of them a proposed correction waited two minutes."""
+    tasks = [(name.split(".")[1], task) for name, dag in parsed["dags"].items() for task in dag["tasks"].values()]
+    # By place in the line alone: Airflow's own rule adds what follows, and so so puts the first task first.
+    assert {task["weight_rule"] for _, task in tasks} == {"absolute"}
+    priority = {step: {task["priority"] for name, task in tasks if name == step} for step, _ in tasks}
+    (correct,), (publish,), (land,) = priority["correct"], priority["publish"], priority["land"]
+    assert correct > publish > land
+    # A sweep never waits behind the polls of the same system.
+    assert priority["sweep"] == {land}
+
+
 def test_landing_rings_the_system_s_bell(parsed: dict[str, Any]) -> None:
     for dag_id, dag in parsed["dags"].items():
         if ".land." in dag_id or ".sweep." in dag_id:

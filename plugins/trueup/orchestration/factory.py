@@ -29,6 +29,12 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 LONGEST_TASK: Final = timedelta(hours=2)
 """A step that takes longer hangs: the largest measured full build takes minutes."""
 
+FURTHER_DOWN: Final = {"correct": 3, "approve": 3, "publish": 2}
+"""Which DAGs' tasks go first where more wait than the workers take: what is nearest to the channel's number.
+
+All others wait at 1. Polls come every few seconds, and a full queue of them would let proposed corrections wait.
+"""
+
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME = 60
 
@@ -60,6 +66,8 @@ def line_dag(
             "retry_exponential_backoff": 2.0,
             "max_retry_delay": timedelta(minutes=5),
             "execution_timeout": LONGEST_TASK,
+            "priority_weight": FURTHER_DOWN.get(name, 1),
+            "weight_rule": "absolute",
         },
         **more,
     )
