@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.connectors.registry import build_connector, build_writer
 from trueup.corrections.engine.correct import correct
 from trueup.corrections.engine.propose import propose
@@ -19,10 +20,9 @@ from trueup.corrections.policies import POLICIES
 from trueup.dev.postgres import run_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import ReadMode
-from trueup.governance.configuration import TenantConfiguration
 from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.settings import WorldSettings
 from trueup.sandbox.vendors.shopify.simulator import ShopifySimulator
+from trueup.sandbox.world.settings import WorldSettings
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import migrate
 from trueup.warehouse.registry import put_in_force

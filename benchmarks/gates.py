@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from trueup.configuration.model import TenantConfiguration
+from trueup.configuration.tenants import load_tenant
 from trueup.dev.postgres import run_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.gates.run import GateReport, run_gates
 from trueup.gates.suites import default_folder, load_suite
-from trueup.governance.configuration import TenantConfiguration
-from trueup.governance.tenants import load_tenant
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import migrate
 from trueup.warehouse.registry import put_in_force

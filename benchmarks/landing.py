@@ -22,10 +22,10 @@ from urllib.parse import quote
 import orjson
 from psycopg import sql
 
+from trueup.configuration.model import Branding, Rule, SystemDeclaration, SystemRole, TenantConfiguration
 from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Cursor, Page, ReadMode, Record, StreamKind
-from trueup.governance.configuration import Branding, Rule, SystemDeclaration, SystemRole, TenantConfiguration
 from trueup.landing.land import land_system
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import migrate

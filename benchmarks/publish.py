@@ -18,13 +18,7 @@ from typing import Any
 import psutil
 import psycopg
 
-from trueup.corrections.engine.propose import propose
-from trueup.corrections.policies import POLICIES
-from trueup.dev.postgres import EmbeddedPostgres, run_postgres, start_postgres, stop_postgres
-from trueup.domain.connections import ConnectionDetails
-from trueup.domain.records import StreamKind
-from trueup.gates.run import run_gates
-from trueup.governance.configuration import (
+from trueup.configuration.model import (
     Branding,
     ChannelDeclaration,
     Guards,
@@ -34,6 +28,12 @@ from trueup.governance.configuration import (
     SystemRole,
     TenantConfiguration,
 )
+from trueup.corrections.engine.propose import propose
+from trueup.corrections.policies import POLICIES
+from trueup.dev.postgres import EmbeddedPostgres, run_postgres, start_postgres, stop_postgres
+from trueup.domain.connections import ConnectionDetails
+from trueup.domain.records import StreamKind
+from trueup.gates.run import run_gates
 from trueup.transform.build import build
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import migrate

@@ -16,7 +16,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG, task_group
 
-from trueup.governance.configuration import TenantConfiguration
+from trueup.configuration.model import TenantConfiguration
 from trueup.orchestration import tasks
 from trueup.orchestration.assets import holds_asset, outbox_asset
 from trueup.orchestration.factory import line_dag, step, tenant_dags

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from airflow.sdk import DAG
 from airflow.timetables.assets import AssetOrTimeSchedule
 
-from trueup.governance.configuration import TenantConfiguration
+from trueup.configuration.model import TenantConfiguration
 from trueup.orchestration import tasks
 from trueup.orchestration.assets import outbox_asset
 from trueup.orchestration.factory import every, line_dag, step, tenant_dags

@@ -21,8 +21,8 @@ from airflow.sdk import DAG
 from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.trigger import DeltaTriggerTimetable
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.connectors.registry import takes_webhooks
-from trueup.governance.configuration import TenantConfiguration
 from trueup.orchestration import tasks
 from trueup.orchestration.assets import raw_asset, webhook_asset
 from trueup.orchestration.factory import line_dag, step, tenant_dags

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from airflow.sdk import DAG
 
-from trueup.governance.configuration import TenantConfiguration
+from trueup.configuration.model import TenantConfiguration
 from trueup.orchestration import tasks
 from trueup.orchestration.factory import every, line_dag, step, tenant_dags
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from airflow.sdk import DAG, Param
 
-from trueup.governance.configuration import TenantConfiguration
+from trueup.configuration.model import TenantConfiguration
 from trueup.orchestration import tasks
 from trueup.orchestration.assets import raw_asset
 from trueup.orchestration.factory import line_dag, step, tenant_dags

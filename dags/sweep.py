@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from trueup.governance.configuration import TenantConfiguration
+from trueup.configuration.model import TenantConfiguration
 from trueup.orchestration import tasks
 from trueup.orchestration.assets import raw_asset
 from trueup.orchestration.factory import line_dag, step, tenant_dags

@@ -13,17 +13,17 @@ from typing import Any
 
 import httpx
 
+from trueup.configuration.model import ChannelDeclaration, SystemDeclaration, TenantConfiguration
+from trueup.configuration.tenants import load_tenant
 from trueup.connectors.base import Connector, Writer
 from trueup.connectors.registry import CONNECTORS, build_connector, build_writer
 from trueup.connectors.spec import STOCK_SET
 from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Cursor, Page, ReadMode
-from trueup.governance.configuration import ChannelDeclaration, SystemDeclaration, TenantConfiguration
-from trueup.governance.tenants import load_tenant
-from trueup.sandbox.layout import Layout
 from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.world.layout import Layout
+from trueup.sandbox.world.settings import WorldSettings
 
 TENANTS = Path(__file__).parent / "tenants"
 TENANT = "conformance"

@@ -10,8 +10,8 @@ from trueup.connectors.registry import CONNECTORS
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import ReadMode
-from trueup.line import steps
-from trueup.line.retailer import Retailer
+from trueup.pipeline import steps
+from trueup.pipeline.tenant import Retailer
 from trueup.sandbox.server import Sandbox
 from trueup.transform.project import project_folder
 from trueup.transform.staging import staging_models

@@ -12,6 +12,7 @@ from tests.contract.graphql_contract import validate_graphql_line
 from tests.contract.openapi import load_spec, read_spec, validate_line
 from tests.stock_changes import observed_units, stock_change
 
+from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.base import Reader
 from trueup.connectors.netsuite import reader as netsuite
 from trueup.connectors.shopify import reader as shopify
@@ -21,9 +22,8 @@ from trueup.connectors.state import ProcessState
 from trueup.domain.changes import Outcome
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Cursor, ReadMode
-from trueup.governance.configuration import ChannelDeclaration
 from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.world.settings import WorldSettings
 
 NETSUITE = ("locations", "products", "stock_levels", "stock_movements", "orders")
 SHOPIFY = ("locations", "products", "listings", "orders")

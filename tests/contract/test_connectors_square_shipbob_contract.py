@@ -9,6 +9,7 @@ import pytest
 from tests.contract.openapi import load_spec, validate_line
 from tests.stock_changes import stock_change
 
+from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.base import Reader
 from trueup.connectors.shipbob import reader as shipbob
 from trueup.connectors.square import reader as square
@@ -17,9 +18,8 @@ from trueup.connectors.state import ProcessState
 from trueup.domain.changes import Outcome
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Cursor, ReadMode
-from trueup.governance.configuration import ChannelDeclaration
 from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.world.settings import WorldSettings
 
 STREAMS = ("locations", "products", "stock_levels", "stock_movements", "orders")
 

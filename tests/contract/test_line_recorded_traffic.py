@@ -28,9 +28,9 @@ from trueup.connectors.shopify import documents as shopify_documents
 from trueup.connectors.square import reader as square
 from trueup.connectors.square.writers import inventory as square_writer
 from trueup.dev.demo.engines import DirectEngine
-from trueup.dev.rig import Rig, SandboxOptions, run_rig
+from trueup.dev.local_stack import Rig, SandboxOptions, run_rig
 from trueup.domain.records import ReadMode
-from trueup.line import steps
+from trueup.pipeline import steps
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHOPS = ("shopify_main", "shopify_outlet")

@@ -9,7 +9,7 @@ import pytest
 from tests.contract.openapi import OUTSIDE, SPECS, load_spec, read_spec, validate_exchange
 
 from trueup.sandbox.server import Sandbox
-from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.world.settings import WorldSettings
 
 _THING: dict[str, Any] = {
     "type": "object",

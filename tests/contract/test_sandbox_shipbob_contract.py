@@ -8,7 +8,7 @@ from tests.contract.openapi import Spec, load_spec
 from tests.contract.vendor_calls import VendorCalls
 
 from trueup.sandbox.server import serve
-from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.world.settings import WorldSettings
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.dags.conftest import PROJECT, parse
 
+from trueup.configuration.tenants import load_tenant
 from trueup.domain.errors import Permanent
-from trueup.governance.tenants import load_tenant
 
 ONE_A_TENANT = ("approve", "correct", "docs", "housekeeping", "publish", "reconcile", "replay")
 _BOMB = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)).replace("*a0", "lol")
@@ -160,7 +160,7 @@ def test_a_value_that_airflow_refuses_costs_one_tenant_one_files_dags(tmp_path: 
 @pytest.mark.parametrize("breakage", ["bomb", "nested", "large", "endless_number"])
 def test_a_bomb_is_refused_at_once(tenants: Path, breakage: str) -> None:
     """Nine to the eleventh words, two hundred thousand brackets: seen, not made."""
-    from trueup.governance import tenants as module
+    from trueup.configuration import tenants as module
 
     module._outcomes.clear()
     started = time.perf_counter()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.dags.conftest import parse
 
-from trueup.governance.tenants import load_tenant, tenant_names
+from trueup.configuration.tenants import load_tenant, tenant_names
 
 PROJECT = Path(__file__).resolve().parents[2]
 TENANTS = tenant_names(PROJECT / "tenants")

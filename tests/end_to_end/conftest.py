@@ -14,7 +14,7 @@ from trueup.dev.airflow import LocalAirflow, run_airflow
 from trueup.dev.demo.engines import AirflowEngine
 from trueup.dev.demo.run import check
 from trueup.dev.demo.verification import Verification
-from trueup.dev.rig import Rig, run_rig
+from trueup.dev.local_stack import Rig, run_rig
 from trueup.warehouse.connection import Role, connect
 
 PROJECT = Path(__file__).resolve().parents[2]

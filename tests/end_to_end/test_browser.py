@@ -30,7 +30,7 @@ _LOOK_UP = """
 import sys
 from pathlib import Path
 from trueup.cli.session import airflow_connections
-from trueup.governance.connections import connections_from_environment
+from trueup.configuration.connections import connections_from_environment
 details = connections_from_environment(Path("none"), airflow_connections()).get(sys.argv[1])
 print("ok" if details.conn_type == "shipbob" and details.password else details.conn_type)
 """

@@ -9,7 +9,7 @@ import pytest
 
 from tests.end_to_end.conftest import PROJECT, Running
 from trueup.dev.airflow import free_port, run_airflow
-from trueup.dev.rig import run_rig
+from trueup.dev.local_stack import run_rig
 
 pytestmark = [
     pytest.mark.airflow,

@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 from corrections_outbox import Line
 from psycopg.types.json import Jsonb
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import StreamKind
-from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.streams import Stream, create_stream_tables
 

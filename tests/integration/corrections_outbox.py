@@ -8,6 +8,7 @@ from uuid import uuid4
 from psycopg.types.json import Jsonb
 from tests.stock_changes import STOCK_CHANGES_TABLE
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.corrections.engine.correct import correct
 from trueup.corrections.engine.policy import Policy
 from trueup.corrections.engine.proposal import ProposalReport
@@ -15,7 +16,6 @@ from trueup.corrections.engine.propose import propose
 from trueup.corrections.engine.reports import ChannelCorrections
 from trueup.corrections.policies import POLICIES
 from trueup.domain.connections import ConnectionDetails
-from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.registry import put_in_force
 

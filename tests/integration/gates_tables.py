@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tests.stock_changes import STOCK_CHANGES_TABLE
 
+from trueup.configuration.model import TenantConfiguration
+from trueup.configuration.tenants import load_tenant
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
-from trueup.governance.configuration import TenantConfiguration
-from trueup.governance.tenants import load_tenant
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.registry import put_in_force
 

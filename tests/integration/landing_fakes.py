@@ -8,9 +8,9 @@ from typing import Any
 
 from psycopg import sql
 
+from trueup.configuration.model import Branding, Rule, SystemDeclaration, SystemRole, TenantConfiguration
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Cursor, Page, ReadMode, Record
-from trueup.governance.configuration import Branding, Rule, SystemDeclaration, SystemRole, TenantConfiguration
 from trueup.warehouse.connection import Role, connect
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -8,10 +8,10 @@ import pytest
 from audit_line import AuditLine, after
 from corrections_channel import Channel, HttpWriter, run_channel
 
-from trueup.audit.explain import Explanation, explain
 from trueup.corrections.engine.switches import stop_channel
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
+from trueup.explain.explain import Explanation, explain
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import pytest
 from audit_line import AuditLine, after
 
-from trueup.audit.explain import explain_lag
-from trueup.audit.lag import Hop
 from trueup.domain.connections import ConnectionDetails
+from trueup.explain.explain import explain_lag
+from trueup.explain.lag import Hop
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from uuid import uuid4
 import pytest
 from audit_line import FACT, AuditLine, after
 
-from trueup.audit.freshness import freshness
-from trueup.audit.trace import trace
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
+from trueup.explain.freshness import freshness
+from trueup.explain.trace import trace
 
 
 @pytest.fixture

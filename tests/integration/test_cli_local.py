@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from trueup.cli.main import app
+from trueup.configuration.connections import DeclaredConnections
 from trueup.dev.local import DATABASE, bring_up, take_down
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
-from trueup.governance.connections import DeclaredConnections
 from trueup.sandbox.server import serve
-from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.world.settings import WorldSettings
 
 Connections = dict[str, dict[str, object]]
 PROJECT = Path(__file__).resolve().parents[2]

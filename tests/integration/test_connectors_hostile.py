@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.stock_changes import observed_units
 
+from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.base import Connector
 from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer, wait_header
 from trueup.connectors.http.auth import TokenHeader, bearer
@@ -34,7 +35,6 @@ from trueup.connectors.vendure import reader as vendure
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 from trueup.domain.records import Cursor, Page, ReadMode
-from trueup.governance.configuration import ChannelDeclaration
 
 NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
 

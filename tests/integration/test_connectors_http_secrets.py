@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.stock_changes import stock_change
 
+from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.http.client import HttpClient, Limits
 from trueup.connectors.http.redaction import Redaction, secrets_of
 from trueup.connectors.netsuite import reader as netsuite
@@ -20,7 +21,6 @@ from trueup.connectors.shopify.writers import inventory as shopify_writer
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import TrueupError
 from trueup.domain.records import ReadMode
-from trueup.governance.configuration import ChannelDeclaration
 
 TOKEN = "canary-access-token-5cbb"
 SECRET = "canary client/secret+a8f0"

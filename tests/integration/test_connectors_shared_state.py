@@ -21,7 +21,7 @@ from trueup.connectors.http.client import HttpClient
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.world.settings import WorldSettings
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.shared_state import WarehouseState
 
@@ -32,8 +32,8 @@ import json, logging, sys
 from pathlib import Path
 from transform_facts import demo_tenant
 from trueup.domain.connections import ConnectionDetails
-from trueup.line.retailer import Retailer
-from trueup.line.steps import land
+from trueup.pipeline.tenant import Retailer
+from trueup.pipeline.steps import land
 logging.basicConfig(level=logging.INFO, stream=sys.stdout)
 warehouse, system, times = json.loads(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
 class Told:

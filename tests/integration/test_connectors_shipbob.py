@@ -15,9 +15,9 @@ from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Page, ReadMode, Record
-from trueup.sandbox.faults import FaultKind, FaultRule
 from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.world.faults import FaultKind, FaultRule
+from trueup.sandbox.world.settings import WorldSettings
 
 STREAMS = ("locations", "products", "stock_levels", "stock_movements", "orders")
 DATE = "Mon, 05 Oct 2026 09:00:00 GMT"

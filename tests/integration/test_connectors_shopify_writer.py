@@ -9,10 +9,10 @@ from connectors_sandbox import control, details_of, fault, no_faults, sandbox_wo
 from connectors_state import LastingState
 from tests.stock_changes import desired, expected, observed_units, stock_change
 
+from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.shopify.writers.inventory import ShopifyWriter, connect
 from trueup.domain.changes import Change, Outcome
 from trueup.domain.errors import Transient
-from trueup.governance.configuration import ChannelDeclaration
 from trueup.sandbox.server import Sandbox
 
 SYSTEM = "shopify_main"

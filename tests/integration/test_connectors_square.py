@@ -11,6 +11,7 @@ from connectors_scripted_server import Request, Step, scripted_server
 from connectors_state import LastingState
 from tests.stock_changes import observed_units, stock_change
 
+from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.fenced_writer import FencedWriter
 from trueup.connectors.http.answers import Answer
 from trueup.connectors.http.client import HttpClient
@@ -23,10 +24,9 @@ from trueup.domain.changes import Change, Outcome
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Page, ReadMode, Record
-from trueup.governance.configuration import ChannelDeclaration
-from trueup.sandbox.faults import FaultKind, FaultRule
 from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.world.faults import FaultKind, FaultRule
+from trueup.sandbox.world.settings import WorldSettings
 
 LISTING = "LONLINE"
 DATE = {"Date": "Mon, 05 Oct 2026 09:00:00 GMT"}

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from transform_facts import NOON, Fact, Facts, at
 
+from trueup.configuration.tenants import load_tenant
 from trueup.contracts.loader import load_contract
 from trueup.dev.postgres import EmbeddedPostgres
-from trueup.governance.tenants import load_tenant
 
 TENANTS = Path(__file__).resolve().parents[1] / "peers" / "tenants"
 CREATED = {

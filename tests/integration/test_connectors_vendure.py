@@ -8,6 +8,7 @@ from connectors_scripted_server import Request, ScriptedServer, Step, scripted_s
 from connectors_state import LastingState
 from tests.stock_changes import observed_units, stock_change
 
+from trueup.configuration.model import ChannelDeclaration, QuantityMeaning
 from trueup.connectors.fenced_writer import FencedWriter
 from trueup.connectors.vendure import reader as vendure
 from trueup.connectors.vendure.reader import VendureConnector
@@ -16,7 +17,6 @@ from trueup.domain.changes import Change, Outcome
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import ReadMode
-from trueup.governance.configuration import ChannelDeclaration, QuantityMeaning
 
 DATE = {"Date": "Mon, 05 Oct 2026 09:00:00 GMT"}
 

@@ -6,15 +6,15 @@ import pytest
 from corrections_channel import Channel, HttpWriter, run_channel
 from transform_facts import Facts, at, listing_id, netsuite_item, netsuite_level, shopify_listing, shopify_variant
 
-from trueup.audit.explain import explain
-from trueup.audit.freshness import freshness
-from trueup.audit.trace import trace
 from trueup.corrections.engine.correct import CorrectionReport, correct
 from trueup.corrections.engine.due import due_count
 from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.corrections.engine.proposal import ProposalReport
 from trueup.corrections.engine.propose import propose
 from trueup.corrections.policies import POLICIES
+from trueup.explain.explain import explain
+from trueup.explain.freshness import freshness
+from trueup.explain.trace import trace
 from trueup.gates.run import run_gates
 
 MAIN = "shopify_main"

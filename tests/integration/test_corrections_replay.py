@@ -10,7 +10,7 @@ from trueup.corrections.engine.switches import stop_channel
 from trueup.domain.connections import ConnectionDetails
 from trueup.exceptions.queue import list_exceptions
 from trueup.exceptions.replay import ReplayResult
-from trueup.line.replay import replay
+from trueup.pipeline.replay import replay
 
 
 @pytest.fixture

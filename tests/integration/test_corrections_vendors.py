@@ -9,6 +9,8 @@ from connectors_state import LastingState
 from corrections_outbox import Line
 from tests.stock_changes import observed_units
 
+from trueup.configuration.model import TenantConfiguration
+from trueup.configuration.tenants import load_tenant
 from trueup.connectors.base import Writer
 from trueup.connectors.shopify import reader as shopify
 from trueup.connectors.shopify.writers import inventory as shopify_writer
@@ -17,8 +19,6 @@ from trueup.connectors.square.writers import inventory as square_writer
 from trueup.corrections.engine.reports import ChannelCorrections, RunState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import ReadMode
-from trueup.governance.configuration import TenantConfiguration
-from trueup.governance.tenants import load_tenant
 from trueup.sandbox.server import Sandbox
 
 TENANTS = Path(__file__).resolve().parents[2] / "tenants"

@@ -12,7 +12,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Page, ReadMode, Record
 from trueup.landing.land import land_system
 from trueup.landing.report import LandingReport
-from trueup.line.replay import replay
+from trueup.pipeline.replay import replay
 from trueup.warehouse.connection import Role, connect
 
 _examples = itertools.count(1)

@@ -14,7 +14,7 @@ from trueup.domain.records import Arrival, Page, ReadMode, Record, StreamKind
 from trueup.exceptions.queue import list_exceptions, open_exception, show_exception
 from trueup.landing.land import land_records, land_system
 from trueup.landing.report import LandingReport
-from trueup.line.replay import replay
+from trueup.pipeline.replay import replay
 from trueup.warehouse.connection import Role, connect
 
 SECRET = "a customer's name"

@@ -17,11 +17,11 @@ import pytest
 
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.demo.verification import verify
-from trueup.dev.rig import Rig, run_rig
+from trueup.dev.local_stack import Rig, run_rig
 from trueup.dev.sandbox_process import WorldControl
 from trueup.domain.records import ReadMode
-from trueup.line import steps
-from trueup.line.retailer import Retailer
+from trueup.pipeline import steps
+from trueup.pipeline.tenant import Retailer
 from trueup.warehouse.connection import Role, connect
 
 PROJECT = Path(__file__).resolve().parents[2]

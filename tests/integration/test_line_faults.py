@@ -22,12 +22,12 @@ from trueup.connectors.shipbob import reader as shipbob
 from trueup.connectors.shopify import api as shopify_api
 from trueup.connectors.square import reader as square
 from trueup.dev.demo.verification import verify
-from trueup.dev.rig import Rig, run_rig
+from trueup.dev.local_stack import Rig, run_rig
 from trueup.domain.errors import Transient, TrueupError
 from trueup.domain.records import Arrival, ReadMode, Record
 from trueup.landing.land import land_records
-from trueup.line import steps
-from trueup.line.replay import replay
+from trueup.pipeline import steps
+from trueup.pipeline.replay import replay
 from trueup.warehouse.connection import Role, connect
 
 PROJECT = Path(__file__).resolve().parents[2]

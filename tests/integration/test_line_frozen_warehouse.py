@@ -17,7 +17,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
 from trueup.domain.records import ReadMode
 from trueup.landing.land import land_system
-from trueup.line.failures import told_plainly
+from trueup.pipeline.failures import told_plainly
 from trueup.warehouse import watch
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.deadlines import STATEMENT_SECONDS

@@ -24,7 +24,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
 from trueup.domain.records import ReadMode
 from trueup.landing.land import land_system
-from trueup.line.failures import told_plainly
+from trueup.pipeline.failures import told_plainly
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.shared_state import WarehouseState
 

@@ -17,11 +17,11 @@ from fuzz_systems import Stream, shelved, simulated, streams_of
 from psycopg import sql
 from transform_facts import Facts, demo_tenant
 
+from trueup.configuration.model import TenantConfiguration
+from trueup.configuration.tenants import load_tenant
 from trueup.connectors.base import Connector
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.records import ReadMode
-from trueup.governance.configuration import TenantConfiguration
-from trueup.governance.tenants import load_tenant
 from trueup.landing.land import land_system
 from trueup.sandbox.server import Sandbox
 from trueup.warehouse.connection import Role, connect

@@ -21,11 +21,11 @@ import pytest
 from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.demo.verification import WrongListing, verify
-from trueup.dev.rig import Rig, run_rig
+from trueup.dev.local_stack import Rig, run_rig
 from trueup.domain.errors import Transient
 from trueup.exceptions.queue import list_exceptions
-from trueup.line import steps
-from trueup.line.replay import replay
+from trueup.pipeline import steps
+from trueup.pipeline.replay import replay
 from trueup.warehouse.connection import Role, connect
 
 log = logging.getLogger(__name__)

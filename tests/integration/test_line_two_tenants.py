@@ -8,13 +8,13 @@ import pytest
 from psycopg import sql
 from warehouse_intruder import intrusions, name_of
 
+from trueup.configuration.tenants import load_tenant
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.demo.verification import verify
-from trueup.dev.rig import Rig, run_rig
+from trueup.dev.local_stack import Rig, run_rig
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
-from trueup.governance.tenants import load_tenant
-from trueup.line.retailer import open_retailer
+from trueup.pipeline.tenant import open_retailer
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.locks import Lock
 from trueup.warehouse.migrate import create_database, migrate

@@ -12,7 +12,9 @@ import httpx
 import pytest
 from tests.contract.vendor_calls import VendorCalls
 
-from trueup.sandbox.entries import (
+from trueup.sandbox.server import Sandbox, serve
+from trueup.sandbox.vendors.netsuite.oauth import TOKEN_SECONDS, Authorization, Refusal
+from trueup.sandbox.world.entries import (
     LevelCopied,
     LineQuantity,
     MovementKind,
@@ -25,10 +27,8 @@ from trueup.sandbox.entries import (
     StockCounted,
     StockMoved,
 )
-from trueup.sandbox.faults import FaultKind, FaultRule
-from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.settings import WorldSettings
-from trueup.sandbox.vendors.netsuite.oauth import TOKEN_SECONDS, Authorization, Refusal
+from trueup.sandbox.world.faults import FaultKind, FaultRule
+from trueup.sandbox.world.settings import WorldSettings
 
 _SUITEQL = "/services/rest/query/v1/suiteql"
 _RECORDS = "/services/rest/record/v1"

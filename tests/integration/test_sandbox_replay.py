@@ -10,14 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from trueup.cli.main import app
-from trueup.sandbox.layout import demo_layout
+from trueup.sandbox.business.replay import store_of
+from trueup.sandbox.business.trade import Trade
+from trueup.sandbox.business.transactions import LineKind, read_transactions
 from trueup.sandbox.naive import PlainShop, plain_world
-from trueup.sandbox.replay import store_of
-from trueup.sandbox.report import tell_truth
-from trueup.sandbox.settings import WorldSettings
-from trueup.sandbox.trade import Trade
-from trueup.sandbox.transactions import LineKind, read_transactions
-from trueup.sandbox.world import World
+from trueup.sandbox.world.layout import demo_layout
+from trueup.sandbox.world.report import tell_truth
+from trueup.sandbox.world.settings import WorldSettings
+from trueup.sandbox.world.world import World
 
 CHANNELS = demo_layout().channels
 

@@ -15,9 +15,9 @@ import httpx
 import pytest
 from tests.integration.sandbox_shop import Shop
 
-from trueup.sandbox.faults import FaultKind, FaultRule
 from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.world.faults import FaultKind, FaultRule
+from trueup.sandbox.world.settings import WorldSettings
 
 SETTINGS = WorldSettings(skus=40, intensity=10.0)
 
@@ -353,7 +353,7 @@ def test_a_sandbox_process_serves_until_it_is_told_to_end(tmp_path: Path) -> Non
     program = """
 import sys, json
 from trueup.sandbox.server import run_sandbox
-from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.world.settings import WorldSettings
 run_sandbox(WorldSettings(skus=5), announce=lambda told: print(json.dumps(told["base_url"]), flush=True), speed=60)
 """
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=tmp_path)

@@ -13,7 +13,8 @@ import pytest
 from tests.contract.vendor_calls import VendorCalls
 from tests.integration.sandbox_webhooks import receive_webhooks
 
-from trueup.sandbox.entries import (
+from trueup.sandbox.server import Sandbox, serve
+from trueup.sandbox.world.entries import (
     LineQuantity,
     MovementKind,
     Order,
@@ -25,9 +26,8 @@ from trueup.sandbox.entries import (
     StockCounted,
     StockMoved,
 )
-from trueup.sandbox.faults import FaultKind, FaultRule
-from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.world.faults import FaultKind, FaultRule
+from trueup.sandbox.world.settings import WorldSettings
 
 _LEVELS = "/2026-01/inventory-level/locations"
 _HISTORY = "/2026-01/inventory/history:query"

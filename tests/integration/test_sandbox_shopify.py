@@ -11,7 +11,11 @@ import pytest
 from tests.integration.sandbox_shop import LEVELS, ORDERS, SET_QUANTITIES, Shop
 from tests.integration.sandbox_webhooks import Receiver, receive_webhooks
 
-from trueup.sandbox.entries import (
+from trueup.sandbox.server import Sandbox, serve
+from trueup.sandbox.vendors.shopify.cost import Bucket
+from trueup.sandbox.vendors.shopify.mutations import IdempotencyLedger, SetQuantitiesPayload
+from trueup.sandbox.vendors.shopify.oauth import SCOPES, Authorization
+from trueup.sandbox.world.entries import (
     LineQuantity,
     Order,
     OrderCancelled,
@@ -20,12 +24,8 @@ from trueup.sandbox.entries import (
     OrderReturned,
     OrderShipped,
 )
-from trueup.sandbox.faults import FaultKind, FaultRule
-from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.settings import WorldSettings
-from trueup.sandbox.vendors.shopify.cost import Bucket
-from trueup.sandbox.vendors.shopify.mutations import IdempotencyLedger, SetQuantitiesPayload
-from trueup.sandbox.vendors.shopify.oauth import SCOPES, Authorization
+from trueup.sandbox.world.faults import FaultKind, FaultRule
+from trueup.sandbox.world.settings import WorldSettings
 
 
 @pytest.fixture(scope="module")

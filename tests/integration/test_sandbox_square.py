@@ -11,7 +11,10 @@ import pytest
 from tests.contract.vendor_calls import VendorCalls
 from tests.integration.sandbox_webhooks import receive_webhooks
 
-from trueup.sandbox.entries import (
+from trueup.sandbox.server import Sandbox, serve
+from trueup.sandbox.vendors.square.notices import signature
+from trueup.sandbox.vendors.square.oauth import TOKEN_SECONDS, Authorization
+from trueup.sandbox.world.entries import (
     LineQuantity,
     MovementKind,
     Order,
@@ -25,11 +28,8 @@ from trueup.sandbox.entries import (
     TillReturned,
     TillSold,
 )
-from trueup.sandbox.faults import FaultKind, FaultRule
-from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.settings import WorldSettings
-from trueup.sandbox.vendors.square.notices import signature
-from trueup.sandbox.vendors.square.oauth import TOKEN_SECONDS, Authorization
+from trueup.sandbox.world.faults import FaultKind, FaultRule
+from trueup.sandbox.world.settings import WorldSettings
 
 _CREATE = "/v2/inventory/changes/batch-create"
 _COUNTS = "/v2/inventory/counts/batch-retrieve"

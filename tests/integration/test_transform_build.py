@@ -21,9 +21,9 @@ from tests.integration.transform_facts import (
     shopify_variant,
 )
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.errors import Permanent
-from trueup.governance.configuration import TenantConfiguration
 from trueup.transform.build import BuildReport
 
 

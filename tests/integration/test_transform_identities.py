@@ -19,9 +19,9 @@ from tests.integration.transform_facts import (
     shopify_variant,
 )
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.domain.codes import clean_code, code_key
 from trueup.domain.connections import ConnectionDetails
-from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import connect
 
 # Unicode of the warehouse and of Python may differ by years: what one of them does not know yet is left out.

@@ -25,8 +25,8 @@ from tests.integration.transform_facts import (
 )
 from tests.integration.transform_reference import Asked, demanded, unheld
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.dev.postgres import EmbeddedPostgres
-from trueup.governance.configuration import TenantConfiguration
 
 _HELD = (
     "select order_name, sku, sum(quantity) as quantity from canonical.reservations group by 1, 2"

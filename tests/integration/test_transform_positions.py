@@ -20,8 +20,8 @@ from tests.integration.transform_facts import (
     shopify_variant,
 )
 
+from trueup.configuration.model import Rule, TenantConfiguration
 from trueup.domain.quantities import LocationStock, available_to_sell
-from trueup.governance.configuration import Rule, TenantConfiguration
 
 SKUS = 150
 CATEGORIES = ("Kitchen", "Seasonal", "Garden")

@@ -47,9 +47,9 @@ from tests.integration.transform_facts import (
     square_order,
 )
 
+from trueup.configuration.model import TenantConfiguration
+from trueup.configuration.tenants import load_tenant
 from trueup.dev.postgres import EmbeddedPostgres
-from trueup.governance.configuration import TenantConfiguration
-from trueup.governance.tenants import load_tenant
 
 QUERIES = (
     "select sku, title, category from canonical.products order by 1",

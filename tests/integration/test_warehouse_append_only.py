@@ -8,7 +8,6 @@ import pytest
 from corrections_outbox import Line, tenant
 from psycopg import sql
 
-from trueup.audit.trail import record_event
 from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.corrections.engine.propose import propose
 from trueup.corrections.engine.resolution import ENDS, Status
@@ -17,6 +16,7 @@ from trueup.corrections.policies import POLICIES
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import StreamKind
+from trueup.trail.trail import record_event
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.streams import Stream, create_all_stream_tables
 

@@ -151,7 +151,7 @@ def test_refusals_take_the_same_time_whatever_is_behind(client: TestClient, monk
 
 def test_a_stranger_costs_no_parse_and_no_lookup(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of posts are one reading of the files and one question to Airflow's secrets."""
-    from trueup.governance import tenants
+    from trueup.configuration import tenants
 
     parses: list[str] = []
     lookups: list[str] = []

@@ -11,8 +11,6 @@ import pytest
 from tests.integration.corrections_outbox import tenant
 from tests.integration.vouchers import TARGET, VOUCHERS, Ledger, LedgerWriter, VoucherLine, run_ledger
 
-from trueup.audit.record_history import read_record_history
-from trueup.audit.trace import trace
 from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.corrections.engine.policy import Policy
 from trueup.corrections.engine.reports import RunState
@@ -22,6 +20,8 @@ from trueup.domain.changes import Operation
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.values import Document, State
+from trueup.explain.record_history import read_record_history
+from trueup.explain.trace import trace
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.registry import put_in_force
 

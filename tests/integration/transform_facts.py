@@ -15,10 +15,10 @@ from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
 
+from trueup.configuration.model import TenantConfiguration
+from trueup.configuration.tenants import load_tenant
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import StreamKind
-from trueup.governance.configuration import TenantConfiguration
-from trueup.governance.tenants import load_tenant
 from trueup.transform.build import BuildReport, build
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.registry import put_in_force

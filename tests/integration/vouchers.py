@@ -13,12 +13,12 @@ import httpx
 from psycopg.types.json import Jsonb
 from tests.integration.corrections_outbox import Line
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.connectors.base import Observation, Ticket
 from trueup.corrections.engine.policy import Approvals, Limits, Policy, Target
 from trueup.corrections.policies import POLICIES
 from trueup.domain.changes import Change, Operation, Outcome, Receipt
 from trueup.domain.values import Document, State, Value, to_json
-from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, connect
 
 TARGET = "erp"

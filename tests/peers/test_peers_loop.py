@@ -9,6 +9,8 @@ import pytest
 from psycopg.rows import dict_row
 from real_servers import Tryton, Vendure
 
+from trueup.configuration.model import TenantConfiguration
+from trueup.configuration.tenants import load_tenant
 from trueup.connectors.base import Connector
 from trueup.connectors.registry import build_connector, build_writer
 from trueup.corrections.engine.correct import correct
@@ -17,8 +19,6 @@ from trueup.corrections.policies import POLICIES
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import ReadMode
 from trueup.gates.run import run_gates
-from trueup.governance.configuration import TenantConfiguration
-from trueup.governance.tenants import load_tenant
 from trueup.landing.land import land_system
 from trueup.landing.report import LandingReport
 from trueup.transform.build import build

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from trueup.configuration.model import ChannelDeclaration, QuantityMeaning, SystemDeclaration, SystemRole
 from trueup.connectors import registry
 from trueup.connectors.forms import FieldPlace
 from trueup.connectors.registry import CONNECTORS, build_connector, build_writer
@@ -13,7 +14,6 @@ from trueup.connectors.state import ProcessState
 from trueup.contracts.loader import all_contracts
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
-from trueup.governance.configuration import ChannelDeclaration, QuantityMeaning, SystemDeclaration, SystemRole
 from trueup.transform.project import project_folder
 from trueup.transform.staging import described, staging_models
 

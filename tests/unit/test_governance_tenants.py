@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from trueup.configuration.connections import DeclaredConnections
+from trueup.configuration.tenants import load_tenant, tenant_names
 from trueup.domain.errors import Permanent
-from trueup.governance.connections import DeclaredConnections
-from trueup.governance.tenants import load_tenant, tenant_names
 
 PROJECT = Path(__file__).resolve().parents[2]
 

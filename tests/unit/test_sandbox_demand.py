@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from trueup.domain.quantities import LocationStock, available_to_sell
-from trueup.sandbox.clock import HOUR, MINUTE
-from trueup.sandbox.entries import Entry, OrderCancelled, OrderEntered, OrderShipped
-from trueup.sandbox.layout import demo_layout
 from trueup.sandbox.naive import PlainShop, plain_world, run_baseline
-from trueup.sandbox.settings import WorldSettings
-from trueup.sandbox.simulator import Storefront
-from trueup.sandbox.world import World
+from trueup.sandbox.vendors.simulator import Storefront
+from trueup.sandbox.world.clock import HOUR, MINUTE
+from trueup.sandbox.world.entries import Entry, OrderCancelled, OrderEntered, OrderShipped
+from trueup.sandbox.world.layout import demo_layout
+from trueup.sandbox.world.settings import WorldSettings
+from trueup.sandbox.world.world import World
 
 CHANNELS = demo_layout().channels
 PLACES = demo_layout().places

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from trueup.governance.tenants import load_tenant
-from trueup.sandbox.agenda import Kind
-from trueup.sandbox.articles import gtin13
-from trueup.sandbox.clock import HOUR, WorldClock
-from trueup.sandbox.demand import Demand
-from trueup.sandbox.entries import Entry, OrderShipped, StockMoved
-from trueup.sandbox.faults import PROFILES, FaultKind, FaultRule, Faults
-from trueup.sandbox.intents import ShopVisit, StaffEdit, TillVisit
-from trueup.sandbox.layout import Layout, SalesChannel, demo_layout
+from trueup.configuration.tenants import load_tenant
+from trueup.sandbox.business.demand import Demand
+from trueup.sandbox.business.trade import Trade
 from trueup.sandbox.naive import PlainShop, plain_world, run_baseline
-from trueup.sandbox.opening import Opening
-from trueup.sandbox.report import tell_truth
-from trueup.sandbox.settings import WorldSettings
-from trueup.sandbox.trade import Trade
 from trueup.sandbox.webhooks import Courier
-from trueup.sandbox.world import World
+from trueup.sandbox.world.agenda import Kind
+from trueup.sandbox.world.clock import HOUR, WorldClock
+from trueup.sandbox.world.entries import Entry, OrderShipped, StockMoved
+from trueup.sandbox.world.faults import PROFILES, FaultKind, FaultRule, Faults
+from trueup.sandbox.world.intents import ShopVisit, StaffEdit, TillVisit
+from trueup.sandbox.world.layout import Layout, SalesChannel, demo_layout
+from trueup.sandbox.world.opening import Opening
+from trueup.sandbox.world.products import gtin13
+from trueup.sandbox.world.report import tell_truth
+from trueup.sandbox.world.settings import WorldSettings
+from trueup.sandbox.world.world import World
 
 CHANNELS = demo_layout().channels
 PLACES = demo_layout().places

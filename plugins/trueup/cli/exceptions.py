@@ -41,7 +41,7 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Try again what left the line; what succeeds closes itself."""
-    from trueup.line.replay import replay as replay_exceptions
+    from trueup.pipeline.replay import replay as replay_exceptions
 
     with reporting_errors(as_json):
         retailer = open_tenant(tenant)

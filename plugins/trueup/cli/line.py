@@ -19,7 +19,7 @@ def land(
 ) -> None:
     """Read the systems' streams into raw."""
     from trueup.domain.records import ReadMode
-    from trueup.line import steps
+    from trueup.pipeline import steps
 
     with reporting_errors(as_json):
         retailer = open_tenant(tenant)
@@ -40,7 +40,7 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Bring canonical and marts up to date with raw."""
-    from trueup.line import steps
+    from trueup.pipeline import steps
 
     with reporting_errors(as_json):
         report = steps.build(open_tenant(tenant), run_id=new_run_id(), actor=actor(), is_full_refresh=full)
@@ -54,7 +54,7 @@ def gate(
     as_json: JsonOption = False,
 ) -> None:
     """Judge the built tables; exits with 2 where a channel is stopped."""
-    from trueup.line import steps
+    from trueup.pipeline import steps
 
     with reporting_errors(as_json):
         report = steps.gate(open_tenant(tenant), run_id=new_run_id(), is_full=full)
@@ -84,7 +84,7 @@ def accept_total(
 @app.command()
 def propose(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
     """Put what may be pushed into the outbox."""
-    from trueup.line import steps
+    from trueup.pipeline import steps
 
     with reporting_errors(as_json):
         report = steps.propose(open_tenant(tenant), run_id=new_run_id(), actor=actor())
@@ -94,7 +94,7 @@ def propose(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
 @app.command()
 def correct(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
     """Push what is due, read it back, settle what was in doubt."""
-    from trueup.line import steps
+    from trueup.pipeline import steps
 
     with reporting_errors(as_json):
         report = steps.correct(open_tenant(tenant), run_id=new_run_id(), actor=actor())
@@ -104,7 +104,7 @@ def correct(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
 @app.command()
 def reconcile(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
     """Judge everything and count what the channels show wrong, by cause."""
-    from trueup.line import steps
+    from trueup.pipeline import steps
 
     with reporting_errors(as_json):
         report = steps.reconcile(open_tenant(tenant), run_id=new_run_id(), actor=actor())

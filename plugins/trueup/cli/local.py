@@ -21,7 +21,7 @@ def up(
 ) -> None:
     """Start PostgreSQL and the sandbox, and prepare the demo tenant's warehouse; one of the same world is kept."""
     from trueup.dev.local import bring_up
-    from trueup.line.steps import prepare
+    from trueup.pipeline.steps import prepare
 
     with reporting_errors(as_json):
         parts = bring_up(places().state, seed=seed, skus=skus, speed=speed, faults=faults, is_fresh=fresh)

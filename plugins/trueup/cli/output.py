@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from trueup.line.reports import plain
+from trueup.pipeline.reports import plain
 
 console = Console()
 errors = Console(stderr=True)

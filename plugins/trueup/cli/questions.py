@@ -19,7 +19,7 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Show every term of what a channel should show for a SKU, and what it does show."""
-    from trueup.audit.explain import explain as explain_position
+    from trueup.explain.explain import explain as explain_position
 
     with reporting_errors(as_json):
         retailer = open_tenant(tenant)
@@ -37,7 +37,7 @@ def trace(
     as_json: JsonOption = False,
 ) -> None:
     """Show all that came of one fact, in order of time."""
-    from trueup.audit.trace import trace as trace_fact
+    from trueup.explain.trace import trace as trace_fact
 
     with reporting_errors(as_json):
         found = trace_fact(open_tenant(tenant).warehouse, correlation_id)
@@ -55,7 +55,7 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """Show every change that was decided for one record: why, by whom, and what became of it."""
-    from trueup.audit.record_history import read_record_history
+    from trueup.explain.record_history import read_record_history
 
     with reporting_errors(as_json):
         found = read_record_history(open_tenant(tenant).warehouse, target, record)

@@ -39,9 +39,9 @@ def serve(
 ) -> None:
     """Serve until interrupted; prints base URLs and credentials once it answers."""
     from trueup.dev.secret_files import write_secret
-    from trueup.sandbox.layout import Layout, demo_layout
     from trueup.sandbox.server import run_sandbox
-    from trueup.sandbox.settings import WorldSettings
+    from trueup.sandbox.world.layout import Layout, demo_layout
+    from trueup.sandbox.world.settings import WorldSettings
 
     def announce(description: dict[str, Any]) -> None:
         if describe_to is not None:

@@ -13,11 +13,11 @@ import typer
 from rich.text import Text
 
 from trueup.cli.output import errors, print_json
+from trueup.configuration.connections import connections_from_environment
 from trueup.domain.connections import ConnectionDetails, Connections
 from trueup.domain.errors import Permanent, Transient, TrueupError
-from trueup.governance.connections import connections_from_environment
-from trueup.line.failures import told_plainly
-from trueup.line.retailer import Retailer, open_retailer
+from trueup.pipeline.failures import told_plainly
+from trueup.pipeline.tenant import Retailer, open_retailer
 
 TenantOption = Annotated[str, typer.Option("--tenant", "-t", help="The tenant.", envvar="TRUEUP_TENANT")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -78,7 +78,7 @@ class _ConnectionsOfAirflow:
 
 def require_transactions(world: Path | None) -> None:
     """Raise `Permanent` unless the file to replay, if any, can be: before anything is started for it."""
-    from trueup.sandbox.transactions import require_layout
+    from trueup.sandbox.business.transactions import require_layout
 
     if world is None:
         return

@@ -7,7 +7,7 @@ import typer
 from trueup.cli.output import console, print_json, print_rows
 from trueup.cli.session import JsonOption, actor, open_tenant, places, reporting_errors
 from trueup.domain.errors import TrueupError
-from trueup.line.retailer import Retailer
+from trueup.pipeline.tenant import Retailer
 
 app = typer.Typer(no_args_is_help=True)
 Tenant = Annotated[str, typer.Argument(help="The tenant's folder under tenants/.")]
@@ -16,7 +16,7 @@ Tenant = Annotated[str, typer.Argument(help="The tenant's folder under tenants/.
 @app.command("list")
 def list_tenants(as_json: JsonOption = False) -> None:
     """List the tenants declared here."""
-    from trueup.governance.tenants import tenant_names
+    from trueup.configuration.tenants import tenant_names
 
     with reporting_errors(as_json):
         names = tenant_names(places().tenants)
@@ -60,7 +60,7 @@ def check(
 @app.command()
 def prepare(tenant: Tenant, as_json: JsonOption = False) -> None:
     """Migrate the tenant's warehouse and put its files in force; safe to repeat."""
-    from trueup.line.steps import prepare as prepare_tenant
+    from trueup.pipeline.steps import prepare as prepare_tenant
     from trueup.warehouse.roles import Role, role_name
 
     with reporting_errors(as_json):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import trueup.connectors
+from trueup.configuration.model import ChannelDeclaration, SystemDeclaration
 from trueup.connectors.base import Connector, Writer
 from trueup.connectors.forms import FieldPlace, FormField
 from trueup.connectors.http.deadline import BoundedReader
@@ -19,7 +20,6 @@ from trueup.connectors.state import ProcessState, SharedState
 from trueup.connectors.webhooks import Notice, Verify
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
-from trueup.governance.configuration import ChannelDeclaration, SystemDeclaration
 
 
 def _found() -> dict[str, ConnectorSpec]:

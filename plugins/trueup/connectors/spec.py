@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from trueup.configuration.model import QuantityMeaning
 from trueup.connectors.forms import FormField
-from trueup.governance.configuration import QuantityMeaning
 
 STOCK_SET: Final = "stock.set"
 """Sets the quantity that a channel shows."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from trueup.configuration.model import COMPUTED_HERE, OF_ORIGIN, TenantConfiguration
 from trueup.corrections.engine.policy import Policy
 from trueup.domain.errors import Permanent
-from trueup.governance.configuration import COMPUTED_HERE, OF_ORIGIN, TenantConfiguration
 
 
 def require_owners(configuration: TenantConfiguration, policies: Sequence[Policy]) -> None:

@@ -102,11 +102,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from trueup.sandbox.faults import FaultKind, Faults
-from trueup.sandbox.simulator import Connection
-from trueup.sandbox.vendor_api import Refusal, ShopApi, Window
+from trueup.sandbox.world.faults import FaultKind, Faults
+from trueup.sandbox.vendors.simulator import Connection
+from trueup.sandbox.vendors.vendor_api import Refusal, ShopApi, Window
 from trueup.sandbox.webhooks import Courier
-from trueup.sandbox.world import World
+from trueup.sandbox.world.world import World
 
 
 class Problem(Refusal):

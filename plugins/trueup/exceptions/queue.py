@@ -12,9 +12,9 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.rows import class_row
 
-from trueup.audit.trail import record_event
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
+from trueup.trail.trail import record_event
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.storable import storable_json, storable_text
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import TrueupError
 from trueup.exceptions.queue import QueuedException, read_exceptions, settle_exception
-from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, connect
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from trueup.audit.trail import record_event
 from trueup.gates import subject
 from trueup.gates.suites import Expectation, Scope, Severity, Suite
 from trueup.gates.verdict import Status, Verdict
+from trueup.trail.trail import record_event
 from trueup.warehouse.connection import Warehouse
 
 # More failing rows of one rule than this are not held back one by one: everything stops.

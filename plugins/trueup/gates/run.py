@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.gates.judging import BrokenSuite, JudgedSuite, judge_all
 from trueup.gates.ledger import ALL_CHANNELS, Ledger
 from trueup.gates.suites import Severity, default_folder, suite_files, suites_hash
 from trueup.gates.verdict import Status
-from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
 from trueup.warehouse.locks import Lock

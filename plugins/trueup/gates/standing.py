@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from trueup.audit.trail import record_event
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
+from trueup.trail.trail import record_event
 from trueup.warehouse.connection import Role, connect
 
 

@@ -15,12 +15,12 @@ from datetime import datetime
 
 import psycopg
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.connectors.base import Connector
 from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import CredentialsRefused, Permanent, Transient, TrueupError
 from trueup.domain.records import Arrival, ReadMode, Record
-from trueup.governance.configuration import TenantConfiguration
 from trueup.landing.batch import Batch
 from trueup.landing.comparison import note_seen_heads
 from trueup.landing.landing import Landing

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Arrival, Record
 from trueup.exceptions.queue import QueuedException
 from trueup.exceptions.replay import HandlerOutcome
-from trueup.governance.configuration import TenantConfiguration
 from trueup.landing.land import land_records
 
 

@@ -7,7 +7,7 @@ import functools
 
 from airflow.sdk import Asset, AssetAlias
 
-from trueup.line.bells import webhook_bell
+from trueup.pipeline.triggers import webhook_bell
 
 
 @functools.cache

@@ -20,7 +20,7 @@ from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, Asset, AssetAlias, get_parsing_context
 from airflow.timetables.trigger import CronTriggerTimetable
 
-from trueup.governance.configuration import TenantConfiguration
+from trueup.configuration.model import TenantConfiguration
 from trueup.orchestration import settings, tasks
 
 log = logging.getLogger(__name__)

@@ -2,11 +2,11 @@
 
 from airflow.sdk import BaseHook
 
+from trueup.configuration.model import SystemDeclaration, SystemRole
 from trueup.connectors.base import Connector
 from trueup.connectors.registry import CONNECTORS, build_connector
 from trueup.connectors.spec import ConnectorSpec
 from trueup.domain.errors import TrueupError
-from trueup.governance.configuration import SystemDeclaration, SystemRole
 from trueup.orchestration.connections import AirflowConnections
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from airflow.configuration import conf
 
+from trueup.configuration.model import TenantConfiguration
+from trueup.configuration.tenants import load_tenant, tenant_names
 from trueup.domain.errors import Permanent
-from trueup.governance.configuration import TenantConfiguration
-from trueup.governance.tenants import load_tenant, tenant_names
 
 ALL = "trueup"
 """Whose mistake it is where there is no folder of tenants at all."""

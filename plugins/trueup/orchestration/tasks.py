@@ -34,7 +34,7 @@ def in_airflow_terms(body: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(body)
     def in_terms(*arguments: P.args, **options: P.kwargs) -> R:
-        from trueup.line.failures import told_plainly
+        from trueup.pipeline.failures import told_plainly
 
         try:
             with told_plainly(body.__name__):
@@ -53,7 +53,7 @@ def in_airflow_terms(body: Callable[P, R]) -> Callable[P, R]:
 
 
 def _open(tenant: str) -> Any:  # noqa: ANN401 - Retailer is imported late: parsing must not pay for it
-    from trueup.line.retailer import open_retailer
+    from trueup.pipeline.tenant import open_retailer
 
     return open_retailer(tenants_folder(), tenant, AirflowConnections(), state_folder())
 
@@ -71,7 +71,7 @@ def report_broken(mistakes: str) -> None:
 def land(tenant: str, system: str, mode: str) -> None:
     """Poll or sweep one system; skipped where nothing was new."""
     from trueup.domain.records import ReadMode
-    from trueup.line import steps
+    from trueup.pipeline import steps
 
     reports = steps.land(_open(tenant), system, run_id=_run_id(), mode=ReadMode(mode))
     landed = sum(report.landed_count for report in reports)
@@ -83,7 +83,7 @@ def land(tenant: str, system: str, mode: str) -> None:
 @in_airflow_terms
 def build(tenant: str) -> None:
     """Bring canonical and marts up to date with raw."""
-    from trueup.line import steps
+    from trueup.pipeline import steps
 
     report = steps.build(_open(tenant), run_id=_run_id(), actor=ACTOR)
     log.info("%s build: %s", tenant, report)
@@ -92,7 +92,7 @@ def build(tenant: str) -> None:
 @in_airflow_terms
 def gate(tenant: str) -> None:
     """Judge what the build wrote. A failed expectation quarantines or stops; it does not fail the task."""
-    from trueup.line import steps
+    from trueup.pipeline import steps
 
     report = steps.gate(_open(tenant), run_id=_run_id())
     log.info("%s gates: %s", tenant, report)
@@ -102,8 +102,8 @@ def gate(tenant: str) -> None:
 def propose(tenant: str, outlet_events: Any = None) -> None:  # noqa: ANN401 - Airflow fills it in
     """Fill the outbox; skipped, so that no bell rings, where nothing is due and nothing new is held."""
     from trueup.corrections.engine.due import due_count
-    from trueup.line import steps
     from trueup.orchestration.assets import holds_asset, holds_bell
+    from trueup.pipeline import steps
 
     retailer = _open(tenant)
     report = steps.propose(retailer, run_id=_run_id(), actor=ACTOR)
@@ -117,7 +117,7 @@ def propose(tenant: str, outlet_events: Any = None) -> None:  # noqa: ANN401 - A
 @in_airflow_terms
 def correct(tenant: str) -> None:
     """Push what is due and read it back."""
-    from trueup.line import steps
+    from trueup.pipeline import steps
 
     report = steps.correct(_open(tenant), run_id=_run_id(), actor=ACTOR)
     log.info("%s corrected: %s", tenant, report)
@@ -156,7 +156,7 @@ def decide_hold(tenant: str, hold: dict[str, Any], answer: dict[str, Any]) -> No
 @in_airflow_terms
 def reconcile(tenant: str) -> None:
     """Judge everything again and log what the channels still show wrong."""
-    from trueup.line import steps
+    from trueup.pipeline import steps
 
     report = steps.reconcile(_open(tenant), run_id=_run_id(), actor=ACTOR)
     log.info("%s: %d listings, differences: %s", tenant, report.listing_count, report.differences)
@@ -165,7 +165,7 @@ def reconcile(tenant: str) -> None:
 @in_airflow_terms
 def document(tenant: str) -> None:
     """Build the Data Docs."""
-    from trueup.line import steps
+    from trueup.pipeline import steps
 
     steps.document(_open(tenant))
 
@@ -173,7 +173,7 @@ def document(tenant: str) -> None:
 @in_airflow_terms
 def housekeep(tenant: str) -> None:
     """Prune the trails that only serve watching."""
-    from trueup.line.housekeeping import prune
+    from trueup.pipeline.housekeeping import prune
 
     log.info("%s pruned: %s", tenant, prune(_open(tenant), run_id=_run_id(), actor=ACTOR))
 
@@ -181,7 +181,7 @@ def housekeep(tenant: str) -> None:
 @in_airflow_terms
 def replay(tenant: str, exception_ids: list[int]) -> None:
     """Try again what left the line."""
-    from trueup.line.replay import replay as replay_exceptions
+    from trueup.pipeline.replay import replay as replay_exceptions
 
     retailer = _open(tenant)
     log.info(

@@ -4,6 +4,6 @@ import dbt.adapters.postgres
 import dbt.cli.main
 
 import trueup.gates.validation
-import trueup.line.steps
+import trueup.pipeline.steps
 
 __all__ = ["dbt", "trueup"]

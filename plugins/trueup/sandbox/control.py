@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from trueup.sandbox.entries import Entry
-from trueup.sandbox.faults import PROFILES, FaultRule, Faults
-from trueup.sandbox.report import tell_truth
-from trueup.sandbox.simulator import Simulator
-from trueup.sandbox.trade import Trade
-from trueup.sandbox.world import World
+from trueup.sandbox.business.trade import Trade
+from trueup.sandbox.vendors.simulator import Simulator
+from trueup.sandbox.world.entries import Entry
+from trueup.sandbox.world.faults import PROFILES, FaultRule, Faults
+from trueup.sandbox.world.report import tell_truth
+from trueup.sandbox.world.world import World
 
 _Handler = Callable[[dict[str, Any]], Any]
 

@@ -15,10 +15,10 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from trueup.sandbox.faults import FaultKind, Faults
 from trueup.sandbox.recording import Recording
-from trueup.sandbox.simulator import Simulator
-from trueup.sandbox.world import World
+from trueup.sandbox.vendors.simulator import Simulator
+from trueup.sandbox.world.faults import FaultKind, Faults
+from trueup.sandbox.world.world import World
 
 
 class Answer:

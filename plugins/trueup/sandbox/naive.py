@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from trueup.sandbox.entries import Entry, OrderCancelled, OrderEntered
-from trueup.sandbox.faults import Faults
-from trueup.sandbox.layout import SalesChannel
-from trueup.sandbox.settings import WorldSettings
-from trueup.sandbox.simulator import Storefront
-from trueup.sandbox.trade import Trade
-from trueup.sandbox.world import World
+from trueup.sandbox.business.trade import Trade
+from trueup.sandbox.vendors.simulator import Storefront
+from trueup.sandbox.world.entries import Entry, OrderCancelled, OrderEntered
+from trueup.sandbox.world.faults import Faults
+from trueup.sandbox.world.layout import SalesChannel
+from trueup.sandbox.world.settings import WorldSettings
+from trueup.sandbox.world.world import World
 
 
 class PlainStorefront:

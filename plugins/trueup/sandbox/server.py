@@ -18,16 +18,16 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trueup.domain.errors import Permanent
+from trueup.sandbox.business.trade import Trade
 from trueup.sandbox.control import Control
 from trueup.sandbox.fault_layer import FaultLayer
-from trueup.sandbox.faults import Faults
 from trueup.sandbox.recording import Recording
-from trueup.sandbox.settings import WorldSettings
-from trueup.sandbox.simulator import Simulator
-from trueup.sandbox.systems import build_simulators
-from trueup.sandbox.trade import Trade
+from trueup.sandbox.vendors.simulator import Simulator
+from trueup.sandbox.vendors.systems import build_simulators
 from trueup.sandbox.webhooks import Courier
-from trueup.sandbox.world import World
+from trueup.sandbox.world.faults import Faults
+from trueup.sandbox.world.settings import WorldSettings
+from trueup.sandbox.world.world import World
 
 log = logging.getLogger(__name__)
 

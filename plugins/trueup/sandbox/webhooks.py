@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from trueup.sandbox.faults import FaultKind, Faults
+from trueup.sandbox.world.faults import FaultKind, Faults
 
 log = logging.getLogger(__name__)
 

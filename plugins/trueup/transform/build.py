@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import psycopg
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
-from trueup.governance.configuration import TenantConfiguration
 from trueup.transform.dbt_session import DbtRun, DbtSession, NodeResult
 from trueup.transform.findings import report_findings
 from trueup.transform.plan import Plan, decide

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.domain.errors import Permanent
-from trueup.governance.configuration import TenantConfiguration
 from trueup.transform.project import project_folder, project_hash, project_variables, structure_hash, views_hash
 from trueup.transform.scope import note_versions, outbox_marker, raw_tables, read_state, take_scope
 from trueup.transform.versions import Model, models_of, with_descendants

@@ -5,8 +5,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.domain.shipped import shipped_folder
-from trueup.governance.configuration import TenantConfiguration
 from trueup.transform.staging import staging_models
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.contracts.kinds import record_kinds
 from trueup.domain.errors import Permanent
-from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Warehouse
 
 # Everything but the newest rows of these tables is settled for good, so their ends and what is open say it all. Whether

@@ -5,7 +5,7 @@ import json
 
 from psycopg.types.json import Jsonb
 
-from trueup.governance.configuration import Rule, TenantConfiguration
+from trueup.configuration.model import Rule, TenantConfiguration
 from trueup.warehouse.connection import Warehouse, act_as
 from trueup.warehouse.locks import Lock
 

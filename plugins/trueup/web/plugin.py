@@ -5,8 +5,8 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 from trueup.web.app import create_app
-from trueup.web.bell import ring
 from trueup.web.connections import ServerConnections
+from trueup.web.triggers import ring
 from trueup.web.unset_port import UnsetPort
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from trueup.configuration.tenants import load_tenant, tenant_names
 from trueup.domain.connections import Connections
 from trueup.domain.errors import Permanent, TrueupError
 from trueup.gates.standing import Standing, StandingVerdict, standing
-from trueup.governance.tenants import load_tenant, tenant_names
 
 _SCHEMAS = ("staging", "canonical", "marts", "outbox")
 _SEVERITIES = ("critical", "warning", "info")

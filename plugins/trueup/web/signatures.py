@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from trueup.configuration.model import SystemDeclaration
+from trueup.configuration.tenants import load_tenant
 from trueup.connectors.registry import SIGNATURE_HEADERS, takes_webhooks, verify_webhook
 from trueup.connectors.webhooks import NotGenuine, Notice
 from trueup.domain.connections import ConnectionDetails, Connections
 from trueup.domain.errors import Permanent, TrueupError
-from trueup.governance.configuration import SystemDeclaration
-from trueup.governance.tenants import load_tenant
 
 log = logging.getLogger(__name__)
 

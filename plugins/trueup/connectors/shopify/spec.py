@@ -1,8 +1,8 @@
 """Shopify: a store that shows and sells, read and corrected."""
 
+from trueup.configuration.model import QuantityMeaning
 from trueup.connectors.forms import extra_field, host_field, login_field, secret_field
 from trueup.connectors.spec import STOCK_SET, ConnectorSpec
-from trueup.governance.configuration import QuantityMeaning
 
 SPEC = ConnectorSpec(
     name="shopify",

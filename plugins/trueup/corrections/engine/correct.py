@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
-from trueup.audit.trail import record_event
+from trueup.configuration.model import TenantConfiguration
 from trueup.connectors.base import Writer
 from trueup.corrections.engine import outbox
 from trueup.corrections.engine.batches import Batches
@@ -23,7 +23,7 @@ from trueup.corrections.engine.reports import ChannelCorrections, CorrectionRepo
 from trueup.corrections.engine.target_run import TargetRun
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
-from trueup.governance.configuration import TenantConfiguration
+from trueup.trail.trail import record_event
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
 

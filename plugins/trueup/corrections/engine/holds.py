@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from trueup.audit.trail import record_event
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
+from trueup.trail.trail import record_event
 from trueup.warehouse.connection import Role, Warehouse, act_as, connect
 from trueup.warehouse.locks import Lock
 

@@ -19,9 +19,9 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import LiteralString
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.domain.changes import Change, Operation
 from trueup.domain.values import Document, State, Value
-from trueup.governance.configuration import TenantConfiguration
 
 
 class Approvals(IntEnum):

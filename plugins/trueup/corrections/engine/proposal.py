@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trueup.audit.trail import record_event
 from trueup.corrections.engine import keeping
 from trueup.corrections.engine.policy import Policy, Target
+from trueup.trail.trail import record_event
 from trueup.warehouse.connection import Warehouse
 
 Aims = Mapping[tuple[str, str], tuple[Policy, Target]]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg.types.json import Jsonb
 
-from trueup.audit.trail import record_event
+from trueup.configuration.model import TenantConfiguration
 from trueup.corrections.engine import decisions, keeping
 from trueup.corrections.engine.failed_changes import REFUSED
 from trueup.corrections.engine.guards import Held, hold_beyond_limits
@@ -21,7 +21,7 @@ from trueup.corrections.engine.proposal import Aims, ChannelProposal, ProposalRe
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
 from trueup.exceptions.queue import close_exceptions, open_exception
-from trueup.governance.configuration import TenantConfiguration
+from trueup.trail.trail import record_event
 from trueup.warehouse.connection import Role, Warehouse, act_as, connect
 from trueup.warehouse.failures import translated
 from trueup.warehouse.locks import Lock

@@ -5,13 +5,13 @@ from typing import Final, LiteralString
 
 from psycopg import sql
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.corrections.engine.policy import Policy
 from trueup.corrections.engine.propose import propose
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.exceptions.queue import QueuedException
 from trueup.exceptions.replay import HandlerOutcome
-from trueup.governance.configuration import TenantConfiguration
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
 

@@ -7,10 +7,10 @@ is beyond them.
 
 from collections.abc import Sequence
 
+from trueup.configuration.model import TenantConfiguration
 from trueup.corrections.engine.policy import Limits, Policy, Population, Target
 from trueup.domain.changes import Change
 from trueup.domain.values import Quantity, Value
-from trueup.governance.configuration import TenantConfiguration
 
 
 def targets(configuration: TenantConfiguration) -> Sequence[Target]:

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from trueup.dev.airflow import LocalAirflow
-from trueup.dev.rig import Rig
+from trueup.dev.local_stack import Rig
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import ReadMode
-from trueup.line import steps
+from trueup.pipeline import steps
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from trueup.audit.freshness import freshness
+from trueup.explain.freshness import freshness
 from trueup.gates.standing import standing
-from trueup.line.retailer import Retailer
+from trueup.pipeline.tenant import Retailer
 from trueup.warehouse.connection import Role, connect
 
 

@@ -14,19 +14,19 @@ from typing import Any
 
 import yaml
 
-from trueup.audit.explain import explain_lag
 from trueup.dev.airflow import LocalAirflow, run_airflow
 from trueup.dev.demo.engines import AirflowEngine, DirectEngine, Engine, Progress
 from trueup.dev.demo.options import DemoOptions, EngineName
 from trueup.dev.demo.report import DemoReport, Oversale, count_facts
 from trueup.dev.demo.verification import Verification, verify
+from trueup.dev.local_stack import Rig, SandboxOptions, run_rig
 from trueup.dev.processes import proportional_memory
-from trueup.dev.rig import Rig, SandboxOptions, run_rig
+from trueup.explain.explain import explain_lag
 from trueup.gates.docs import site_index
-from trueup.line.reports import plain
-from trueup.line.steps import document, reconcile
+from trueup.pipeline.reports import plain
+from trueup.pipeline.steps import document, reconcile
 from trueup.sandbox.naive import BaselineReport, run_baseline
-from trueup.sandbox.settings import WorldSettings
+from trueup.sandbox.world.settings import WorldSettings
 from trueup.warehouse.connection import Role, connect
 
 DAY_SECONDS = 24 * 3600

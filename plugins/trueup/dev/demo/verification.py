@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from trueup.configuration.model import Rule, TenantConfiguration
 from trueup.domain.quantities import LocationStock, available_to_sell
-from trueup.governance.configuration import Rule, TenantConfiguration
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.bigcommerce.reader import ADJUST, ITEMS, SYSTEM, Params, ask_locations, connect_client, data_of
 from trueup.connectors.fence import desired_units, quantity
 from trueup.connectors.fenced_writer import FencedWriter, Level, Sent
@@ -20,7 +21,6 @@ from trueup.connectors.reading import as_of, key_of, started_at, within
 from trueup.connectors.state import SharedState
 from trueup.domain.changes import Change
 from trueup.domain.connections import ConnectionDetails
-from trueup.governance.configuration import ChannelDeclaration
 
 _IDS_A_QUESTION = 200
 _LARGEST = 2**31 - 1

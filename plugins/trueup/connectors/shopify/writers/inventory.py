@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.base import Observation
 from trueup.connectors.fence import Settlement, desired_units, expected_units, quantity, refuse_other_kinds
 from trueup.connectors.http.client import InDoubt, Resend
@@ -22,7 +23,6 @@ from trueup.domain.changes import Change, Outcome, Receipt
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
 from trueup.domain.values import Value
-from trueup.governance.configuration import ChannelDeclaration
 
 _FIELD = "available"
 _STALE = frozenset({"CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"})

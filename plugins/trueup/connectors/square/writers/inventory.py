@@ -21,6 +21,7 @@ from typing import Any, TypeGuard
 
 import orjson
 
+from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.fence import desired_units, quantity
 from trueup.connectors.fenced_writer import FencedWriter, Level, Sent
 from trueup.connectors.http.answers import Answer, Resend
@@ -31,7 +32,6 @@ from trueup.connectors.square.reader import connect_client, items_under, next_cu
 from trueup.connectors.state import SharedState
 from trueup.domain.changes import Change
 from trueup.domain.connections import ConnectionDetails
-from trueup.governance.configuration import ChannelDeclaration
 
 _IDS_A_QUESTION = 500
 _COUNTS_A_PAGE = 1000

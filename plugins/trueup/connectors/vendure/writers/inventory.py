@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.fence import desired_units, quantity
 from trueup.connectors.fenced_writer import FencedWriter, Level, Sent
 from trueup.connectors.reading import as_of, started_at
@@ -23,7 +24,6 @@ from trueup.connectors.vendure.reader import LISTINGS
 from trueup.domain.changes import Change
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
-from trueup.governance.configuration import ChannelDeclaration
 
 _IDS_A_QUESTION = 500
 _LARGEST = 2**31 - 1  # GraphQL's Int; one beyond it refuses its whole call

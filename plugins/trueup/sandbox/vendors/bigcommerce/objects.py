@@ -3,7 +3,7 @@
 from email.utils import format_datetime
 from typing import Any, Final
 
-from trueup.sandbox.shop_books import ShopLine, ShopOrder, Stocked
+from trueup.sandbox.vendors.shop_books import ShopLine, ShopOrder, Stocked
 
 _FIRST_PRODUCT: Final = 10_000
 _FIRST_VARIANT: Final = 50_000

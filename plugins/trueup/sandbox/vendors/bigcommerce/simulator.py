@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from trueup.sandbox.faults import FaultKind, Faults
-from trueup.sandbox.simulator import Connection
-from trueup.sandbox.vendor_api import Paged, Refusal, ShopApi, Window, moment_in, number_in
 from trueup.sandbox.vendors.bigcommerce import objects
+from trueup.sandbox.vendors.simulator import Connection
+from trueup.sandbox.vendors.vendor_api import Paged, Refusal, ShopApi, Window, moment_in, number_in
 from trueup.sandbox.webhooks import Courier
-from trueup.sandbox.world import World
+from trueup.sandbox.world.faults import FaultKind, Faults
+from trueup.sandbox.world.world import World
 
 _MOST_ITEMS: Final = 2000
 

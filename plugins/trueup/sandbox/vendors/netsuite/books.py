@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from trueup.sandbox.books import LevelChange, OpeningLevel, StockBook
-from trueup.sandbox.catalogue import Catalogue
-from trueup.sandbox.entries import (
+from trueup.sandbox.vendors.netsuite.ledger import Heading, Ledger, Line, PostedLine
+from trueup.sandbox.world.books import LevelChange, OpeningLevel, StockBook
+from trueup.sandbox.world.catalogue import Catalogue
+from trueup.sandbox.world.entries import (
     Entry,
     LineQuantity,
     MovementKind,
@@ -25,8 +26,7 @@ from trueup.sandbox.entries import (
     StockCounted,
     StockMoved,
 )
-from trueup.sandbox.layout import Layout
-from trueup.sandbox.vendors.netsuite.ledger import Heading, Ledger, Line, PostedLine
+from trueup.sandbox.world.layout import Layout
 
 _KINDS: Final = {
     MovementKind.RECEIPT: "ItemRcpt",

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from trueup.sandbox.articles import gtin13
-from trueup.sandbox.catalogue import Catalogue
-from trueup.sandbox.entries import Entry
-from trueup.sandbox.layout import Layout
 from trueup.sandbox.vendors.netsuite import suiteql
 from trueup.sandbox.vendors.netsuite.dates import start_of_day, stored
 from trueup.sandbox.vendors.netsuite.tables import ABBREVIATIONS, create_tables
+from trueup.sandbox.world.catalogue import Catalogue
+from trueup.sandbox.world.entries import Entry
+from trueup.sandbox.world.layout import Layout
+from trueup.sandbox.world.products import gtin13
 
 _FIRST_ITEM: Final = 1000
 _FIRST_NEW_BARCODE: Final = 500_000

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from trueup.sandbox.entries import MovementKind, StockMoved
 from trueup.sandbox.vendors.netsuite.books import NetSuiteBooks
 from trueup.sandbox.vendors.netsuite.dates import parse_stored
 from trueup.sandbox.vendors.netsuite.errors import ApiError, invalid_content, invalid_parameter, not_found
 from trueup.sandbox.vendors.netsuite.tables import ORDER_STATUS
+from trueup.sandbox.world.entries import MovementKind, StockMoved
 
 RECORD_TYPES: Final[Mapping[str, str]] = {
     "salesOrder": 'SELECT "id" FROM "transaction" WHERE "type" = \'SalesOrd\' ORDER BY "id"',

@@ -11,9 +11,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from trueup.sandbox.entries import Entry
-from trueup.sandbox.faults import FaultKind, Faults
-from trueup.sandbox.simulator import Connection, Simulator
 from trueup.sandbox.vendors.netsuite import suiteql
 from trueup.sandbox.vendors.netsuite.books import NetSuiteBooks
 from trueup.sandbox.vendors.netsuite.errors import (
@@ -27,8 +24,11 @@ from trueup.sandbox.vendors.netsuite.errors import (
 from trueup.sandbox.vendors.netsuite.oauth import Authorization, Refusal
 from trueup.sandbox.vendors.netsuite.paging import collection, page_of
 from trueup.sandbox.vendors.netsuite.records import RECORD_TYPES, Records, check_query, refuse_asynchronous
+from trueup.sandbox.vendors.simulator import Connection, Simulator
 from trueup.sandbox.webhooks import Courier
-from trueup.sandbox.world import World
+from trueup.sandbox.world.entries import Entry
+from trueup.sandbox.world.faults import FaultKind, Faults
+from trueup.sandbox.world.world import World
 
 TOKEN_PATH: Final = "/services/rest/auth/oauth2/v1/token"  # noqa: S105 - a path
 _SUITEQL: Final = "/services/rest/query/v1/suiteql"

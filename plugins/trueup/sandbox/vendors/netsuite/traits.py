@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from trueup.sandbox.clock import MINUTE
+from trueup.sandbox.world.clock import MINUTE
 
 RECORDING_DELAY: Final = (5 * MINUTE, 60 * MINUTE)
 """Shortest and longest seconds from what happens to the books."""

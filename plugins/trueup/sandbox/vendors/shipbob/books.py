@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from trueup.sandbox.books import LevelChange, StockBook
-from trueup.sandbox.entries import (
+from trueup.sandbox.vendors.shipbob.catalog import ShipBobCatalog, Stocked
+from trueup.sandbox.vendors.shipbob.identifiers import channel_ids, timestamp
+from trueup.sandbox.vendors.shipbob.orders import Kept, ShipBobOrders, Shipment
+from trueup.sandbox.world.books import LevelChange, StockBook
+from trueup.sandbox.world.entries import (
     Entry,
     MovementKind,
     OrderCancelled,
@@ -18,10 +21,7 @@ from trueup.sandbox.entries import (
     StockCounted,
     StockMoved,
 )
-from trueup.sandbox.vendors.shipbob.catalog import ShipBobCatalog, Stocked
-from trueup.sandbox.vendors.shipbob.identifiers import channel_ids, timestamp
-from trueup.sandbox.vendors.shipbob.orders import Kept, ShipBobOrders, Shipment
-from trueup.sandbox.world import World
+from trueup.sandbox.world.world import World
 
 _FIRST_EVENT: Final = 32_001
 _CATEGORIES: Final = {

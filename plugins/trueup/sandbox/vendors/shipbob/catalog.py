@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from trueup.sandbox.catalogue import Catalogue
 from trueup.sandbox.vendors.shipbob.identifiers import MERCHANT, inventory_id, product_id, timestamp, variant_id
+from trueup.sandbox.world.catalogue import Catalogue
 
 
 @dataclass(frozen=True, slots=True)

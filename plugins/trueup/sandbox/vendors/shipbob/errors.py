@@ -2,7 +2,7 @@
 
 from starlette.responses import JSONResponse, Response
 
-from trueup.sandbox.vendor_api import Refusal
+from trueup.sandbox.vendors.vendor_api import Refusal
 
 
 class ApiError(Refusal):

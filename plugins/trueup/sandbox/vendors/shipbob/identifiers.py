@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
-from trueup.sandbox.layout import Layout
+from trueup.sandbox.world.layout import Layout
 
 MERCHANT: Final = 226071
 _FIRST_CHANNEL: Final = 433_000

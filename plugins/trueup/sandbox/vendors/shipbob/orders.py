@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from trueup.sandbox.entries import Entry, LineQuantity, Order, OrderLine
-from trueup.sandbox.layout import Place
 from trueup.sandbox.vendors.shipbob.catalog import ShipBobCatalog, Stocked
 from trueup.sandbox.vendors.shipbob.identifiers import product_id, timestamp
+from trueup.sandbox.world.entries import Entry, LineQuantity, Order, OrderLine
+from trueup.sandbox.world.layout import Place
 
 
 @dataclass(slots=True)

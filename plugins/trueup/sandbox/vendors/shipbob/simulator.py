@@ -9,16 +9,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from trueup.sandbox.entries import Entry
-from trueup.sandbox.faults import FaultKind, Faults
-from trueup.sandbox.simulator import Connection
-from trueup.sandbox.vendor_api import GuardedApi, Handler, Refusal, Window
 from trueup.sandbox.vendors.shipbob import order_api, stock_api
 from trueup.sandbox.vendors.shipbob.books import ShipBobBooks
 from trueup.sandbox.vendors.shipbob.errors import ApiError, too_many_requests, unauthorized
 from trueup.sandbox.vendors.shipbob.notices import Notices
+from trueup.sandbox.vendors.simulator import Connection
+from trueup.sandbox.vendors.vendor_api import GuardedApi, Handler, Refusal, Window
 from trueup.sandbox.webhooks import Courier
-from trueup.sandbox.world import World
+from trueup.sandbox.world.entries import Entry
+from trueup.sandbox.world.faults import FaultKind, Faults
+from trueup.sandbox.world.world import World
 
 BASE: Final = "/2026-01"
 _WINDOW_SECONDS: Final = 60.0

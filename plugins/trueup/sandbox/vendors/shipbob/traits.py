@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from trueup.sandbox.clock import MINUTE
+from trueup.sandbox.world.clock import MINUTE
 
 RECORDING_DELAY: Final = (2 * MINUTE, 20 * MINUTE)
 """Shortest and longest seconds from what happens to the books."""

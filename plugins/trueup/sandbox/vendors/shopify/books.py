@@ -3,9 +3,6 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from trueup.sandbox.catalogue import Article, Catalogue
-from trueup.sandbox.entries import Entry, LineQuantity, OrderCancelled, OrderEntered, OrderReturned, OrderShipped
-from trueup.sandbox.layout import SalesChannel
 from trueup.sandbox.vendors.shopify.objects import (
     ON_HAND_STATES,
     QUANTITY_NAMES,
@@ -22,6 +19,9 @@ from trueup.sandbox.vendors.shopify.objects import (
     ShopOrder,
     Variant,
 )
+from trueup.sandbox.world.catalogue import Article, Catalogue
+from trueup.sandbox.world.entries import Entry, LineQuantity, OrderCancelled, OrderEntered, OrderReturned, OrderShipped
+from trueup.sandbox.world.layout import SalesChannel
 
 _FIRST_BASE = 7_100_000_000
 _BETWEEN_STORES = 100_000_000

@@ -11,9 +11,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from trueup.sandbox.entries import Entry
-from trueup.sandbox.faults import FaultKind, Faults
-from trueup.sandbox.simulator import Connection, Simulator, Storefront
 from trueup.sandbox.vendors.shopify.books import ShopBooks
 from trueup.sandbox.vendors.shopify.cost import LARGEST_QUERY, Bucket, CostMeter
 from trueup.sandbox.vendors.shopify.mutations import IdempotencyLedger, SetQuantities
@@ -22,8 +19,11 @@ from trueup.sandbox.vendors.shopify.objects import Level
 from trueup.sandbox.vendors.shopify.resolvers import Context, Shop, kind_of, resolve
 from trueup.sandbox.vendors.shopify.schema import API_VERSION, admin_schema
 from trueup.sandbox.vendors.shopify.subscriptions import Subscriptions
+from trueup.sandbox.vendors.simulator import Connection, Simulator, Storefront
 from trueup.sandbox.webhooks import Courier
-from trueup.sandbox.world import World
+from trueup.sandbox.world.entries import Entry
+from trueup.sandbox.world.faults import FaultKind, Faults
+from trueup.sandbox.world.world import World
 
 TOKEN_PATH: Final = "/admin/oauth/access_token"  # noqa: S105 - a path
 _STAMPED_CHANCE = 0.9  # an order moves the level's updatedAt this often; the rest is seen by a sweep only

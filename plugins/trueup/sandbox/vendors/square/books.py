@@ -6,7 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from trueup.sandbox.entries import (
+from trueup.sandbox.vendors.square.catalog import SquareCatalog
+from trueup.sandbox.vendors.square.identifiers import variation_id
+from trueup.sandbox.vendors.square.orders import SquareOrders
+from trueup.sandbox.vendors.square.stock import IN_STOCK, WASTE, Received, SquareStock
+from trueup.sandbox.world.entries import (
     Entry,
     LineQuantity,
     MovementKind,
@@ -20,11 +24,7 @@ from trueup.sandbox.entries import (
     TillReturned,
     TillSold,
 )
-from trueup.sandbox.vendors.square.catalog import SquareCatalog
-from trueup.sandbox.vendors.square.identifiers import variation_id
-from trueup.sandbox.vendors.square.orders import SquareOrders
-from trueup.sandbox.vendors.square.stock import IN_STOCK, WASTE, Received, SquareStock
-from trueup.sandbox.world import World
+from trueup.sandbox.world.world import World
 
 # Within a second, what somebody counts over the API or at a screen comes after what happened in that second: it was
 # read off a shelf, or a screen, that had it.

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from trueup.sandbox.catalogue import Catalogue
 from trueup.sandbox.vendors.square.identifiers import category_ids, item_id, timestamp, variation_id
+from trueup.sandbox.world.catalogue import Catalogue
 
 
 @dataclass(frozen=True, slots=True)

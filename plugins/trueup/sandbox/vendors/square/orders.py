@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from trueup.sandbox.entries import Entry, LineQuantity, OrderLine
 from trueup.sandbox.vendors.square.identifiers import timestamp
+from trueup.sandbox.world.entries import Entry, LineQuantity, OrderLine
 
 _TILL: Final = {"name": "Square Point of Sale"}
 _SHOP: Final = {"name": "Square Online"}

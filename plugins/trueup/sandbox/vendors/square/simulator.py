@@ -10,9 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from trueup.sandbox.entries import Entry
-from trueup.sandbox.faults import FaultKind, Faults
-from trueup.sandbox.simulator import Connection, Simulator, Storefront
+from trueup.sandbox.vendors.simulator import Connection, Simulator, Storefront
 from trueup.sandbox.vendors.square import searching
 from trueup.sandbox.vendors.square.books import SquareBooks
 from trueup.sandbox.vendors.square.errors import ApiError
@@ -22,7 +20,9 @@ from trueup.sandbox.vendors.square.notices import Notices
 from trueup.sandbox.vendors.square.oauth import Authorization
 from trueup.sandbox.vendors.square.stock import IN_STOCK, inner_of, touched
 from trueup.sandbox.webhooks import Courier
-from trueup.sandbox.world import World
+from trueup.sandbox.world.entries import Entry
+from trueup.sandbox.world.faults import FaultKind, Faults
+from trueup.sandbox.world.world import World
 
 VERSION: Final = "2025-08-20"
 TOKEN_PATH: Final = "/oauth2/token"  # noqa: S105 - a path

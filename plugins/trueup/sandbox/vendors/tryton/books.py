@@ -4,8 +4,9 @@ import itertools
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from trueup.sandbox.books import StockBook
-from trueup.sandbox.entries import (
+from trueup.sandbox.vendors.tryton.records import day, written
+from trueup.sandbox.world.books import StockBook
+from trueup.sandbox.world.entries import (
     Entry,
     MovementKind,
     OrderCancelled,
@@ -15,8 +16,7 @@ from trueup.sandbox.entries import (
     StockCounted,
     StockMoved,
 )
-from trueup.sandbox.vendors.tryton.records import day, written
-from trueup.sandbox.world import World
+from trueup.sandbox.world.world import World
 
 COMPANY: Final = 1
 _FIRST_PRODUCT: Final = 1000

@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp
 
-from trueup.sandbox.entries import Entry
-from trueup.sandbox.faults import FaultKind, Faults
-from trueup.sandbox.simulator import Connection
-from trueup.sandbox.vendor_api import GuardedApi, Refusal, Window
+from trueup.sandbox.vendors.simulator import Connection
 from trueup.sandbox.vendors.tryton.books import COMPANY, TrytonBooks
 from trueup.sandbox.vendors.tryton.records import meets, picked
+from trueup.sandbox.vendors.vendor_api import GuardedApi, Refusal, Window
 from trueup.sandbox.webhooks import Courier
-from trueup.sandbox.world import World
+from trueup.sandbox.world.entries import Entry
+from trueup.sandbox.world.faults import FaultKind, Faults
+from trueup.sandbox.world.world import World
 
 _DATABASE: Final = "trueup"
 _NO_QUOTA: Final = 1_000_000

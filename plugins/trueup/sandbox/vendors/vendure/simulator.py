@@ -11,13 +11,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from trueup.sandbox.faults import FaultKind, Faults
-from trueup.sandbox.shop_books import ShopLine, ShopOrder, Stocked
-from trueup.sandbox.simulator import Connection
-from trueup.sandbox.vendor_api import ShopStorefront
+from trueup.sandbox.vendors.shop_books import ShopLine, ShopOrder, Stocked
+from trueup.sandbox.vendors.simulator import Connection
+from trueup.sandbox.vendors.vendor_api import ShopStorefront
 from trueup.sandbox.vendors.vendure.schema import ADMIN, listed
 from trueup.sandbox.webhooks import Courier
-from trueup.sandbox.world import World
+from trueup.sandbox.world.faults import FaultKind, Faults
+from trueup.sandbox.world.world import World
 
 _USER: Final = "superadmin"
 _OPENED: Final = "2025-01-01T00:00:00.000Z"

@@ -1,0 +1,1 @@
+"""What people in the world do, one module a workflow, and where it comes from."""

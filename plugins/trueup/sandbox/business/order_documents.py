@@ -1,0 +1,151 @@
+"""The paperwork of orders: who is told what, and how much later than it happened.
+
+All delays are drawn from the order's own key, so the same order meets the same delays whatever a channel
+shows to others.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+
+from trueup.sandbox.world.clock import MINUTE
+from trueup.sandbox.world.entries import LineQuantity, Order, OrderCancelled, OrderEntered, OrderReturned, OrderShipped
+from trueup.sandbox.world.world import World
+
+_EXPORT_DELAY = (2 * MINUTE, 15 * MINUTE)
+_FULFILMENT_DELAY = (2 * MINUTE, 30 * MINUTE)
+
+
+class Papers:
+    """Writes the entries of orders into the books they belong in. `key` names an order's dice."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._shipments = 0
+        self._returns = 0
+
+    def enter(self, order: Order) -> None:
+        """The channel has the order the moment it is taken; the ERP its own wholesale orders."""
+        header = self._world.header(self.taker_of(order), 0, order_name=order.name)
+        self._world.post(OrderEntered(**header, order=order))
+
+    def export(self, key: str, order: Order, location_id: str, quantities: Mapping[str, int]) -> None:
+        """Give the place's system its copy of the order, unless it took the order itself.
+
+        `quantities`: units that the place is to ship, by line.
+        """
+        system_id = self._world.layout.places[location_id].system_id
+        if system_id == self.taker_of(order):
+            return
+        lines = tuple(
+            line if line.sku is None else replace(line, quantity=quantities[line.line_id], location_id=location_id)
+            for line in order.lines
+            if line.sku is None or line.line_id in quantities
+        )
+        delay = self._draw(_EXPORT_DELAY, key, "export", location_id)
+        header = self._world.header(system_id, delay, order_name=order.name)
+        self._world.post(OrderEntered(**header, order=replace(order, lines=lines)))
+
+    def ship(self, key: str, order: Order, location_id: str, lines: tuple[LineQuantity, ...]) -> None:
+        """The place's system books the parcel; after it the channel hears of it."""
+        world = self._world
+        self._shipments += 1
+        system_id = world.layout.places[location_id].system_id
+        delay = self._draw(recording_delay(world.layout.vendors[system_id]), key, "ship", location_id)
+        shipped = OrderShipped(
+            **world.header(system_id, delay, order_name=order.name),
+            order_name=order.name,
+            location_id=location_id,
+            reference=f"SH{self._shipments:06d}",
+            lines=lines,
+            channel_id=order.channel_id,
+        )
+        world.post(shipped)
+        if self.taker_of(order) != system_id:
+            later = world.clock.since_start(shipped.recorded_at) - world.clock.seconds
+            later += self._draw(_FULFILMENT_DELAY, key, "fulfil", location_id)
+            world.post(replace(shipped, **world.header(self.taker_of(order), later, order_name=order.name)))
+        for line in lines:
+            if line.sku is not None:
+                world.remember(
+                    line.sku,
+                    "shipped",
+                    shipped.recorded_at,
+                    location_id=location_id,
+                    order=order.name,
+                    units=line.quantity,
+                )
+        self._note("shipped", order, lines, location_id=location_id)
+
+    def cancel(
+        self,
+        key: str,
+        order: Order,
+        by_place: Mapping[str, Sequence[LineQuantity]],
+        reason: str,
+        *,
+        is_restocked: bool,
+        is_whole: bool,
+    ) -> None:
+        """The channel knows at once; a shipping system that has a copy hears of it later."""
+        everything = [line for lines in by_place.values() for line in lines]
+        notices: list[tuple[str, int, Sequence[LineQuantity]]] = [(self.taker_of(order), 0, everything)]
+        for location_id, lines in by_place.items():
+            system_id = self._world.layout.places[location_id].system_id
+            if system_id != self.taker_of(order):
+                notices.append((system_id, self._draw(_EXPORT_DELAY, key, "uncancel", location_id), lines))
+        for system_id, delay, lines in notices:
+            self._world.post(
+                OrderCancelled(
+                    **self._world.header(system_id, delay, order_name=order.name),
+                    order_name=order.name,
+                    lines=tuple(lines),
+                    is_restocked=is_restocked,
+                    is_whole=is_whole,
+                    channel_id=order.channel_id,
+                )
+            )
+        self._note("cancelled", order, everything, reason=reason)
+
+    def take_back(self, key: str, order: Order, location_id: str, lines: tuple[LineQuantity, ...]) -> None:
+        """The place's system books what came back; the channel refunds it."""
+        world = self._world
+        self._returns += 1
+        system_id = world.layout.places[location_id].system_id
+        delay = self._draw(recording_delay(world.layout.vendors[system_id]), key, "back", self._returns)
+        returned = OrderReturned(
+            **world.header(system_id, delay, order_name=order.name),
+            order_name=order.name,
+            location_id=location_id,
+            reference=f"RT{self._returns:06d}",
+            lines=lines,
+            channel_id=order.channel_id,
+        )
+        world.post(returned)
+        if self.taker_of(order) != system_id:
+            world.post(replace(returned, **world.header(self.taker_of(order), 0, order_name=order.name)))
+        self._note("returned", order, lines, location_id=location_id)
+
+    def _note(self, kind: str, order: Order, lines: Iterable[LineQuantity], **more: object) -> None:
+        told = [{"line_id": line.line_id, "sku": line.sku, "quantity": line.quantity} for line in lines]
+        self._world.note(kind, order=order.name, channel_id=order.channel_id, lines=told, **more)
+
+    def _draw(self, bounds: tuple[int, int], *key: object) -> int:
+        return self._world.dice(*key).randint(*bounds)
+
+    def taker_of(self, order: Order) -> str:
+        """The system in which the order was taken: the channel's, or the ERP for wholesale."""
+        layout = self._world.layout
+        return layout.erp if order.channel_id is None else layout.channels[order.channel_id].system_id
+
+
+@cache
+def recording_delay(vendor: str) -> tuple[int, int]:
+    """(shortest, longest) seconds from what happens to the vendor's books, as its traits.py says."""
+    name = f"trueup.sandbox.vendors.{vendor}.traits"
+    if importlib.util.find_spec(name) is None:
+        raise LookupError(f"vendor '{vendor}' keeps places but has no traits.py with its RECORDING_DELAY; write one")
+    delay: tuple[int, int] = importlib.import_module(name).RECORDING_DELAY
+    return delay

@@ -1,0 +1,159 @@
+"""Where a retailer keeps stock and where it sells, as its tenant's own files declare it.
+
+Only what a world needs is read: systems and their vendors, places, channels with who serves them and by which rules.
+That the files are right is the tenant loader's business, not the sandbox's.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from trueup.domain.shipped import shipped_folder
+from trueup.sandbox.world.catalogue import Article
+
+DEMO = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place with shelves: the system that keeps its books and the place's id there."""
+
+    location_id: str
+    name: str
+    system_id: str
+    source_location_id: str
+    is_store: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListingPolicy:
+    """How the shopkeeper works out what a channel shows: the tenant's rules for one article."""
+
+    safety_stock: int = 0
+    buffer: int = 0
+    share: Decimal = Decimal(1)
+    cap: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SalesChannel:
+    """`listing_location_id` is the channel's own id of the place its quantities hang on. `shows`: what they mean."""
+
+    channel_id: str
+    system_id: str
+    listing_location_id: str
+    served_by: tuple[str, ...]
+    shows: str = "available"
+    rules: tuple[Mapping[str, Any], ...] = ()
+
+    def policy(self, article: Article) -> ListingPolicy:
+        """The rules' terms for one article: of its SKU before its category before the channel's before the default."""
+        terms: dict[str, Any] = {}
+        fitting = [rule for rule in self.rules if _fits(rule, article)]
+        for rule in sorted(fitting, key=lambda rule: ("sku" in rule, "category" in rule)):
+            terms |= {name: value for name, value in rule.items() if name not in ("sku", "category")}
+        return ListingPolicy(**{**terms, "share": Decimal(str(terms.get("share", 1)))})
+
+
+def _fits(rule: Mapping[str, Any], article: Article) -> bool:
+    wanted = (rule.get("sku", article.sku), rule.get("category", article.category))
+    return wanted == (article.sku, article.category)
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """One retailer. `vendors`: the vendor of each system. `roles`: what each system is to the retailer."""
+
+    vendors: Mapping[str, str]
+    roles: Mapping[str, str]
+    places: Mapping[str, Place]
+    channels: Mapping[str, SalesChannel]
+
+    @classmethod
+    def of(cls, systems: Mapping[str, Any], channels: Mapping[str, Any]) -> "Layout":
+        """Make it from the content of systems.yml and channels.yml."""
+        declared = systems["systems"]
+        default = channels.get("default_rule") or {}
+        return cls(
+            {system_id: system["connector"] for system_id, system in declared.items()},
+            {system_id: system["role"] for system_id, system in declared.items()},
+            {
+                location_id: Place(
+                    location_id,
+                    place["name"],
+                    place["system_of_record"],
+                    str(place["source_location_id"]),
+                    is_store=declared[place["system_of_record"]]["role"] == "tills",
+                )
+                for location_id, place in systems["locations"].items()
+            },
+            {
+                channel_id: SalesChannel(
+                    channel_id,
+                    channel["system"],
+                    str(channel["listing_location"]),
+                    tuple(channel["served_by"]),
+                    channel.get("shows", "available"),
+                    (default, *channel.get("rules", ())),
+                )
+                for channel_id, channel in channels["channels"].items()
+            },
+        )
+
+    @classmethod
+    def read(cls, folder: Path) -> "Layout":
+        """Read it from a tenant's folder."""
+        systems, channels = (folder / f"{name}.yml" for name in ("systems", "channels"))
+        return cls.of(yaml.safe_load(systems.read_text("utf-8")), yaml.safe_load(channels.read_text("utf-8")))
+
+    @cached_property
+    def erp(self) -> str:
+        """The system whose word counts for the main warehouse."""
+        return next(system_id for system_id, role in self.roles.items() if role == "erp")
+
+    @cached_property
+    def main(self) -> str:
+        """The place that the ERP keeps: deliveries come there, and wholesale orders leave it."""
+        return next(place.location_id for place in self.places.values() if place.system_id == self.erp)
+
+    @cached_property
+    def stores(self) -> tuple[str, ...]:
+        """The places with a till."""
+        return tuple(place.location_id for place in self.places.values() if place.is_store)
+
+    def of_role(self, role: str) -> Iterable[str]:
+        """The systems of a role."""
+        return (system_id for system_id, told in self.roles.items() if told == role)
+
+    def systems_of(self, vendor: str) -> list[str]:
+        """The systems that a vendor answers for, in the order in which they are declared."""
+        return [system_id for system_id, told in self.vendors.items() if told == vendor]
+
+    def places_of(self, system_id: str) -> list[Place]:
+        """The places whose books a system keeps, in the order in which they are declared."""
+        return [place for place in self.places.values() if place.system_id == system_id]
+
+    def channel_of(self, system_id: str) -> SalesChannel:
+        """The one channel that a shop's system runs; `LookupError` where it runs none."""
+        for channel in self.channels.values():
+            if channel.system_id == system_id:
+                return channel
+        raise LookupError(f"no channel is run by system '{system_id}'; declare one in channels.yml")
+
+    def numbers_in_erp(self) -> Mapping[str, int]:
+        """By place, its id in the ERP: the ERP's own ones, and behind them stale copies of all others."""
+        own = {place.location_id: int(place.source_location_id) for place in self.places_of(self.erp)}
+        others = [place.location_id for place in self.places.values() if place.system_id != self.erp]
+        first = max(own.values(), default=0) + 1
+        return own | {location_id: first + index for index, location_id in enumerate(others)}
+
+
+@cache
+def demo_layout() -> Layout:
+    """The demo tenant's."""
+    return Layout.read(shipped_folder(f"tenants/{DEMO}", "systems.yml"))

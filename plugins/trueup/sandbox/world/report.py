@@ -1,0 +1,91 @@
+"""The truth as JSON: what `/world/truth` tells and reports print."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from trueup.sandbox.world.world import World
+
+if TYPE_CHECKING:
+    from trueup.sandbox.business.trade import Trade
+
+
+def tell_truth(
+    world: World, trade: "Trade", *, skus: frozenset[str] | None = None, is_detailed: bool = True
+) -> dict[str, Any]:
+    """Units unless it says otherwise.
+
+    `shelves`: one row a (SKU, location): physical, promised, the books' figure and what is still unrecorded.
+    `channels`: per channel sold, oversold and lost units, lines refused for whatever reason;
+    `listings` what it shows by SKU.
+    `open_orders`: every order not fully shipped or cancelled, by place.
+    `articles`: what the rules of a channel may ask of a SKU.
+    `counts`: what was sold and given back, in lines and units by kind, as `transactions.LineKind` has them.
+    `oversold`, `lost`: each case, the oversold with the facts behind it.
+    """
+    truth = world.truth
+    told: dict[str, Any] = {
+        "now": world.now(),
+        "channels": {
+            channel_id: {
+                "sold_units": trade.customers.sold_units.get(channel_id, 0),
+                "oversold_units": sum(case.units for case in truth.oversold if case.channel_id == channel_id),
+                "lost_units": sum(case.units for case in truth.lost if case.channel_id == channel_id),
+                "refused_visits": trade.customers.refused_visits.get(channel_id, 0),
+            }
+            for channel_id in world.layout.channels
+        },
+        "oversold_units": sum(case.units for case in truth.oversold),
+        "lost_units": sum(case.units for case in truth.lost),
+        "open_orders": sum(order.is_open for order in trade.fulfilment.orders.values()),
+        "counts": dict(trade.customers.counts),
+    }
+    if is_detailed:
+        told["articles"] = {
+            sku: {"category": article.category}
+            for sku, article in world.catalogue.articles.items()
+            if skus is None or sku in skus
+        }
+        told["shelves"] = _shelves(world, skus)
+        told["listings"] = _listings(world, skus)
+        told["orders_open"] = [
+            {
+                "order": order.order.name,
+                "channel_id": order.order.channel_id,
+                "parts": [
+                    {"sku": part.sku, "location_id": part.location_id, "open": part.open}
+                    for part in order.parts
+                    if part.open and (skus is None or part.sku in skus)
+                ],
+            }
+            for order in trade.fulfilment.orders.values()
+            if order.is_open
+        ]
+        told["oversold"] = [case for case in truth.oversold if skus is None or case.sku in skus]
+        told["lost"] = [case for case in truth.lost if skus is None or case.sku in skus]
+    return told
+
+
+def _shelves(world: World, skus: frozenset[str] | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "sku": sku,
+            "location_id": location_id,
+            "physical": units,
+            "promised": world.truth.promised.get((sku, location_id), 0),
+            "book": world.books[world.layout.places[location_id].system_id].on_hand(sku, location_id),
+            "unrecorded": world.unrecorded(sku, location_id),
+        }
+        for (sku, location_id), units in world.truth.physical.items()
+        if skus is None or sku in skus
+    ]
+
+
+def _listings(world: World, skus: frozenset[str] | None) -> Mapping[str, Mapping[str, int]]:
+    told: dict[str, dict[str, int]] = {}
+    for channel_id in world.layout.channels:
+        front = world.storefront(channel_id)
+        if front is None:
+            continue
+        shown = ((sku, front.shown(sku)) for sku in world.catalogue.articles if skus is None or sku in skus)
+        told[channel_id] = {sku: quantity for sku, quantity in shown if quantity is not None}
+    return told

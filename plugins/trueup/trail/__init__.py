@@ -1,0 +1,1 @@
+"""The append-only audit trail: what happened, why, and on whose word."""
