@@ -90,7 +90,7 @@ class ShopifyConnector:
 
     def _read_simple(
         self,
-        document: documents.Document,
+        document: documents.CostedDocument,
         variables: Mapping[str, Any],
         field: str,
         describe: Callable[[Mapping[str, Any]], Record],

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from trueup.connectors.http.answers import Answer
+from trueup.connectors.http.graphql import Document
 from trueup.connectors.reading import (
     ReadClock,
     key_of,
@@ -25,7 +26,7 @@ from trueup.connectors.reading import (
     texts_of,
 )
 from trueup.connectors.state import SharedState
-from trueup.connectors.vendure.graphql import AdminApi, connect_api
+from trueup.connectors.vendure.api import AdminApi, connect_api
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -37,20 +38,28 @@ _ORDERS_A_PAGE = 200
 _IDS_A_QUESTION = 500
 _CLOSED_STATES = ("Delivered", "Cancelled")
 
-_CLOCK = "query Clock { activeChannel { id code } }"
-_LOCATIONS = """
+_CLOCK = Document("clock", "query Clock { activeChannel { id code } }")
+_LOCATIONS = Document(
+    "locations",
+    """
 query Locations($options: StockLocationListOptions) {
     stockLocations(options: $options) { items { id name description createdAt updatedAt } }
 }
-"""
-_PRODUCTS = """
+""",
+)
+_PRODUCTS = Document(
+    "products",
+    """
 query Products($options: ProductVariantListOptions) {
     productVariants(options: $options) {
         items { id sku name enabled trackInventory updatedAt product { id name enabled updatedAt } }
     }
 }
-"""
-LISTINGS = """
+""",
+)
+LISTINGS = Document(
+    "listings",
+    """
 query Listings($options: ProductVariantListOptions) {
     productVariants(options: $options) {
         items {
@@ -60,8 +69,11 @@ query Listings($options: ProductVariantListOptions) {
         }
     }
 }
-"""
-_ORDERS = """
+""",
+)
+_ORDERS = Document(
+    "orders",
+    """
 query Orders($options: OrderListOptions) {
     orders(options: $options) {
         items {
@@ -74,12 +86,16 @@ query Orders($options: OrderListOptions) {
         }
     }
 }
-"""
-_ORDERED = """
+""",
+)
+_ORDERED = Document(
+    "ordered",
+    """
 query Ordered($options: OrderListOptions) {
     orders(options: $options) { items { id state lines { productVariant { id } } } }
 }
-"""
+""",
+)
 
 
 def connect(details: ConnectionDetails, state: SharedState) -> "VendureConnector":
@@ -98,7 +114,7 @@ class VendureConnector:
         self._api.client.close()
 
     def check(self) -> str:
-        channel = self._api.data(self._ask_clock(), "activeChannel")
+        channel = self._api.field(_CLOCK, self._ask_clock(), "activeChannel")
         places = self._api.all(_LOCATIONS, "stockLocations", {})
         names = ", ".join(str(place.get("name")) for place in places)
         return f"{_SYSTEM}: sales channel {channel.get('code')}, {len(places)} stock locations ({names})"
@@ -121,7 +137,7 @@ class VendureConnector:
     def _ask_clock(self) -> Answer:
         return self._api.ask(_CLOCK)
 
-    def _read_list(self, document: str, name: str, options: Mapping[str, Any], clock: ReadClock) -> Iterator[Page]:
+    def _read_list(self, document: Document, name: str, options: Mapping[str, Any], clock: ReadClock) -> Iterator[Page]:
         for read in self._api.pages(document, name, options, _PAGE):
             moment = clock.at(read.answer)
             yield page(read.items, _state, moment, is_last=read.is_last, cursor=position(clock.start))
