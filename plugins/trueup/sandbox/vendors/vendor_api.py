@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from trueup.sandbox.vendors.shop_books import ShopBooks, Stocked
-from trueup.sandbox.vendors.simulator import Simulator, Storefront
+from trueup.sandbox.vendors.simulator import Simulator, Storefront, opened
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world.catalogue import Article
 from trueup.sandbox.world.entries import Entry
@@ -34,6 +34,31 @@ class Refusal(Exception):
     def response(self) -> Response:
         """The answer to send."""
         raise NotImplementedError
+
+
+def json_object(content: bytes, not_json: Refusal, no_object: Refusal) -> dict[str, Any]:
+    """Read a request's body; the refusals where it is no JSON, or no object."""
+    try:
+        body = json.loads(content)
+    except ValueError as error:
+        raise not_json from error
+    if not isinstance(body, dict):
+        raise no_object
+    return body
+
+
+def no_such(
+    resource: Callable[[Request], Refusal], method: Callable[[Request], Refusal]
+) -> dict[Any, Callable[[Request, Exception], Any]]:
+    """How an app says no to an address that it does not have, and to a method that an address does not take."""
+
+    def refusing(refusal: Callable[[Request], Refusal]) -> Callable[[Request, Exception], Any]:
+        async def answer(request: Request, _error: Exception) -> Response:
+            return refusal(request).response()
+
+        return answer
+
+    return {404: refusing(resource), 405: refusing(method)}
 
 
 class Window:
@@ -144,13 +169,8 @@ class GuardedApi(Simulator):
         return Route(path, guarded, methods=[method])
 
     def _body(self, content: bytes) -> dict[str, Any]:
-        try:
-            body = json.loads(content)
-        except ValueError as error:
-            raise self.not_json("The request body is not JSON.") from error
-        if not isinstance(body, dict):
-            raise self.not_json("The request body is not an object.")
-        return body
+        not_json = self.not_json("The request body is not JSON.")
+        return json_object(content, not_json, self.not_json("The request body is not an object."))
 
 
 class ShopStorefront(Simulator):
@@ -161,9 +181,7 @@ class ShopStorefront(Simulator):
     @property
     def books(self) -> ShopBooks:
         """The books as they are; `RuntimeError` before the world's first reset."""
-        if self._books is None:
-            raise RuntimeError("the world has not been reset yet, so there are no books")
-        return self._books
+        return opened(self._books)
 
     def safety_of(self, article: Article) -> int:
         """Units that the shop itself keeps back: of every tenth article, and nobody may count them as sellable."""

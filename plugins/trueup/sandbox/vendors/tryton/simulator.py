@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp
 
-from trueup.sandbox.vendors.simulator import Connection
+from trueup.sandbox.vendors.simulator import Connection, opened
 from trueup.sandbox.vendors.tryton.books import COMPANY, TrytonBooks
 from trueup.sandbox.vendors.tryton.records import meets, picked
 from trueup.sandbox.vendors.vendor_api import GuardedApi, Refusal, Window
@@ -49,9 +49,7 @@ class TrytonSimulator(GuardedApi):
     @property
     def books(self) -> TrytonBooks:
         """The books as they are; `RuntimeError` before the world's first reset."""
-        if self._books is None:
-            raise RuntimeError("the world has not been reset yet, so there are no books")
-        return self._books
+        return opened(self._books)
 
     def connection(self, base_url: str) -> Connection:
         return Connection("tryton", base_url, password=self.token, extra={"database": _DATABASE})
