@@ -171,7 +171,7 @@ class Shelf:
     def source_time(self) -> datetime:
         return self._now
 
-    def seconds_since_told(self) -> float:
+    def seconds_since_reported(self) -> float:
         return 0.0
 
 

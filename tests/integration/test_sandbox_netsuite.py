@@ -87,7 +87,7 @@ def amend(world: httpx.Client, movement: str, quantity: int | None, **told: bool
 
 def order(sandbox: Sandbox, quantity: int = 3, *, channel: str | None = "shopify_main") -> Order:
     lines = (
-        OrderLine("L1", SKU, SKU, "An article", quantity, 495, "WH-EAST"),
+        OrderLine("L1", SKU, SKU, "A product", quantity, 495, "WH-EAST"),
         OrderLine("L2", None, "POST", "Postage", 1, 350),
     )
     return Order("#1001", channel, sandbox.world.now(), "GB", lines)

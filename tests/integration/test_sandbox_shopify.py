@@ -62,7 +62,7 @@ def receiver() -> Iterator[Receiver]:
 def take_order(shop: Shop, sku: str, quantity: int, name: str = "#1", code: str | None = None) -> None:
     """The world writes an order into the store's books."""
     world = shop.simulator.world
-    goods = OrderLine("l1", sku, code or sku, "An article", quantity, 100)
+    goods = OrderLine("l1", sku, code or sku, "A product", quantity, 100)
     postage = OrderLine("l2", None, "POST", "Postage", 1, 300)
     order = Order(name, "shopify_main", world.now(), "GB", (goods, postage))
     world.post(OrderEntered(**world.header("shopify_main", 0), order=order))

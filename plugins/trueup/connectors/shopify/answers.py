@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trueup.connectors.http.answers import Answer
-from trueup.connectors.http.cost_bucket import PointsTold
+from trueup.connectors.http.cost_bucket import ReportedBucket
 from trueup.connectors.http.graphql import ErrorMeaning, errors_of
 from trueup.domain.errors import Transient
 
@@ -22,12 +22,12 @@ _REMEDIES = {
 def is_too_dear(answer: Answer) -> bool:
     """Whether no waiting helps: it asks for more than one query may cost, or than a full bucket holds."""
     codes = {error.code for error in errors_of(answer)}
-    told, asked = points_told(answer), asked_points(answer)
+    told, asked = reported_bucket(answer), requested_cost(answer)
     is_beyond = told is not None and asked is not None and asked > told.maximum
     return _TOO_DEAR in codes or (_THROTTLED in codes and is_beyond)
 
 
-def points_told(answer: Answer) -> PointsTold | None:
+def reported_bucket(answer: Answer) -> ReportedBucket | None:
     """Return what the answer tells of the bucket, None where it tells nothing."""
     cost = _cost(answer)
     status = cost.get("throttleStatus")
@@ -38,13 +38,13 @@ def points_told(answer: Answer) -> PointsTold | None:
     )
     if available is None or maximum is None or restore is None:
         return None
-    return PointsTold(
+    return ReportedBucket(
         available, maximum, restore, _number(cost.get("requestedQueryCost")), _number(cost.get("actualQueryCost"))
     )
 
 
 def _refill_seconds(answer: Answer) -> float | None:
-    told, asked = points_told(answer), asked_points(answer)
+    told, asked = reported_bucket(answer), requested_cost(answer)
     if told is None or asked is None or told.restore_rate <= 0:
         return None
     return max(0.0, (asked - told.available) / told.restore_rate)
@@ -57,7 +57,7 @@ def _cost(answer: Answer) -> Mapping[str, Any]:
     return cost if isinstance(cost, Mapping) else {}
 
 
-def asked_points(answer: Answer) -> float | None:
+def requested_cost(answer: Answer) -> float | None:
     """Return the points that Shopify wanted to see for the request, None where it does not say."""
     return _number(_cost(answer).get("requestedQueryCost"))
 

@@ -12,16 +12,16 @@ from typing import Any
 
 from trueup.connectors.http.auth import Authenticator, StaticHeader, TokenHeader, client_secret_grant, refresh_grant
 from trueup.connectors.http.client import Answer, HttpClient, Resend, base_url
-from trueup.connectors.http.cost_bucket import PointsBudget
+from trueup.connectors.http.cost_bucket import CostBucket
 from trueup.connectors.http.graphql import GraphQL, GraphQLError, errors_of, words_of
 from trueup.connectors.http.paging import PageGuard
 from trueup.connectors.reading import started_at
 from trueup.connectors.shopify.answers import (
     ERRORS,
-    asked_points,
     is_too_dear,
     page_of,
-    points_told,
+    reported_bucket,
+    requested_cost,
 )
 from trueup.connectors.shopify.documents import DEAREST_QUERY, LARGEST_PAGE, SHOP, VERSION, CostedDocument
 from trueup.connectors.state import SharedState
@@ -51,7 +51,7 @@ class Connection:
 class ShopifyApi:
     """Asks one store. Threads may share it."""
 
-    def __init__(self, client: HttpClient, points: PointsBudget) -> None:
+    def __init__(self, client: HttpClient, points: CostBucket) -> None:
         self._client = client
         self._graphql = GraphQL(client, _PATH, self._refusal)
         self._points = points
@@ -121,7 +121,7 @@ class ShopifyApi:
                     raise
                 size = max(1, size // 2)
                 continue
-            asked = asked_points(answer)
+            asked = requested_cost(answer)
             if asked:
                 self._known(document)[size] = asked
             return data, answer, size, self.next_size(document)
@@ -189,7 +189,7 @@ def shopify_api(details: ConnectionDetails, state: SharedState) -> ShopifyApi:
     """Build the access to a store from the fields of spec.py's form; no I/O."""
     address = base_url(SYSTEM, details)
     # One quota an app and a store: the client id names the app; a token without one is an app of its own.
-    points = PointsBudget(f"shopify:{address}/{details.login or details.conn_id}", state, points_told)
+    points = CostBucket(f"shopify:{address}/{details.login or details.conn_id}", state, reported_bucket)
     client = HttpClient(
         SYSTEM,
         details,

@@ -53,7 +53,7 @@ class Storefront(Protocol):
     """Where customers see a quantity."""
 
     def shown(self, sku: str) -> int | None:
-        """What the channel lets a customer buy now; None where it does not list the article."""
+        """What the channel lets a customer buy now; None where it does not list the product."""
         ...
 
     def edit(self, sku: str, quantity: int) -> None:

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from trueup.sandbox.vendors.shop_books import ShopBooks, Stocked
 from trueup.sandbox.vendors.simulator import Simulator, Storefront, opened
 from trueup.sandbox.webhooks import Courier
-from trueup.sandbox.world.catalogue import Article
+from trueup.sandbox.world.catalogue import Product
 from trueup.sandbox.world.entries import Entry
 from trueup.sandbox.world.faults import Faults
 from trueup.sandbox.world.world import World
@@ -132,7 +132,7 @@ class GuardedApi(Simulator):
         """The answer to a request without them."""
 
     @abstractmethod
-    def told_to_wait(self, seconds: int) -> Response:
+    def asked_to_wait(self, seconds: int) -> Response:
         """The answer where the window is full for so long."""
 
     @abstractmethod
@@ -155,7 +155,7 @@ class GuardedApi(Simulator):
                 return self.turned_away()
             waiting = self.window.take()
             if waiting is not None:
-                return self.told_to_wait(max(1, math.ceil(waiting)))
+                return self.asked_to_wait(max(1, math.ceil(waiting)))
             try:
                 body = self._body(content) if method in ("POST", "PUT") else {}
                 self.before(request, body)
@@ -174,7 +174,7 @@ class GuardedApi(Simulator):
 
 
 class ShopStorefront(Simulator):
-    """A plain shop over `ShopBooks`: one channel, sold from one place."""
+    """A plain shop over `ShopBooks`: one channel, sold from one location."""
 
     _books: ShopBooks | None = None
 
@@ -183,9 +183,9 @@ class ShopStorefront(Simulator):
         """The books as they are; `RuntimeError` before the world's first reset."""
         return opened(self._books)
 
-    def safety_of(self, article: Article) -> int:
-        """Units that the shop itself keeps back: of every tenth article, and nobody may count them as sellable."""
-        return 2 if article.number % 10 == 0 else 0
+    def safety_of(self, product: Product) -> int:
+        """Units that the shop itself keeps back: of every tenth product, and nobody may count them as sellable."""
+        return 2 if product.number % 10 == 0 else 0
 
     def reset(self) -> None:
         self._books = ShopBooks(self.world, self.world.layout.channel_of(self.system_id), self.safety_of)
@@ -209,7 +209,7 @@ class ShopStorefront(Simulator):
         """Set what is on hand over the API."""
         before, stocked.on_hand = stocked.available, on_hand
         self.world.note_channel_write(
-            self.books.channel.channel_id, stocked.article.sku, before, stocked.available, "api"
+            self.books.channel.channel_id, stocked.product.sku, before, stocked.available, "api"
         )
 
 

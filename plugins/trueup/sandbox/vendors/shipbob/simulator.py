@@ -105,7 +105,7 @@ class ShipBobSimulator(GuardedApi):
     def turned_away(self) -> Response:
         return unauthorized()
 
-    def told_to_wait(self, seconds: int) -> Response:
+    def asked_to_wait(self, seconds: int) -> Response:
         return too_many_requests(seconds)
 
     def not_json(self, what: str) -> Refusal:

@@ -10,7 +10,7 @@ from graphql import FieldNode, GraphQLError, value_from_ast_untyped
 
 from trueup.sandbox.vendors.idempotency import KeptAnswers
 from trueup.sandbox.vendors.shopify.books import ShopBooks
-from trueup.sandbox.vendors.shopify.objects import Item, Level, Place, Record
+from trueup.sandbox.vendors.shopify.objects import Item, Level, Location, Record
 
 LARGEST_INPUT = 250
 _LARGEST_QUANTITY = 1_000_000_000
@@ -55,7 +55,7 @@ class Change:
     delta: int
     quantity_after_change: int
     item: Item
-    location: Place
+    location: Location
 
 
 @dataclass(slots=True)

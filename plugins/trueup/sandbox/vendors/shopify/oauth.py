@@ -47,7 +47,7 @@ class Authorization:
         match told.get("grant_type"):
             case "client_credentials":
                 token = self._new_token(CLIENT_TOKEN_SECONDS)
-                return {"access_token": token, "scope": self._told_scopes(), "expires_in": CLIENT_TOKEN_SECONDS}
+                return {"access_token": token, "scope": self._reported_scopes(), "expires_in": CLIENT_TOKEN_SECONDS}
             case "refresh_token":
                 return self._refresh(told.get("refresh_token"))
             case _:
@@ -65,10 +65,10 @@ class Authorization:
             "expires_in": OFFLINE_TOKEN_SECONDS,
             "refresh_token": self.refresh_token,
             "refresh_token_expires_in": REFRESH_TOKEN_SECONDS,
-            "scope": self._told_scopes(),
+            "scope": self._reported_scopes(),
         }
 
-    def _told_scopes(self) -> str:
+    def _reported_scopes(self) -> str:
         return ",".join(sorted(self.scopes))
 
     def _new_token(self, seconds: int) -> str:

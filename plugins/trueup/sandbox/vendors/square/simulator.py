@@ -156,8 +156,8 @@ class SquareSimulator(Simulator):
     # -- what it answers -----------------------------------------------------------------------------------------
 
     def _locations(self) -> list[_Body]:
-        places = self.world.layout.places_of(self.system_id)
-        names = {place.source_location_id: place.name for place in places}
+        locations = self.world.layout.locations_of(self.system_id)
+        names = {location.source_location_id: location.name for location in locations}
         names[self.books.online] = "Online listing"
         return [
             {

@@ -96,7 +96,7 @@ class VendureSimulator(ShopStorefront):
     def variants(self) -> list[dict[str, Any]]:
         """Every variant with its stock: what is on hand is what may be sold and what open orders hold."""
         held = self._held()
-        return [self._variant(stocked, held.get(stocked.article.sku, 0)) for stocked in self.books.stock.values()]
+        return [self._variant(stocked, held.get(stocked.product.sku, 0)) for stocked in self.books.stock.values()]
 
     def orders(self) -> list[dict[str, Any]]:
         """Every order that was placed."""
@@ -112,7 +112,7 @@ class VendureSimulator(ShopStorefront):
         held = self._held()
         for change, level in levels:
             stocked = by_id[change["id"]]
-            self.write(stocked, level["stockOnHand"] - held.get(stocked.article.sku, 0))
+            self.write(stocked, level["stockOnHand"] - held.get(stocked.product.sku, 0))
         return [each for each in self.variants() if each["id"] in {change["id"] for change in changes}]
 
     def _held(self) -> dict[str, int]:
@@ -120,11 +120,11 @@ class VendureSimulator(ShopStorefront):
         for order in self.books.orders.values():
             for line in order.lines.values():
                 if line.stocked is not None:
-                    held[line.stocked.article.sku] = held.get(line.stocked.article.sku, 0) + line.open
+                    held[line.stocked.product.sku] = held.get(line.stocked.product.sku, 0) + line.open
         return held
 
     def _variant(self, stocked: Stocked, held: int) -> dict[str, Any]:
-        changed, title = _written(stocked.changed_at), stocked.article.title
+        changed, title = _written(stocked.changed_at), stocked.product.title
         level = {
             "id": _variant_id(stocked),
             "stockOnHand": stocked.on_hand + held,
@@ -216,7 +216,7 @@ class _Root:
 
 
 def _variant_id(stocked: Stocked) -> str:
-    return str(stocked.article.number)
+    return str(stocked.product.number)
 
 
 def _written(moment: datetime) -> str:
