@@ -14,6 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import httpx
+import pytest
 
 from trueup.configuration.model import ChannelDeclaration, SystemDeclaration, TenantConfiguration
 from trueup.configuration.tenants import load_tenant
@@ -35,6 +36,9 @@ SYSTEM_OF: Mapping[str, str] = {
 }
 """By connector, the first of its systems that the tenant declares."""
 SIMULATED = [name for name in CONNECTORS if name in SYSTEM_OF]
+STREAMS = [(name, stream) for name in SIMULATED for stream in CONNECTORS[name].streams]
+each_connector = pytest.mark.parametrize("connector", SIMULATED)
+each_stream = pytest.mark.parametrize(("connector", "stream"), STREAMS)
 WRITING = [name for name in SIMULATED if STOCK_SET in CONNECTORS[name].writes]
 _WHOLE: WeakKeyDictionary[Sandbox, dict[tuple[str, str, datetime], dict[str, Any]]] = WeakKeyDictionary()
 
