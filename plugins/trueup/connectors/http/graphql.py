@@ -56,8 +56,8 @@ def errors_of(answer: Answer) -> Sequence[GraphQLError]:
 
 def _error(told: object) -> GraphQLError:
     error: Mapping[str, Any] = told if isinstance(told, Mapping) else {"message": told} if isinstance(told, str) else {}
-    extensions = error.get("extensions") if isinstance(error.get("extensions"), Mapping) else {}
-    path = error.get("path")
+    found, path = error.get("extensions"), error.get("path")
+    extensions: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
     code = extensions.get("code")
     return GraphQLError(
         str(error.get("message") or "an error without words"),
