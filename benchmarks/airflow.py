@@ -80,14 +80,14 @@ def _one_change(rig: Rig, airflow: LocalAirflow, number: int) -> float:
         if shelf["location_id"] in _WAREHOUSES and shelf["sku"] in truth["listings"]["shopify_main"]
     )
     sku, location_id = shelves[(number * 7) % len(shelves)]
-    with connect(rig.retailer.warehouse, Role.OPERATOR) as connection:
+    with connect(rig.tenant.warehouse, Role.OPERATOR) as connection:
         row = connection.execute("select coalesce(max(change_id), 0) from outbox.changes").fetchone()
     newest = row[0] if row else 0
     world.tell("/receive", {"sku": sku, "location": location_id, "quantity": 30})
     world.tell("/step", {"seconds": 4 * 3600})
 
     def followed() -> list[tuple[Any, ...]]:
-        with connect(rig.retailer.warehouse, Role.OPERATOR) as connection:
+        with connect(rig.tenant.warehouse, Role.OPERATOR) as connection:
             corrections = connection.execute(
                 "select correlation_id, verified_at from outbox.changes where subject_key = %s and change_id > %s"
                 " and status = 'verified' order by verified_at",
@@ -105,8 +105,8 @@ def _one_change(rig: Rig, airflow: LocalAirflow, number: int) -> float:
 
 
 def _landed_by(rig: Rig, correlation_id: object) -> tuple[str, str]:
-    with connect(rig.retailer.warehouse, Role.OPERATOR) as connection:
-        for system_id, declaration in rig.retailer.configuration.systems.items():
+    with connect(rig.tenant.warehouse, Role.OPERATOR) as connection:
+        for system_id, declaration in rig.tenant.configuration.systems.items():
             for stream in declaration.streams:
                 row = connection.execute(
                     f'select run_id from raw."{system_id}__{stream}" where correlation_id = %s'.encode(),

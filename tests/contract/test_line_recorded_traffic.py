@@ -85,7 +85,7 @@ def run_line(rig: Rig) -> None:
     kinds = ("rate_limited", "server_error", "stale_cursor", "partial_success", "expired_token", "lost_answer")
     rules = [
         {"system": system_id, "kind": kind, "count": 1, "skip": 2 * number, "seconds": 0}
-        for system_id in rig.retailer.configuration.systems
+        for system_id in rig.tenant.configuration.systems
         for number, kind in enumerate(kinds)
     ]
     control(rig, "/faults", {"rules": rules})
@@ -96,9 +96,9 @@ def run_line(rig: Rig) -> None:
     # ShipBob sets the size of its history's pages itself: only many days of it are more than one.
     world.tell("/resume")
     world.tell("/step", {"seconds": 16 * 24 * 3600})
-    steps.land(rig.retailer, "shipbob", run_id="fortnight", mode=ReadMode.SWEEP, streams=("stock_movements",))
-    for system_id in rig.retailer.configuration.systems:
-        rig.retailer.connector(system_id).check()
+    steps.land(rig.tenant, "shipbob", run_id="fortnight", mode=ReadMode.SWEEP, streams=("stock_movements",))
+    for system_id in rig.tenant.configuration.systems:
+        rig.tenant.connector(system_id).check()
 
 
 @pytest.fixture(scope="module")

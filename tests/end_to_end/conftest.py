@@ -51,7 +51,7 @@ class Running:
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Ask the warehouse as an operator."""
-        with connect(self.rig.retailer.warehouse, Role.OPERATOR) as connection:
+        with connect(self.rig.tenant.warehouse, Role.OPERATOR) as connection:
             return connection.execute(query.encode(), parameters).fetchall()
 
     def client(self) -> httpx.Client:

@@ -74,7 +74,7 @@ def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> N
 def test_a_webhook_rings_for_a_poll(running: Running) -> None:
     """Shopify tells of an edit, twice: its DAG runs at once, says what rang, and the edit is put right."""
     world = running.rig.sandbox.world
-    shop = running.rig.retailer.connections.get("trueup_demo_shopify_main")
+    shop = running.rig.tenant.connections.get("trueup_demo_shopify_main")
     secret = shop.extra["client_secret"]
     grant = {"grant_type": "client_credentials", "client_id": shop.login, "client_secret": secret}
     with httpx.Client(base_url=str(shop.host), trust_env=False, timeout=30) as vendor:

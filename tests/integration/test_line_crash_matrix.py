@@ -21,7 +21,7 @@ from trueup.dev.local_stack import Rig, run_rig
 from trueup.dev.sandbox_process import WorldControl
 from trueup.domain.records import ReadMode
 from trueup.pipeline import steps
-from trueup.pipeline.tenant import Retailer
+from trueup.pipeline.tenant import Tenant
 from trueup.warehouse.connection import Role, connect
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -95,19 +95,19 @@ def rig(reachable_folder: Path) -> Iterator[Rig]:
         yield running
 
 
-def _land(retailer: Retailer) -> None:
-    for system_id in retailer.configuration.systems:
-        steps.land(retailer, system_id, run_id="crash", mode=ReadMode.POLL)
+def _land(tenant: Tenant) -> None:
+    for system_id in tenant.configuration.systems:
+        steps.land(tenant, system_id, run_id="crash", mode=ReadMode.POLL)
 
 
-def _publish(retailer: Retailer) -> None:
-    steps.build(retailer, run_id="crash", actor="test")
-    steps.gate(retailer, run_id="crash")
-    steps.propose(retailer, run_id="crash", actor="test")
+def _publish(tenant: Tenant) -> None:
+    steps.build(tenant, run_id="crash", actor="test")
+    steps.gate(tenant, run_id="crash")
+    steps.propose(tenant, run_id="crash", actor="test")
 
 
-def _correct(retailer: Retailer) -> None:
-    steps.correct(retailer, run_id="crash", actor="test")
+def _correct(tenant: Tenant) -> None:
+    steps.correct(tenant, run_id="crash", actor="test")
 
 
 def _mistype(world: WorldControl, number: int) -> None:
@@ -119,13 +119,13 @@ def _mistype(world: WorldControl, number: int) -> None:
 
 
 def _rows(rig: Rig, query: str) -> list[tuple[Any, ...]]:
-    with connect(rig.retailer.warehouse, Role.OPERATOR) as connection:
+    with connect(rig.tenant.warehouse, Role.OPERATOR) as connection:
         return connection.execute(query.encode()).fetchall()
 
 
 def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(rig: Rig) -> None:
     """The whole line, some sixty deaths, and then a clean cycle or two."""
-    retailer, world = rig.retailer, rig.sandbox.world
+    tenant, world = rig.tenant, rig.sandbox.world
     DirectEngine(rig, 600).cycle(is_sweep=True)
     deaths = 0
     for work, points in ((_land, LAND_POINTS), (_publish, PUBLISH_POINTS), (_correct, CORRECT_POINTS)):
@@ -135,13 +135,13 @@ def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(rig: Rig) -> 
             if work is _correct:
                 _mistype(world, point)
             if work is not _land:
-                _land(retailer)
+                _land(tenant)
             if work is _correct:
-                _publish(retailer)
+                _publish(tenant)
             # A step sends a few dozen things; where it does depends on what there is to do, so the points are spread
             # over the first ones densely and the rest sparsely, before and after the sending in turn.
             fatal = 1 + (point + point * point // 6) % ceiling
-            code, _ = in_a_fork(lambda work=work: work(retailer), fatal, is_after=point % 2 == 1)  # type: ignore[misc]
+            code, _ = in_a_fork(lambda work=work: work(tenant), fatal, is_after=point % 2 == 1)  # type: ignore[misc]
             assert code in (0, -signal.SIGKILL), f"{work.__name__} at {fatal} ended with {code}"
             deaths += code == -signal.SIGKILL
             if code == 0:
@@ -151,9 +151,9 @@ def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(rig: Rig) -> 
 
     world.tell("/quiet", {"ship": True, "count": True})
     assert DirectEngine(rig, 600).settle(
-        lambda: not verify(world.ask("/truth"), retailer.configuration).wrong, lambda *_: None
+        lambda: not verify(world.ask("/truth"), tenant.configuration).wrong, lambda *_: None
     )
-    for system_id, declaration in retailer.configuration.systems.items():
+    for system_id, declaration in tenant.configuration.systems.items():
         for stream in {"stock_movements"} & set(declaration.streams):
             doubled = _rows(rig, f'select source_key from raw."{system_id}__{stream}" group by 1 having count(*) > 1')
             assert doubled == [], f"{system_id}.{stream}"
@@ -161,7 +161,7 @@ def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(rig: Rig) -> 
     unsettled = _rows(rig, "select status, count(*) from outbox.changes where status in ('claimed', 'sent') group by 1")
     assert unsettled == []
     before = _canonical(rig)
-    steps.build(retailer, run_id="rebuild", actor="test", is_full_refresh=True)
+    steps.build(tenant, run_id="rebuild", actor="test", is_full_refresh=True)
     assert _canonical(rig) == before
 
 

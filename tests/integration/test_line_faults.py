@@ -54,7 +54,7 @@ class Line:
 
     @property
     def systems(self) -> Sequence[str]:
-        return tuple(self.rig.retailer.configuration.systems)
+        return tuple(self.rig.tenant.configuration.systems)
 
     def put(self, path: str, body: Mapping[str, Any]) -> None:
         answer = httpx.put(f"{self.rig.sandbox.base_url}/world{path}", json=body, trust_env=False, timeout=60)
@@ -67,7 +67,7 @@ class Line:
         self.put("/faults", {"rules": list(rules)})
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        with connect(self.rig.retailer.warehouse, Role.OPERATOR) as connection:
+        with connect(self.rig.tenant.warehouse, Role.OPERATOR) as connection:
             return connection.execute(query.encode(), parameters or None).fetchall()
 
     def begin(self) -> None:
@@ -91,27 +91,27 @@ class Line:
     ) -> list[TrueupError]:
         """Land, build, judge, propose, correct, each phase under its faults; what was raised on the way."""
         self.runs += 1
-        retailer, errors = self.rig.retailer, []
+        tenant, errors = self.rig.tenant, []
         self.fault(landing)
         for system_id in self.systems:
             try:
-                steps.land(retailer, system_id, run_id=self.run_id, mode=mode)
+                steps.land(tenant, system_id, run_id=self.run_id, mode=mode)
             except TrueupError as error:
                 errors.append(error)
         self.fault([])
-        steps.build(retailer, run_id=self.run_id, actor="test")
-        steps.gate(retailer, run_id=self.run_id)
-        steps.propose(retailer, run_id=self.run_id, actor="test")
+        steps.build(tenant, run_id=self.run_id, actor="test")
+        steps.gate(tenant, run_id=self.run_id)
+        steps.propose(tenant, run_id=self.run_id, actor="test")
         self.fault(correcting)
         try:
-            steps.correct(retailer, run_id=self.run_id, actor="test")
+            steps.correct(tenant, run_id=self.run_id, actor="test")
         except TrueupError as error:
             errors.append(error)
         self.fault([])
         return errors
 
     def wrong(self) -> Sequence[object]:
-        return verify(self.rig.sandbox.world.ask("/truth"), self.rig.retailer.configuration).wrong
+        return verify(self.rig.sandbox.world.ask("/truth"), self.rig.tenant.configuration).wrong
 
     def come_to_rest(self) -> None:
         """Everybody goes home; then two cycles make all true, and no book tells of anything lost or done twice."""
@@ -220,7 +220,7 @@ def test_what_passes_is_not_even_noticed(line: Line, kind: str, monkeypatch: pyt
     assert errors == []
     assert line.struck == {**dict.fromkeys(line.systems, 2), **dict.fromkeys(WRITES, 3)}
     sent = line.rows("select target_system, count(*) from outbox.changes where run_id = %s group by 1", line.run_id)
-    assert {channel for channel, _ in sent} == set(line.rig.retailer.configuration.channels)
+    assert {channel for channel, _ in sent} == set(line.rig.tenant.configuration.channels)
     settled = "select key from outbox.changes where run_id = %s and status not in ('verified', 'conflicted')"
     assert line.rows(settled, line.run_id) == []
     line.come_to_rest()
@@ -261,8 +261,8 @@ def test_half_a_success_is_half_a_success(line: Line) -> None:
     open_rejections = "select exception_id from exceptions.queue where kind = 'correction_rejected' and status = 'open'"
     rejections = [row[0] for row in line.rows(open_rejections)]
     assert len(rejections) == len(SHOPS)
-    retailer = line.rig.retailer
-    replay(retailer.warehouse, retailer.configuration, rejections, run_id="replay", actor="ann")
+    tenant = line.rig.tenant
+    replay(tenant.warehouse, tenant.configuration, rejections, run_id="replay", actor="ann")
     line.come_to_rest()
 
 
@@ -319,7 +319,7 @@ def test_a_malformed_record_waits_in_the_queue_and_the_others_land(line: Line) -
 
 def test_webhooks_that_come_twice_or_in_the_wrong_order_change_nothing(line: Line) -> None:
     """The newest word stands whatever order the words come in; a movement told twice happened once."""
-    configuration, details = line.rig.retailer.configuration, line.rig.retailer.warehouse
+    configuration, details = line.rig.tenant.configuration, line.rig.tenant.warehouse
     land = partial(land_records, details, configuration, arrival=Arrival.WEBHOOK, run_id="webhooks")
     line.cycle()
     key, payload, seen_at = line.rows(

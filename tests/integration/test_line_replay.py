@@ -60,7 +60,7 @@ class Replayed:
     closes: list[Close] = field(default_factory=list)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with connect(self.rig.retailer.warehouse, Role.OPERATOR) as connection:
+        with connect(self.rig.tenant.warehouse, Role.OPERATOR) as connection:
             return connection.execute(query.encode()).fetchall()
 
     def newest(self, table: str) -> list[dict[str, Any]]:
@@ -155,7 +155,7 @@ def close(rig: Rig, engine: DirectEngine, day: int) -> Close:
     The tenant's guards hold jumps beyond 400 units for a person, and this trade has bigger ones every day. What a
     channel rejects is not sent again by itself: the storm's refusals pass, so it is replayed.
     """
-    world, retailer = rig.sandbox.world, rig.retailer
+    world, tenant = rig.sandbox.world, rig.tenant
     if day < DAYS:
         world.tell("/quiet", {"ship": False, "count": True})
     approved = replayed = 0
@@ -163,18 +163,18 @@ def close(rig: Rig, engine: DirectEngine, day: int) -> Close:
         # A sweep that a fault broke off is taken up by the next one; what a write changed, a poll sees.
         engine.cycle(is_sweep=attempt % 2 == 1)
         run_id = f"operator-{day}-{attempt}"
-        holds = open_holds(retailer.warehouse)
+        holds = open_holds(tenant.warehouse)
         for hold in holds:
-            decide_hold(retailer.warehouse, hold.hold_id, "approved", "operator", "trade orders by the thousand")
-        rejected = [each.exception_id for each in list_exceptions(retailer.warehouse, kind="correction_rejected")]
+            decide_hold(tenant.warehouse, hold.hold_id, "approved", "operator", "trade orders by the thousand")
+        rejected = [each.exception_id for each in list_exceptions(tenant.warehouse, kind="correction_rejected")]
         # By somebody else: what a replay proposes may be held, and who proposes does not approve.
-        replay(retailer.warehouse, retailer.configuration, rejected, run_id=run_id, actor="colleague")
+        replay(tenant.warehouse, tenant.configuration, rejected, run_id=run_id, actor="colleague")
         if holds or rejected:
             approved += sum(hold.correction_count for hold in holds)
             replayed += len(rejected)
             correct(rig, run_id)
         truth = world.ask("/truth")
-        wrong = verify(truth, retailer.configuration).wrong
+        wrong = verify(truth, tenant.configuration).wrong
         if not wrong:
             break
         world.tell("/step", {"seconds": 60})
@@ -186,7 +186,7 @@ def close(rig: Rig, engine: DirectEngine, day: int) -> Close:
 def correct(rig: Rig, run_id: str) -> None:
     """Push what was let go; what fails for now is tried by the next cycle."""
     with contextlib.suppress(Transient):
-        steps.correct(rig.retailer, run_id=run_id, actor="operator")
+        steps.correct(rig.tenant, run_id=run_id, actor="operator")
 
 
 def units(frame: pd.DataFrame) -> Counter[str]:
@@ -352,7 +352,7 @@ def test_in_the_end_the_tables_hold_what_the_shelves_hold(replayed: Replayed) ->
     wrong = [shelf for shelf in truth["shelves"] if held[shelf["sku"], shelf["location_id"]] != shelf["physical"]]
     assert wrong == []
     assert replayed.rows("select * from canonical.reservations where status = 'open'") == []
-    for system_id, declaration in replayed.rig.retailer.configuration.systems.items():
+    for system_id, declaration in replayed.rig.tenant.configuration.systems.items():
         if "stock_movements" in declaration.streams:
             doubled = replayed.rows(
                 f'select source_key from raw."{system_id}__stock_movements" group by 1 having count(*) > 1'

@@ -14,7 +14,7 @@ from trueup.dev.demo.verification import verify
 from trueup.dev.local_stack import Rig, run_rig
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
-from trueup.pipeline.tenant import open_retailer
+from trueup.pipeline.tenant import open_tenant
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.locks import Lock
 from trueup.warehouse.migrate import create_database, migrate
@@ -53,11 +53,11 @@ def test_the_other_trades_untouched(reachable_folder: Path, hours: int) -> None:
     for name in ("demo", "broken"):
         shutil.copytree(PROJECT / "tenants" / "demo", tenants / name)
     with run_rig(PROJECT, state, {"seed": 7, "skus": 24}, tenants=tenants) as rig:
-        demo = rig.retailer.warehouse
+        demo = rig.tenant.warehouse
         broken = _second_tenant(tenants, rig)
         _break(tenants, broken)
         with pytest.raises((Permanent, UnicodeDecodeError)):
-            open_retailer(tenants, "broken", rig.retailer.connections, state / "state")
+            open_tenant(tenants, "broken", rig.tenant.connections, state / "state")
         with (
             connect(broken, Role.TRANSFORMER, is_autocommit=True) as building,
             connect(broken, Role.OPERATOR) as deciding,
@@ -83,7 +83,7 @@ def test_the_other_trades_untouched(reachable_folder: Path, hours: int) -> None:
 
 
 def _is_true(rig: Rig) -> bool:
-    return not verify(rig.sandbox.world.ask("/truth"), rig.retailer.configuration).wrong
+    return not verify(rig.sandbox.world.ask("/truth"), rig.tenant.configuration).wrong
 
 
 def _quiet(_share: float, _event: str) -> None:

@@ -14,7 +14,7 @@ ADA = {"id": "7", "name": "ada"}
 
 
 @dataclass
-class _Retailer:
+class _Tenant:
     warehouse: ConnectionDetails
 
 
@@ -27,7 +27,7 @@ def held(warehouse: ConnectionDetails, monkeypatch: pytest.MonkeyPatch) -> Line:
     line.list_skus(2)
     line.want(1, 5, 900)
     line.propose()
-    monkeypatch.setattr(tasks, "_open", lambda _tenant: _Retailer(warehouse))
+    monkeypatch.setattr(tasks, "_open", lambda _tenant: _Tenant(warehouse))
     return line
 
 

@@ -22,11 +22,11 @@ def land(
     from trueup.pipeline import steps
 
     with reporting_errors(as_json):
-        retailer = open_tenant(tenant)
+        opened = open_tenant(tenant)
         mode = ReadMode.SWEEP if sweep else ReadMode.POLL
         run_id = new_run_id()
-        systems = [system] if system else list(retailer.configuration.systems)
-        reports = [report for name in systems for report in steps.land(retailer, name, run_id=run_id, mode=mode)]
+        systems = [system] if system else list(opened.configuration.systems)
+        reports = [report for name in systems for report in steps.land(opened, name, run_id=run_id, mode=mode)]
         if as_json:
             print_json(reports)
         else:

@@ -16,8 +16,9 @@ from trueup.cli.output import errors, print_json
 from trueup.configuration.connections import connections_from_environment
 from trueup.domain.connections import ConnectionDetails, Connections
 from trueup.domain.errors import Permanent, Transient, TrueupError
+from trueup.pipeline import tenant as pipeline_tenant
 from trueup.pipeline.failures import told_plainly
-from trueup.pipeline.tenant import Retailer, open_retailer
+from trueup.pipeline.tenant import Tenant
 
 TenantOption = Annotated[str, typer.Option("--tenant", "-t", help="The tenant.", envvar="TRUEUP_TENANT")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -51,11 +52,11 @@ def places() -> Places:
     )
 
 
-def open_tenant(tenant: str) -> Retailer:
+def open_tenant(tenant: str) -> Tenant:
     """The tenant's declarations with connections from the environment, `.trueup/connections.json` or Airflow."""
     where = places()
     connections = connections_from_environment(where.connections_file, airflow_connections())
-    return open_retailer(where.tenants, tenant, connections, where.state)
+    return pipeline_tenant.open_tenant(where.tenants, tenant, connections, where.state)
 
 
 def airflow_connections() -> Connections | None:

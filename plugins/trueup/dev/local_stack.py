@@ -15,7 +15,7 @@ from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.dev.sandbox_process import SandboxProcess, run_sandbox_process
 from trueup.dev.secret_files import write_secret
 from trueup.pipeline.steps import prepare
-from trueup.pipeline.tenant import Retailer, open_retailer
+from trueup.pipeline.tenant import Tenant, open_tenant
 
 SandboxOptions = Mapping[str, str | int | float | Path | None]
 
@@ -26,7 +26,7 @@ class Rig:
 
     postgres: EmbeddedPostgres
     sandbox: SandboxProcess
-    retailer: Retailer
+    tenant: Tenant
     paths: AirflowPaths
 
     @property
@@ -44,8 +44,8 @@ def run_rig(project: Path, state: Path, options: SandboxOptions, *, tenants: Pat
         write_secret(connections_file, {**sandbox.connections, "trueup_demo": warehouse_connection(postgres, DATABASE)})
         postgres.create_database("airflow")
         connections = DeclaredConnections({}, connections_file)
-        retailer = open_retailer(tenants_folder, "demo", connections, state / "state")
-        prepare(retailer, "demo")
+        tenant = open_tenant(tenants_folder, "demo", connections, state / "state")
+        prepare(tenant, "demo")
         paths = AirflowPaths(
             home=state / "airflow",
             dags=project / "dags",
@@ -53,4 +53,4 @@ def run_rig(project: Path, state: Path, options: SandboxOptions, *, tenants: Pat
             connections_file=connections_file,
             state=state / "state",
         )
-        yield Rig(postgres, sandbox, retailer, paths)
+        yield Rig(postgres, sandbox, tenant, paths)

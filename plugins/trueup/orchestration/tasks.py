@@ -52,10 +52,10 @@ def in_airflow_terms(body: Callable[P, R]) -> Callable[P, R]:
     return in_terms
 
 
-def _open(tenant: str) -> Any:  # noqa: ANN401 - Retailer is imported late: parsing must not pay for it
-    from trueup.pipeline.tenant import open_retailer
+def _open(tenant: str) -> Any:  # noqa: ANN401 - Tenant is imported late: parsing must not pay for it
+    from trueup.pipeline.tenant import open_tenant
 
-    return open_retailer(tenants_folder(), tenant, AirflowConnections(), state_folder())
+    return open_tenant(tenants_folder(), tenant, AirflowConnections(), state_folder())
 
 
 def _run_id() -> str:
@@ -105,12 +105,12 @@ def propose(tenant: str, outlet_events: Any = None) -> None:  # noqa: ANN401 - A
     from trueup.orchestration.assets import holds_asset, holds_bell
     from trueup.pipeline import steps
 
-    retailer = _open(tenant)
-    report = steps.propose(retailer, run_id=_run_id(), actor=ACTOR)
+    opened = _open(tenant)
+    report = steps.propose(opened, run_id=_run_id(), actor=ACTOR)
     log.info("%s proposed: %s", tenant, report)
     if any(channel.hold_id is not None for channel in report.channels):
         outlet_events[holds_bell(tenant)].add(holds_asset(tenant))
-    elif not due_count(retailer.warehouse):
+    elif not due_count(opened.warehouse):
         raise AirflowSkipException("nothing is due")
 
 
@@ -183,9 +183,9 @@ def replay(tenant: str, exception_ids: list[int]) -> None:
     """Try again what left the line."""
     from trueup.pipeline.replay import replay as replay_exceptions
 
-    retailer = _open(tenant)
+    opened = _open(tenant)
     log.info(
         "%s replayed: %s",
         tenant,
-        replay_exceptions(retailer.warehouse, retailer.configuration, exception_ids, run_id=_run_id(), actor=ACTOR),
+        replay_exceptions(opened.warehouse, opened.configuration, exception_ids, run_id=_run_id(), actor=ACTOR),
     )

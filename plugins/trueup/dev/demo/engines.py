@@ -64,24 +64,24 @@ class DirectEngine:
         """Land every system, build, judge, propose, correct. What fails for now is tried by the next cycle."""
         self._cycles += 1
         run_id = f"direct__{self._cycles}"
-        retailer = self._rig.retailer
+        tenant = self._rig.tenant
         mode = ReadMode.SWEEP if is_sweep or self._cycles % self._sweep_every_cycles == 0 else ReadMode.POLL
-        systems = retailer.configuration.systems
+        systems = tenant.configuration.systems
         # Landing is mostly waiting for vendors, so each gets a thread, as each has a DAG.
         with ThreadPoolExecutor(max_workers=len(systems), thread_name_prefix="land") as threads:
             landings = [
-                threads.submit(steps.land, retailer, system_id, run_id=run_id, mode=mode) for system_id in systems
+                threads.submit(steps.land, tenant, system_id, run_id=run_id, mode=mode) for system_id in systems
             ]
         for landing in landings:
             try:
                 landing.result()
             except Transient as error:
                 log.warning("cycle %d: %s", self._cycles, error)
-        steps.build(retailer, run_id=run_id, actor="demo")
-        steps.gate(retailer, run_id=run_id)
-        steps.propose(retailer, run_id=run_id, actor="demo")
+        steps.build(tenant, run_id=run_id, actor="demo")
+        steps.gate(tenant, run_id=run_id)
+        steps.propose(tenant, run_id=run_id, actor="demo")
         try:
-            steps.correct(retailer, run_id=run_id, actor="demo")
+            steps.correct(tenant, run_id=run_id, actor="demo")
         except Transient as error:
             log.warning("cycle %d: %s", self._cycles, error)
 
@@ -124,7 +124,7 @@ class AirflowEngine:
             if is_true():
                 return True
             if time.monotonic() >= next_sweep_at:
-                for system_id in self._rig.retailer.configuration.systems:
+                for system_id in self._rig.tenant.configuration.systems:
                     self.trigger(f"sweep.{system_id}")
                 next_sweep_at = time.monotonic() + 60
             time.sleep(1)
@@ -134,7 +134,7 @@ class AirflowEngine:
         """Start one of the tenant's DAGs now, as its button does."""
         with self._airflow.client() as client:
             answer = client.post(
-                f"/dags/{self._rig.retailer.configuration.tenant}.{name}/dagRuns", json={"logical_date": None}
+                f"/dags/{self._rig.tenant.configuration.tenant}.{name}/dagRuns", json={"logical_date": None}
             )
             if answer.is_error:
                 raise Permanent(f"Airflow did not start {name}: {answer.status_code} {answer.text[:300]}")
@@ -147,7 +147,7 @@ class AirflowEngine:
         while time.monotonic() < deadline:
             self._require_running()
             progress(0.0, "the first pass through the line")
-            with connect(self._rig.retailer.warehouse, Role.OPERATOR) as connection:
+            with connect(self._rig.tenant.warehouse, Role.OPERATOR) as connection:
                 row = connection.execute(
                     "select count(*) filter (where status = 'verified'),"
                     " count(*) filter (where status in ('proposed', 'claimed', 'sent', 'pending', 'applied'))"

@@ -6,7 +6,7 @@ from typing import Any
 
 from trueup.explain.freshness import freshness
 from trueup.gates.standing import standing
-from trueup.pipeline.tenant import Retailer
+from trueup.pipeline.tenant import Tenant
 from trueup.warehouse.connection import Role, connect
 
 
@@ -65,9 +65,9 @@ class DemoReport:
     look_at: Mapping[str, str] = field(default_factory=dict)
 
 
-def count_facts(retailer: Retailer) -> dict[str, Any]:
+def count_facts(tenant: Tenant) -> dict[str, Any]:
     """The counts that the warehouse keeps, under the report's names."""
-    with connect(retailer.warehouse, Role.OPERATOR) as connection:
+    with connect(tenant.warehouse, Role.OPERATOR) as connection:
 
         def counts(query: str) -> dict[str, int]:
             return {str(name): int(number) for name, number in connection.execute(query.encode()).fetchall()}
@@ -106,9 +106,9 @@ def count_facts(retailer: Retailer) -> dict[str, Any]:
             ),
             "sku_count": counts("select 'skus', count(*) from canonical.products")["skus"],
         }
-    verdicts = standing(retailer.warehouse).verdicts
+    verdicts = standing(tenant.warehouse).verdicts
     facts["failing_rules"] = tuple(sorted(verdict.rule_id for verdict in verdicts if verdict.is_failing))
-    fresh = freshness(retailer.warehouse)
+    fresh = freshness(tenant.warehouse)
     facts["freshness_p50_seconds"] = fresh.p50_seconds
     facts["freshness_p95_seconds"] = fresh.p95_seconds
     return facts

@@ -84,7 +84,7 @@ def run_demo(
         tenants = None if options.world_file is None else wholesale_tenants(project / "tenants", state / "tenants")
         rig = stack.enter_context(run_rig(project, state, sandbox_options, tenants=tenants))
         world = rig.sandbox.world
-        first = verify(world.ask("/truth"), rig.retailer.configuration)
+        first = verify(world.ask("/truth"), rig.tenant.configuration)
         airflow: LocalAirflow | None = None
         engine: Engine
         if options.engine is EngineName.AIRFLOW:
@@ -105,11 +105,11 @@ def run_demo(
         with ProcessPoolExecutor(max_workers=1) as pool:
             naive = pool.submit(baseline, options, lived).result()
         progress(1.0, "everything once more through the gates")
-        reconcile(rig.retailer, run_id="demo__last", actor="demo")
-        document(rig.retailer)
+        reconcile(rig.tenant, run_id="demo__last", actor="demo")
+        document(rig.tenant)
         truth = world.ask("/truth")
-        last = verify(truth, rig.retailer.configuration)
-        configuration = rig.retailer.configuration
+        last = verify(truth, rig.tenant.configuration)
+        configuration = rig.tenant.configuration
         report = DemoReport(
             is_converged=is_converged and not last.wrong,
             engine=options.engine,
@@ -127,10 +127,10 @@ def run_demo(
             naive_oversold_units=naive.oversold_units,
             naive_lost_units=naive.lost_units,
             oversales=_explained(rig, truth["oversold"]),
-            **count_facts(rig.retailer),
+            **count_facts(rig.tenant),
             peak_memory_mib=memory.peak_bytes // 2**20,
             seconds=round(time.monotonic() - started, 1),
-            look_at=_look_at(state, rig.retailer.docs_folder, airflow),
+            look_at=_look_at(state, rig.tenant.docs_folder, airflow),
         )
         (state / "report.json").write_text(json.dumps(plain(report), indent=2) + "\n", encoding="utf-8")
         yield report, airflow
@@ -149,12 +149,12 @@ def wholesale_tenants(tenants: Path, folder: Path) -> Path:
 
 def check(rig: Rig) -> Verification:
     """All listings now, compared with the world's own books."""
-    return verify(rig.sandbox.world.ask("/truth"), rig.retailer.configuration)
+    return verify(rig.sandbox.world.ask("/truth"), rig.tenant.configuration)
 
 
 def _shares_barcode(rig: Rig) -> bool:
     """Whether the clerk's work has not come through yet."""
-    with connect(rig.retailer.warehouse, Role.OPERATOR) as connection:
+    with connect(rig.tenant.warehouse, Role.OPERATOR) as connection:
         row = connection.execute(
             "select from canonical.products where gtin is not null group by gtin having count(*) > 1 limit 1"
         ).fetchone()
@@ -171,7 +171,7 @@ def _explained(rig: Rig, cases: Sequence[Mapping[str, Any]]) -> tuple[Oversale, 
     explained = []
     for case in cases:
         moment = datetime.fromtimestamp(sold_at[case["order_name"], case["sku"]], UTC)
-        lag = explain_lag(rig.retailer.warehouse, case["sku"], case["channel_id"], moment)
+        lag = explain_lag(rig.tenant.warehouse, case["sku"], case["channel_id"], moment)
         explained.append(
             Oversale(
                 channel=case["channel_id"],
