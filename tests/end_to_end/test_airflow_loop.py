@@ -22,7 +22,7 @@ def test_the_channels_become_true(running: Running) -> None:
 def test_a_delivery_reaches_the_channels(running: Running) -> None:
     """Goods arrive in the main warehouse; the ERP books them; every channel served from there follows."""
     running.become_true()
-    world = running.rig.sandbox.world
+    world = running.stack.sandbox.world
     truth = world.ask("/truth")
     sku = next(iter(sorted(truth["listings"]["shopify_main"])))
     before = truth["listings"]["shopify_main"][sku]
@@ -37,7 +37,7 @@ def test_a_delivery_reaches_the_channels(running: Running) -> None:
 def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> None:
     """Somebody typed 5,000: putting that right is beyond the guard, so Airflow asks."""
     running.become_true()
-    world = running.rig.sandbox.world
+    world = running.stack.sandbox.world
     sku = next(iter(sorted(world.ask("/truth")["listings"]["shopify_outlet"])))
     world.tell("/edit", {"channel": "shopify_outlet", "sku": sku, "quantity": 5000})
     hold = eventually(
@@ -73,8 +73,8 @@ def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> N
 
 def test_a_webhook_rings_for_a_poll(running: Running) -> None:
     """Shopify tells of an edit, twice: its DAG runs at once, says what rang, and the edit is put right."""
-    world = running.rig.sandbox.world
-    shop = running.rig.tenant.connections.get("trueup_demo_shopify_main")
+    world = running.stack.sandbox.world
+    shop = running.stack.tenant.connections.get("trueup_demo_shopify_main")
     secret = shop.extra["client_secret"]
     grant = {"grant_type": "client_credentials", "client_id": shop.login, "client_secret": secret}
     with httpx.Client(base_url=str(shop.host), trust_env=False, timeout=30) as vendor:
@@ -113,7 +113,7 @@ def test_a_webhook_rings_for_a_poll(running: Running) -> None:
 
 def test_the_connection_form_s_test_button_works(running: Running) -> None:
     """With the right client it names what was reached; with a wrong one, the remedy and no secret."""
-    declared = running.rig.sandbox.connections["trueup_demo_netsuite"]
+    declared = running.stack.sandbox.connections["trueup_demo_netsuite"]
     extra = declared["extra"]
     body = {
         "connection_id": "try_me",

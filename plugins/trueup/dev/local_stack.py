@@ -1,4 +1,4 @@
-"""The whole local machinery for as long as a block runs: PostgreSQL, the sandbox, a prepared tenant.
+"""The local stack, for as long as a block runs: PostgreSQL, the sandbox, a prepared tenant.
 
 The demo, the end-to-end tests and the benchmarks run on it; Airflow is put on top where it is wanted.
 """
@@ -21,7 +21,7 @@ SandboxOptions = Mapping[str, str | int | float | Path | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Rig:
+class LocalStack:
     """A prepared demo tenant over a running sandbox and PostgreSQL."""
 
     postgres: EmbeddedPostgres
@@ -36,7 +36,9 @@ class Rig:
 
 
 @contextmanager
-def run_rig(project: Path, state: Path, options: SandboxOptions, *, tenants: Path | None = None) -> Iterator[Rig]:
+def run_local_stack(
+    project: Path, state: Path, options: SandboxOptions, *, tenants: Path | None = None
+) -> Iterator[LocalStack]:
     """Start everything but Airflow under `state`; stop it all when the block ends."""
     tenants_folder = tenants or project / "tenants"
     connections_file = state / "connections.json"
@@ -53,4 +55,4 @@ def run_rig(project: Path, state: Path, options: SandboxOptions, *, tenants: Pat
             connections_file=connections_file,
             state=state / "state",
         )
-        yield Rig(postgres, sandbox, tenant, paths)
+        yield LocalStack(postgres, sandbox, tenant, paths)
