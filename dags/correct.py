@@ -30,7 +30,7 @@ def correct(tenant: TenantConfiguration) -> Iterator[DAG]:
         "correct",
         doc=__doc__,
         tags=("outbox", "audit"),
-        # A bell can be lost while a run is active, so a clock rings too.
+        # Airflow can lose a trigger while a run is active, so a clock starts runs too.
         schedule=AssetOrTimeSchedule(timetable=every("*/5 * * * *"), assets=outbox_asset(name)),
     ) as dag:
         step("correct", tasks.correct, tenant=name)

@@ -71,8 +71,8 @@ def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> N
     assert decided_by == "operator"
 
 
-def test_a_webhook_rings_for_a_poll(running: Running) -> None:
-    """Shopify tells of an edit, twice: its DAG runs at once, says what rang, and the edit is put right."""
+def test_a_webhook_triggers_a_poll(running: Running) -> None:
+    """Shopify reports an edit, twice: its DAG runs at once, says what triggered it, and the edit is put right."""
     world = running.stack.sandbox.world
     shop = running.stack.tenant.connections.get("trueup_demo_shopify_main")
     secret = shop.extra["client_secret"]
@@ -96,14 +96,14 @@ def test_a_webhook_rings_for_a_poll(running: Running) -> None:
 
     world.tell("/edit", {"channel": "shopify_main", "sku": sku, "quantity": int(listings[sku]) + 5})
 
-    def rung() -> list[str]:
+    def started_runs() -> list[str]:
         with running.client() as client:
             found = client.get(
                 "/dags/demo.land.shopify_main/dagRuns", params={"run_type": "asset_triggered", "limit": 100}
             ).json()
         return [run["dag_run_id"] for run in found["dag_runs"] if run["state"] == "success"]
 
-    eventually(rung, 60, "the webhook starting a run")
+    eventually(started_runs, 60, "the webhook starting a run")
     world.put("/faults", {"rules": []})
     running.become_true()
     with running.client() as client:

@@ -178,7 +178,7 @@ class Line:
                 " delete from outbox.stock_changes"
             )
 
-    def judge_newest_build(self) -> None:
+    def validate_newest_build(self) -> None:
         """Have a gate run behind the newest build: without one nothing is proposed from it."""
         self.act(
             "insert into gates.runs (run_id, build_id, is_full, suites_hash, started_at, expectation_count,"

@@ -171,7 +171,7 @@ def create_tables(details: ConnectionDetails) -> None:
 
 
 def fill_tables(details: ConnectionDetails) -> None:
-    """Valid rows only, written by build 1; nothing judged yet."""
+    """Valid rows only, written by build 1; nothing validated yet."""
     with connect(details, None) as connection:
         tables = ", ".join((*TABLES, "raw.stream_positions", "audit.builds"))
         connection.execute(f"truncate {tables}; truncate gates.results, gates.quarantine, gates.stops, gates.runs")
@@ -184,7 +184,7 @@ def fill_tables(details: ConnectionDetails) -> None:
 
 @contextmanager
 def template(postgres: EmbeddedPostgres, name: str) -> Iterator[ConnectionDetails]:
-    """A database with valid tables, to be judged once and then copied for each test."""
+    """A database with valid tables, to be validated once and then copied for each test."""
     postgres.drop_database(name)
     postgres.create_database(name, template="template_migrated")
     details = postgres.details(name)

@@ -44,7 +44,7 @@ class Shop:
         self.facts.declare(demo_tenant(channels=channels))
 
     def publish(self) -> ProposalReport:
-        """Build, judge, propose."""
+        """Build, validate, propose."""
         facts = self.facts
         facts.build()
         run_gates(facts.details, facts.configuration, run_id="publish")

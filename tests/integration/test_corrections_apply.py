@@ -67,7 +67,7 @@ def test_a_correction_is_applied_read_back_and_accounted_for(line: Line, channel
 
 
 def test_nothing_due_makes_no_call(line: Line, channel: Channel, writer: HttpWriter) -> None:
-    """The clock rings every minute."""
+    """The clock starts a run every minute."""
     assert line.correct({"shop": writer}) == []
     assert (channel.calls, channel.reads) == ([], [])
 

@@ -32,7 +32,7 @@ def careful(warehouse: ConnectionDetails) -> Line:
 
 
 def test_proposing_again_changes_nothing(line: Line) -> None:
-    """Publish runs on every bell, and any run may be repeated."""
+    """Publish runs on every trigger, and any run may be repeated."""
     line.want(1, 5, 3)
     line.want(2, 5, 9)
     assert line.propose().proposed_count == 2
@@ -42,7 +42,7 @@ def test_proposing_again_changes_nothing(line: Line) -> None:
     assert line.rows("select * from outbox.changes order by 1") == before
 
 
-def test_a_build_that_no_gate_has_judged_is_not_proposed_from(line: Line) -> None:
+def test_a_build_that_no_gate_has_validated_is_not_proposed_from(line: Line) -> None:
     """On the command line the steps are called one by one, and one is easily forgotten."""
     line.want(1, 5, 3)
     line.act(
@@ -50,11 +50,11 @@ def test_a_build_that_no_gate_has_judged_is_not_proposed_from(line: Line) -> Non
         " values ('b', false, 'succeeded', now())"
     )
 
-    with pytest.raises(Transient, match="was not judged yet"):
+    with pytest.raises(Transient, match="was not validated yet"):
         line.propose()
 
     assert line.statuses() == {}
-    line.judge_newest_build()
+    line.validate_newest_build()
     assert line.propose().proposed_count == 1
 
 
@@ -65,7 +65,7 @@ def test_what_a_failed_build_left_is_not_proposed_from(line: Line) -> None:
         "insert into audit.builds (run_id, is_full_refresh, status, finished_at)"
         " values ('a', false, 'succeeded', now())"
     )
-    line.judge_newest_build()
+    line.validate_newest_build()
     line.act(
         "insert into audit.builds (run_id, is_full_refresh, status, error) values ('b', false, 'failed', 'killed')"
     )

@@ -237,7 +237,7 @@ def built(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
 
 @pytest.fixture
 def only(tmp_path: Path) -> Path:
-    """A folder for the one suite that is judged."""
+    """A folder for the one suite that is validated."""
     return tmp_path / "expectations"
 
 

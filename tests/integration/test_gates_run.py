@@ -1,4 +1,4 @@
-"""What a gate run does with what it finds: quarantine, stops, releases, and when it judges at all."""
+"""What a gate run does with what it finds: quarantine, stops, releases, and when it validates at all."""
 
 import shutil
 from collections.abc import Callable
@@ -70,7 +70,7 @@ SPOIL = f"update {LEVEL} set damaged_quantity = -1, build_id = %d where sku = 'H
 MEND = f"update {LEVEL} set damaged_quantity = 1, build_id = %d where sku = 'HV-00001'"
 
 
-def test_a_build_is_judged_once(built: ConnectionDetails, levels: Path) -> None:
+def test_a_build_is_validated_once(built: ConnectionDetails, levels: Path) -> None:
     """Nothing changed costs nothing; the second call does not even look."""
     assert not _gate(built, levels).is_skipped
     again = _gate(built, levels)
@@ -79,12 +79,12 @@ def test_a_build_is_judged_once(built: ConnectionDetails, levels: Path) -> None:
     assert _rows(built, "select count(*) from gates.runs") == [(1,)]
 
 
-def test_nothing_is_judged_before_the_first_build(warehouse: ConnectionDetails, levels: Path) -> None:
+def test_nothing_is_validated_before_the_first_build(warehouse: ConnectionDetails, levels: Path) -> None:
     """There are no tables yet; that is not a failure."""
     assert _gate(warehouse, levels).is_skipped
 
 
-def test_after_a_build_only_its_rows_are_judged(built: ConnectionDetails, levels: Path) -> None:
+def test_after_a_build_only_its_rows_are_validated(built: ConnectionDetails, levels: Path) -> None:
     """The hot path's cost follows what changed, not what there is."""
     _gate(built, levels)
     _build(built, 2, f"update {LEVEL} set build_id = 2 where sku = 'HV-00001'")
@@ -96,7 +96,7 @@ def test_after_a_build_only_its_rows_are_judged(built: ConnectionDetails, levels
     assert counted == [("row", 1, 1), ("table", 2, 2)]
 
 
-def test_a_build_whose_gate_never_ran_is_judged_with_the_next(built: ConnectionDetails, levels: Path) -> None:
+def test_a_build_whose_gate_never_ran_is_validated_with_the_next(built: ConnectionDetails, levels: Path) -> None:
     """The gate was killed after build 2; build 3 wrote other rows."""
     _gate(built, levels)
     _build(built, 2, SPOIL % 2)
@@ -106,7 +106,7 @@ def test_a_build_whose_gate_never_ran_is_judged_with_the_next(built: ConnectionD
 
 
 def test_a_failed_build_is_not_gated_but_its_rows_are_with_the_next(built: ConnectionDetails, levels: Path) -> None:
-    """Its tables may be half written; what it wrote stays to be judged."""
+    """Its tables may be half written; what it wrote stays to be validated."""
     _gate(built, levels)
     _build(built, 2, SPOIL % 2, status="failed")
     assert _gate(built, levels).is_skipped
@@ -114,7 +114,7 @@ def test_a_failed_build_is_not_gated_but_its_rows_are_with_the_next(built: Conne
     assert len(_gate(built, levels).failed) == 1
 
 
-def test_a_changed_rule_judges_everything_again(built: ConnectionDetails, levels: Path) -> None:
+def test_a_changed_rule_validates_everything_again(built: ConnectionDetails, levels: Path) -> None:
     """What passed another rule has not passed this one."""
     _gate(built, levels)
     suite = levels / "canonical" / "stock_levels.yml"
@@ -142,7 +142,7 @@ def test_a_row_is_held_back_alone_and_let_go_when_it_passes(built: ConnectionDet
 
 
 def test_a_held_row_stays_held_while_nothing_touches_it(built: ConnectionDetails, levels: Path) -> None:
-    """A later run that does not judge it must not take silence for passing, nor hold it twice."""
+    """A later run that does not validate it must not take silence for passing, nor hold it twice."""
     _build(built, 2, SPOIL % 2)
     _gate(built, levels)
     _build(built, 3, f"update {LEVEL} set build_id = 3 where sku = 'HV-00002'")
@@ -161,7 +161,7 @@ def test_a_held_row_that_is_gone_is_let_go_by_a_full_run(built: ConnectionDetail
 
 
 def test_a_withdrawn_rule_lets_go_of_what_it_held(built: ConnectionDetails, levels: Path) -> None:
-    """Nothing would ever judge those rows again."""
+    """Nothing would ever validate those rows again."""
     _build(built, 2, SPOIL % 2)
     _gate(built, levels)
     suite = levels / "canonical" / "stock_levels.yml"
@@ -265,7 +265,7 @@ def test_a_total_that_nobody_refused_cannot_be_accepted(built: ConnectionDetails
 def test_a_suite_that_cannot_run_stops_everything_and_hinders_no_other(
     built: ConnectionDetails, tmp_path: Path, spoil: str, said: str
 ) -> None:
-    """What was not judged did not pass; the message names the file."""
+    """What was not validated did not pass; the message names the file."""
     folder = _suites(tmp_path, "canonical/stock_levels.yml", "canonical/locations.yml")
     _build(built, 2, spoil)
     report = _gate(built, folder)
@@ -340,7 +340,7 @@ def test_every_verdict_is_kept_and_the_newest_are_shown(built: ConnectionDetails
     assert (shown.last_run.build_id, shown.last_run.newest_build_id) == (2, 2)
 
 
-def test_the_transformer_is_who_judges(built: ConnectionDetails, levels: Path) -> None:
+def test_the_transformer_is_who_validates(built: ConnectionDetails, levels: Path) -> None:
     """Not the login: a suite's SQL runs with the least rights that do."""
     with connect(built, None) as connection:
         connection.execute("create table canonical.secrets (sku text, build_id bigint)")
@@ -356,11 +356,11 @@ def test_the_transformer_is_who_judges(built: ConnectionDetails, levels: Path) -
         assert connection.execute("select count(*) from gates.results").fetchone() == (1,)
 
 
-def test_a_million_rows_would_be_judged_without_reading_one(
+def test_a_million_rows_would_be_validated_without_reading_one(
     built: ConnectionDetails, levels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Great Expectations runs a query whole to learn its columns; that must never be the query itself."""
-    from trueup.gates.validation import Validator
+    from trueup.gates.validator import Validator
 
     sent: list[str] = []
     ask = Validator._ask_names_only
@@ -523,9 +523,9 @@ def test_a_lost_warehouse_is_tried_again(
     """A stop for want of a connection would have to be explained to people."""
     from sqlalchemy.exc import OperationalError
 
-    from trueup.gates.validation import Validator
+    from trueup.gates.validator import Validator
 
-    monkeypatch.setattr(Validator, "_judge", _failing_with(OperationalError("select", {}, OSError())))
+    monkeypatch.setattr(Validator, "_validate", _failing_with(OperationalError("select", {}, OSError())))
     with pytest.raises(Transient, match="the warehouse was lost"):
         _gate(built, levels)
 
@@ -533,8 +533,8 @@ def test_a_lost_warehouse_is_tried_again(
 def test_a_suite_that_breaks_great_expectations_is_its_own_failure(
     built: ConnectionDetails, levels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Trying again cannot help there, and the other suites are to be judged."""
-    from trueup.gates.validation import Validator
+    """Trying again cannot help there, and the other suites are to be validated."""
+    from trueup.gates.validator import Validator
 
-    monkeypatch.setattr(Validator, "_judge", _failing_with(None))
+    monkeypatch.setattr(Validator, "_validate", _failing_with(None))
     assert [failure.rule_id for failure in _gate(built, levels).failed] == ["stock_levels.suite_runs"]

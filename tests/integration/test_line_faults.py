@@ -89,7 +89,7 @@ class Line:
         landing: Sequence[Mapping[str, Any]] = (),
         correcting: Sequence[Mapping[str, Any]] = (),
     ) -> list[TrueupError]:
-        """Land, build, judge, propose, correct, each phase under its faults; what was raised on the way."""
+        """Land, build, validate, propose, correct, each phase under its faults; what was raised on the way."""
         self.runs += 1
         tenant, errors = self.stack.tenant, []
         self.fault(landing)

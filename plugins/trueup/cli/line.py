@@ -50,10 +50,10 @@ def build(
 @app.command()
 def gate(
     tenant: TenantOption = "demo",
-    full: Annotated[bool, typer.Option(help="Judge every row, not what the newest build wrote.")] = False,
+    full: Annotated[bool, typer.Option(help="Validate every row, not what the newest build wrote.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge the built tables; exits with 2 where a channel is stopped."""
+    """Validate the built tables; exits with 2 where a channel is stopped."""
     from trueup.pipeline import steps
 
     with reporting_errors(as_json):
@@ -103,7 +103,7 @@ def correct(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
 
 @app.command()
 def reconcile(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
-    """Judge everything and count what the channels show wrong, by cause."""
+    """Validate everything and count what the channels show wrong, by cause."""
     from trueup.pipeline import steps
 
     with reporting_errors(as_json):

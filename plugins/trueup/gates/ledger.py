@@ -51,9 +51,9 @@ class Ledger:
         )
 
     def record_suite_runs(self, suite_name: str, schema: str, table: str, error: str | None) -> None:
-        """Whether a suite could be judged at all is a verdict itself: what was not judged stops everything."""
+        """Whether a suite could be validated at all is a verdict itself: what was not validated stops everything."""
         rule_id = f"{table}.suite_runs"
-        note = "What could not be judged did not pass."
+        note = "What could not be validated did not pass."
         self._results.append(
             (
                 *(self._run_id, suite_name, schema, table, rule_id, "trueup", "critical", "table", "suite_runs"),
@@ -120,7 +120,7 @@ class Ledger:
                 (value, self._run_id, suite.name, rule.rule_id, value),
             )
 
-    def judge_quarantine_share(self, suite: Suite) -> None:
+    def validate_quarantine_share(self, suite: Suite) -> None:
         """Stop the target of which more than the suite's share of rows is in quarantine."""
         stops: dict[str | None, str] = {}
         if self._held[suite.schema_name, suite.table]:
@@ -234,7 +234,7 @@ class Ledger:
         self._held[suite.schema_name, suite.table].add(rule.rule_id)
 
     def _release(self, suite: Suite, rule: Expectation, failing_count: int, since_build: int | None) -> None:
-        """Let go what was judged again and passed; after a full run also what is not there any more."""
+        """Let go what was validated again and passed; after a full run also what is not there any more."""
         if rule.rule_id not in self._held[suite.schema_name, suite.table]:
             return
         statement = sql.SQL(
@@ -244,8 +244,8 @@ class Ledger:
         if failing_count:
             statement += sql.SQL(" and row_key not in (select row_key from failing_rows)")
         if since_build is not None and suite.build is not None:
-            statement += sql.SQL(" and row_key in (select {} from {} as judged where judged.{} > {})").format(
-                subject.row_key(suite, "judged"),
+            statement += sql.SQL(" and row_key in (select {} from {} as validated where validated.{} > {})").format(
+                subject.row_key(suite, "validated"),
                 subject.table(suite),
                 sql.Identifier(suite.build),
                 sql.Literal(since_build),

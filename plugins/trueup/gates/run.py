@@ -1,7 +1,7 @@
-"""Judges what was built: quarantines rows, stops channels, keeps every verdict.
+"""Validates what was built: quarantines rows, stops channels, keeps every verdict.
 
-After a build only the rows are judged that were written since the last gated build, and the totals of the
-tables; a full run judges everything. Great Expectations is imported when there is something to judge.
+After a build only the rows are validated that were written since the last gated build, and the totals of the
+tables; a full run validates everything. Great Expectations is imported when there is something to validate.
 """
 
 import logging
@@ -14,9 +14,9 @@ from typing import Any
 from trueup.configuration.model import TenantConfiguration
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
-from trueup.gates.judging import BrokenSuite, JudgedSuite, judge_all
 from trueup.gates.ledger import ALL_CHANNELS, Ledger
 from trueup.gates.suites import Severity, default_folder, suite_files, suites_hash
+from trueup.gates.validation import BrokenSuite, ValidatedSuite, validate_all
 from trueup.gates.verdict import Status
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
@@ -69,7 +69,7 @@ def run_gates(
     is_full: bool = False,
     folder: Path | None = None,
 ) -> GateReport:
-    """Judge the newest build, and act on it; does nothing where it was judged before.
+    """Validate the newest build, and act on it; does nothing where it was validated before.
 
     A failed expectation is not an error of this call. Raises `Transient` where the warehouse is lost,
     `Permanent` where there are no suites at all: then nothing would be gated.
@@ -81,7 +81,7 @@ def run_gates(
     parameters = _parameters(configuration)
     fingerprint = suites_hash(folder, parameters)
     with (
-        translated("judging"),
+        translated("validation"),
         connect(details, Role.TRANSFORMER, is_autocommit=True) as connection,
     ):
         # Two runs at once would each quarantine, and release, by what the other has half written.
@@ -91,11 +91,11 @@ def run_gates(
         if build_id is None or (is_known and since_build == build_id and not is_full):
             return _nothing(connection, run_id, build_id, started)
         since_build = since_build if is_known and not is_full else None
-        judged, broken = judge_all(details, connection, folder, parameters, since_build)
+        validated, broken = validate_all(details, connection, folder, parameters, since_build)
         with connection.transaction():
             ledger = Ledger(connection, run_id)
-            failed = _write(ledger, judged, broken, since_build)
-            statuses = [verdict.status for one in judged for verdict in one.verdicts]
+            failed = _write(ledger, validated, broken, since_build)
+            statuses = [verdict.status for one in validated for verdict in one.verdicts]
             count = len(statuses) - statuses.count(Status.ERROR)
             connection.execute(
                 "insert into gates.runs (run_id, build_id, is_full, suites_hash, started_at, expectation_count,"
@@ -114,7 +114,7 @@ def run_gates(
         build_id=build_id,
         is_full=since_build is None,
         is_skipped=False,
-        suite_count=len(judged) + len(broken),
+        suite_count=len(validated) + len(broken),
         expectation_count=count,
         not_applicable_count=statuses.count(Status.NOT_APPLICABLE),
         failed=tuple(failed),
@@ -169,7 +169,7 @@ def _last_gated(connection: Warehouse, fingerprint: str) -> tuple[int | None, bo
 
 
 def _write(
-    ledger: Ledger, judged: Sequence[JudgedSuite], broken: Sequence[BrokenSuite], since_build: int | None
+    ledger: Ledger, validated: Sequence[ValidatedSuite], broken: Sequence[BrokenSuite], since_build: int | None
 ) -> list[FailedRule]:
     ledger.open()
     failed: list[FailedRule] = []
@@ -177,27 +177,29 @@ def _write(
         name = f"{one.schema}_{one.table}"
         ledger.record_suite_runs(name, one.schema, one.table, one.error)
         failed.append(FailedRule(name, f"{one.table}.suite_runs", "critical", "table", one.error))
-    for suite_judged in judged:
-        suite = suite_judged.suite
-        ledger.record_suite_runs(suite.name, suite.schema_name, suite.table, suite_judged.error)
-        if suite_judged.error is not None:
-            failed.append(FailedRule(suite.name, f"{suite.table}.suite_runs", "critical", "table", suite_judged.error))
-        for verdict in suite_judged.verdicts:
+    for validated_suite in validated:
+        suite = validated_suite.suite
+        ledger.record_suite_runs(suite.name, suite.schema_name, suite.table, validated_suite.error)
+        if validated_suite.error is not None:
+            failed.append(
+                FailedRule(suite.name, f"{suite.table}.suite_runs", "critical", "table", validated_suite.error)
+            )
+        for verdict in validated_suite.verdicts:
             ledger.record(suite, verdict, since_build)
             rule = verdict.expectation
             if verdict.status is Status.FAILED:
                 failed.append(FailedRule(suite.name, rule.rule_id, str(rule.severity), str(rule.scope), None))
         # Of a table that cannot be read nothing is counted; its stop is of another rule.
-        if suite_judged.error is None:
-            ledger.judge_quarantine_share(suite)
+        if validated_suite.error is None:
+            ledger.validate_quarantine_share(suite)
     if not broken:
-        ledger.release_withdrawn([one.suite for one in judged])
+        ledger.release_withdrawn([one.suite for one in validated])
     is_clean = not ledger.is_anything_held() and not any(one.severity == Severity.CRITICAL for one in failed)
-    for suite_judged in judged:
-        for verdict in suite_judged.verdicts:
+    for validated_suite in validated:
+        for verdict in validated_suite.verdicts:
             rule = verdict.expectation
             is_passed = verdict.status is Status.PASSED
             if is_passed and rule.baseline is not None and isinstance(verdict.observed, int | float):
-                ledger.keep_baseline(suite_judged.suite, rule, float(verdict.observed), is_clean=is_clean)
+                ledger.keep_baseline(validated_suite.suite, rule, float(verdict.observed), is_clean=is_clean)
     ledger.close()
     return failed

@@ -19,7 +19,7 @@ class StandingVerdict:
 
     `status`: passed, failed, not_applicable (there was nothing to validate) or error (it could not be validated).
 
-    `held_count`: rows that it holds in quarantine. It may pass and hold: a run after a build judges only what
+    `held_count`: rows that it holds in quarantine. It may pass and hold: a run after a build validates only what
     that build wrote.
     """
 

@@ -2,7 +2,7 @@
 
 A file names the table, its key and its expectations in Great Expectations' own words. What a rule needs
 beyond the columns there are (a sum of terms, a check digit, a look at another table) is a `derived`
-column: SQL that is computed with the row, so that all rules of a table are judged in one pass over it.
+column: SQL that is computed with the row, so that all rules of a table are validated in one pass over it.
 """
 
 import hashlib
@@ -68,7 +68,7 @@ class Severity(StrEnum):
 
 
 class Scope(StrEnum):
-    """What an expectation judges: each row for itself, or the table as a whole."""
+    """What an expectation validates: each row for itself, or the table as a whole."""
 
     ROW = "row"
     TABLE = "table"
@@ -122,9 +122,9 @@ class Expectation(_Written):
     @model_validator(mode="after")
     def _is_meant(self) -> Self:
         if self.scope is Scope.ROW and self.type not in ROW_TYPES:
-            raise ValueError(f"type: {self.type} cannot judge a row; one of {', '.join(sorted(ROW_TYPES))} can")
+            raise ValueError(f"type: {self.type} cannot validate a row; one of {', '.join(sorted(ROW_TYPES))} can")
         if self.scope is Scope.TABLE and self.type not in TABLE_TYPES:
-            raise ValueError(f"type: {self.type} cannot judge a table; one of {', '.join(sorted(TABLE_TYPES))} can")
+            raise ValueError(f"type: {self.type} cannot validate a table; one of {', '.join(sorted(TABLE_TYPES))} can")
         if self.scope is Scope.ROW and "mostly" in self.kwargs:
             raise ValueError("kwargs.mostly: a row either passes or not; remove it")
         if self.baseline is not None and self.type not in TOTAL_TYPES:

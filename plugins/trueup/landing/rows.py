@@ -136,8 +136,8 @@ def count_known(connection: Warehouse, stream: Stream, covers_since: datetime | 
 def conclude_sweep(connection: Warehouse, landing: Landing, completion: Completion, last_record_id: int) -> int:
     """Land a tombstone for every key that the sweep did not meet; how many.
 
-    Only versions that had landed before the sweep began are judged: what came in meanwhile may be newer than the page
-    on which it would have stood. So are only records that happened in the time that the sweep covers.
+    Only versions that landed before the sweep began can be missing: a later one may be newer than the page on which it
+    would have stood. The same goes for records that happened outside the time that the sweep covers.
     """
     stream = landing.stream
     if stream.kind is StreamKind.EVENT or completion.as_of is None:

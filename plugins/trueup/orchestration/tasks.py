@@ -1,7 +1,7 @@
 """What the tasks do: one call to a step of the line each, with its two failures in Airflow's terms.
 
 `Permanent` fails the task at once; `Transient` lets Airflow try again. A step that found nothing to
-do is skipped, so that it rings no bell.
+do is skipped, so that it triggers no DAG.
 """
 
 import functools
@@ -91,7 +91,7 @@ def build(tenant: str) -> None:
 
 @in_airflow_terms
 def gate(tenant: str) -> None:
-    """Judge what the build wrote. A failed expectation quarantines or stops; it does not fail the task."""
+    """Validate what the build wrote. A failed expectation quarantines or stops; it does not fail the task."""
     from trueup.pipeline import steps
 
     report = steps.gate(_open(tenant), run_id=_run_id())
@@ -100,16 +100,16 @@ def gate(tenant: str) -> None:
 
 @in_airflow_terms
 def propose(tenant: str, outlet_events: Any = None) -> None:  # noqa: ANN401 - Airflow fills it in
-    """Fill the outbox; skipped, so that no bell rings, where nothing is due and nothing new is held."""
+    """Fill the outbox; skipped, so that it triggers no DAG, where nothing is due and nothing new is on hold."""
     from trueup.corrections.engine.due import due_count
-    from trueup.orchestration.assets import holds_asset, holds_bell
+    from trueup.orchestration.assets import holds_asset, holds_trigger
     from trueup.pipeline import steps
 
     opened = _open(tenant)
     report = steps.propose(opened, run_id=_run_id(), actor=ACTOR)
     log.info("%s proposed: %s", tenant, report)
     if any(channel.hold_id is not None for channel in report.channels):
-        outlet_events[holds_bell(tenant)].add(holds_asset(tenant))
+        outlet_events[holds_trigger(tenant)].add(holds_asset(tenant))
     elif not due_count(opened.warehouse):
         raise AirflowSkipException("nothing is due")
 
@@ -155,7 +155,7 @@ def decide_hold(tenant: str, hold: dict[str, Any], answer: dict[str, Any]) -> No
 
 @in_airflow_terms
 def reconcile(tenant: str) -> None:
-    """Judge everything again and log what the channels still show wrong."""
+    """Validate everything again and log what the channels still show wrong."""
     from trueup.pipeline import steps
 
     report = steps.reconcile(_open(tenant), run_id=_run_id(), actor=ACTOR)

@@ -65,7 +65,7 @@ def build(tenant: Tenant, *, run_id: str, actor: str, is_full_refresh: bool = Fa
 
 
 def gate(tenant: Tenant, *, run_id: str, is_full: bool = False) -> GateReport:
-    """Judge what the newest build wrote, or everything."""
+    """Validate what the newest build wrote, or everything."""
     return run_gates(tenant.warehouse, tenant.configuration, run_id=run_id, is_full=is_full)
 
 
@@ -96,7 +96,7 @@ class DifferenceCount:
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationReport:
-    """Everything judged again, and what the channels still show wrong."""
+    """Everything validated again, and what the channels still show wrong."""
 
     build: BuildReport
     gates: GateReport
@@ -105,7 +105,7 @@ class ReconciliationReport:
 
 
 def reconcile(tenant: Tenant, *, run_id: str, actor: str) -> ReconciliationReport:
-    """Build, judge every row, and count the differences by channel and cause."""
+    """Build, validate every row, and count the differences by channel and cause."""
     built = build(tenant, run_id=run_id, actor=actor)
     gates = gate(tenant, run_id=run_id, is_full=True)
     with connect(tenant.warehouse, Role.OPERATOR) as connection:

@@ -45,7 +45,7 @@ class TenantReport:
 
     @property
     def expectation_count(self) -> int:
-        """Rules that were ever judged."""
+        """Rules that were ever validated."""
         return sum(len(suite.verdicts) for suite in self.suites)
 
     @property

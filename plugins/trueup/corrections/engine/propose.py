@@ -106,7 +106,9 @@ def _require_validated(connection: Warehouse) -> None:
     if begun is None or (validated is not None and validated >= begun):
         return
     if built == begun:
-        raise Transient(f"build {built} was not judged yet, so nothing was proposed from it; run `trueup gate` first")
+        raise Transient(
+            f"build {built} was not validated yet, so nothing was proposed from it; run `trueup gate` first"
+        )
     raise Transient(
         f"build {begun} did not come to its end, so nothing was proposed from what it left; run `trueup build` and"
         " `trueup gate` first"

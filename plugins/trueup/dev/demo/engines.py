@@ -61,7 +61,7 @@ class DirectEngine:
         return False
 
     def cycle(self, *, is_sweep: bool = False) -> None:
-        """Land every system, build, judge, propose, correct. What fails for now is tried by the next cycle."""
+        """Land every system, build, validate, propose, correct. What fails for now is tried by the next cycle."""
         self._cycles += 1
         run_id = f"direct__{self._cycles}"
         tenant = self._stack.tenant
