@@ -44,7 +44,7 @@ def test_every_suite_can_validate_what_dbt_builds(shop: Facts) -> None:
     assert _pushable(shop) == ["HV-00001", "HV-00002"]
 
 
-def test_a_mistaken_figure_is_held_back_and_comes_back_when_it_is_right(shop: Facts) -> None:
+def test_a_mistaken_figure_is_quarantined_and_comes_back_when_it_is_right(shop: Facts) -> None:
     """A barcode keyed in as a quantity must not be sold; the other product goes on; nobody has to release it."""
     _gate(shop, "first")
     shop.land([netsuite_level("1001", 4006381, at(60))])
@@ -59,8 +59,8 @@ def test_a_mistaken_figure_is_held_back_and_comes_back_when_it_is_right(shop: Fa
     assert _pushable(shop) == ["HV-00001", "HV-00002"]
 
 
-def test_what_the_last_look_refuses_stays_held_while_it_is_wrong(shop: Facts) -> None:
-    """The view of candidates hides held rows; validating it would let them go with the next build, unseen."""
+def test_what_the_last_look_fails_stays_quarantined_while_it_is_wrong(shop: Facts) -> None:
+    """The view of candidates hides quarantined rows; validating it would release them with the next build, unseen."""
     shop.execute(
         "update marts.stock_differences set correlation_id = null where sku = 'HV-00001' and channel = 'shopify_main'"
     )

@@ -19,7 +19,7 @@ from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.corrections.engine.reports import RunState
 from trueup.corrections.engine.switches import resume_channel, stop_channel
 from trueup.domain.errors import Permanent
-from trueup.gates.standing import accept_total
+from trueup.gates.status import accept_total
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ def test_a_bearer_token_opens_the_page_too(client: TestClient, gated: Connection
     assert client.get("/trueup/demo/quality", headers={"authorization": f"Bearer {token}"}).status_code == 200
 
 
-def test_the_page_says_what_failed_and_what_is_held(logged_in: TestClient, gated: ConnectionDetails) -> None:
+def test_the_page_says_what_failed_and_what_is_in_quarantine(logged_in: TestClient, gated: ConnectionDetails) -> None:
     """In the retailer's name, with the rule, the key and the reason."""
     answer = logged_in.get("/trueup/demo/quality")
     assert answer.status_code == 200

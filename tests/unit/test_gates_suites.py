@@ -94,7 +94,7 @@ def test_no_suites_at_all_is_refused(tmp_path: Path) -> None:
         load_suites(tmp_path)
 
 
-def test_the_hash_follows_the_rules_and_what_they_are_held_against(tmp_path: Path) -> None:
+def test_the_hash_follows_the_rules_and_what_they_are_compared_with(tmp_path: Path) -> None:
     """Rows that passed other rules have not passed these."""
     path = _write(tmp_path, SUITE)
     before = suites_hash(tmp_path, {"channels": ["a"]})

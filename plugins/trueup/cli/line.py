@@ -71,14 +71,14 @@ def accept_total(
     as_json: JsonOption = False,
 ) -> None:
     """Take a total that a gate refused for true, and let go of the stop it caused."""
-    from trueup.gates.standing import accept_total as accept
+    from trueup.gates.status import accept_total as accept
 
     with reporting_errors(as_json):
         total = accept(open_tenant(tenant).warehouse, rule_id, actor=actor(), reason=reason)
         if as_json:
             print_json({"rule_id": rule_id, "total": total})
         else:
-            typer.echo(f"{rule_id}: {total:g} is what the next total is held against.")
+            typer.echo(f"{rule_id}: {total:g} is accepted; the next total is compared with it.")
 
 
 @app.command()

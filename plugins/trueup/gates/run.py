@@ -108,7 +108,7 @@ def run_gates(
                     *(ledger.quarantined_count, ledger.released_count),
                 ),
             )
-        open_stops, held_count = _standing(connection)
+        open_stops, quarantined_count = _open_stops_and_quarantine(connection)
     report = GateReport(
         run_id=run_id,
         build_id=build_id,
@@ -123,7 +123,7 @@ def run_gates(
         stopped=tuple(sorted(set(ledger.stopped))),
         resumed=tuple(sorted(set(ledger.resumed))),
         open_stops=open_stops,
-        open_quarantine_count=held_count,
+        open_quarantine_count=quarantined_count,
         seconds=round(time.monotonic() - started, 3),
     )
     log.info(
@@ -145,14 +145,18 @@ def _parameters(configuration: TenantConfiguration) -> dict[str, Any]:
 
 def _nothing(connection: Warehouse, run_id: str, build_id: int | None, started: float) -> GateReport:
     seconds = round(time.monotonic() - started, 3)
-    return GateReport(run_id, build_id, False, True, 0, 0, 0, (), 0, 0, (), (), *_standing(connection), seconds)
+    return GateReport(
+        run_id, build_id, False, True, 0, 0, 0, (), 0, 0, (), (), *_open_stops_and_quarantine(connection), seconds
+    )
 
 
-def _standing(connection: Warehouse) -> tuple[tuple[str, ...], int]:
+def _open_stops_and_quarantine(connection: Warehouse) -> tuple[tuple[str, ...], int]:
     """The open stops, by target, and the number of rows in quarantine."""
     stops = connection.execute("select distinct target_system from gates.stops where released_at is null").fetchall()
-    held = connection.execute("select count(*) from gates.quarantine where released_at is null").fetchone()
-    return tuple(sorted(target or ALL_CHANNELS for (target,) in stops)), 0 if held is None else int(held[0])
+    quarantined = connection.execute("select count(*) from gates.quarantine where released_at is null").fetchone()
+    return tuple(sorted(target or ALL_CHANNELS for (target,) in stops)), 0 if quarantined is None else int(
+        quarantined[0]
+    )
 
 
 def _newest_build(connection: Warehouse) -> int | None:
@@ -194,7 +198,7 @@ def _write(
             ledger.validate_quarantine_share(suite)
     if not broken:
         ledger.release_withdrawn([one.suite for one in validated])
-    is_clean = not ledger.is_anything_held() and not any(one.severity == Severity.CRITICAL for one in failed)
+    is_clean = not ledger.has_quarantine() and not any(one.severity == Severity.CRITICAL for one in failed)
     for validated_suite in validated:
         for verdict in validated_suite.verdicts:
             rule = verdict.expectation

@@ -24,7 +24,7 @@ Sentence = Annotated[str, StringConstraints(min_length=10)]
 # The same as SafeLoader, in C: a hot gate run reads every suite, and would spend a quarter of its time on that.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# One row against itself: what can be said of each row alone, so that its key can be held back alone.
+# One row against itself: what can be said of each row alone, so that its key can be quarantined alone.
 # Uniqueness is left out on purpose: derive a count instead, which also names the rows.
 ROW_TYPES = frozenset(
     {
@@ -40,7 +40,7 @@ ROW_TYPES = frozenset(
         "expect_column_pair_values_to_be_equal",
     }
 )
-# A total that can be held against the last one that passed.
+# A total that can be compared with the last one that passed.
 TOTAL_TYPES = frozenset({"expect_table_row_count_to_be_between", "expect_column_sum_to_be_between"})
 # Something must be there: an empty table breaks them.
 PRESENCE_TYPES = TOTAL_TYPES | {

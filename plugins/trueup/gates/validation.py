@@ -104,7 +104,7 @@ def _validate(
         bounds = {rule.rule_id: _bound(connection, suite, rule) for rule in rules}
         rows = subject.rows(suite, rules, since)
         found = validator.validate(
-            suite, [_held_against(rule, bounds[rule.rule_id]) for rule in rules], rows.as_string(connection), parameters
+            suite, [_with_bound(rule, bounds[rule.rule_id]) for rule in rules], rows.as_string(connection), parameters
         )
         if since not in counts:
             counted = _counted(found)
@@ -155,8 +155,8 @@ def _failed_last(connection: Warehouse, suite: Suite, rules: Sequence[Expectatio
 def with_status(verdict: Verdict, parameters: Mapping[str, Any]) -> Verdict:
     """The verdict where there was nothing to validate, or no value: not applicable, unless that itself breaks the rule.
 
-    The largest or the mean of no values is none. A sum of no values is 0 and a count of them too: a total that was held
-    against the last one that passed fails by it.
+    The largest or the mean of no values is none. A sum of no values is 0 and a count of them too: a total that is
+    compared with the last one that passed fails by it.
     """
     rule = verdict.expectation
     if verdict.status is Status.ERROR:
@@ -213,7 +213,7 @@ def _bound(connection: Warehouse, suite: Suite, rule: Expectation) -> dict[str, 
     return {"last_passed": row[0], "least": row[0] * rule.baseline.least_share}
 
 
-def _held_against(rule: Expectation, bound: Mapping[str, float]) -> Expectation:
+def _with_bound(rule: Expectation, bound: Mapping[str, float]) -> Expectation:
     if "least" not in bound:
         return rule
     least = max(int(bound["least"]), int(rule.kwargs.get("min_value") or 0))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trueup.explain.freshness import freshness
-from trueup.gates.standing import standing
+from trueup.gates.status import read_gate_status
 from trueup.pipeline.tenant import Tenant
 from trueup.warehouse.connection import Role, connect
 
@@ -106,7 +106,7 @@ def count_facts(tenant: Tenant) -> dict[str, Any]:
             ),
             "sku_count": counts("select 'skus', count(*) from canonical.products")["skus"],
         }
-    verdicts = standing(tenant.warehouse).verdicts
+    verdicts = read_gate_status(tenant.warehouse).verdicts
     facts["failing_rules"] = tuple(sorted(verdict.rule_id for verdict in verdicts if verdict.is_failing))
     fresh = freshness(tenant.warehouse)
     facts["freshness_p50_seconds"] = fresh.p50_seconds
