@@ -25,7 +25,7 @@ from trueup.sandbox.vendors.shopify.simulator import ShopifySimulator
 from trueup.sandbox.world.settings import WorldSettings
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import migrate
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 from trueup.warehouse.shared_state import WarehouseState
 
 BATCH = 250
@@ -70,7 +70,7 @@ def _measure(
         raise TypeError(f"{SYSTEM} is not a Shopify store")
     migrate(details)
     with connect(details, None) as connection:
-        put_in_force(connection, configuration, "bench")
+        apply_configuration(connection, configuration, "bench")
     with connect(details, Role.TRANSFORMER) as connection:
         connection.execute(_TABLES)
     connection_details = _connection(sandbox)

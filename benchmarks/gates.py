@@ -22,7 +22,7 @@ from trueup.gates.run import GateReport, run_gates
 from trueup.gates.suites import default_folder, load_suite
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import migrate
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 
 PROJECT = Path(__file__).resolve().parents[1]
 REPETITIONS = 3
@@ -138,7 +138,7 @@ def run(rows: int = 1_000_000) -> dict[str, Any]:
 def _prepare(details: ConnectionDetails, configuration: TenantConfiguration, rows: int) -> None:
     migrate(details)
     with connect(details, None) as connection:
-        put_in_force(connection, configuration, "bench")
+        apply_configuration(connection, configuration, "bench")
         connection.execute(
             "insert into audit.builds (build_id, run_id, is_full_refresh, status) overriding system value"
             " values (1, 'bench', true, 'succeeded')"

@@ -37,7 +37,7 @@ from trueup.gates.run import run_gates
 from trueup.transform.build import build
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import migrate
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 from trueup.warehouse.streams import Stream, create_stream_tables
 
 LOCATIONS = 5
@@ -105,7 +105,7 @@ def run(keys: int = 1_000_000, channels: int = 5) -> dict[str, Any]:
         details = server.details("bench")
         migrate(details)
         with connect(details, None) as connection:
-            put_in_force(connection, configuration, "bench")
+            apply_configuration(connection, configuration, "bench")
         _land_everything(details, skus, channels)
         figures: dict[str, Any] = {"keys": keys, "channels": channels, "locations": LOCATIONS}
         full = _publish(details, configuration, Path(folder), "full", is_full=True)

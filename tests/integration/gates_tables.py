@@ -13,7 +13,7 @@ from trueup.configuration.tenants import load_tenant
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.connection import Role, Warehouse, connect
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 
 ROOT = Path(__file__).resolve().parents[2]
 _numbers = itertools.count(1)
@@ -163,9 +163,9 @@ def demo_configuration() -> TenantConfiguration:
 
 
 def create_tables(details: ConnectionDetails) -> None:
-    """Put the demo's declarations in force and make the tables, as the one who builds them."""
+    """Apply the demo's configuration and make the tables, as the one who builds them."""
     with connect(details, None) as connection:
-        put_in_force(connection, demo_configuration(), "test")
+        apply_configuration(connection, demo_configuration(), "test")
     with connect(details, Role.TRANSFORMER) as connection:
         connection.execute(_TABLES)
 

@@ -42,7 +42,7 @@ def sandbox(world: Sandbox) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def configuration() -> TenantConfiguration:
-    """The demo's own declarations."""
+    """The demo's own configuration."""
     return load_tenant(TENANTS, "demo")
 
 

@@ -61,7 +61,7 @@ class Line:
         assert answer.status_code == httpx.codes.OK, answer.text
 
     def fault(self, rules: Sequence[Mapping[str, Any]]) -> None:
-        """Put these in force, and count what those before have done, by system."""
+        """Use these from now on, and count what those before have done, by system."""
         for rule in self.stack.sandbox.world.ask("/faults")["rules"]:
             self.struck[rule["system"]] += rule["struck"]
         self.put("/faults", {"rules": list(rules)})

@@ -18,7 +18,7 @@ from trueup.pipeline.tenant import open_tenant
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.locks import Lock
 from trueup.warehouse.migrate import create_database, migrate
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 
 PROJECT = Path(__file__).resolve().parents[2]
 HOUR = 3600
@@ -34,7 +34,7 @@ def _second_tenant(tenants: Path, stack: LocalStack) -> ConnectionDetails:
     create_database(details)
     migrate(details)
     with connect(details, Role.CONFIGURATOR) as connection:
-        put_in_force(connection, load_tenant(tenants, "broken"), "test")
+        apply_configuration(connection, load_tenant(tenants, "broken"), "test")
     return details
 
 

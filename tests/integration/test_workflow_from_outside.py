@@ -23,7 +23,7 @@ from trueup.domain.values import Document, State
 from trueup.explain.record_history import read_record_history
 from trueup.explain.trace import trace
 from trueup.warehouse.connection import Role, connect
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 
 FACT = UUID("00000000-0000-4000-8000-00000000000b")
 GIFT = Document.of({"holder": "Zoë", "face_value_cents": 2500, "lines": [{"code": "GIFT", "count": 1}]})
@@ -280,7 +280,7 @@ def test_states_that_lead_back_to_themselves_are_no_policy() -> None:
 def _declare_owner(line: VoucherLine, owner: str) -> None:
     line.configuration = line.configuration.model_copy(update={"ownership": {"voucher.document": owner}})
     with connect(line.details, Role.CONFIGURATOR) as connection:
-        put_in_force(connection, line.configuration, "test")
+        apply_configuration(connection, line.configuration, "test")
 
 
 @pytest.mark.parametrize(

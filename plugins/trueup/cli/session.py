@@ -53,7 +53,7 @@ def places() -> Places:
 
 
 def open_tenant(tenant: str) -> Tenant:
-    """The tenant's declarations with connections from the environment, `.trueup/connections.json` or Airflow."""
+    """The tenant's configuration with connections from the environment, `.trueup/connections.json` or Airflow."""
     where = places()
     connections = connections_from_environment(where.connections_file, airflow_connections())
     return pipeline_tenant.open_tenant(where.tenants, tenant, connections, where.state)

@@ -1,4 +1,4 @@
-"""What a retailer declares: checked, and put in force."""
+"""What a retailer declares: checked, and applied to its warehouse."""
 
 from typing import Annotated
 
@@ -59,7 +59,7 @@ def check(
 
 @app.command()
 def prepare(tenant: TenantName, as_json: JsonOption = False) -> None:
-    """Migrate the tenant's warehouse and put its files in force; safe to repeat."""
+    """Migrate the tenant's warehouse and apply its configuration; safe to repeat."""
     from trueup.pipeline.steps import prepare as prepare_tenant
     from trueup.warehouse.roles import Role, role_name
 
@@ -71,7 +71,7 @@ def prepare(tenant: TenantName, as_json: JsonOption = False) -> None:
             print_json({"tenant": tenant, "is_changed": is_changed, "analyst_role": analyst})
         else:
             console.print(
-                f"{tenant}: the warehouse is migrated; its files were {'put' if is_changed else 'already'} in force."
+                f"{tenant}: the warehouse is migrated; its configuration {'is' if is_changed else 'was'} applied."
                 f" Analysts read it with the role {analyst}."
             )
 

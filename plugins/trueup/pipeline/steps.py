@@ -20,20 +20,20 @@ from trueup.transform.build import BuildReport
 from trueup.transform.build import build as build_tables
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import create_database, migrate
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 
 log = logging.getLogger(__name__)
 
 
 def prepare(tenant: Tenant, actor: str) -> bool:
-    """Create the warehouse where there is none, migrate it, put the tenant's files in force.
+    """Create the warehouse where there is none, migrate it, apply the tenant's configuration.
 
     True where the files were new. Safe to repeat.
     """
     create_database(tenant.warehouse)
     migrate(tenant.warehouse)
     with connect(tenant.warehouse, Role.CONFIGURATOR) as connection:
-        return put_in_force(connection, tenant.configuration, actor)
+        return apply_configuration(connection, tenant.configuration, actor)
 
 
 def land(
@@ -58,9 +58,9 @@ def land(
 
 
 def build(tenant: Tenant, *, run_id: str, actor: str, is_full_refresh: bool = False) -> BuildReport:
-    """Put changed declarations in force and bring canonical and marts up to date with raw."""
+    """Apply a changed configuration and bring canonical and marts up to date with raw."""
     with connect(tenant.warehouse, Role.CONFIGURATOR) as connection:
-        put_in_force(connection, tenant.configuration, actor)
+        apply_configuration(connection, tenant.configuration, actor)
     return build_tables(tenant.warehouse, tenant.configuration, run_id=run_id, is_full_refresh=is_full_refresh)
 
 

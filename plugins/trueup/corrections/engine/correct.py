@@ -67,7 +67,7 @@ def correct(
     work = _Work(details, run_id, actor, sleep, patience_seconds)
     with translated("looking for due changes"), connect(details, Role.OPERATOR) as connection:
         with_work = set(targets_with_work(connection))
-    # What is switched off in the declarations keeps its rows until the next publish takes them back.
+    # What is switched off in the configuration keeps its rows until the next publish takes them back.
     aims: dict[str, list[_Aim]] = defaultdict(list)
     for policy in policies:
         for target in policy.targets(configuration):
