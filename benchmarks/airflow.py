@@ -48,7 +48,7 @@ def run(changes: int = 20, skus: int = 500) -> dict[str, Any]:
             run_airflow(stack.paths, stack.metadata_url, ("demo",)) as airflow,
         ):
             healthy_after = time.monotonic() - started
-            _settle(stack, airflow)
+            _converge(stack, airflow)
             latencies = [_one_change(stack, airflow, number) for number in range(changes)]
     return {
         "changes": changes,
@@ -62,7 +62,7 @@ def run(changes: int = 20, skus: int = 500) -> dict[str, Any]:
     }
 
 
-def _settle(stack: LocalStack, airflow: LocalAirflow) -> None:
+def _converge(stack: LocalStack, airflow: LocalAirflow) -> None:
     """Let the first sweep put right what the world begins with, and send everybody home."""
     engine = AirflowEngine(stack, airflow, 1)
     engine.wait_for_first_correction(lambda *_: None)

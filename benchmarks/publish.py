@@ -111,7 +111,7 @@ def run(keys: int = 1_000_000, channels: int = 5) -> dict[str, Any]:
         full = _publish(details, configuration, Path(folder), "full", is_full=True)
         # The listings start as they should be: what a channel shows wrong is the exception, not the rule.
         _land_truth(details, channels)
-        _publish(details, configuration, Path(folder), "settle", is_full=False)
+        _publish(details, configuration, Path(folder), "converge", is_full=False)
         with connect(details, None, is_autocommit=True) as connection:
             connection.execute("vacuum (analyze)")
         _land_changes(details, skus)

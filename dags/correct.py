@@ -1,4 +1,4 @@
-"""Correct: push what is due to the channels, read it back, settle what an earlier run left in doubt.
+"""Correct: push what is due to the channels, read it back, resolve what an earlier run left unconfirmed.
 
 **Red?** The error names the channel. Nothing is lost and nothing is pushed twice: what was sent without
 an answer is read back before anything is sent again. Clear the task.

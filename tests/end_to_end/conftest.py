@@ -67,7 +67,7 @@ class Running:
 
     def become_true(self, seconds: float = 240) -> None:
         """Wait for every listing to be right, sweeping as an operator would."""
-        engine = AirflowEngine(self.stack, self.airflow, 1, settle_seconds=seconds)
+        engine = AirflowEngine(self.stack, self.airflow, 1, converge_seconds=seconds)
         if engine.sweep_until(lambda: not self.check().wrong, lambda *_: None):
             return
         wrong = self.check().wrong

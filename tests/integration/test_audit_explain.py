@@ -74,7 +74,7 @@ def test_each_number_names_its_record_and_both_clocks(line: AuditLine) -> None:
 
 
 def test_what_was_done_is_told_attempt_by_attempt(line: AuditLine) -> None:
-    """A lost answer and the read-back that settled it are both part of the story."""
+    """A lost answer and the read-back that resolved it are both part of the story."""
     line.act(
         "insert into outbox.stock_changes (target_system, record_ref, subject_key, expected, desired)"
         " values ('shop', 'gid://1|gid://2', 'HV-00001', '9', '4')"

@@ -30,7 +30,7 @@ def line(warehouse: ConnectionDetails) -> AuditLine:
 def corrected(line: AuditLine) -> AuditLine:
     """The correction that followed: proposed at 25 s, sent at 30 s, on the channel at 35 s."""
     line.corrected(
-        proposed_at=after(25), sent_at=after(30), applied_at=after(35), verified_at=after(40), settled_at=after(40),
+        proposed_at=after(25), sent_at=after(30), applied_at=after(35), verified_at=after(40), resolved_at=after(40),
         facts_received_at=after(20),
     )  # fmt: skip
     return line

@@ -16,7 +16,7 @@ def line(warehouse: ConnectionDetails) -> AuditLine:
     """A warehouse where the fact went all the way, with a quarrel on the way."""
     line = AuditLine(warehouse)
     line.whole_story()
-    line.corrected(proposed_at=after(5), verified_at=after(9), facts_received_at=after(1), settled_at=after(9))
+    line.corrected(proposed_at=after(5), verified_at=after(9), facts_received_at=after(1), resolved_at=after(9))
     line.act(
         "insert into outbox.receipts (key, attempt, outcome, http_status, detail, attempted_at, recorded_at, run_id)"
         " values ('k1', 1, 'retry', 429, 'throttled', %s, %s, 'c'), ('k1', 2, 'applied', 200, 'set', %s, %s, 'c')",

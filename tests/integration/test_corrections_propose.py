@@ -145,7 +145,7 @@ def test_a_record_is_decided_again_only_after_the_channel_was_read_again(line: L
     line.reread()
     line.want(1, 5, 3)
     line.propose()
-    line.act("update outbox.changes set status = %s, settled_at = clock_timestamp()", status)
+    line.act("update outbox.changes set status = %s, resolved_at = clock_timestamp()", status)
     assert line.propose().channels[0].waiting_count == 1
     line.reread()
     assert line.propose().proposed_count == 1
@@ -156,7 +156,7 @@ def test_a_rejected_decision_is_not_made_again_until_the_facts_change(line: Line
     """The channel said no; asking every minute would only fill the queue."""
     line.want(1, 5, 3)
     line.propose()
-    line.act("update outbox.changes set status = 'rejected', settled_at = clock_timestamp()")
+    line.act("update outbox.changes set status = 'rejected', resolved_at = clock_timestamp()")
     line.reread()
     assert line.propose().channels[0].declined_count == 1
     line.want(1, 5, 3, facts_version="v2")

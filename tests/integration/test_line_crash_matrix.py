@@ -150,7 +150,7 @@ def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(stack: LocalS
     assert deaths >= 60, f"only {deaths} of the points were reached"
 
     world.tell("/quiet", {"ship": True, "count": True})
-    assert DirectEngine(stack, 600).settle(
+    assert DirectEngine(stack, 600).converge(
         lambda: not verify(world.ask("/truth"), tenant.configuration).wrong, lambda *_: None
     )
     for system_id, declaration in tenant.configuration.systems.items():
@@ -158,10 +158,10 @@ def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(stack: LocalS
             doubled = _rows(stack, f'select source_key from raw."{system_id}__{stream}" group by 1 having count(*) > 1')
             assert doubled == [], f"{system_id}.{stream}"
     assert _rows(stack, "select key, attempt from outbox.receipts group by 1, 2 having count(*) > 1") == []
-    unsettled = _rows(
+    unfinished = _rows(
         stack, "select status, count(*) from outbox.changes where status in ('claimed', 'sent') group by 1"
     )
-    assert unsettled == []
+    assert unfinished == []
     before = _canonical(stack)
     steps.build(tenant, run_id="rebuild", actor="test", is_full_refresh=True)
     assert _canonical(stack) == before

@@ -123,7 +123,7 @@ class Line:
         self.check_books()
 
     def check_books(self) -> None:
-        """One receipt an attempt, one write a decision, each movement once, nothing left in doubt or in the queue."""
+        """One receipt an attempt, one write a decision, each movement once, nothing unconfirmed or in the queue."""
         receipts = (
             "select correction.key, attempts, count(receipt_id) from outbox.changes correction"
             " left join outbox.receipts using (key) group by 1, 2 having attempts <> count(receipt_id)"
@@ -221,8 +221,8 @@ def test_what_passes_is_not_even_noticed(line: Line, kind: str, monkeypatch: pyt
     assert line.struck == {**dict.fromkeys(line.systems, 2), **dict.fromkeys(WRITES, 3)}
     sent = line.rows("select target_system, count(*) from outbox.changes where run_id = %s group by 1", line.run_id)
     assert {channel for channel, _ in sent} == set(line.stack.tenant.configuration.channels)
-    settled = "select key from outbox.changes where run_id = %s and status not in ('verified', 'conflicted')"
-    assert line.rows(settled, line.run_id) == []
+    unresolved = "select key from outbox.changes where run_id = %s and status not in ('verified', 'conflicted')"
+    assert line.rows(unresolved, line.run_id) == []
     line.come_to_rest()
 
 

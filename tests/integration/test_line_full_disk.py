@@ -75,7 +75,7 @@ def test_whatever_publishing_could_not_write_the_next_run_does(shop: Shop, table
 @pytest.mark.parametrize(
     ("table", "event"), [("outbox.changes", "update"), ("outbox.receipts", "insert"), ("audit.events", "insert")]
 )
-def test_whatever_correcting_could_not_write_is_settled_by_the_next_run(shop: Shop, table: str, event: str) -> None:
+def test_whatever_correcting_could_not_write_is_resolved_by_the_next_run(shop: Shop, table: str, event: str) -> None:
     """The shop may have taken what we could not note: it is read back, and nothing is applied twice."""
     shop.publish()
     with full_disk(shop.facts.details, table, event), pytest.raises(Transient, match=MAKE_ROOM):

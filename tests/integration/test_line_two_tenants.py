@@ -68,7 +68,7 @@ def test_the_other_trades_untouched(reachable_folder: Path, hours: int) -> None:
             engine = DirectEngine(stack, HOUR)
             engine.live(hours * HOUR, lambda *_: None)
             stack.sandbox.world.tell("/quiet", {"ship": True, "count": True})
-            assert engine.settle(lambda: _is_true(stack), _quiet)
+            assert engine.converge(lambda: _is_true(stack), _quiet)
         with connect(demo, Role.OPERATOR) as connection:
             sent = connection.execute("select count(*) from outbox.receipts").fetchone()
             failed = connection.execute("select count(*) from audit.builds where status <> 'succeeded'").fetchone()

@@ -65,12 +65,12 @@ def gate(
 
 @app.command("accept-total")
 def accept_total(
-    rule_id: Annotated[str, typer.Argument(help="The rule that refused the total, as the quality report names it.")],
+    rule_id: Annotated[str, typer.Argument(help="The rule that the total failed, as the quality report names it.")],
     reason: Annotated[str, typer.Option(help="Why the total is true; kept in the audit.")],
     tenant: TenantOption = "demo",
     as_json: JsonOption = False,
 ) -> None:
-    """Take a total that a gate refused for true, and let go of the stop it caused."""
+    """Accept a total that failed a rule, and release the stop that it caused."""
     from trueup.gates.status import accept_total as accept
 
     with reporting_errors(as_json):
@@ -93,7 +93,7 @@ def propose(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
 
 @app.command()
 def correct(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
-    """Push what is due, read it back, settle what was in doubt."""
+    """Push what is due, read it back, resolve what was unconfirmed."""
     from trueup.pipeline import steps
 
     with reporting_errors(as_json):

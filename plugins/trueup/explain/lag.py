@@ -54,7 +54,7 @@ where changes.entity = 'stock'
     and (changes.expected is null or changes.size < 0)
     and changes.status not in ('superseded')
     and coalesce(changes.facts_received_at, changes.proposed_at) < %(at)s + interval '1 day'
-    and coalesce(changes.applied_at, changes.settled_at, 'infinity') > %(at)s
+    and coalesce(changes.applied_at, changes.resolved_at, 'infinity') > %(at)s
 order by changes.change_id
 limit 1
 """
@@ -116,7 +116,7 @@ def _of_correction(
     sku, channel, at = arguments["sku"], arguments["channel"], arguments["at"]
     name = f"correction {correction['change_id']} ({correction['expected']} to {correction['desired']})"
     received = correction["facts_received_at"] or correction["proposed_at"]
-    shown_at = correction["applied_at"] or correction["settled_at"]
+    shown_at = correction["applied_at"] or correction["resolved_at"]
     if correction["sent_at"] is not None and correction["sent_at"] <= at:
         why = f"{name} had been sent and was not known to be shown"
         return Lag(sku, channel, at, Hop.CHANNEL, why, correction["sent_at"], shown_at, None)

@@ -96,7 +96,7 @@ _TABLES: Final = {
         from outbox.receipts as rows
         inner join outbox.changes as changes using (key) where changes.correlation_id = %(id)s""",
     "outbox.read_backs": """
-        select coalesce(changes.verified_at, changes.settled_at), 'change ' || changes.change_id
+        select coalesce(changes.verified_at, changes.resolved_at), 'change ' || changes.change_id
             || ' read back '
             || case when rows.observed is null then 'no such record' else outbox.value_text(rows.observed) end
             || case when rows.is_verified then ', verified' else '' end

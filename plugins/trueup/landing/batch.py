@@ -57,7 +57,7 @@ class Batch:
     """What one transaction lands, of one stream.
 
     `is_clean`: what is personal was cut out of all of its records. `reasons`: why a key's record must not land, as far
-    as that shows before it is held against the contract.
+    as that shows before it is checked against the contract.
     """
 
     kind: StreamKind

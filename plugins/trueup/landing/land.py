@@ -177,7 +177,7 @@ def _summary(
 
 def _report(landing: Landing, counts: Counts, started: float, *, is_conclusive: bool) -> LandingReport:
     log.info(
-        "%s: %s read %d, landed %d (%d tombstones), unchanged %d, late %d, refused %d, leaked %d, run %s",
+        "%s: %s read %d, landed %d (%d tombstones), unchanged %d, late %d, rejected %d, leaked %d, run %s",
         landing.stream,
         landing.mode,
         counts.read,
@@ -200,7 +200,7 @@ def _report(landing: Landing, counts: Counts, started: float, *, is_conclusive: 
         unchanged_count=counts.unchanged,
         late_count=counts.late,
         tombstone_count=counts.tombstones,
-        doubted_count=counts.doubted,
+        unconfirmed_deletion_count=counts.unconfirmed_deletions,
         violation_count=counts.violations,
         damaged_count=counts.damaged,
         leaked_count=counts.leaked,

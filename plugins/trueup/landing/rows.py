@@ -26,39 +26,39 @@ _IS_COVERED = sql.SQL("(%(covers_since)s::timestamptz is null or head.happened_a
 def copy_changes(
     connection: Warehouse, landing: Landing, changes: list[Change], first_record_id: int
 ) -> tuple[list[Change], list[tuple[Candidate, str]]]:
-    """COPY the changes; what PostgreSQL itself refuses is found by halving and left out, so that the rest lands."""
+    """COPY the changes; what PostgreSQL itself rejects is found by halving and left out, so that the rest lands."""
     if not changes:
         return [], []
     _complete(changes)
-    refusal = _try_copy(connection, landing, changes, first_record_id, is_kept=True)
-    if refusal is None:
+    reason = _try_copy(connection, landing, changes, first_record_id, is_kept=True)
+    if reason is None:
         return changes, []
-    refused = _find_refused(connection, landing, changes, first_record_id, refusal)
-    keys = {candidate.source_key for candidate, _ in refused}
+    rejected = _find_rejected(connection, landing, changes, first_record_id, reason)
+    keys = {candidate.source_key for candidate, _ in rejected}
     kept = [change for change in changes if change.candidate.source_key not in keys]
     if kept:
         _copy_rows(connection, landing, kept, first_record_id)
-    return kept, refused
+    return kept, rejected
 
 
-def _find_refused(
-    connection: Warehouse, landing: Landing, changes: list[Change], first_record_id: int, refusal: str
+def _find_rejected(
+    connection: Warehouse, landing: Landing, changes: list[Change], first_record_id: int, reason: str
 ) -> list[tuple[Candidate, str]]:
     if len(changes) == 1:
-        return [(changes[0].candidate, f"PostgreSQL cannot keep it: {refusal}")]
-    refused: list[tuple[Candidate, str]] = []
+        return [(changes[0].candidate, f"PostgreSQL cannot keep it: {reason}")]
+    rejected: list[tuple[Candidate, str]] = []
     middle = len(changes) // 2
     for half in (changes[:middle], changes[middle:]):
-        half_refusal = _try_copy(connection, landing, half, first_record_id, is_kept=False)
-        if half_refusal is not None:
-            refused += _find_refused(connection, landing, half, first_record_id, half_refusal)
-    return refused
+        half_reason = _try_copy(connection, landing, half, first_record_id, is_kept=False)
+        if half_reason is not None:
+            rejected += _find_rejected(connection, landing, half, first_record_id, half_reason)
+    return rejected
 
 
 def _try_copy(
     connection: Warehouse, landing: Landing, changes: list[Change], first_record_id: int, *, is_kept: bool
 ) -> str | None:
-    """The kind of PostgreSQL's refusal, None where it takes the rows. Its own words may quote the payload."""
+    """The kind of PostgreSQL's error, None where it takes the rows. Its message may quote the payload."""
     try:
         with connection.transaction(force_rollback=not is_kept):
             _copy_rows(connection, landing, changes, first_record_id)

@@ -75,7 +75,7 @@ def propose(tenant: Tenant, *, run_id: str, actor: str) -> ProposalReport:
 
 
 def correct(tenant: Tenant, *, run_id: str, actor: str) -> CorrectionReport:
-    """Push what is due, read it back, settle what was in doubt."""
+    """Push what is due, read it back, resolve what was unconfirmed."""
     with tenant.shared_state(Role.OPERATOR) as state, ExitStack() as opened:
         writers = tenant.writers(state)
         for writer in writers.values():

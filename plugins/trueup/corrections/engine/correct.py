@@ -189,7 +189,7 @@ def _audit(work: _Work, connection: Warehouse, report: ChannelCorrections) -> No
         run_id=work.run_id,
     )
     log.info(
-        "run %s corrected %s: %s, %d sent in %d calls, %d verified, %d conflicted, %d refused, %d in doubt",
+        "run %s corrected %s: %s, %d sent in %d calls, %d verified, %d conflicted, %d rejected, %d unconfirmed",
         work.run_id,
         report.channel,
         report.state,
@@ -198,7 +198,7 @@ def _audit(work: _Work, connection: Warehouse, report: ChannelCorrections) -> No
         report.verified_count,
         report.conflicted_count,
         report.rejected_count + report.exhausted_count,
-        report.undetermined_count,
+        report.unconfirmed_count,
     )
 
 

@@ -79,7 +79,7 @@ def summarise(
             overstated_count=overstated[aim],
             superseded_count=superseded.get(aim, 0),
             unchanged_count=counts[aim]["unchanged"],
-            waiting_count=counts[aim]["in_doubt"] + counts[aim]["unread"],
+            waiting_count=counts[aim]["unconfirmed"] + counts[aim]["unread"],
             declined_count=counts[aim]["declined"],
             withheld_count=counts[aim]["stopped"] + counts[aim]["gated"],
             refused_count=counts[aim]["refused"],

@@ -121,7 +121,7 @@ class TargetRun:
                     system_id=self._batches.system_id,
                     subject=self._target,
                     reason=problem,
-                    remedy="look at what the target did with these changes; stop it if in doubt."
+                    remedy="look at what the target did with these changes; stop it if you are not sure."
                     " The next run sends a canary again before anything else",
                     run_id=self._batches.run_id,
                 )

@@ -25,7 +25,7 @@ class Engine(Protocol):
         """Keep the line running until the world's clock shows `world_seconds`."""
         ...
 
-    def settle(self, is_true: Callable[[], bool], progress: Progress) -> bool:
+    def converge(self, is_true: Callable[[], bool], progress: Progress) -> bool:
         """Keep it running over the quiet world until `is_true`, or give up; return whether it is."""
         ...
 
@@ -50,7 +50,7 @@ class DirectEngine:
             self.cycle()
             progress(done / world_seconds, f"the world's clock: {str(clock['now'])[:16]}")
 
-    def settle(self, is_true: Callable[[], bool], progress: Progress) -> bool:
+    def converge(self, is_true: Callable[[], bool], progress: Progress) -> bool:
         """Sweep and correct until true; a system that answers with faults is asked again."""
         for attempt in range(12):
             progress(attempt / 12, "letting the line come to rest")
@@ -89,11 +89,13 @@ class DirectEngine:
 class AirflowEngine:
     """The DAGs, on their schedules, while the world's clock runs."""
 
-    def __init__(self, stack: LocalStack, airflow: LocalAirflow, speed: float, *, settle_seconds: float = 300) -> None:
+    def __init__(
+        self, stack: LocalStack, airflow: LocalAirflow, speed: float, *, converge_seconds: float = 300
+    ) -> None:
         self._stack = stack
         self._airflow = airflow
         self._speed = speed
-        self._settle_seconds = settle_seconds
+        self._converge_seconds = converge_seconds
 
     def live(self, world_seconds: int, progress: Progress) -> None:
         """Let the clock run and watch it."""
@@ -106,7 +108,7 @@ class AirflowEngine:
             time.sleep(0.5)
         world.tell("/pause")
 
-    def settle(self, is_true: Callable[[], bool], progress: Progress) -> bool:
+    def converge(self, is_true: Callable[[], bool], progress: Progress) -> bool:
         """Let the clock go on at its own pace, and sweep until all is true."""
         self._stack.sandbox.world.tell("/run", {"speed": 1})
         return self.sweep_until(is_true, progress)
@@ -118,9 +120,9 @@ class AirflowEngine:
         """
         started = time.monotonic()
         next_sweep_at = started
-        while (passed := time.monotonic() - started) < self._settle_seconds:
+        while (passed := time.monotonic() - started) < self._converge_seconds:
             self._require_running()
-            progress(passed / self._settle_seconds, "letting the line come to rest")
+            progress(passed / self._converge_seconds, "letting the line come to rest")
             if is_true():
                 return True
             if time.monotonic() >= next_sweep_at:

@@ -100,7 +100,7 @@ def run_demo(
         world.tell("/quiet", {"ship": True, "count": True})
         # The one fault of the master data that a rule of the gates reports until a person has mended it.
         world.tell("/barcodes", {})
-        is_converged = engine.settle(lambda: not check(stack).wrong and not _shares_barcode(stack), progress)
+        is_converged = engine.converge(lambda: not check(stack).wrong and not _shares_barcode(stack), progress)
         progress(1.0, "the same world and seed with a naive sync")
         with ProcessPoolExecutor(max_workers=1) as pool:
             naive = pool.submit(baseline, options, lived).result()
