@@ -154,14 +154,14 @@ def _configuration(canary_share: float) -> TenantConfiguration:
 
 
 def _connection(sandbox: Sandbox) -> ConnectionDetails:
-    told = sandbox.describe()["connections"][f"trueup_demo_{SYSTEM}"]
+    connection = sandbox.describe()["connections"][f"trueup_demo_{SYSTEM}"]
     return ConnectionDetails(
         conn_id="shop",
-        conn_type=told["conn_type"],
-        host=told["host"],
-        login=told.get("login"),
-        password=told.get("password"),
-        extra=told.get("extra") or {},
+        conn_type=connection["conn_type"],
+        host=connection["host"],
+        login=connection.get("login"),
+        password=connection.get("password"),
+        extra=connection.get("extra") or {},
     )
 
 

@@ -37,7 +37,7 @@ QUANTITY_NAMES = ("available", "on_hand", "committed", "reserved", "damaged", "q
 
 @dataclass(frozen=True)
 class Shape:
-    """One kind of record: its stream, its page, how one is made and how its key is told."""
+    """One kind of record: its stream, its page, how one is made and what its key is."""
 
     connector: str
     stream: str

@@ -117,13 +117,13 @@ def run(keys: int = 1_000_000, channels: int = 5) -> dict[str, Any]:
         _land_changes(details, skus)
         changed = _publish(details, configuration, Path(folder), "changed", is_full=False)
         # What was just proposed is news to the differences: they are in flight now.
-        told = _publish(details, configuration, Path(folder), "told", is_full=False)
+        proposed = _publish(details, configuration, Path(folder), "proposed", is_full=False)
         unchanged = _publish(details, configuration, Path(folder), "unchanged", is_full=False)
-        for name, seconds in (("full", full), ("changed", changed), ("told", told), ("unchanged", unchanged)):
+        for name, seconds in (("full", full), ("changed", changed), ("proposed", proposed), ("unchanged", unchanged)):
             figures |= {f"{name}_{step}_seconds": round(value, 3) for step, value in seconds.items()}
         figures["differences"] = _count(details, "marts.stock_differences")
         figures["changed_to_full"] = round(changed["publish"] / full["publish"], 4)
-        figures["told_to_full"] = round(told["publish"] / full["publish"], 4)
+        figures["proposed_to_full"] = round(proposed["publish"] / full["publish"], 4)
         figures["unchanged_to_full"] = round(unchanged["publish"] / full["publish"], 4)
     return figures
 

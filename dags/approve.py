@@ -29,7 +29,7 @@ def approve(tenant: TenantConfiguration) -> Iterator[DAG]:
 
         @task_group
         def one_hold(hold, tenant_name=name):  # noqa: ANN001, ANN202 - topology
-            """Ask about one held run, then do as told."""
+            """Ask about one hold, then do what the person chose."""
             ask = HITLOperator(
                 task_id="ask",
                 subject="{{ task_instance.xcom_pull(task_ids='list_holds')[task_instance.map_index]['subject'] }}",

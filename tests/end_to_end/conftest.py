@@ -79,7 +79,7 @@ class Running:
         held = self.rows("select hold_id, target_system, reason, decision, decided_by from outbox.holds")
         raise AssertionError(f"still wrong after {seconds:.0f} s: {wrong[:5]}; corrections {known}; holds {held}")
 
-    def scheduler_told(self, *parts: str) -> bool:
+    def scheduler_logged(self, *parts: str) -> bool:
         """Whether one line of the scheduler's log has all these parts."""
         scheduler = next(child for child in self.airflow.children if child.name == "scheduler")
         return any(all(part in line for part in parts) for line in scheduler.log_file.read_text().splitlines())

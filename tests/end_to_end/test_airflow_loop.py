@@ -55,7 +55,7 @@ def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> N
             found = answer.json()["hitl_details"]
         # Airflow 3.3 fails and retries, hence asks again, a task that resumes before its scheduler heard that the
         # worker let go of it: no person answers that fast, so neither does this test.
-        return found[0] if found and running.scheduler_told("task_id=one_hold.ask", "state=awaiting_input") else None
+        return found[0] if found and running.scheduler_logged("task_id=one_hold.ask", "state=awaiting_input") else None
 
     asked = eventually(question, 90, "Airflow asking")
     assert hold[1] in str(asked["body"])
@@ -83,12 +83,12 @@ def test_a_webhook_triggers_a_poll(running: Running) -> None:
             "mutation($uri: String!) { webhookSubscriptionCreate(topic: INVENTORY_LEVELS_UPDATE,"
             " webhookSubscription: {uri: $uri}) { userErrors { message } webhookSubscription { id } } }"
         )
-        told = vendor.post(
+        answer = vendor.post(
             "/admin/api/2026-10/graphql.json",
             json={"query": subscribe, "variables": {"uri": f"{running.airflow.url}/trueup/demo/hooks/shopify_main"}},
             headers={"X-Shopify-Access-Token": token},
         ).json()
-    assert told["data"]["webhookSubscriptionCreate"]["userErrors"] == []
+    assert answer["data"]["webhookSubscriptionCreate"]["userErrors"] == []
     running.become_true()
     world.put("/faults", {"rules": [{"system": "shopify_main", "kind": "duplicate_webhook"}]})
     listings = world.ask("/truth")["listings"]["shopify_main"]

@@ -41,7 +41,7 @@ def corrected(line: AuditLine) -> AuditLine:
     [(5, Hop.SOURCE), (12, Hop.LANDING), (22, Hop.BUILD), (27, Hop.QUEUE), (32, Hop.CHANNEL)],
 )
 def test_the_hop_is_the_one_that_held_the_fact_then(corrected: AuditLine, sold_at: float, hop: Hop) -> None:
-    """The read that began at 10 s did not bring it, so at 5 s the source had not told; at 12 s nobody had asked."""
+    """The read that began at 10 s did not bring it, so at 5 s the source had no news; at 12 s nobody had asked."""
     lag = explain_lag(corrected.details, "HV-00001", "shop", after(sold_at))
     assert lag.hop is hop
     assert lag.why

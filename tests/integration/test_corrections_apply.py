@@ -240,7 +240,7 @@ def test_retries_that_are_not_due_wait_for_a_later_run(line: Line, channel: Chan
 
 
 def test_a_correction_that_never_gets_through_is_exhausted(line: Line, channel: Channel, writer: HttpWriter) -> None:
-    """After the declared attempts a person is told; nothing is tried for ever."""
+    """After the declared attempts it goes to the queue; nothing is tried for ever."""
     line.want(1, 5, 3)
     line.propose()
     channel.faults = ["throttled"] * 5

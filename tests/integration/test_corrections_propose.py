@@ -213,7 +213,7 @@ def test_what_a_gate_withholds_is_refused_even_if_the_view_offers_it(line: Line,
 
 
 def test_a_negative_target_is_refused_and_reported_until_it_is_gone(line: Line) -> None:
-    """A channel must never be told to promise less than nothing; the table that says so is wrong."""
+    """A channel must never promise less than nothing; the table that says so is wrong."""
     line.want(1, 5, -2)
     line.want(2, 5, 3)
     report = line.propose()

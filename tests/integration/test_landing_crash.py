@@ -86,8 +86,8 @@ def _in_a_child(work: Callable[[], None], kill_at: int | None, *, is_after: bool
         finally:
             os._exit(status)
     os.close(writer)
-    with os.fdopen(reader) as told:
-        exchanges_made = told.read()
+    with os.fdopen(reader) as output:
+        exchanges_made = output.read()
     _, status = os.waitpid(child, 0)
     if kill_at is not None and os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL

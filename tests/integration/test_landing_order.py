@@ -37,7 +37,7 @@ def test_any_order_of_deliveries_ends_at_the_latest_truth(
 ) -> None:
     """Webhooks overtake each other, come twice and come late."""
     example = next(_examples)
-    told = [
+    reported = [
         Record(
             f"{example}-{key}|1",
             None if quantity is None else level(key, quantity).payload,
@@ -45,8 +45,8 @@ def test_any_order_of_deliveries_ends_at_the_latest_truth(
         )
         for (key, second), quantity in truths.items()
     ]
-    repeated = data.draw(st.lists(st.sampled_from(told), max_size=6))
-    arriving = data.draw(st.permutations(told + repeated))
+    repeated = data.draw(st.lists(st.sampled_from(reported), max_size=6))
+    arriving = data.draw(st.permutations(reported + repeated))
     for piece in _cut(arriving, data.draw(st.lists(st.integers(1, 4), max_size=5))):
         land_records(warehouse, CONFIGURATION, "netsuite", "stock_levels", piece, Arrival.WEBHOOK, run_id=str(example))
     latest = {key: truths[key, max(second for name, second in truths if name == key)] for key, _ in truths}

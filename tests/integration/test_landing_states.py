@@ -33,7 +33,7 @@ def _position(details: ConnectionDetails) -> dict[str, Any]:
     return dict(zip(columns.split(", "), row, strict=True))
 
 
-def test_a_row_carries_everything_that_was_told(warehouse: ConnectionDetails) -> None:
+def test_a_row_carries_everything_that_was_reported(warehouse: ConnectionDetails) -> None:
     """Whoever explains a number later has only this row."""
     record = Record(
         "7|1", {"item": "7", "location": "1", "quantityonhand": "5", "custom": 'a "b" \\ \u2028 ü'}, "v1", at(3)

@@ -31,7 +31,7 @@ def _land(
 def test_a_bad_number_costs_one_record_and_its_correction_heals_it_the_second_time_too(
     warehouse: ConnectionDetails, bad: str
 ) -> None:
-    """What breaks again after it was mended is told again, and mended again."""
+    """What breaks again after it was mended is reported again, and mended again."""
     _land(warehouse, page([level("a", "1"), level("b", "1")], 1))
     for second in (10, 30):
         broken = _land(warehouse, page([level("a", bad), level("b", str(second))], second))

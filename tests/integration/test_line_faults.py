@@ -137,7 +137,7 @@ class Line:
                 " group by 1 having count(*) > 1"
             )
             assert self.rows(twice) == []
-        # Square keeps a count each time it is told one, and with it whose decision it was.
+        # Square keeps a count each time one is reported, and with it whose decision it was.
         counted_twice = (
             "select payload #>> '{physical_count,reference_id}' from raw.square__stock_movements"
             " where payload #>> '{physical_count,reference_id}' in (select key from outbox.changes)"
@@ -318,7 +318,7 @@ def test_a_malformed_record_waits_in_the_queue_and_the_others_land(line: Line) -
 
 
 def test_webhooks_that_come_twice_or_in_the_wrong_order_change_nothing(line: Line) -> None:
-    """The newest word stands whatever order the words come in; a movement told twice happened once."""
+    """The newest word stands whatever order the words come in; a movement reported twice happened once."""
     configuration, details = line.stack.tenant.configuration, line.stack.tenant.warehouse
     land = partial(land_records, details, configuration, arrival=Arrival.WEBHOOK, run_id="webhooks")
     line.cycle()
@@ -327,11 +327,11 @@ def test_webhooks_that_come_twice_or_in_the_wrong_order_change_nothing(line: Lin
         " where payload is not null order by record_id desc limit 1"
     )[0]
 
-    def told(quantity: int, at: datetime) -> Record:
+    def reported(quantity: int, at: datetime) -> Record:
         quantities = [{**each, "quantity": quantity} for each in payload["quantities"]]
         return Record(key, {**payload, "quantities": quantities}, occurred_at=at)
 
-    older, newer = told(3, seen_at + timedelta(seconds=60)), told(2, seen_at + timedelta(seconds=120))
+    older, newer = reported(3, seen_at + timedelta(seconds=60)), reported(2, seen_at + timedelta(seconds=120))
     reports = [land("shopify_main", "listings", [each]) for each in (newer, older, newer, older)]
     assert [report.landed_count for report in reports] == [1, 0, 0, 0]
     assert [report.late_count for report in reports] == [0, 1, 0, 1]

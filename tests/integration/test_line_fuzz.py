@@ -147,10 +147,10 @@ def check_build(round_: Round) -> None:
     """Build what landed beside the damaged records, and the same without those that the build sets aside."""
     damaged = round_.with_damage
     damaged.build()
-    told = canonical(damaged)
+    found = canonical(damaged)
     remove_set_aside(damaged)
     damaged.build(is_full_refresh=True)
-    assert canonical(damaged) == told
+    assert canonical(damaged) == found
 
 
 def remove_set_aside(facts: Facts) -> None:

@@ -290,7 +290,7 @@ def _declare_owner(line: VoucherLine, owner: str) -> None:
 def test_nothing_is_written_to_the_owner_of_a_field(
     line: VoucherLine, owner: str, origin: str | None, *, is_refused: bool
 ) -> None:
-    """A system of record is never told by us what it knows itself; the change keeps whose record it follows."""
+    """A system of record is never sent what it knows itself; the change keeps whose record it follows."""
     _declare_owner(line, owner)
     line.wish(Operation.CREATE, "v1", None, GIFT, owner_system=origin, decided_from="canonical.vouchers V1")
     report = line.propose()

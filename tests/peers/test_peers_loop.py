@@ -185,7 +185,7 @@ def test_the_shop_shows_what_may_be_sold_whatever_happens_on_either_side(
     assert loop.correct() == 2
     assert wrong() == {}
 
-    # The order is entered in the ERP, shipped there, and only then told as sent by the shop: three words, one parcel.
+    # The order is entered in the ERP, shipped there, and only then sent in the shop's words: three words, one parcel.
     sale = tryton.sell("SKU-008", 6, EAST, code)
     loop.cycle(ReadMode.POLL)
     assert wrong() == {}

@@ -17,7 +17,7 @@ from trueup.configuration.connections import connections_from_environment
 from trueup.domain.connections import ConnectionDetails, Connections
 from trueup.domain.errors import Permanent, Transient, TrueupError
 from trueup.pipeline import tenant as pipeline_tenant
-from trueup.pipeline.failures import told_plainly
+from trueup.pipeline.failures import in_plain_words
 from trueup.pipeline.tenant import Tenant
 
 TenantOption = Annotated[str, typer.Option("--tenant", "-t", help="The tenant.", envvar="TRUEUP_TENANT")]
@@ -103,7 +103,7 @@ def actor() -> str:
 def reporting_errors(as_json: bool) -> Iterator[None]:  # noqa: FBT001 - the flag as the user gave it
     """Print our two failures as one readable message and exit with 1; anything else is a defect and shows whole."""
     try:
-        with told_plainly("the command"):
+        with in_plain_words("the command"):
             yield
     except TrueupError as error:
         if as_json:

@@ -1,7 +1,7 @@
-"""Which hop of the line still held, at one moment, what the channel needed to know.
+"""Which hop of the pipeline was the fact at, at one moment, that the channel needed to know.
 
 Everything is timed by our own clock. A source's clock is never compared with it: that a source had not
-told of something yet is concluded from a read that began after the moment and did not bring it.
+reported something yet is concluded from a read that began after the moment and did not bring it.
 """
 
 from collections.abc import Iterator, Mapping

@@ -178,13 +178,13 @@ def with_status(verdict: Verdict, parameters: Mapping[str, Any]) -> Verdict:
 def _is_within(value: float, kwargs: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool | None:
     """Whether the value keeps its limits, None where it has none."""
     limits = {name: kwargs[name] for name in ("min_value", "max_value") if kwargs.get(name) is not None}
-    told = {
+    limits_as_numbers = {
         name: float(parameters[limit["$PARAMETER"]] if isinstance(limit, Mapping) else limit)
         for name, limit in limits.items()
     }
-    if not told:
+    if not limits_as_numbers:
         return None
-    return told.get("min_value", value) <= value <= told.get("max_value", value)
+    return limits_as_numbers.get("min_value", value) <= value <= limits_as_numbers.get("max_value", value)
 
 
 def _counted(verdicts: Sequence[Verdict]) -> int | None:

@@ -45,14 +45,15 @@ _NOTED_BY_SWEEP = """,
 _CONFIRMED = """,
     confirmed as (
         update {heads} as heads
-        set observed_at = told.observed_at, seen_at = greatest(heads.seen_at, told.seen_at)
+        set observed_at = later.observed_at, seen_at = greatest(heads.seen_at, later.seen_at)
         from matched
-        inner join unnest(%b::timestamptz[], %b::timestamptz[]) with ordinality as told (observed_at, seen_at, position)
-            on matched.position = told.position
+        inner join unnest(%b::timestamptz[], %b::timestamptz[])
+            with ordinality as later (observed_at, seen_at, position)
+            on matched.position = later.position
         where
             not matched.is_changed
             and heads.source_key = matched.source_key
-            and date_trunc('second', heads.observed_at) < date_trunc('second', told.observed_at)
+            and date_trunc('second', heads.observed_at) < date_trunc('second', later.observed_at)
     )
 """
 _NEW_EVENTS = """

@@ -214,12 +214,12 @@ def _report(landing: Landing, counts: Counts, started: float, *, is_conclusive: 
 
 @contextmanager
 def _translated(stream: Stream, details: ConnectionDetails) -> Iterator[None]:
-    """The warehouse's own failures, told apart by whether trying again can mend them."""
+    """The warehouse's own failures, by whether trying again can mend them."""
     try:
         yield
     except psycopg.Error as error:
-        told = f"{type(error).__name__}, SQLSTATE {error.sqlstate}"
-        message = f"{stream}: warehouse '{details.conn_id}' failed while landing ({told}); what was committed stays"
+        cause = f"{type(error).__name__}, SQLSTATE {error.sqlstate}"
+        message = f"{stream}: warehouse '{details.conn_id}' failed while landing ({cause}); what was committed stays"
         remedy = "run `trueup tenant prepare TENANT` to bring its tables and rights up to date"
         raise failure(error, message, remedy) from error
 

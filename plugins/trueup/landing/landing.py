@@ -25,7 +25,7 @@ class Landing:
     started_at: datetime
     read_started_at: datetime | None
     before: Position
-    told_drifts: set[str] = field(default_factory=set)
+    reported_drifts: set[str] = field(default_factory=set)
     has_rejected: bool = False
     reached: Cursor | None = None
 

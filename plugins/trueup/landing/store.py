@@ -198,9 +198,9 @@ def _update_exceptions(
 
 def _record_drifts(connection: Warehouse, landing: Landing) -> list[str]:
     """Report each unknown field once a read."""
-    fresh = [path for path in landing.checker.unknown_fields if path not in landing.told_drifts]
+    fresh = [path for path in landing.checker.unknown_fields if path not in landing.reported_drifts]
     if fresh:
-        landing.told_drifts.update(fresh)
+        landing.reported_drifts.update(fresh)
         connection.execute(
             "insert into audit.drifts as drift (system_id, stream, field_path)"
             " select %s, %s, incoming.field_path from unnest(%s::text[]) as incoming (field_path)"

@@ -34,10 +34,10 @@ def in_airflow_terms(body: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(body)
     def in_terms(*arguments: P.args, **options: P.kwargs) -> R:
-        from trueup.pipeline.failures import told_plainly
+        from trueup.pipeline.failures import in_plain_words
 
         try:
-            with told_plainly(body.__name__):
+            with in_plain_words(body.__name__):
                 return body(*arguments, **options)
         except Permanent as error:
             raise AirflowFailException(str(error)) from error
@@ -77,7 +77,7 @@ def land(tenant: str, system: str, mode: str) -> None:
     landed = sum(report.landed_count for report in reports)
     log.info("%s.%s %s: %d landed over %d streams", tenant, system, mode, landed, len(reports))
     if not landed:
-        raise AirflowSkipException(f"{system} told nothing new")
+        raise AirflowSkipException(f"{system} has nothing new")
 
 
 @in_airflow_terms

@@ -54,7 +54,7 @@ class BatchResult:
 class Batches:
     """Sends and resolves one workflow's changes of one target, over a session that holds the target's lock.
 
-    `attempts_allowed`: after so many that did not happen, or did not verify, a person is told.
+    `attempts_allowed`: after so many that did not happen, or did not verify, it goes to the exception queue.
     """
 
     connection: Warehouse

@@ -72,7 +72,7 @@ class TargetRun:
                 is_canary_passed = any(each.count(Status.VERIFIED) for each in canaries)
 
     def _send(self, limit: int) -> list[BatchResult]:
-        """Send up to `limit` in as few calls as the target allows; stops early where it is told to."""
+        """Send up to `limit` in as few calls as the target allows; stops early where the run must stop."""
         results: list[BatchResult] = []
         left = limit
         while left > 0:
