@@ -223,7 +223,7 @@ def _bare_copy(details: ConnectionDetails, shape: Shape) -> float:
                 copy.write(bytes(content[first : first + (1 << 20)]))
         elapsed = time.perf_counter() - started
         with connection.transaction():
-            connection.execute(sql.SQL("drop table {}, {}").format(twin.table, twin.heads))
+            connection.execute(sql.SQL("drop table {}, {}").format(twin.table, twin.current_versions))
     return elapsed
 
 

@@ -76,8 +76,8 @@ class Running:
             " where subject_key = any(%s)",
             sorted({listing.sku for listing in wrong}),
         )
-        held = self.rows("select hold_id, target_system, reason, decision, decided_by from outbox.holds")
-        raise AssertionError(f"still wrong after {seconds:.0f} s: {wrong[:5]}; corrections {known}; holds {held}")
+        holds = self.rows("select hold_id, target_system, reason, decision, decided_by from outbox.holds")
+        raise AssertionError(f"still wrong after {seconds:.0f} s: {wrong[:5]}; corrections {known}; holds {holds}")
 
     def scheduler_logged(self, *parts: str) -> bool:
         """Whether one line of the scheduler's log has all these parts."""

@@ -45,7 +45,7 @@ def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> N
             "select hold_id, reason from outbox.holds where target_system = 'shopify_outlet' and decision is null"
         ),
         90,
-        "the run being held",
+        "the run being on hold",
     )[0]
 
     def question() -> dict[str, object] | None:

@@ -102,7 +102,9 @@ def _books(details: ConnectionDetails) -> dict[str, Any]:
     return {
         "levels": rows(details, "record_id, source_key, payload, arrival", levels),
         "movements": rows(details, "record_id, source_key, payload, arrival", movements),
-        "heads": rows(details, "source_key, record_id, payload_hash", f"{levels}__heads position order by source_key"),
+        "current_versions": rows(
+            details, "source_key, record_id, payload_hash", f"{levels}__heads position order by source_key"
+        ),
         "positions": rows(
             details,
             "system_id, stream, cursor, next_cursor, swept_as_of, last_record_id",

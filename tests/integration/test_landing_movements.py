@@ -176,7 +176,7 @@ def test_after_a_sweep_the_newest_versions_are_what_the_source_says(
     newest = rows(warehouse, "source_key, payload_hash", f"{_TABLE}__heads position where payload_hash is not null")
     with connect(warehouse, Role.OPERATOR) as connection:
         said = connection.execute(
-            "select heads.source_key, landed.payload ->> 'quantity' from raw.netsuite__stock_movements__heads as heads"
+            "select newest.source_key, landed.payload ->> 'quantity' from raw.netsuite__stock_movements__heads newest"
             " inner join raw.netsuite__stock_movements as landed using (record_id) where landed.payload is not null"
         ).fetchall()
     assert dict(said) == {key: quantity for key, (quantity, _) in source.items()}

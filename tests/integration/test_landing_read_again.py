@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from landing_fakes import CONFIGURATION, Scripted, at, heads, level, page, rows
+from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, page, rows
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
@@ -32,7 +32,7 @@ def test_what_was_rejected_is_asked_for_again_by_the_next_poll(warehouse: Connec
     _land(warehouse, page([level("a", GOOD)], 1, cursor={"since": 1}))
     _land(warehouse, page([level("b", BROKEN), level("c", GOOD)], 2, cursor={"since": 2}))
     assert _land(warehouse, page([level("b", GOOD), level("c", GOOD)], 3, cursor={"since": 3})) == {"since": 1}
-    assert heads(warehouse).keys() == {"a|1", "b|1", "c|1"}
+    assert current_versions(warehouse).keys() == {"a|1", "b|1", "c|1"}
     assert _land(warehouse, page([], 4, cursor={"since": 4})) == {"since": 3}
 
 
@@ -156,7 +156,11 @@ def test_whatever_is_damaged_once_lands_with_the_second_poll(
         ends.append(end)
         if len(ends) > 2:
             whole = {number for number in range(ends[-2]) if first_damages[number] <= 1}
-            landed = {int(key.split("|")[0].split("-")[1]) for key in heads(warehouse) if key.startswith(source.prefix)}
+            landed = {
+                int(key.split("|")[0].split("-")[1])
+                for key in current_versions(warehouse)
+                if key.startswith(source.prefix)
+            }
             assert whole <= landed
 
 

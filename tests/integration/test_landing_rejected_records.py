@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import orjson
 import pytest
-from landing_fakes import CONFIGURATION, Scripted, at, heads, level, movement, page, quantities, rows
+from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, movement, page, quantities, rows
 
 from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
@@ -91,7 +91,7 @@ def test_a_violating_key_is_not_declared_gone_by_a_sweep(warehouse: ConnectionDe
     _land(warehouse, page([level("a", "1"), level("b", "1")], 1, is_last=True), mode=ReadMode.SWEEP)
     report = _land(warehouse, page([level("a", "1"), level("b", 5)], 10, is_last=True), mode=ReadMode.SWEEP)
     assert (report.tombstone_count, report.is_conclusive) == (0, True)
-    assert heads(warehouse) == {"a|1": "1", "b|1": "1"}
+    assert current_versions(warehouse) == {"a|1": "1", "b|1": "1"}
 
 
 def test_a_complete_sweep_closes_what_it_no_longer_meets(warehouse: ConnectionDetails) -> None:
@@ -154,7 +154,7 @@ def test_a_sweep_that_loses_most_of_what_there_was_is_not_believed(warehouse: Co
     _sweep(warehouse, range(40), 1)
     report = _sweep(warehouse, range(19), 10)
     assert (report.is_conclusive, report.unconfirmed_deletion_count, report.tombstone_count) == (False, 21, 0)
-    assert len([key for key, quantity in heads(warehouse).items() if quantity is not None]) == 40
+    assert len([key for key, quantity in current_versions(warehouse).items() if quantity is not None]) == 40
     assert rows(warehouse, "swept_as_of", "raw.stream_positions") == [(at(1),)]
     (found,) = list_exceptions(warehouse)
     assert (found.kind, found.reason[:34]) == ("mass_deletion_suspected", "a sweep met 19 of 40 records; the ")
@@ -220,7 +220,7 @@ def test_what_jsonb_cannot_keep_waits_for_a_person_and_lands_when_replayed(wareh
     assert "U+0000" in found.reason
     (result,) = replay(warehouse, CONFIGURATION, [found.exception_id], run_id="replay", actor="mara")
     assert result.outcome == "replayed"
-    assert heads(warehouse) == {"a|1": "1", "b|1": "1"}
+    assert current_versions(warehouse) == {"a|1": "1", "b|1": "1"}
     assert ("x\ufffd",) in rows(warehouse, "payload ->> 'custom'")
     again = _land(warehouse, page([level("a", "1", custom="x\x00")], 2))
     assert (again.violation_count, again.unchanged_count) == (0, 1), "it was decided"
@@ -314,7 +314,7 @@ def test_a_replay_of_what_is_outdated_closes_without_landing(warehouse: Connecti
     land_records(warehouse, CONFIGURATION, "netsuite", "stock_levels", [newer], Arrival.REPLAY, run_id="x")
     (result,) = replay(warehouse, CONFIGURATION, [exception_id], run_id="r", actor="mara")
     assert (result.outcome, result.detail) == ("replayed", "a newer version of the same key has landed since")
-    assert heads(warehouse) == {"a|1": "4"}
+    assert current_versions(warehouse) == {"a|1": "4"}
 
 
 def test_a_kind_without_replay_says_what_to_do_instead(warehouse: ConnectionDetails) -> None:

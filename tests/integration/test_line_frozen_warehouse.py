@@ -9,7 +9,7 @@ from contextlib import suppress
 import psycopg
 import pytest
 from frozen_proxy import Proxy, proxy_before
-from landing_fakes import CONFIGURATION, Scripted, heads, level, page
+from landing_fakes import CONFIGURATION, Scripted, current_versions, level, page
 from line_shop import COUNT, TARGET, Shop, open_shop
 from transform_facts import Facts
 
@@ -142,7 +142,7 @@ def test_landing_without_an_answer_ends_and_the_next_read_lands(warehouse: Conne
         assert proxy.is_frozen
         proxy.thaw()
         land()
-        assert heads(warehouse) == {"a|1": "1"}
+        assert current_versions(warehouse) == {"a|1": "1"}
 
 
 @pytest.mark.usefixtures("impatient")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from connectors_scripted_server import ScriptedServer, Step, scripted_server
 from connectors_state import replaced_token_grant
-from landing_fakes import CONFIGURATION, Scripted, heads, level, page
+from landing_fakes import CONFIGURATION, Scripted, current_versions, level, page
 from line_shop import COUNT, TARGET, Shop, open_shop
 from transform_facts import Facts
 
@@ -107,7 +107,7 @@ def test_what_did_not_land_lands_with_the_next_read(warehouse: ConnectionDetails
     with full_disk(warehouse, "audit.landings"), pytest.raises(Transient, match=message):
         land()
     land()
-    assert heads(warehouse) == {"a|1": "1"}
+    assert current_versions(warehouse) == {"a|1": "1"}
 
 
 @pytest.mark.parametrize(

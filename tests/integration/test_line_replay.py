@@ -1,4 +1,4 @@
-"""A real retailer's trading days through the whole line, in a storm of faults, held against the file itself.
+"""A real retailer's trading days through the whole line, in a storm of faults, existing against the file itself.
 
 Nothing is asked of the sandbox about what was sold: pandas counts the file, SQL counts what landed. By default so many
 days as fit into the suite; TRUEUP_REPLAY_DAYS=20 replays the first twenty.
@@ -167,7 +167,7 @@ def close(stack: LocalStack, engine: DirectEngine, day: int) -> Close:
         for hold in holds:
             decide_hold(tenant.warehouse, hold.hold_id, "approved", "operator", "trade orders by the thousand")
         rejected = [each.exception_id for each in list_exceptions(tenant.warehouse, kind="correction_rejected")]
-        # By somebody else: what a replay proposes may be held, and who proposes does not approve.
+        # By somebody else: what a replay proposes may be existing, and who proposes does not approve.
         replay(tenant.warehouse, tenant.configuration, rejected, run_id=run_id, actor="colleague")
         if holds or rejected:
             approved += sum(hold.correction_count for hold in holds)
@@ -343,13 +343,13 @@ def test_what_is_no_article_never_reaches_a_channel(replayed: Replayed, sold: pd
 def test_in_the_end_the_tables_hold_what_the_shelves_hold(replayed: Replayed) -> None:
     """Every shelf of every place; nothing promised any more; no event landed twice."""
     truth = replayed.stack.sandbox.world.ask("/truth")
-    held = {
+    existing = {
         (sku, location_id): int(on_hand)
         for sku, location_id, on_hand in replayed.rows(
             "select sku, location_id, on_hand_quantity from canonical.stock_levels"
         )
     }
-    wrong = [shelf for shelf in truth["shelves"] if held[shelf["sku"], shelf["location_id"]] != shelf["physical"]]
+    wrong = [shelf for shelf in truth["shelves"] if existing[shelf["sku"], shelf["location_id"]] != shelf["physical"]]
     assert wrong == []
     assert replayed.rows("select * from canonical.reservations where status = 'open'") == []
     for system_id, declaration in replayed.stack.tenant.configuration.systems.items():

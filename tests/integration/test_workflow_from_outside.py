@@ -90,7 +90,7 @@ def test_a_document_is_created_once_over_two_approvals_and_a_kill(
     report = line.propose()
 
     (mine,) = [each for each in report.channels if each.workflow == "vouchers"]
-    assert (mine.channel, mine.proposed_count, mine.held_count) == (TARGET, 0, 1)
+    assert (mine.channel, mine.proposed_count, mine.on_hold_count) == (TARGET, 0, 1)
     (hold,) = open_holds(line.details)
     assert (hold.target_system, hold.workflow, hold.approvals_needed) == (TARGET, "vouchers", 2)
     with pytest.raises(Permanent, match="who proposes does not approve"):
@@ -256,7 +256,7 @@ def test_both_workflows_are_decided_in_one_publish(line: VoucherLine) -> None:
     line.want(1, 5, 3)
     line.wish(Operation.CREATE, "v1", None, GIFT)
     report = line.propose()
-    assert {each.workflow: (each.proposed_count, each.held_count) for each in report.channels} == {
+    assert {each.workflow: (each.proposed_count, each.on_hold_count) for each in report.channels} == {
         "inventory": (1, 0),
         "vouchers": (0, 1),
     }

@@ -133,7 +133,7 @@ def print_report(report: "DemoReport") -> None:
         "Corrections", [{"channel": channel, **counts} for channel, counts in report.pushed.items()], "none was needed"
     )
     for title, counts in (
-        ("Held for a person, by reason", report.held_reasons),
+        ("On hold for a person, by reason", report.hold_reasons),
         ("Rejected by the channel, by reason", report.rejected_reasons),
         ("Causes", report.causes),
         ("Quarantined rows, by rule", report.quarantined),

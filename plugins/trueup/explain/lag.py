@@ -123,7 +123,7 @@ def _of_correction(
     if correction["proposed_at"] <= at:
         why = f"{name} waited in the outbox"
         if correction["held_at"] is not None and (correction["decided_at"] is None or correction["decided_at"] > at):
-            why = f"{name} was held for a person (hold {correction['hold_id']})"
+            why = f"{name} waited for a person (hold {correction['hold_id']})"
         return Lag(sku, channel, at, Hop.QUEUE, why, correction["proposed_at"], correction["sent_at"], None)
     if received <= at:
         why = f"its newest fact had landed, {name} was not decided yet"

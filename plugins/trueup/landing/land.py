@@ -22,7 +22,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import CredentialsRefused, Permanent, Transient, TrueupError
 from trueup.domain.records import Arrival, ReadMode, Record
 from trueup.landing.batch import Batch
-from trueup.landing.comparison import note_seen_heads
+from trueup.landing.comparison import note_seen_versions
 from trueup.landing.landing import Landing
 from trueup.landing.read import LARGEST_BATCH, Read
 from trueup.landing.report import Counts, LandingReport
@@ -104,7 +104,7 @@ def _land_stream(
         landing.read_started_at = landing.started_at
         if mode is ReadMode.SWEEP:
             with connection.transaction():
-                note_seen_heads(connection)
+                note_seen_versions(connection)
         read = Read(connection, landing, started)
         # A sweep starts at the beginning, wherever polls stand.
         pages = iter(connector.read(stream.name, mode, landing.before.cursor if mode is ReadMode.POLL else None))

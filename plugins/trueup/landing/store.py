@@ -1,4 +1,4 @@
-"""Lands a batch in one transaction: records, heads, exceptions, cursor, position and count, or none of them."""
+"""Lands a batch in one transaction, all or none: records, current versions, exceptions, cursor, position and count."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from trueup.landing.rejected_records import (
     open_violations,
 )
 from trueup.landing.report import Counts
-from trueup.landing.rows import conclude_sweep, copy_changes, count_known, move_heads
+from trueup.landing.rows import conclude_sweep, copy_changes, count_known, move_current_versions
 from trueup.warehouse.connection import Warehouse
 from trueup.warehouse.storable import canonical_json, storable_json, storable_text
 from trueup.warehouse.streams import Position, advance_position, create_stream_tables, lock_stream, read_position
@@ -59,9 +59,9 @@ def store_batch(
         _update_exceptions(connection, landing, batch, broken, late)
         counts.drifts = _record_drifts(connection, landing)
         last_record_id = position.last_record_id + counts.landed
-        are_keys_new = all(change.head_seen_at is None for change in kept)
+        are_keys_new = all(change.known_seen_at is None for change in kept)
         own_times = [change.candidate.changed_at for change in kept]
-        move_heads(
+        move_current_versions(
             connection,
             stream,
             position.last_record_id + 1,

@@ -125,16 +125,16 @@ def correct(tenant: str) -> None:
 
 @in_airflow_terms
 def list_holds(tenant: str) -> list[dict[str, Any]]:
-    """The held runs that a person has to decide, as questions; skipped where there are none."""
+    """The holds that a person has to decide, as questions; skipped where there are none."""
     from trueup.corrections.engine.holds import open_holds
 
     holds = open_holds(_open(tenant).warehouse)
     if not holds:
-        raise AirflowSkipException("nothing is held")
+        raise AirflowSkipException("nothing is on hold")
     return [
         {
             "hold_id": hold.hold_id,
-            "subject": f"{tenant}: push {hold.correction_count} held corrections to {hold.target_system}?",
+            "subject": f"{tenant}: {hold.correction_count} corrections on hold for {hold.target_system}: push them?",
             "body": f"{hold.reason}\n\nApprove pushes them with the next run; Reject drops them.",
         }
         for hold in holds
@@ -143,7 +143,7 @@ def list_holds(tenant: str) -> list[dict[str, Any]]:
 
 @in_airflow_terms
 def decide_hold(tenant: str, hold: dict[str, Any], answer: dict[str, Any]) -> None:
-    """Release or drop one held run, in the name of who answered; nobody in time means Reject."""
+    """Release or drop one hold, in the name of who answered; nobody in time means Reject."""
     from trueup.corrections.engine.holds import Decision
     from trueup.corrections.engine.holds import decide_hold as decide
 

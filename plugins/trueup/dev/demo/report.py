@@ -50,8 +50,8 @@ class DemoReport:
     oversales: tuple[Oversale, ...]
     pushed: Mapping[str, Mapping[str, int]]
     causes: Mapping[str, int]
-    held: int
-    held_reasons: Mapping[str, int]
+    on_hold: int
+    hold_reasons: Mapping[str, int]
     rejected_reasons: Mapping[str, int]
     quarantined: Mapping[str, int]
     failing_rules: tuple[str, ...]
@@ -77,15 +77,15 @@ def count_facts(tenant: Tenant) -> dict[str, Any]:
             "select target_system, status, count(*) from outbox.changes group by 1, 2 order by 1, 2"
         ).fetchall():
             pushed.setdefault(channel, {})[status] = int(number)
-        held_reasons = counts(
+        hold_reasons = counts(
             "select target_system || ': ' || reason || ' (' || coalesce(decision, 'open') || ')', sum(correction_count)"
             " from outbox.holds group by 1 order by 2 desc"
         )
         facts = {
             "pushed": pushed,
             "causes": counts("select cause, count(*) from outbox.changes group by cause order by 2 desc"),
-            "held": sum(held_reasons.values()),
-            "held_reasons": held_reasons,
+            "on_hold": sum(hold_reasons.values()),
+            "hold_reasons": hold_reasons,
             "rejected_reasons": counts(
                 "select target_system || ': ' || coalesce(status_reason, 'no reason given'), count(*)"
                 " from outbox.changes where status = 'rejected' group by 1 order by 2 desc"
