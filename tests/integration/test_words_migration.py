@@ -36,7 +36,7 @@ def migrated(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     name = free_name(postgres, "words")
     postgres.create_database(name)
     details = postgres.details(name)
-    migrate(details, "0020_withheld")
+    migrate(details, "0021_restorable")
     with connect(details, None, is_autocommit=True) as connection:
         connection.execute(_FILLED.encode())
     migrate(details)

@@ -2,8 +2,8 @@
 
 from trueup.warehouse.migrations.sql_file import run_sql_file
 
-revision = "0021_words"
-down_revision = "0020_withheld"
+revision = "0023_words"
+down_revision = "0021_restorable"
 
 
 def upgrade() -> None:
