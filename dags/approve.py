@@ -1,6 +1,6 @@
 """Approve: a run that would change too much waits here for a person.
 
-Each held run asks one question under Required Actions: what would be pushed where, and which limit it
+Each hold asks one question under Required Actions: what would be pushed where, and which limit it
 broke. Approve pushes it with the next run; Reject, or nobody answering within a day, drops it, and the
 difference is decided afresh from newer facts.
 

@@ -184,7 +184,7 @@ def close(stack: LocalStack, engine: DirectEngine, day: int) -> Close:
 
 
 def correct(stack: LocalStack, run_id: str) -> None:
-    """Push what was let go; what fails for now is tried by the next cycle."""
+    """Push what was released; what fails for now is tried by the next cycle."""
     with contextlib.suppress(Transient):
         steps.correct(stack.tenant, run_id=run_id, actor="operator")
 

@@ -205,7 +205,7 @@ def test_the_operator_decides_by_the_function_alone(on_hold: Line, statement: st
     ],
 )
 def test_who_proposes_decides_on_nothing(on_hold: Line, statement: str) -> None:
-    """The publish must not be able to let go what its own guards on_hold."""
+    """The publish must not be able to release what its own guards put on hold."""
     with connect(on_hold.details, Role.PROPOSER) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement)
 

@@ -43,7 +43,7 @@ def reconsider(hold_id: HoldId, tenant: TenantOption = "demo", as_json: JsonOpti
 
     with reporting_errors(as_json):
         reconsider_hold(open_tenant(tenant).warehouse, hold_id, actor())
-        print_json({"hold_id": hold_id}) if as_json else console.print(f"Hold {hold_id} may be decided anew.")
+        print_json({"hold_id": hold_id}) if as_json else console.print(f"Hold {hold_id} may be decided again.")
 
 
 def _decide(hold_id: int, decision: "Decision", tenant: str, *, as_json: bool) -> None:

@@ -197,7 +197,7 @@ def write_skeleton(project: Path, name: str, title: str, streams: Sequence[str])
     if unknown or not streams:
         raise Permanent(f"no kind of record {', '.join(unknown) or 'named'}; there are {', '.join(record_kinds())}")
     if not (name.isidentifier() and name.islower()):
-        raise Permanent(f"'{name}' is no name of a folder; write small letters and underscores")
+        raise Permanent(f"'{name}' cannot name a folder; use lower case letters and underscores")
     texts = _texts(name, title, streams)
     there = [path for path in texts if (project / path).exists()]
     if there:

@@ -120,7 +120,7 @@ def _begin(
     before = read_position(connection, stream)
     connection.commit()
     if row is None:
-        raise Transient(f"{stream}: the warehouse did not tell its time; try again")
+        raise Transient(f"{stream}: the warehouse gave no time; try again")
     return Landing(
         stream=stream,
         connector=connector_name,

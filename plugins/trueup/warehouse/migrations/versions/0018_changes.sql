@@ -158,7 +158,7 @@ begin
     if outbox.is_owner() then
         return new;
     end if;
-    raise exception 'change % is % and cannot become %; what is held is let go by outbox.decide_hold()',
+    raise exception 'change % is % and cannot become %; a change on hold is released by outbox.decide_hold()',
         old.change_id, old.status, new.status
         using errcode = 'insufficient_privilege';
 end
