@@ -52,7 +52,7 @@ def run(corrections: int = 10_000, limit_seconds: float = 60.0) -> dict[str, Any
         folder.chmod(0o755)
         recording = folder / "recording"
         with (
-            # Not every article is listed everywhere.
+            # Not every product is listed everywhere.
             serve(WorldSettings(skus=(corrections + BATCH) * 6 // 5), recording=recording) as sandbox,
             run_postgres(folder / "data") as server,
         ):

@@ -23,7 +23,7 @@ RECORD = listing_id("1")
 
 @pytest.fixture
 def facts(facts: Facts) -> Facts:
-    """One article: the ERP says 40, the store shows 30, its buffer keeps one back."""
+    """One product: the ERP says 40, the store shows 30, its buffer keeps one back."""
     level = netsuite_level("1001", 40, at(0))
     facts.land(
         [netsuite_item("1001", "HV-00001"), shopify_variant("1", "HV-00001"), level, shopify_listing("1", 30, at(0))]

@@ -320,7 +320,7 @@ class TestHolding:
                 careful.act("alter role current_user reset lock_timeout")
 
     def test_an_approval_covers_a_smaller_change_that_follows(self, careful: Line) -> None:
-        """Sales go on while a person decides; a busy article would be asked about for ever."""
+        """Sales go on while a person decides; a busy product would be asked about for ever."""
         careful.want(1, 5, 900)
         careful.propose()
         (hold,) = open_holds(careful.details)

@@ -314,7 +314,7 @@ def test_a_run_that_dies_before_its_end_leaves_no_trace_and_is_run_again(
 
 
 def test_keys_with_odd_characters_are_quarantined_as_they_are(built: ConnectionDetails, levels: Path) -> None:
-    """Percent signs, quotes, braces and colons come from real article numbers."""
+    """Percent signs, quotes, braces and colons come from real product numbers."""
     odd = """5% 'x' {y}:z\\\\"""
     with connect(built, None) as connection:
         connection.execute("insert into canonical.products values (%s, 't', 'c', null, true, 'netsuite', 1)", (odd,))

@@ -150,7 +150,7 @@ def live_through(stack: LocalStack, engine: DirectEngine) -> None:
 
 
 def close(stack: LocalStack, engine: DirectEngine, day: int) -> Close:
-    """Let the day's papers arrive, orders left open, and let the line come to rest, an operator helping.
+    """Let the day's order documents arrive, orders left open, and let the line come to rest, an operator helping.
 
     The tenant's guards hold jumps beyond 400 units for a person, and this trade has bigger ones every day. What a
     channel rejects is not sent again by itself: the storm's refusals pass, so it is replayed.

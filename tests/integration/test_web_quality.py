@@ -161,7 +161,7 @@ def test_the_page_says_what_failed_and_what_is_in_quarantine(logged_in: TestClie
 
 
 def test_what_came_from_outside_is_escaped(logged_in: TestClient, gated: ConnectionDetails) -> None:
-    """An article number is anybody's text."""
+    """A product number is anybody's text."""
     text = logged_in.get("/trueup/demo/quality").text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;|WH-EAST" in text
     assert "<script" not in text

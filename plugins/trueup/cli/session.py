@@ -25,7 +25,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Folders:
     """Where things are: the project, its tenants, and what may be deleted."""
 
     project: Path
@@ -38,14 +38,14 @@ class Places:
         return self.state / "connections.json"
 
 
-def places() -> Places:
+def folders() -> Folders:
     """The project is the nearest folder upwards with `dags` and `tenants`; the environment may say otherwise."""
     here = Path.cwd()
     project = next(
         (folder for folder in (here, *here.parents) if (folder / "dags").is_dir() and (folder / "tenants").is_dir()),
         here,
     )
-    return Places(
+    return Folders(
         project=project,
         tenants=Path(os.environ.get("TRUEUP_TENANTS_FOLDER", project / "tenants")),
         state=Path(os.environ.get("TRUEUP_STATE_FOLDER", project / ".trueup")),
@@ -54,7 +54,7 @@ def places() -> Places:
 
 def open_tenant(tenant: str) -> Tenant:
     """The tenant's configuration with connections from the environment, `.trueup/connections.json` or Airflow."""
-    where = places()
+    where = folders()
     connections = connections_from_environment(where.connections_file, airflow_connections())
     return pipeline_tenant.open_tenant(where.tenants, tenant, connections, where.state)
 

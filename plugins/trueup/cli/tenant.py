@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from trueup.cli.output import console, print_json, print_rows
-from trueup.cli.session import JsonOption, actor, open_tenant, places, reporting_errors
+from trueup.cli.session import JsonOption, actor, folders, open_tenant, reporting_errors
 from trueup.domain.errors import TrueupError
 from trueup.pipeline.tenant import Tenant
 
@@ -19,7 +19,7 @@ def list_tenants(as_json: JsonOption = False) -> None:
     from trueup.configuration.tenants import tenant_names
 
     with reporting_errors(as_json):
-        names = tenant_names(places().tenants)
+        names = tenant_names(folders().tenants)
         print_json(names) if as_json else console.print("\n".join(names) or "No tenants.")
 
 

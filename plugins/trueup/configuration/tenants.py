@@ -208,7 +208,7 @@ def _location_contradictions(configuration: TenantConfiguration) -> Iterator[str
             yield f"systems.yml: locations.{name}.system_of_record: no system '{location.system_of_record}'; declare it"
         key = (location.system_of_record, location.source_location_id)
         if key in owners:
-            yield f"systems.yml: locations.{name}: same source location as {owners[key]}; one place, one location"
+            yield f"systems.yml: locations.{name}: same source location as {owners[key]}; one id, one location"
         owners[key] = name
 
 

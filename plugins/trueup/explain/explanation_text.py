@@ -33,9 +33,9 @@ def lines_of(it: "Explanation") -> Iterator[str]:
         yield ""
         yield "Reservations"
         for each in it.reservations:
-            place = each.location_id or "no location yet"
+            location = each.location_id or "no location yet"
             yield (
-                f"  {_units(each.quantity):>6}  {each.order_name} ({each.channel or 'own order'}), {place},"
+                f"  {_units(each.quantity):>6}  {each.order_name} ({each.channel or 'own order'}), {location},"
                 f" ordered {_time(each.ordered_at)}, received {_time(each.received_at)}, {each.record}"
             )
     if it.corrections:

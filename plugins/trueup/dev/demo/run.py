@@ -187,15 +187,15 @@ def _explained(stack: LocalStack, cases: Sequence[Mapping[str, Any]]) -> tuple[O
 
 
 def _look_at(state: Path, docs_folder: Path, airflow: LocalAirflow | None) -> dict[str, str]:
-    places = {
+    look_at = {
         "report": str(state / "report.json"),
         "explain": f"TRUEUP_STATE_FOLDER={state} trueup explain SKU CHANNEL --tenant demo",
         "Data Docs": str(site_index(docs_folder)),
     }
     if airflow is not None:
-        places |= {
+        look_at |= {
             "Airflow": airflow.url,
             "login": f"{airflow.user} / {airflow.password}",
             "data quality": f"{airflow.url}/trueup/demo/quality",
         }
-    return places
+    return look_at
