@@ -1,4 +1,4 @@
-"""Which hop of the pipeline was the fact at, at one moment, that the channel needed to know.
+"""At which hop of the pipeline the news was, at one moment, that the channel needed.
 
 Everything is timed by our own clock. A source's clock is never compared with it: that a source had not
 reported something yet is concluded from a read that began after the moment and did not bring it.
