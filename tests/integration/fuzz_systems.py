@@ -34,7 +34,7 @@ from trueup.connectors.shopify import reader as shopify
 from trueup.connectors.square import reader as square
 from trueup.connectors.tryton.reader import TrytonConnector
 from trueup.connectors.tryton.rest import Models
-from trueup.connectors.vendure.graphql import AdminApi
+from trueup.connectors.vendure.api import AdminApi
 from trueup.connectors.vendure.reader import VendureConnector
 from trueup.sandbox.server import Sandbox
 
@@ -171,7 +171,7 @@ class Shelf:
     def source_time(self) -> datetime:
         return self._now
 
-    def seconds_since_told(self) -> float:
+    def seconds_since_reported(self) -> float:
         return 0.0
 
 

@@ -17,7 +17,7 @@ from transform_facts import Facts
 
 from trueup.connectors.http.auth import Authenticator, NoCredentials, TokenHeader
 from trueup.connectors.http.client import HttpClient
-from trueup.connectors.http.cost_bucket import PointsBudget
+from trueup.connectors.http.cost_bucket import CostBucket
 from trueup.connectors.http.quotas import Budget, WindowBudget
 from trueup.connectors.http.sealed import Seal
 from trueup.domain.connections import ConnectionDetails
@@ -170,7 +170,7 @@ def sender(url: str, state: WarehouseState, what: str) -> HttpClient:
     elif what == "window":
         budget = WindowBudget("shop", 5, 60, state)
     else:
-        budget = PointsBudget("shop", state, lambda _: None)
+        budget = CostBucket("shop", state, lambda _: None)
     details = ConnectionDetails(conn_id="c", conn_type="shop", host=url)
     return HttpClient("Shop", details, authenticator=authenticator, budget=budget, sleep=lambda _: None)
 

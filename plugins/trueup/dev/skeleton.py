@@ -138,7 +138,7 @@ class $simulator(ShopApi):
 
     def fault_response(self, kind: FaultKind, retry_after_seconds: int) -> Response:
         if kind is FaultKind.RATE_LIMITED:
-            return self.told_to_wait(retry_after_seconds)
+            return self.asked_to_wait(retry_after_seconds)
         return Problem(503, "Service Unavailable").response()
 
     def is_let_in(self, request: Request) -> bool:
@@ -147,7 +147,7 @@ class $simulator(ShopApi):
     def turned_away(self) -> Response:
         return Problem(401, "Unauthorized").response()
 
-    def told_to_wait(self, seconds: int) -> Response:
+    def asked_to_wait(self, seconds: int) -> Response:
         response = Problem(429, "Too many requests").response()
         response.headers["Retry-After"] = str(seconds)
         return response

@@ -13,6 +13,7 @@ class Landing:
     """One read, or one delivery, of one stream; shared by all its transactions.
 
     `read_started_at`: our clock, None for records that nobody asked for. `before`: where the stream stood then.
+    `is_polled_whole`: every poll of the stream reads all there is, so none can miss a change.
     `has_rejected`: a record could not land that was not rejected before. `reached`: how far it came since.
     """
 
@@ -25,6 +26,7 @@ class Landing:
     started_at: datetime
     read_started_at: datetime | None
     before: Position
+    is_polled_whole: bool = False
     reported_drifts: set[str] = field(default_factory=set)
     has_rejected: bool = False
     reached: Cursor | None = None

@@ -166,7 +166,7 @@ def _parted(changes: Sequence[Change], reasons: Mapping[str, str]) -> tuple[list
 
 def _leaks(landing: Landing, kept: Sequence[Change]) -> int:
     polled_as_of = landing.before.polled_as_of
-    if not landing.is_sweep or polled_as_of is None or landing.before.cursor is None:
+    if not landing.is_sweep or landing.is_polled_whole or polled_as_of is None or landing.before.cursor is None:
         return 0
     return sum(change.has_leaked(polled_as_of) for change in kept)
 

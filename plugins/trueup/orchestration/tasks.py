@@ -69,11 +69,11 @@ def report_broken(mistakes: str) -> None:
 
 @in_airflow_terms
 def land(tenant: str, system: str, mode: str) -> None:
-    """Poll or sweep one system; skipped where nothing was new."""
+    """Poll or sweep what is due of one system; skipped where nothing was new."""
     from trueup.domain.records import ReadMode
     from trueup.pipeline import steps
 
-    reports = steps.land(_open(tenant), system, run_id=_run_id(), mode=ReadMode(mode))
+    reports = steps.land(_open(tenant), system, run_id=_run_id(), mode=ReadMode(mode), is_due_only=True)
     landed = sum(report.landed_count for report in reports)
     log.info("%s.%s %s: %d landed over %d streams", tenant, system, mode, landed, len(reports))
     if not landed:

@@ -43,8 +43,9 @@ def land(
     run_id: str,
     mode: ReadMode = ReadMode.POLL,
     streams: tuple[str, ...] | None = None,
+    is_due_only: bool = False,
 ) -> list[LandingReport]:
-    """Read one system's streams into raw."""
+    """Read one system's streams into raw. `is_due_only`: those that a schedule has to read now."""
     with tenant.shared_state(Role.LOADER) as state, closing(tenant.connector(system_id, state)) as connector:
         return land_system(
             tenant.warehouse,
@@ -54,6 +55,7 @@ def land(
             mode=mode,
             run_id=run_id,
             streams=streams,
+            is_due_only=is_due_only,
         )
 
 

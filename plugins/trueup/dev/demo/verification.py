@@ -53,7 +53,7 @@ def verify(truth: Mapping[str, Any], configuration: TenantConfiguration) -> Veri
     for channel, listings in truth["listings"].items():
         for sku, shown in listings.items():
             listing_count += 1
-            category = truth["articles"].get(sku, {}).get("category")
+            category = truth["products"].get(sku, {}).get("category")
             expected = expected_quantity(configuration, channel, sku, category, books, reserved, unassigned)
             if int(shown) != expected:
                 wrong.append(WrongListing(channel, sku, int(shown), expected))
