@@ -1,7 +1,7 @@
 """Draws docs/images/architecture.svg from the code: the line, the layers of packages, and what each package imports.
 
-The layers are those of the import rules in pyproject.toml, the dots are the imports that the code has. `make docs` runs it;
-`test_picture.py` fails when the file differs from what this draws.
+The layers are those of the import rules in pyproject.toml, the dots are the imports that the code has. `make docs`
+runs it; `test_picture.py` fails when the file differs from what this draws.
 """
 
 import tomllib
