@@ -16,7 +16,13 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the files that take minutes go first: begun last, one of them would keep one worker while the others idle."""
+    """Mark what starts a PostgreSQL server, and let the files that take minutes go first.
+
+    Begun last, one of them would keep one worker while the others idle.
+    """
+    for item in items:
+        if {"postgres", "reachable_folder"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.server)
     items.sort(key=lambda item: not item.path.name.startswith(("test_line_", "test_demo", "test_transform_")))
 
 
