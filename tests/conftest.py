@@ -10,7 +10,6 @@ import pytest
 from tests.databases import new_database, shared_server, template
 from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.domain.connections import ConnectionDetails
-from trueup.warehouse.migrate import migrate
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -46,6 +45,9 @@ def reachable_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(reachable_folder: Path) -> Iterator[EmbeddedPostgres]:
     """The embedded server, with a migrated database to copy from."""
+    # Here, not above: it imports Alembic and SQLAlchemy, which a test that needs no server would wait for.
+    from trueup.warehouse.migrate import migrate
+
     with ExitStack() as ends:
         server = shared_server() or ends.enter_context(run_postgres(reachable_folder / "postgres", is_durable=False))
         template(server, "template_migrated", migrate)
