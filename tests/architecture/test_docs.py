@@ -44,8 +44,8 @@ def test_a_systems_page_tells_every_field_of_its_connection(spec: ConnectorSpec)
     """The form has room for a line of help; where a value comes from is on the page."""
     table = section(page_of(spec), "Connect it")
     rows = [row.split("|")[1] for row in table.splitlines() if row.lstrip().startswith("|")]
-    told = {name.strip() for row in rows for name in row.split(",")}
-    assert [field.label for field in spec.form if field.label not in told] == []
+    named = {name.strip() for row in rows for name in row.split(",")}
+    assert [field.label for field in spec.form if field.label not in named] == []
     assert f"*Trueup: {spec.title}*" in table
 
 

@@ -11,7 +11,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import ReadMode
 from trueup.pipeline import steps
-from trueup.pipeline.tenant import Retailer
+from trueup.pipeline.tenant import Tenant
 from trueup.sandbox.server import Sandbox
 from trueup.transform.project import project_folder
 from trueup.transform.staging import staging_models
@@ -48,7 +48,7 @@ def test_every_stream_reaches_canonical_and_every_channel_is_put_right(
 ) -> None:
     """A staging model that reads another field than the vendor fills lands everything and shows nothing."""
     with world(skus=60) as sandbox:
-        retailer = Retailer(CONFIGURATION, Connections(sandbox, warehouse), tmp_path)
+        retailer = Tenant(CONFIGURATION, Connections(sandbox, warehouse), tmp_path)
         steps.prepare(retailer, "test")
         for system_id in CONFIGURATION.systems:
             steps.land(retailer, system_id, mode=ReadMode.SWEEP, run_id="conformance")

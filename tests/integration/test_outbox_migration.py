@@ -5,7 +5,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.databases import free_name
 
 from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.corrections.engine.switches import stopped_channels
@@ -61,7 +60,7 @@ create view outbox.correction_candidates as select * from outbox.wanted_correcti
 @pytest.fixture
 def migrated(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     """A warehouse that the version before filled."""
-    name = free_name(postgres, "before")
+    name = "before_changes"
     postgres.create_database(name)
     details = postgres.details(name)
     migrate(details, "0017_model_versions")

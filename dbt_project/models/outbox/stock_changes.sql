@@ -62,7 +62,7 @@ final as (
                 and changes.record_ref = differences.channel_record_id
                 and changes.entity = 'stock'
                 and changes.status in ('applied', 'verified', 'conflicted')
-                and greatest(changes.applied_at, changes.settled_at)
+                and greatest(changes.applied_at, changes.resolved_at)
                 >= coalesce(listing_read.last_read_started_at, source_read.last_read_started_at, '-infinity')
         )
 )

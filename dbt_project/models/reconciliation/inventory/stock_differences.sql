@@ -87,7 +87,7 @@ corrections as not materialized (
         hold_id,
         proposed_at,
         applied_at,
-        settled_at,
+        resolved_at,
         facts_received_at
     from {{ source("outbox", "changes") }}
     where entity = 'stock'
@@ -160,8 +160,8 @@ judged as (
         correction.hold_id,
         receipt.outcome as receipt_outcome,
         receipt.attempted_at as receipt_attempted_at,
-        settled.settled_at,
-        settled.conflicted_correction_id,
+        resolved.resolved_at,
+        resolved.conflicted_correction_id,
         written.correction_id as written_correction_id,
         written.target as written_target,
         written.applied_at as written_at,
@@ -196,15 +196,15 @@ judged as (
     ) as receipt on true
     left join lateral (
         select
-            max(greatest(corrections.applied_at, corrections.settled_at)) filter (
+            max(greatest(corrections.applied_at, corrections.resolved_at)) filter (
                 where corrections.status in ('applied', 'verified', 'conflicted')
-            ) as settled_at,
+            ) as resolved_at,
             max(corrections.correction_id) filter (where corrections.status = 'conflicted') as conflicted_correction_id
         from corrections
         where
             corrections.channel = compared.channel
             and corrections.record_id = compared.channel_record_id
-    ) as settled on true
+    ) as resolved on true
     -- What the channel last took from us, and the facts that it was decided from.
     left join lateral (
         select
@@ -249,7 +249,7 @@ explained as (
                 corrections.channel = judged.channel
                 and corrections.record_id = judged.channel_record_id
                 and corrections.attempts > 0
-                and coalesce(corrections.settled_at, corrections.applied_at, 'infinity') >= judged.previous_received_at
+                and coalesce(corrections.resolved_at, corrections.applied_at, 'infinity') >= judged.previous_received_at
                 and judged.shown_quantity between
                 corrections.target - coalesce(sales.ordered_quantity, 0)
                 and corrections.target + coalesce(sales.returned_quantity, 0)
@@ -338,7 +338,7 @@ caused as (
                 and evidenced.proposed_at < now() - make_interval(secs => {{ var("backlog_seconds") }})
                 then 'queue_backlog'
             when evidenced.status in ('proposed', 'held', 'claimed', 'sent', 'applied') then 'in_flight'
-            when evidenced.settled_at >= evidenced.last_read_started_at then 'in_flight'
+            when evidenced.resolved_at >= evidenced.last_read_started_at then 'in_flight'
             -- A gate keeps what was right once from being right again. What we never wrote was wrong before any gate.
             when evidenced.gate_rule_id is not null and (evidenced.is_written or evidenced.is_edit_the_cause)
                 then 'transformation_error'
