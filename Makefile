@@ -42,7 +42,7 @@ test: lint ## Every check and every test
 	$(BIN)/pytest -m "not peers and not nightly and not airflow" -n 4 --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest -m "not peers and not nightly and airflow"
 
-unit: setup ## The tests that need no server: under a minute
+unit: setup ## The tests that need no server: about a minute
 	$(BIN)/pytest -q -m "not server and not nightly" -n 2 --dist loadfile tests/unit tests/architecture
 
 test-nightly: setup ## The long runs, and the mutation run
