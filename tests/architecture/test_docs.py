@@ -16,7 +16,7 @@ from trueup.connectors.registry import CONNECTORS
 from trueup.connectors.spec import ConnectorSpec
 
 PROJECT = Path(__file__).resolve().parents[2]
-PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+PAGES = [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]
 SPECS = list(CONNECTORS.values())
 # The command line's parser comes with typer, which names of its errors only the most special ones.
 _USAGE_ERROR = typer.BadParameter.__bases__[0]
