@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.databases import free_name
 
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
@@ -33,7 +32,7 @@ insert into audit.events (action, subject, reason, details) values
 @pytest.fixture
 def migrated(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     """A warehouse that the version before filled."""
-    name = free_name(postgres, "words")
+    name = "words"
     postgres.create_database(name)
     details = postgres.details(name)
     migrate(details, "0021_restorable")
