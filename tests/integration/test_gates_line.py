@@ -62,7 +62,8 @@ def test_a_mistaken_figure_is_held_back_and_comes_back_when_it_is_right(shop: Fa
 def test_what_the_last_look_refuses_stays_held_while_it_is_wrong(shop: Facts) -> None:
     """The view of candidates hides held rows; judging it would let them go with the next build, unseen."""
     shop.execute(
-        "update marts.stock_differences set correlation_id = null where sku = 'HV-00001' and channel = 'shopify_main'"
+        "update reconciliation.stock_differences set correlation_id = null"
+        " where subject_key = 'HV-00001' and target_system = 'shopify_main'"
     )
     for number in range(3):
         shop.execute("insert into audit.builds (run_id, is_full_refresh, status) values ('b', false, 'succeeded')")

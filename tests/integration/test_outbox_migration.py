@@ -1,11 +1,11 @@
 """A warehouse whose outbox held corrections of stock keeps all of it when changes of any kind move in."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from tests.databases import free_name
 
 from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.corrections.engine.switches import stopped_channels
@@ -61,7 +61,7 @@ create view outbox.correction_candidates as select * from outbox.wanted_correcti
 @pytest.fixture
 def migrated(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     """A warehouse that the version before filled."""
-    name = free_name(postgres, "before")
+    name = f"trueup_outbox_before_{os.getpid()}"
     postgres.create_database(name)
     details = postgres.details(name)
     migrate(details, "0017_model_versions")

@@ -126,6 +126,6 @@ def test_the_descendants_are_dbts_own() -> None:
     models = models_of(PROJECT, CONNECTORS)
     assert with_descendants(models, {"int_source_stock"}) == {
         "int_source_stock", "stock_levels", "int_order_places", "reservations", "ats_positions",
-        "stock_differences", "stock_changes",
+        "int_stock_mismatches", "int_stock_edits", "int_stock_causes", "int_stock_ages", "stock_differences", "stock_changes",
     }  # fmt: skip
     assert "products" not in with_descendants(models, {"int_item_skus"})
