@@ -1,6 +1,7 @@
 """Land one system: poll its streams into raw, every record once and in order.
 
-Runs at the interval that systems.yml declares, and as soon as the vendor's webhook rings.
+Runs at the interval that systems.yml declares, and as soon as a webhook of the vendor arrives. A stream that
+need be polled more seldom, as its vendor's spec says (locations), is left out until it is due.
 
 **Red?** The error names the system, the connection and the remedy. What had been read before the
 failure is landed and the cursor stands behind it: clearing the task goes on from there.
@@ -15,13 +16,13 @@ Runbook: docs/runbooks/land.md
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from airflow.sdk import DAG
 from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.trigger import DeltaTriggerTimetable
 
 from trueup.configuration.model import TenantConfiguration
+from trueup.connectors.cadence import poll_interval
 from trueup.connectors.registry import takes_webhooks
 from trueup.orchestration import tasks
 from trueup.orchestration.assets import raw_asset, webhook_asset
@@ -31,7 +32,7 @@ from trueup.orchestration.factory import line_dag, step, tenant_dags
 def land(tenant: TenantConfiguration) -> Iterator[DAG]:
     """The DAGs of one tenant, one a system."""
     for system_id, system in tenant.systems.items():
-        schedule = interval = timedelta(seconds=system.poll_every_seconds)
+        schedule = interval = poll_interval(system)
         if takes_webhooks(system):
             # Webhooks get lost, so the clock goes on beside them.
             schedule = AssetOrTimeSchedule(

@@ -1,4 +1,4 @@
-"""Reconcile: judge every row again, hourly, and count what the channels still show wrong, by cause.
+"""Reconcile: validate every row again, hourly, and count what the channels still show wrong, by cause.
 
 **Red?** As for publish (docs/runbooks/publish.md). The counts are in the log and in
 `reconciliation.stock_differences`; `trueup reconcile` prints them.

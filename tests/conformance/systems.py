@@ -8,10 +8,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
+import pytest
 
 from trueup.configuration.model import ChannelDeclaration, SystemDeclaration, TenantConfiguration
 from trueup.configuration.tenants import load_tenant
@@ -33,7 +36,11 @@ SYSTEM_OF: Mapping[str, str] = {
 }
 """By connector, the first of its systems that the tenant declares."""
 SIMULATED = [name for name in CONNECTORS if name in SYSTEM_OF]
+STREAMS = [(name, stream) for name in SIMULATED for stream in CONNECTORS[name].streams]
+each_connector = pytest.mark.parametrize("connector", SIMULATED)
+each_stream = pytest.mark.parametrize(("connector", "stream"), STREAMS)
 WRITING = [name for name in SIMULATED if STOCK_SET in CONNECTORS[name].writes]
+_WHOLE: WeakKeyDictionary[Sandbox, dict[tuple[str, str, datetime], dict[str, Any]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,14 @@ class Subject:
 
     def poll(self, stream: str, cursor: Cursor | None) -> list[Page]:
         return list(self.reader().read(stream, ReadMode.POLL, cursor))
+
+    def whole(self, stream: str) -> dict[str, Any]:
+        """Every record's payload by key, swept once as long as the world's clock stands still. Do not change it."""
+        kept = _WHOLE.setdefault(self.sandbox, {})
+        key = self.system_id, stream, self.sandbox.world.now()
+        if key not in kept:
+            kept[key] = contents(self.sweep(stream))
+        return kept[key]
 
     def fault(self, kind: str, count: int = 1, **told: object) -> None:
         """Let so many requests of this system meet a fault."""

@@ -1,20 +1,31 @@
-"""Every reader: the contract of its streams, cursors that resume, and answers that are late, cut, lying or refused."""
+"""Every reader: the contract of its streams, what a poll asks, cursors that resume, and what it says of a mistake."""
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conformance.systems import CONFIGURATION, SIMULATED, Subject, contents, with_secret
+from tests.conformance.systems import (
+    CONFIGURATION,
+    SIMULATED,
+    Subject,
+    contents,
+    each_connector,
+    each_stream,
+    recorded,
+    with_secret,
+)
+from trueup.connectors.cadence import is_polled_whole
 from trueup.connectors.registry import CONNECTORS, build_connector
 from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.errors import Permanent, Transient, TrueupError
+from trueup.domain.errors import Permanent, TrueupError
 from trueup.domain.records import Page
 
-STREAMS = [(name, stream) for name in SIMULATED for stream in CONNECTORS[name].streams]
-each_connector = pytest.mark.parametrize("connector", SIMULATED)
-each_stream = pytest.mark.parametrize(("connector", "stream"), STREAMS)
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:T|%20| )\d\d(?::|%3A)\d\d(?::|%3A)\d\d[0-9.]*(?:Z|[+-]\d\d:\d\d|%2B00%3A00)?")
 # The token that nobody was given.
 WRONG = "a-secret-that-must-not-be-told"
 
@@ -57,57 +68,26 @@ def test_a_cursor_resumes_and_survives_json(subject: Subject, stream: str) -> No
 
 
 @each_stream
-@pytest.mark.parametrize("fault", ["rate_limited", "server_error", "lost_answer", "malformed_payload", "expired_token"])
-def test_one_bad_answer_costs_nothing(subject: Subject, stream: str, fault: str) -> None:
-    """A read is asked again: what was refused, lost or cut on the way is no news of the books."""
-    before = contents(subject.sweep(stream))
-    # A wait that the vendor asks for takes a second at least: once is enough.
-    for skip in (0,) if fault == "rate_limited" else (0, 1):
-        subject.fault(fault, skip=skip)
-        assert contents(subject.sweep(stream)) == before
+def test_a_poll_asks_for_everything_where_the_spec_says_so_and_nowhere_else(
+    subject: Subject, stream: str, recording: Path
+) -> None:
+    """A poll that asks what a sweep asks finds deletions too: unsaid, they wait for a sweep that is not needed."""
+    cursor = subject.sweep(stream)[-1].cursor
+    start = len(recorded(recording, subject.system_id))
+    swept = subject.sweep(stream)
+    middle = len(recorded(recording, subject.system_id))
+    subject.poll(stream, cursor)
+
+    lines = recorded(recording, subject.system_id)
+
+    is_windowed = any(page.covers_since is not None for page in swept)
+    is_whole = asked(lines[start:middle]) == asked(lines[middle:]) and not is_windowed
+    assert is_whole == is_polled_whole(subject.connector, stream)
 
 
-@each_connector
-def test_answers_that_stay_cut_are_unknown_never_empty(subject: Subject) -> None:
-    """A page that could not be read must not look like the end of the list."""
-    subject.fault("malformed_payload", count=1000)
-
-    with pytest.raises(Transient):
-        subject.sweep(CONNECTORS[subject.connector].streams[-1])
-
-
-@each_stream
-def test_a_cursor_that_expires_is_no_end(subject: Subject, stream: str) -> None:
-    """The read is given up, to begin anew, or goes on; it is never said to be whole."""
-    before = contents(subject.sweep(stream))
-    subject.fault("stale_cursor")
-
-    try:
-        found = contents(subject.sweep(stream))
-    except Transient:
-        return
-    assert found == before
-
-
-@each_stream
-def test_a_lying_record_costs_its_own_page_at_most_that_record(subject: Subject, stream: str) -> None:
-    """A field of another type: the contract refuses the record, or it is kept as damaged; all others are the same."""
-    before = contents(subject.sweep(stream))
-    subject.fault("malformed_record")
-
-    try:
-        pages = subject.sweep(stream)
-    except TrueupError:
-        return
-    found = contents(pages)
-    other = [key for key in before if found.get(key) != before[key]]
-    assert len(other) <= max(1, _records_of_one_item(before))
-
-
-def _records_of_one_item(payloads: dict[str, Any]) -> int:
-    """How many records one item of an answer makes: a level of each place."""
-    items = [key.partition("|")[0] for key in payloads]
-    return max((items.count(item) for item in set(items)), default=1)
+def asked(lines: Sequence[Mapping[str, Any]]) -> set[str]:
+    """What was asked, whenever it was: moments left out."""
+    return {MOMENT.sub("", json.dumps([line["path"], line["query"], line["request"]])) for line in lines}
 
 
 @each_connector

@@ -6,7 +6,7 @@ the reason. A gap that nothing meets any more is an error: it hides what it was 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,16 +64,21 @@ class VendorContract:
         )
 
 
-def vendor_contract(vendor: str, shared: Path) -> VendorContract:
-    """Read the vendor's file and what it names; `FileNotFoundError` where nobody has written it."""
+def vendor_contract(vendor: str, shared: Path, alter: Callable[[str], str] = lambda text: text) -> VendorContract:
+    """Read the vendor's file and what it names; `FileNotFoundError` where nobody has written it.
+
+    `alter`: changes the text of what the vendor publishes, to see that a change is noticed.
+    """
     told = yaml.safe_load((FOLDER / f"{vendor}.yml").read_text(encoding="utf-8"))
-    schema = told.get("graphql")
+    schema = alter((shared / told["graphql"]).read_text(encoding="utf-8")) if "graphql" in told else None
     return VendorContract(
         [
-            read_spec(vendor, json.loads((shared / file).read_text(encoding="utf-8")))
+            read_spec(vendor, json.loads(alter((shared / file).read_text(encoding="utf-8"))))
             for file in told.get("openapi", ())
         ],
-        None if schema is None else build_schema((shared / schema).read_text(encoding="utf-8"), assume_valid=True),
+        None
+        if schema is None
+        else build_schema(alter((shared / schema).read_text(encoding="utf-8")), assume_valid=True),
         told.get("server", ""),
         tuple(told.get("outside", ())),
         [Gap(gap["text"], gap["reason"]) for gap in told.get("gaps", ())],

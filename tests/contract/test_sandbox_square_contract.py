@@ -10,7 +10,7 @@ from tests.contract.vendor_calls import VendorCalls
 from trueup.sandbox.server import Sandbox, serve
 from trueup.sandbox.world.settings import WorldSettings
 
-_PLACES = ["LSTORE1", "LSTORE2", "LSTORE3", "LONLINE"]
+_LOCATIONS = ["LSTORE1", "LSTORE2", "LSTORE3", "LONLINE"]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def square(sandbox: Sandbox, spec: Spec) -> Iterator[VendorCalls]:
 def test_locations_keep_the_contract(square: VendorCalls) -> None:
     """The stores and the online listing's place."""
     listed = square.call("GET", "/v2/locations").json()["locations"]
-    assert [place["id"] for place in listed] == _PLACES
+    assert [place["id"] for place in listed] == _LOCATIONS
     square.call("GET", "/v2/locations/LONLINE")
     square.call("GET", "/v2/locations/LNOWHERE", expect=404)
 
@@ -56,7 +56,7 @@ def test_the_catalog_keeps_the_contract(square: VendorCalls) -> None:
 def test_counts_and_changes_keep_the_contract(square: VendorCalls) -> None:
     """Both with their filters and on to the next page."""
     for path, name in (("counts", "counts"), ("changes", "changes")):
-        body: dict[str, object] = {"limit": 4, "location_ids": _PLACES, "updated_after": "2020-01-01T00:00:00Z"}
+        body: dict[str, object] = {"limit": 4, "location_ids": _LOCATIONS, "updated_after": "2020-01-01T00:00:00Z"}
         page = square.call("POST", f"/v2/inventory/{path}/batch-retrieve", body=body).json()
         assert len(page[name]) == 4
         square.call("POST", f"/v2/inventory/{path}/batch-retrieve", body={**body, "cursor": page["cursor"]})
@@ -90,7 +90,7 @@ def test_changes_made_over_the_api_keep_the_contract(square: VendorCalls, sandbo
 def test_orders_keep_the_contract(square: VendorCalls) -> None:
     """Till sales, online orders in every state, returns; entries; single ones."""
     body = {
-        "location_ids": _PLACES,
+        "location_ids": _LOCATIONS,
         "limit": 1000,
         "query": {
             "filter": {"date_time_filter": {"updated_at": {"start_at": "2020-01-01T00:00:00Z"}}},

@@ -90,7 +90,7 @@ def test_where_more_wait_than_workers_take_what_is_nearest_to_the_channel_goes_f
     assert priority["sweep"] == {land}
 
 
-def test_landing_rings_the_system_s_bell(parsed: dict[str, Any]) -> None:
+def test_landing_triggers_the_systems_asset(parsed: dict[str, Any]) -> None:
     for dag_id, dag in parsed["dags"].items():
         if ".land." in dag_id or ".sweep." in dag_id:
             tenant, step, system = dag_id.split(".")

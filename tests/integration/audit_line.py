@@ -126,14 +126,14 @@ class AuditLine(Line):
         )
 
     def built(self, started_at: datetime, finished_at: datetime) -> None:
-        """A build that succeeded and was judged."""
+        """A build that succeeded and was validated."""
         self.act(
             "insert into audit.builds (run_id, started_at, finished_at, is_full_refresh, status)"
             " values ('build', %s, %s, false, 'succeeded')",
             started_at,
             finished_at,
         )
-        self.judge_newest_build()
+        self.validate_newest_build()
 
     def corrected(self, **columns: object) -> None:
         """One correction of HV-00001 on the shop, 9 to 6."""

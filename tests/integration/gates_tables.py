@@ -13,7 +13,7 @@ from trueup.configuration.tenants import load_tenant
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.connection import Role, Warehouse, connect
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 
 ROOT = Path(__file__).resolve().parents[2]
 _numbers = itertools.count(1)
@@ -162,15 +162,15 @@ def demo_configuration() -> TenantConfiguration:
 
 
 def create_tables(details: ConnectionDetails) -> None:
-    """Put the demo's declarations in force and make the tables, as the one who builds them."""
+    """Apply the demo's configuration and make the tables, as the one who builds them."""
     with connect(details, None) as connection:
-        put_in_force(connection, demo_configuration(), "test")
+        apply_configuration(connection, demo_configuration(), "test")
     with connect(details, Role.TRANSFORMER) as connection:
         connection.execute(_TABLES)
 
 
 def fill_tables(details: ConnectionDetails) -> None:
-    """Valid rows only, written by build 1; nothing judged yet."""
+    """Valid rows only, written by build 1; nothing validated yet."""
     with connect(details, None) as connection:
         tables = ", ".join((*TABLES, "raw.stream_positions", "audit.builds"))
         connection.execute(f"truncate {tables}; truncate gates.results, gates.quarantine, gates.stops, gates.runs")
@@ -183,7 +183,7 @@ def fill_tables(details: ConnectionDetails) -> None:
 
 @contextmanager
 def template(postgres: EmbeddedPostgres, name: str) -> Iterator[ConnectionDetails]:
-    """A database with valid tables, to be judged once and then copied for each test."""
+    """A database with valid tables, to be validated once and then copied for each test."""
     postgres.drop_database(name)
     postgres.create_database(name, template="template_migrated")
     details = postgres.details(name)

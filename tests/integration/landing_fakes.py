@@ -92,7 +92,10 @@ Step = Page | Exception | Callable[[], object]
 
 @dataclass
 class Scripted:
-    """A connector that plays the pages and errors it is given, by stream, and remembers how it was asked."""
+    """A connector that plays the pages and errors it is given, by stream, and remembers how it was asked.
+
+    A stream without a script is empty.
+    """
 
     script: Mapping[str, list[Step]]
     asked: list[tuple[str, ReadMode, Cursor | None]] = field(default_factory=list)
@@ -100,7 +103,7 @@ class Scripted:
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
         """Play the stream's script."""
         self.asked.append((stream, mode, cursor))
-        for step in self.script.get(stream, []):
+        for step in self.script.get(stream, [page([], is_last=True)]):
             if isinstance(step, Exception):
                 raise step
             if isinstance(step, Page):
@@ -125,7 +128,7 @@ def quantities(details: ConnectionDetails) -> list[tuple[str, str | None]]:
     return [tuple(row) for row in rows(details, "source_key, payload ->> 'quantityonhand'")]  # type: ignore[misc]
 
 
-def heads(details: ConnectionDetails) -> dict[str, str | None]:
+def current_versions(details: ConnectionDetails) -> dict[str, str | None]:
     """The newest quantity of each key, by number and by time: they must agree."""
     with connect(details, Role.OPERATOR) as connection:
         by_number = connection.execute(

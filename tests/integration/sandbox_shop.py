@@ -91,5 +91,5 @@ class Shop:
         return quantity
 
     def skus(self, count: int) -> list[str]:
-        """Some listed articles."""
+        """Some listed products."""
         return list(self.simulator.books.variants)[:count]

@@ -19,7 +19,7 @@ from trueup.connectors.base import Connector
 from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer, wait_header
 from trueup.connectors.http.auth import TokenHeader, bearer
 from trueup.connectors.http.client import HttpClient, InDoubt, Limits
-from trueup.connectors.http.cost_bucket import PointsBudget, PointsTold
+from trueup.connectors.http.cost_bucket import CostBucket, ReportedBucket
 from trueup.connectors.http.deadline import LONGEST_POLL_SECONDS, LONGEST_SWEEP_SECONDS, BoundedReader
 from trueup.connectors.http.quotas import Unlimited, WindowBudget
 from trueup.connectors.http.redaction import Redaction
@@ -463,23 +463,23 @@ class Clock:
 
 
 LYING = [
-    PointsTold(-1e18, 1000, 50, 10, 10),
-    PointsTold(0, 1000, 1e-9, 10, 10),
-    PointsTold(float("-inf"), 1000, 50, 10, 10),
-    PointsTold(0, float("nan"), 50, 10, 10),
-    PointsTold(0, 0, 0, 10, 10),
-    PointsTold(1e-300, 1e-300, 1e-300, 1e300, -1e300),
-    PointsTold(1000, 1000, -50, 10, 10),
-    PointsTold(0, 1e308, 1e-308, 1e308, None),
+    ReportedBucket(-1e18, 1000, 50, 10, 10),
+    ReportedBucket(0, 1000, 1e-9, 10, 10),
+    ReportedBucket(float("-inf"), 1000, 50, 10, 10),
+    ReportedBucket(0, float("nan"), 50, 10, 10),
+    ReportedBucket(0, 0, 0, 10, 10),
+    ReportedBucket(1e-300, 1e-300, 1e-300, 1e300, -1e300),
+    ReportedBucket(1000, 1000, -50, 10, 10),
+    ReportedBucket(0, 1e308, 1e-308, 1e308, None),
 ]
 
 
 @pytest.mark.parametrize("lie", LYING, ids=range(len(LYING)))
-def test_a_bucket_that_cannot_be_locks_nobody_out(lie: PointsTold) -> None:
+def test_a_bucket_that_cannot_be_locks_nobody_out(lie: ReportedBucket) -> None:
     """Its level is kept for all workers: believed, nobody would ask again and find out that it was wrong."""
     clock = Clock()
-    answers = [lie, *[PointsTold(990, 1000, 50, 10, 10)] * 3]
-    budget = PointsBudget("shop", ProcessState(clock), lambda _: answers.pop(0), sleep=clock.sleep)
+    answers = [lie, *[ReportedBucket(990, 1000, 50, 10, 10)] * 3]
+    budget = CostBucket("shop", ProcessState(clock), lambda _: answers.pop(0), sleep=clock.sleep)
 
     for number in range(4):
         if number == 1:
@@ -495,9 +495,9 @@ def test_a_bucket_that_cannot_be_locks_nobody_out(lie: PointsTold) -> None:
 def test_a_pause_without_end_ends(kind: str, told: float) -> None:
     clock = Clock()
     state = ProcessState(clock)
-    level = PointsTold(990, 1000, 50, 10, 10)
+    level = ReportedBucket(990, 1000, 50, 10, 10)
     budget = (
-        PointsBudget("shop", state, lambda _: level, sleep=clock.sleep)
+        CostBucket("shop", state, lambda _: level, sleep=clock.sleep)
         if kind == "points"
         else WindowBudget("shop", 10, 60, state, sleep=clock.sleep)
     )

@@ -251,7 +251,7 @@ def built(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
 
 @pytest.fixture
 def only(tmp_path: Path) -> Path:
-    """A folder for the one suite that is judged."""
+    """A folder for the one suite that is validated."""
     return tmp_path / "expectations"
 
 
@@ -280,10 +280,10 @@ def test_only_this_expectation_catches(built: ConnectionDetails, only: Path, sui
     assert [failure.rule_id for failure in report.failed] == [rule.rule_id]
     assert report.failed[0].error is None
     with connect(built, None) as connection:
-        held = connection.execute("select distinct rule_id from gates.quarantine").fetchall()
+        quarantined = connection.execute("select distinct rule_id from gates.quarantine").fetchall()
         stops = connection.execute("select rule_id, target_system from gates.stops").fetchall()
     is_critical = rule.severity is Severity.CRITICAL
-    assert held == ([(rule.rule_id,)] if is_critical and rule.scope is Scope.ROW else [])
+    assert quarantined == ([(rule.rule_id,)] if is_critical and rule.scope is Scope.ROW else [])
     assert stops == ([(rule.rule_id, None)] if is_critical and rule.scope is Scope.TABLE else [])
 
 

@@ -1,6 +1,5 @@
 """A warehouse whose outbox held corrections of stock keeps all of it when changes of any kind move in."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,7 +60,7 @@ create view outbox.correction_candidates as select * from outbox.wanted_correcti
 @pytest.fixture
 def migrated(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     """A warehouse that the version before filled."""
-    name = f"trueup_outbox_before_{os.getpid()}"
+    name = "before_changes"
     postgres.create_database(name)
     details = postgres.details(name)
     migrate(details, "0017_model_versions")

@@ -1,6 +1,5 @@
 """A warehouse whose differences lay among the marts keeps them, and since when each has been wrong."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,10 +46,10 @@ insert into gates.baselines (suite, rule_id, value, run_id) values ('marts_stock
 @pytest.fixture
 def migrated(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     """A warehouse that the version before filled."""
-    name = f"trueup_differences_before_{os.getpid()}"
+    name = "before_reconciliation"
     postgres.create_database(name)
     details = postgres.details(name)
-    migrate(details, "0020_withheld")
+    migrate(details, "0021_restorable")
     with connect(details, None, is_autocommit=True) as connection:
         connection.execute(with_role_names(_FILLED, name).encode())
     migrate(details)

@@ -13,7 +13,8 @@ import pytest
 from tests.contract.vendor_calls import VendorCalls
 
 from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.vendors.netsuite.oauth import TOKEN_SECONDS, Authorization, Refusal
+from trueup.sandbox.vendors.credentials import OAuthRefusal
+from trueup.sandbox.vendors.netsuite.oauth import TOKEN_SECONDS, Authorization
 from trueup.sandbox.world.entries import (
     LevelCopied,
     LineQuantity,
@@ -86,7 +87,7 @@ def amend(world: httpx.Client, movement: str, quantity: int | None, **told: bool
 
 def order(sandbox: Sandbox, quantity: int = 3, *, channel: str | None = "shopify_main") -> Order:
     lines = (
-        OrderLine("L1", SKU, SKU, "An article", quantity, 495, "WH-EAST"),
+        OrderLine("L1", SKU, SKU, "A product", quantity, 495, "WH-EAST"),
         OrderLine("L2", None, "POST", "Postage", 1, 350),
     )
     return Order("#1001", channel, sandbox.world.now(), "GB", lines)
@@ -134,11 +135,11 @@ def test_a_token_is_good_for_an_hour() -> None:
     """60 minutes of our time, and no refresh."""
     moments = [1_000_000.0]
     account = Authorization(clock=lambda: moments[0])
-    account._tokens["known"] = moments[0] + TOKEN_SECONDS
+    account.tokens.give("known", TOKEN_SECONDS)
     assert account.is_valid("Bearer known")
     moments[0] += TOKEN_SECONDS
     assert not account.is_valid("Bearer known")
-    with pytest.raises(Refusal):
+    with pytest.raises(OAuthRefusal):
         account.grant({"grant_type": "client_credentials"}, "https://example.com")
 
 

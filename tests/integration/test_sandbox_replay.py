@@ -139,7 +139,7 @@ def test_nothing_was_booked_after_the_world_began(tmp_path: Path) -> None:
 
 
 def test_every_line_does_what_its_kind_says(tmp_path: Path) -> None:
-    """Two letter cases are one article; fees move nothing; what was cancelled is back once, wherever it came from."""
+    """Two letter cases are one product; fees move nothing; what was cancelled is back once, wherever it came from."""
     settings = WorldSettings(transactions=write_csv(tmp_path / "a.csv"))
     opened = plain_world(settings)[0]
     world, trade = live_through(settings, 3)
@@ -172,7 +172,7 @@ def test_every_line_does_what_its_kind_says(tmp_path: Path) -> None:
         "cancellation_units": 8,
         "reversed_service_lines": 1,
     }
-    assert list(world.catalogue.articles) == ["22112", "71053", "85123A"]
+    assert list(world.catalogue.products) == ["22112", "71053", "85123A"]
     codes = {line["code"] for happening in world.diary() for line in happening.facts.get("lines", ()) if "code" in line}
     assert codes >= {"85123A", "85123a", "POST", "BANK CHARGES", "M"}
 

@@ -58,8 +58,8 @@ def shipbob(sandbox: Sandbox) -> Iterator[VendorCalls]:
 
 @pytest.fixture
 def sku(sandbox: Sandbox) -> str:
-    """An article that the warehouse keeps under its own code."""
-    carried = [article.sku for article in sandbox.world.catalogue.carried("shipbob")]
+    """A product that the warehouse keeps under its own code."""
+    carried = [product.sku for product in sandbox.world.catalogue.carried("shipbob")]
     return next(sku for sku in carried if sandbox.world.catalogue.identity("shipbob", sku).code == sku)
 
 
@@ -84,7 +84,7 @@ def count(sandbox: Sandbox, sku: str, units: int) -> None:
 
 def enter(sandbox: Sandbox, sku: str, units: int = 3, name: str = "#1001") -> None:
     lines = (
-        OrderLine("L1", sku, sku, "An article", units, 495, "WH-WEST"),
+        OrderLine("L1", sku, sku, "A product", units, 495, "WH-WEST"),
         OrderLine("L2", None, "POST", "Postage", 1, 350),
     )
     order = Order(name, "shopify_main", sandbox.world.now(), "GB", lines)
@@ -259,7 +259,7 @@ def test_history_explains_every_level_after_two_days(shipbob: VendorCalls, sandb
     after = {item["inventory_id"]: item["locations"][0]["on_hand_quantity"] for item in levels(shipbob)}
     assert after == before
     book = sandbox.world.books["shipbob"]
-    ids = {sku: 40_000_000 + article.number for sku, article in sandbox.world.catalogue.articles.items()}
+    ids = {sku: 40_000_000 + product.number for sku, product in sandbox.world.catalogue.products.items()}
     assert {ids[sku]: figure.on_hand for (sku, _), figure in book.levels.items()}.items() <= after.items()
 
 

@@ -12,6 +12,7 @@ from tests.integration.sandbox_shop import LEVELS, ORDERS, SET_QUANTITIES, Shop
 from tests.integration.sandbox_webhooks import Receiver, receive_webhooks
 
 from trueup.sandbox.server import Sandbox, serve
+from trueup.sandbox.vendors.credentials import OAuthRefusal
 from trueup.sandbox.vendors.shopify.cost import Bucket
 from trueup.sandbox.vendors.shopify.mutations import IdempotencyLedger, SetQuantitiesPayload
 from trueup.sandbox.vendors.shopify.oauth import SCOPES, Authorization
@@ -61,7 +62,7 @@ def receiver() -> Iterator[Receiver]:
 def take_order(shop: Shop, sku: str, quantity: int, name: str = "#1", code: str | None = None) -> None:
     """The world writes an order into the store's books."""
     world = shop.simulator.world
-    goods = OrderLine("l1", sku, code or sku, "An article", quantity, 100)
+    goods = OrderLine("l1", sku, code or sku, "A product", quantity, 100)
     postage = OrderLine("l2", None, "POST", "Postage", 1, 300)
     order = Order(name, "shopify_main", world.now(), "GB", (goods, postage))
     world.post(OrderEntered(**world.header("shopify_main", 0), order=order))
@@ -402,13 +403,14 @@ def test_a_refresh_token_is_replaced_and_the_old_one_ends_with_the_next() -> Non
         "grant_type": "refresh_token",
     }
     first = authorization.refresh_token
-    status, granted = authorization.grant(known | {"refresh_token": first})
-    assert (status, granted["expires_in"]) == (200, 3600)
+    granted = authorization.grant(known | {"refresh_token": first})
+    assert granted["expires_in"] == 3600
     second = granted["refresh_token"]
     assert second != first
-    assert authorization.grant(known | {"refresh_token": first})[0] == 200
-    assert authorization.grant(known | {"refresh_token": second})[0] == 200
-    assert authorization.grant(known | {"refresh_token": first})[0] == 400
+    assert authorization.grant(known | {"refresh_token": first})["access_token"]
+    assert authorization.grant(known | {"refresh_token": second})["access_token"]
+    with pytest.raises(OAuthRefusal, match="invalid_grant"):
+        authorization.grant(known | {"refresh_token": first})
     assert authorization.is_good(granted["access_token"])
     now[0] = 3601
     assert not authorization.is_good(granted["access_token"])

@@ -60,7 +60,7 @@ def square(sandbox: Sandbox) -> Iterator[VendorCalls]:
 
 @pytest.fixture
 def sku(sandbox: Sandbox) -> str:
-    """An article that the online listing has and that STORE-1 keeps."""
+    """A product that the online listing has and that STORE-1 keeps."""
     kept = {level.sku for level in sandbox.world.opening_levels("square") if level.location_id == "STORE-1"}
     return min(kept & set(sandbox.world.opening_listing("square_online")))
 
@@ -123,7 +123,7 @@ def head(sandbox: Sandbox, **changes: bool) -> Any:  # noqa: ANN401 - the fields
 
 
 def line(sku: str, units: int) -> OrderLine:
-    return OrderLine("L1", sku, sku, "An article", units, 495)
+    return OrderLine("L1", sku, sku, "A product", units, 495)
 
 
 def order_online(sandbox: Sandbox, sku: str, units: int, name: str = "SQ1001") -> None:

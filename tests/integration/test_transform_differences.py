@@ -50,7 +50,7 @@ def _correct(facts: Facts, number: int, status: str, target: int, **columns: Any
     facts.execute(
         "insert into outbox.changes (key, target_system, entity, operation, record_ref, field, subject_key, expected,"
         " desired, size, cause, priority, facts_version, correlation_id, status, run_id, attempts, facts_received_at,"
-        " proposed_at, applied_at, settled_at)"
+        " proposed_at, applied_at, resolved_at)"
         " values (%s, 'shopify_main', 'stock', 'set', %s, 'available', %s, '1', to_jsonb(%s::bigint), %s,"
         " 'source_delay', 1, 'v', gen_random_uuid(),"
         f" %s, 'r', 1, {facts_at}, {proposed_at}, {applied_at}, {applied_at})",

@@ -16,7 +16,8 @@ from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import StreamKind
-from trueup.warehouse.connection import Role, connect
+from trueup.warehouse import rights as warehouse_rights
+from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.migrate import create_database, migrate
 from trueup.warehouse.streams import Stream, create_all_stream_tables
 
@@ -211,6 +212,28 @@ def test_warehouses_that_shared_their_roles_get_their_own(postgres: EmbeddedPost
         migrate(first)
 
 
+def test_a_shared_role_that_vanishes_while_a_warehouse_is_migrated_costs_nothing(
+    postgres: EmbeddedPostgres, warehouse: ConnectionDetails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tenants are upgraded at once: the one that is ready first drops the role that the other has just seen."""
+    seen: list[set[str]] = []
+    move_rights = warehouse_rights._move_rights
+
+    def drop_then_move(connection: Warehouse, names: dict[Role, str], former: dict[str, Role]) -> None:
+        seen.append(set(former))
+        with connect(postgres.details("postgres"), None, is_autocommit=True) as other:
+            other.execute("drop role if exists trueup_owner")
+        move_rights(connection, names, former)
+
+    monkeypatch.setattr(warehouse_rights, "_move_rights", drop_then_move)
+    with connect(postgres.details("postgres"), None, is_autocommit=True) as administrator:
+        administrator.execute("create role trueup_owner nologin")
+
+    migrate(warehouse)
+
+    assert ["trueup_owner" in former for former in seen] == [True, False]
+
+
 def rights(details: ConnectionDetails) -> list[tuple[object, ...]]:
     """Who owns and may do what, with the database's name taken out of the roles' names."""
     with connect(details, None) as connection:
@@ -320,9 +343,9 @@ def test_an_administrator_is_told_what_to_run(postgres: EmbeddedPostgres, login:
     with pytest.raises(Permanent, match="is missing and could not be created"):
         create_database(login)
     postgres.create_database(str(login.schema))
-    with pytest.raises(Permanent, match="let an administrator run: ") as told:
+    with pytest.raises(Permanent, match="let an administrator run: ") as caught:
         migrate(login)
-    statements = str(told.value).partition("let an administrator run: ")[2]
+    statements = str(caught.value).partition("let an administrator run: ")[2]
     with connect(postgres.details(str(login.schema)), None, is_autocommit=True) as administrator:
         for statement in statements.split("; "):
             administrator.execute(statement.encode())

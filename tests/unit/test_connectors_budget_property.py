@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer
-from trueup.connectors.http.cost_bucket import PointsBudget, PointsTold
+from trueup.connectors.http.cost_bucket import CostBucket, ReportedBucket
 from trueup.connectors.http.quotas import WindowBudget
 from trueup.connectors.state import ProcessState
 
@@ -59,17 +59,17 @@ def test_no_bucket_is_overdrawn(size: float, rate: float, asked: list[tuple[floa
     clock = Clock()
     state = ProcessState(clock)
     level, at = size, clock.now
-    told: list[PointsTold] = []
+    told: list[ReportedBucket] = []
 
     for cost, share, gap in asked:
         clock.now += gap
-        budget = PointsBudget("shop", state, lambda _: told[-1], sleep=clock.sleep, patience_seconds=1e9)
+        budget = CostBucket("shop", state, lambda _: told[-1], sleep=clock.sleep, patience_seconds=1e9)
         with budget.turn(cost, f"read/{cost}") as turn:
             level = min(size, level + (clock.now - at) * rate)
             at = clock.now
             assert level >= cost - 1e-6
             level -= cost * share
-            told.append(PointsTold(level, size, rate, cost, cost * share))
+            told.append(ReportedBucket(level, size, rate, cost, cost * share))
             turn.learn(ANSWER)
 
 
@@ -78,28 +78,28 @@ figures = st.floats(allow_nan=True, allow_infinity=True)
 
 @settings(max_examples=50, deadline=None)
 @given(
-    lies=st.lists(st.builds(PointsTold, figures, figures, figures, figures, figures), max_size=4),
+    lies=st.lists(st.builds(ReportedBucket, figures, figures, figures, figures, figures), max_size=4),
     pauses=st.lists(st.floats(0, allow_nan=False, allow_infinity=True), max_size=3),
 )
 def test_whatever_was_told_the_next_request_goes_out_within_the_longest_wait(
-    lies: list[PointsTold], pauses: list[float]
+    lies: list[ReportedBucket], pauses: list[float]
 ) -> None:
     """What is kept for all workers must not keep all of them from ever asking again."""
     clock = Clock()
     state = ProcessState(clock)
     waiting = list(lies)
     for _ in lies:
-        budget = PointsBudget(
+        budget = CostBucket(
             "shop", state, lambda _: waiting.pop(0), sleep=clock.sleep, patience_seconds=10 * LONGEST_WAIT_SECONDS
         )
         with budget.turn(10, "read") as turn:
             turn.learn(ANSWER)
     for pause in pauses:
-        budget = PointsBudget("shop", state, lambda _: None)
+        budget = CostBucket("shop", state, lambda _: None)
         budget.pause(pause)
 
     before = clock.now
-    budget = PointsBudget("shop", state, lambda _: None, sleep=clock.sleep, patience_seconds=10 * LONGEST_WAIT_SECONDS)
+    budget = CostBucket("shop", state, lambda _: None, sleep=clock.sleep, patience_seconds=10 * LONGEST_WAIT_SECONDS)
     with budget.turn(10, "read"):
         pass
     assert clock.now - before <= LONGEST_WAIT_SECONDS + 1

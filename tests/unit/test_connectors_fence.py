@@ -3,7 +3,7 @@
 import pytest
 from tests.stock_changes import stock_change
 
-from trueup.connectors.fence import Settlement, fenced, quantity
+from trueup.connectors.fence import CallReceipts, fenced, quantity
 from trueup.domain.changes import Change, Outcome
 
 
@@ -27,35 +27,35 @@ def test_only_what_shows_the_expected_value_is_sent(
     expected: int | None, shown: int | None, outcome: Outcome | None
 ) -> None:
     """An order taken since the decision changed what is shown: writing over it would sell those units again."""
-    settlement = Settlement([correction("one", expected, 9)])
+    receipts = CallReceipts([correction("one", expected, 9)])
 
-    to_send = fenced(settlement, {"one": quantity(shown)})
+    to_send = fenced(receipts, {"one": quantity(shown)})
 
     if outcome is None:
         assert [each.key for each in to_send] == ["one"]
     else:
         assert to_send == []
-        assert settlement.receipts()[0].outcome is outcome
+        assert receipts.in_order()[0].outcome is outcome
 
 
 def test_receipts_come_in_the_order_asked_whatever_order_they_were_written_in() -> None:
     """The corrector pairs them with its corrections one by one."""
     asked = [correction(key, 1, 2) for key in ("a", "b", "c")]
-    settlement = Settlement(asked)
-    settlement.settle(asked[2], Outcome.APPLIED, "third", 200)
-    settlement.settle(asked[0], Outcome.REJECTED, "first")
+    receipts = CallReceipts(asked)
+    receipts.record(asked[2], Outcome.APPLIED, "third", 200)
+    receipts.record(asked[0], Outcome.REJECTED, "first")
 
-    receipts = settlement.receipts()
+    given = receipts.in_order()
 
-    assert [receipt.key for receipt in receipts] == ["a", "b", "c"]
-    assert [receipt.outcome for receipt in receipts] == [Outcome.REJECTED, Outcome.RETRY, Outcome.APPLIED]
+    assert [receipt.key for receipt in given] == ["a", "b", "c"]
+    assert [receipt.outcome for receipt in given] == [Outcome.REJECTED, Outcome.RETRY, Outcome.APPLIED]
 
 
 def test_the_first_word_about_a_correction_stands() -> None:
     """What was refused before sending must not read as applied because its batch was."""
     asked = correction("a", 1, 2)
-    settlement = Settlement([asked])
-    settlement.settle(asked, Outcome.REJECTED, "another location's")
-    settlement.settle(asked, Outcome.APPLIED, "in the batch")
+    receipts = CallReceipts([asked])
+    receipts.record(asked, Outcome.REJECTED, "another location's")
+    receipts.record(asked, Outcome.APPLIED, "in the batch")
 
-    assert settlement.receipts()[0].outcome is Outcome.REJECTED
+    assert receipts.in_order()[0].outcome is Outcome.REJECTED

@@ -47,7 +47,7 @@ def test_equal_records_have_one_form() -> None:
         "template": {"active": False},
     }
 
-    assert rest.settled(one) == rest.settled(other) == other
+    assert rest.normalized(one) == rest.normalized(other) == other
 
 
 @pytest.mark.parametrize(

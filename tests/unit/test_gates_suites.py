@@ -50,9 +50,9 @@ def _with_rule(**changes: object) -> dict[str, Any]:
         ({key: value for key, value in SUITE.items() if key != "key"}, "key: required and missing"),
         (_with_rule(severity="grave"), "expectations.0.severity"),
         (_with_rule(notes="no"), "expectations.0.notes"),
-        (_with_rule(type="expect_column_values_to_be_unique"), "cannot judge a row"),
-        (_with_rule(type="expect_column_values_to_be_telepathic"), "cannot judge a row"),
-        (_with_rule(scope="table"), "cannot judge a table"),
+        (_with_rule(type="expect_column_values_to_be_unique"), "cannot validate a row"),
+        (_with_rule(type="expect_column_values_to_be_telepathic"), "cannot validate a row"),
+        (_with_rule(scope="table"), "cannot validate a table"),
         (_with_rule(kwargs={"column": "title", "mostly": 0.9}), "kwargs.mostly"),
         (_with_rule(baseline={"least_share": 0.5, "applies_from": 10}), "baseline: only"),
         (_with_rule(rule_id="title_present"), "expectations.0.rule_id"),
@@ -95,7 +95,7 @@ def test_no_suites_at_all_is_refused(tmp_path: Path) -> None:
         load_suites(tmp_path)
 
 
-def test_the_hash_follows_the_rules_and_what_they_are_held_against(tmp_path: Path) -> None:
+def test_the_hash_follows_the_rules_and_what_they_are_compared_with(tmp_path: Path) -> None:
     """Rows that passed other rules have not passed these."""
     path = _write(tmp_path, SUITE)
     before = suites_hash(tmp_path, {"channels": ["a"]})

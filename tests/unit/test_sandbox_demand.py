@@ -20,7 +20,7 @@ from trueup.sandbox.world.settings import WorldSettings
 from trueup.sandbox.world.world import World
 
 CHANNELS = demo_layout().channels
-PLACES = demo_layout().places
+LOCATIONS = demo_layout().locations
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Listener:
         match entry:
             case OrderEntered():
                 self._enter(entry)
-            case OrderShipped() if PLACES[entry.location_id].system_id == self.system_id:
+            case OrderShipped() if LOCATIONS[entry.location_id].system_id == self.system_id:
                 for part in entry.lines:
                     line = self._known[entry.order_name, part.line_id]
                     line.gone += part.quantity
@@ -93,10 +93,10 @@ def targets(world: World, known: Mapping[tuple[str, str], Reservation]) -> dict[
     wanted = {}
     for channel in CHANNELS.values():
         for sku in world.opening_listing(channel.channel_id):
-            policy = channel.policy(world.catalogue.articles[sku])
+            policy = channel.policy(world.catalogue.products[sku])
             stocks = [
                 LocationStock(
-                    world.books[PLACES[place].system_id].on_hand(sku, place),
+                    world.books[LOCATIONS[place].system_id].on_hand(sku, place),
                     0,
                     0,
                     reserved[sku, place],

@@ -25,7 +25,7 @@ from trueup.sandbox.world.settings import WorldSettings
 from trueup.sandbox.world.world import World
 
 CHANNELS = demo_layout().channels
-PLACES = demo_layout().places
+LOCATIONS = demo_layout().locations
 
 TENANTS = Path(__file__).resolve().parents[2] / "tenants"
 SMALL = WorldSettings(skus=80, intensity=6.0)
@@ -93,9 +93,9 @@ def test_books_are_shelves_less_what_is_still_unrecorded(live: Live) -> None:
     vanished: Counter[tuple[str, str]] = Counter()
     opening = {
         (level.sku, level.location_id): level.on_hand
-        for place in PLACES.values()
+        for place in LOCATIONS.values()
         for level in world.opening_levels(place.system_id)
-        if PLACES[level.location_id].system_id == place.system_id
+        if LOCATIONS[level.location_id].system_id == place.system_id
     }
     for key, units in opening.items():
         vanished[key] = units - world.truth.physical[key]
@@ -110,7 +110,7 @@ def test_books_are_shelves_less_what_is_still_unrecorded(live: Live) -> None:
             elif happening.kind == "counted":
                 vanished[key] = 0
         for (sku, location_id), units in world.truth.physical.items():
-            book = world.books[PLACES[location_id].system_id].on_hand(sku, location_id)
+            book = world.books[LOCATIONS[location_id].system_id].on_hand(sku, location_id)
             assert book == units - world.unrecorded(sku, location_id) + vanished[sku, location_id], (sku, location_id)
 
 
@@ -243,21 +243,21 @@ def test_the_shopkeepers_rules_are_the_demo_tenants() -> None:
     configuration = load_tenant(TENANTS, "demo")
     catalogue = Opening.of(WorldSettings()).catalogue
     for channel_id, channel in configuration.channels.items():
-        for article in catalogue.articles.values():
-            policy = CHANNELS[channel_id].policy(article)
+        for product in catalogue.products.values():
+            policy = CHANNELS[channel_id].policy(product)
             for term in ("safety_stock", "buffer", "share", "cap"):
                 fitting = sorted(
                     (
                         (rule.sku is not None, rule.category is not None, getattr(rule, term))
                         for rule in channel.rules
                         if getattr(rule, term) is not None
-                        and rule.sku in (None, article.sku)
-                        and rule.category in (None, article.category)
+                        and rule.sku in (None, product.sku)
+                        and rule.category in (None, product.category)
                     ),
                     key=lambda found: found[:2],
                 )
                 wanted = fitting[-1][2] if fitting else getattr(configuration.default_rule, term)
-                assert getattr(policy, term) == wanted, (channel_id, article.sku, term)
+                assert getattr(policy, term) == wanted, (channel_id, product.sku, term)
 
 
 def test_a_channel_that_is_added_rolls_nobody_elses_dice_again() -> None:
@@ -267,7 +267,7 @@ def test_a_channel_that_is_added_rolls_nobody_elses_dice_again() -> None:
     layout = Layout(
         {**demo.vendors, "market": "shopify"},
         {**demo.roles, "market": "shop"},
-        demo.places,
+        demo.locations,
         {**demo.channels, "market": added},
     )
     worlds = [WorldSettings(skus=80), WorldSettings(skus=80, layout=layout)]
@@ -284,7 +284,7 @@ def test_a_channel_that_is_added_rolls_nobody_elses_dice_again() -> None:
 
 
 def test_the_demo_tenants_alias_file_is_the_worlds() -> None:
-    """Articles that only a person can resolve are resolved by exactly these rows."""
+    """Products that only a person can resolve are resolved by exactly these rows."""
     lines = (TENANTS / "demo" / "aliases.csv").read_text(encoding="utf-8").splitlines()
     rows = {tuple(line.split(",")) for line in lines[1:]}
     assert rows == set(Opening.of(WorldSettings()).catalogue.alias_rows)
@@ -293,10 +293,10 @@ def test_the_demo_tenants_alias_file_is_the_worlds() -> None:
 def test_identities_are_messy_in_every_way() -> None:
     """Other codes under one GTIN, letter cases and blanks, no clue at all, strangers that match none or two."""
     catalogue = Opening.of(WorldSettings()).catalogue
-    by_gtin = Counter(article.gtin for article in catalogue.articles.values())
-    shipbob = {article.sku: catalogue.identity("shipbob", article.sku) for article in catalogue.carried("shipbob")}
-    square = {article.sku: catalogue.identity("square", article.sku) for article in catalogue.carried("square")}
-    assert any(known.code != sku and known.gtin == catalogue.articles[sku].gtin for sku, known in shipbob.items())
+    by_gtin = Counter(product.gtin for product in catalogue.products.values())
+    shipbob = {product.sku: catalogue.identity("shipbob", product.sku) for product in catalogue.carried("shipbob")}
+    square = {product.sku: catalogue.identity("square", product.sku) for product in catalogue.carried("square")}
+    assert any(known.code != sku and known.gtin == catalogue.products[sku].gtin for sku, known in shipbob.items())
     assert any(known.code == sku.lower() for sku, known in square.items())
     assert any(known.code == f" {sku} " for sku, known in square.items())
     assert any(known.gtin is None for known in (*shipbob.values(), *square.values()))

@@ -59,7 +59,7 @@ final as (
                 and changes.record_ref = differences.record_ref
                 and changes.entity = differences.entity
                 and changes.status in ('applied', 'verified', 'conflicted')
-                and greatest(changes.applied_at, changes.settled_at)
+                and greatest(changes.applied_at, changes.resolved_at)
                 >= coalesce(channel_reads.last_read_started_at, '-infinity')
         )
 )

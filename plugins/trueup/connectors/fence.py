@@ -10,14 +10,14 @@ from trueup.domain.errors import Permanent
 from trueup.domain.values import Quantity, Value
 
 
-class Settlement:
+class CallReceipts:
     """Collects the receipts of one call's changes."""
 
     def __init__(self, changes: Sequence[Change]) -> None:
         self._changes = tuple(changes)
         self._receipts: dict[str, Receipt] = {}
 
-    def settle(self, change: Change, outcome: Outcome, detail: str, http_status: int | None = None) -> None:
+    def record(self, change: Change, outcome: Outcome, detail: str, http_status: int | None = None) -> None:
         """Write the change's receipt; the first one stands."""
         receipt = Receipt(change.key, outcome, http_status, detail)
         self._receipts.setdefault(change.key, receipt)
@@ -26,37 +26,37 @@ class Settlement:
         """The changes without a receipt, in order."""
         return [change for change in self._changes if change.key not in self._receipts]
 
-    def settle_open(self, outcome: Outcome, detail: str) -> None:
+    def record_open(self, outcome: Outcome, detail: str) -> None:
         """Write the same receipt for all that have none."""
         for change in self.open():
-            self.settle(change, outcome, detail)
+            self.record(change, outcome, detail)
 
-    def receipts(self) -> list[Receipt]:
-        """One a change; what nobody settled was not sent."""
-        self.settle_open(Outcome.RETRY, "not sent")
+    def in_order(self) -> list[Receipt]:
+        """One for each change; that of a change without one says that it was not sent."""
+        self.record_open(Outcome.RETRY, "not sent")
         return [self._receipts[change.key] for change in self._changes]
 
 
-def fenced(settlement: Settlement, shown: Mapping[str, Value | None]) -> list[Change]:
-    """Settle what must not or need not be sent, and return the rest.
+def fenced(receipts: CallReceipts, shown: Mapping[str, Value | None]) -> list[Change]:
+    """Write the receipts of what must not or need not be sent, and return the rest.
 
     `shown`: by the change's key, what the channel shows now; None where it has no such record or no value.
     """
     to_send = []
-    for change in settlement.open():
+    for change in receipts.open():
         value = shown.get(change.key)
         if value == change.desired:
-            settlement.settle(change, Outcome.ALREADY_APPLIED, f"it shows {value} already")
+            receipts.record(change, Outcome.ALREADY_APPLIED, f"it shows {value} already")
         elif value != change.expected:
-            settlement.settle(
-                change, Outcome.CONFLICT, f"it shows {_told(value)}, expected was {_told(change.expected)}"
+            receipts.record(
+                change, Outcome.CONFLICT, f"it shows {_in_words(value)}, expected was {_in_words(change.expected)}"
             )
         else:
             to_send.append(change)
     return to_send
 
 
-def _told(value: Value | None) -> str:
+def _in_words(value: Value | None) -> str:
     return "nothing" if value is None else str(value)
 
 
@@ -72,11 +72,11 @@ def expected_units(change: Change) -> int | None:
     return change.expected.units if isinstance(change.expected, Quantity) else None
 
 
-def refuse_other_kinds(settlement: Settlement) -> None:
-    """Settle what does not set a quantity: for a writer that can do nothing else."""
-    for change in settlement.open():
+def refuse_other_kinds(receipts: CallReceipts) -> None:
+    """Reject what does not set a quantity: for a writer that can do nothing else."""
+    for change in receipts.open():
         if change.operation is not Operation.SET or not isinstance(change.desired, Quantity):
-            settlement.settle(change, Outcome.REJECTED, f"only quantities are set here, not {change.capability}")
+            receipts.record(change, Outcome.REJECTED, f"only quantities are set here, not {change.capability}")
 
 
 def quantity(units: int | None) -> Quantity | None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from trueup.connectors.base import Observation
-from trueup.connectors.fence import Settlement, desired_units, fenced, refuse_other_kinds
+from trueup.connectors.fence import CallReceipts, desired_units, fenced, refuse_other_kinds
 from trueup.connectors.http.answers import InDoubt
 from trueup.domain.changes import Change, Outcome, Receipt
 from trueup.domain.errors import Transient
@@ -84,21 +84,21 @@ class FencedWriter:
         self._shelf.close()
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Receipt]:
-        settlement = Settlement(changes)
-        refuse_other_kinds(settlement)
+        receipts = CallReceipts(changes)
+        refuse_other_kinds(receipts)
         seen: set[str] = set()
-        for change in settlement.open():
+        for change in receipts.open():
             problem = "a quantity below nothing is never written" if desired_units(change) < 0 else None
             problem = problem or self._shelf.problem(change)
             if problem is not None:
-                settlement.settle(change, Outcome.REJECTED, problem)
+                receipts.record(change, Outcome.REJECTED, problem)
             elif change.record_ref in seen:
-                settlement.settle(change, Outcome.RETRY, "another change of this record went first")
+                receipts.record(change, Outcome.RETRY, "another change of this record went first")
             else:
                 seen.add(change.record_ref)
-        if settlement.open():
-            self._apply_open(settlement)
-        return settlement.receipts()
+        if receipts.open():
+            self._apply_open(receipts)
+        return receipts.in_order()
 
     def observe(self, changes: Sequence[Change]) -> Mapping[str, Observation]:
         asked = [change for change in changes if self._shelf.problem(change) is None]
@@ -109,48 +109,46 @@ class FencedWriter:
             if (level := levels.get(change.record_ref)) is not None
         }
 
-    def _apply_open(self, settlement: Settlement) -> None:
-        waiting = settlement.open()
+    def _apply_open(self, receipts: CallReceipts) -> None:
+        waiting = receipts.open()
         try:
             levels = self._shelf.levels({change.record_ref for change in waiting})
         except Transient as error:
-            settlement.settle_open(Outcome.RETRY, f"not sent, what is shown could not be read: {error}")
+            receipts.record_open(Outcome.RETRY, f"not sent, what is shown could not be read: {error}")
             return
         for change in waiting:
             if change.record_ref not in levels:
-                settlement.settle(change, Outcome.RETRY, "not sent, what it shows could not be read")
+                receipts.record(change, Outcome.RETRY, "not sent, what it shows could not be read")
         readable = [change for change in waiting if change.record_ref in levels]
-        self._send(
-            fenced(settlement, {each.key: levels[each.record_ref].value for each in readable}), levels, settlement
-        )
+        self._send(fenced(receipts, {each.key: levels[each.record_ref].value for each in readable}), levels, receipts)
 
-    def _send(self, batch: Sequence[Change], levels: Mapping[str, Level], settlement: Settlement) -> None:
+    def _send(self, batch: Sequence[Change], levels: Mapping[str, Level], receipts: CallReceipts) -> None:
         """Write the batch; refused whole, it is halved until what is wrong stands alone."""
         if not batch:
             return
         try:
             sent = self._shelf.send(batch, levels)
         except InDoubt as error:
-            settle(settlement, batch, Outcome.UNKNOWN, f"sent, no answer: {error}")
+            record_all(receipts, batch, Outcome.UNKNOWN, f"sent, no answer: {error}")
             return
         except Transient as error:
-            settle(settlement, batch, Outcome.RETRY, f"not carried out: {error}")
+            record_all(receipts, batch, Outcome.RETRY, f"not carried out: {error}")
             return
         if sent.refused is None:
             for change in batch:
                 doubt = sent.unconfirmed.get(change.key)
                 outcome = Outcome.APPLIED if doubt is None else Outcome.UNKNOWN
-                settlement.settle(change, outcome, doubt or "set", sent.status)
+                receipts.record(change, outcome, doubt or "set", sent.status)
         elif len(batch) > 1:
             half = len(batch) // 2
-            self._send(batch[:half], levels, settlement)
-            self._send(batch[half:], levels, settlement)
+            self._send(batch[:half], levels, receipts)
+            self._send(batch[half:], levels, receipts)
         else:
             outcome = Outcome.RETRY if sent.is_passing else Outcome.REJECTED
-            settlement.settle(batch[0], outcome, sent.refused, sent.status)
+            receipts.record(batch[0], outcome, sent.refused, sent.status)
 
 
-def settle(settlement: Settlement, batch: Sequence[Change], outcome: Outcome, detail: str) -> None:
+def record_all(receipts: CallReceipts, batch: Sequence[Change], outcome: Outcome, detail: str) -> None:
     """Write the same receipt for each change of the batch."""
     for change in batch:
-        settlement.settle(change, outcome, detail)
+        receipts.record(change, outcome, detail)

@@ -44,7 +44,7 @@ def started_at(client: HttpClient, cheap_call: Callable[[], Answer]) -> datetime
 
     Reckoned over a longer silence it would still be true, but older than need be where the source's clock runs faster.
     """
-    silence = client.seconds_since_told()
+    silence = client.seconds_since_reported()
     if silence is None or silence > _SILENCE_SECONDS:
         cheap_call()
     moment = client.source_time()
@@ -78,7 +78,7 @@ class ReadClock:
 
     def listen(self) -> None:
         """Hear the clock anew where the source has been silent; what is asked next is then dated as late as can be."""
-        silence = self._client.seconds_since_told()
+        silence = self._client.seconds_since_reported()
         if silence is None or silence > _QUIET_SECONDS:
             self._cheap_call()
 
@@ -202,7 +202,7 @@ def records(
         try:
             found.append(describe(item))
         except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-            damaged.append((piece_of(item), f"no record can be made of it: {_told(error)}"))
+            damaged.append((piece_of(item), f"no record can be made of it: {_in_words(error)}"))
     return found, damaged
 
 
@@ -218,7 +218,7 @@ def piece_of(item: object) -> str:
         return '"it is nested too deep to be shown"'
 
 
-def _told(error: Exception) -> str:
+def _in_words(error: Exception) -> str:
     """Return why, in our own words only: those of others may quote what came."""
     if isinstance(error, NoKey):
         return str(error)

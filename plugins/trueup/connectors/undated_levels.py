@@ -19,7 +19,7 @@ _LONGEST_READ = timedelta(days=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-def read_standing(
+def read_undated(
     ask: Callable[[Collection[int] | None], Iterator[Read]],
     item_of: Callable[[Mapping[str, Any]], int | None],
     moved_after: Callable[[datetime], Mapping[int, datetime]],

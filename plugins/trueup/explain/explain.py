@@ -234,7 +234,7 @@ def _no_position(connection: Warehouse, sku: str, channel: str) -> str:
     if _one(connection, "select from canonical.products where sku = %s", (sku,)) is not None:
         return (
             f"{sku} is known, but no build has computed it for '{channel}' yet; run `trueup build`, and see that the"
-            " channel is in force (`trueup tenant check`)"
+            " applied configuration has the channel (`trueup tenant check`)"
         )
     spelling = _one(
         connection,

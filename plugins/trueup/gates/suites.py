@@ -2,7 +2,7 @@
 
 A file names the table, its key and its expectations in Great Expectations' own words. What a rule needs
 beyond the columns there are (a sum of terms, a check digit, a look at another table) is a `derived`
-column: SQL that is computed with the row, so that all rules of a table are judged in one pass over it.
+column: SQL that is computed with the row, so that all rules of a table are validated in one pass over it.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ Sentence = Annotated[str, StringConstraints(min_length=10)]
 # The same as SafeLoader, in C: a hot gate run reads every suite, and would spend a quarter of its time on that.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# One row against itself: what can be said of each row alone, so that its key can be held back alone.
+# One row against itself: what can be said of each row alone, so that its key can be quarantined alone.
 # Uniqueness is left out on purpose: derive a count instead, which also names the rows.
 ROW_TYPES = frozenset(
     {
@@ -40,7 +40,7 @@ ROW_TYPES = frozenset(
         "expect_column_pair_values_to_be_equal",
     }
 )
-# A total that can be held against the last one that passed.
+# A total that can be compared with the last one that passed.
 TOTAL_TYPES = frozenset({"expect_table_row_count_to_be_between", "expect_column_sum_to_be_between"})
 # Something must be there: an empty table breaks them.
 PRESENCE_TYPES = TOTAL_TYPES | {
@@ -68,7 +68,7 @@ class Severity(StrEnum):
 
 
 class Scope(StrEnum):
-    """What an expectation judges: each row for itself, or the table as a whole."""
+    """What an expectation validates: each row for itself, or the table as a whole."""
 
     ROW = "row"
     TABLE = "table"
@@ -122,9 +122,9 @@ class Expectation(_Written):
     @model_validator(mode="after")
     def _is_meant(self) -> Self:
         if self.scope is Scope.ROW and self.type not in ROW_TYPES:
-            raise ValueError(f"type: {self.type} cannot judge a row; one of {', '.join(sorted(ROW_TYPES))} can")
+            raise ValueError(f"type: {self.type} cannot validate a row; one of {', '.join(sorted(ROW_TYPES))} can")
         if self.scope is Scope.TABLE and self.type not in TABLE_TYPES:
-            raise ValueError(f"type: {self.type} cannot judge a table; one of {', '.join(sorted(TABLE_TYPES))} can")
+            raise ValueError(f"type: {self.type} cannot validate a table; one of {', '.join(sorted(TABLE_TYPES))} can")
         if self.scope is Scope.ROW and "mostly" in self.kwargs:
             raise ValueError("kwargs.mostly: a row either passes or not; remove it")
         if self.baseline is not None and self.type not in TOTAL_TYPES:

@@ -17,12 +17,14 @@ import psycopg
 
 from trueup.configuration.model import TenantConfiguration
 from trueup.connectors.base import Connector
+from trueup.connectors.cadence import is_polled_whole, read_mode
 from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import CredentialsRefused, Permanent, Transient, TrueupError
 from trueup.domain.records import Arrival, ReadMode, Record
 from trueup.landing.batch import Batch
-from trueup.landing.comparison import note_seen_heads
+from trueup.landing.comparison import note_seen_versions
+from trueup.landing.due import due_streams
 from trueup.landing.landing import Landing
 from trueup.landing.read import LARGEST_BATCH, Read
 from trueup.landing.report import Counts, LandingReport
@@ -45,18 +47,26 @@ def land_system(
     mode: ReadMode,
     run_id: str,
     streams: Sequence[str] | None = None,
+    is_due_only: bool = False,
 ) -> list[LandingReport]:
     """Read the system's declared streams, or those of them named in `streams`, and land what is new.
 
+    `is_due_only`: leave out what a schedule need not read now (landing/due.py). A poll of a stream of which the vendor
+    tells no changes is a sweep, and its report says so.
     A stream that fails does not keep the others from landing, and what landed of it stays. At the end one error names
     every stream that failed: `Transient` if trying again can help any of them, else `Permanent`.
     """
-    wanted = [_declared(configuration, system_id, name) for name in _chosen(configuration, system_id, streams)]
+    names: Sequence[str] = _chosen(configuration, system_id, streams)
+    system = configuration.systems[system_id]
+    if is_due_only:
+        names = due_streams(details, system, system_id, names, mode)
+    wanted = [_declared(configuration, system_id, name) for name in names]
     reports: list[LandingReport] = []
     failures: list[tuple[Stream, TrueupError]] = []
     for stream, connector_name in wanted:
         try:
-            reports.append(_land_stream(details, stream, connector_name, connector, mode, run_id))
+            read_as = read_mode(system, stream.name, mode)
+            reports.append(_land_stream(details, stream, connector_name, connector, read_as, run_id))
         except TrueupError as error:
             log.warning("%s: %s failed, run %s: %s", stream, mode, run_id, error)
             failures.append((stream, error))
@@ -104,7 +114,7 @@ def _land_stream(
         landing.read_started_at = landing.started_at
         if mode is ReadMode.SWEEP:
             with connection.transaction():
-                note_seen_heads(connection)
+                note_seen_versions(connection)
         read = Read(connection, landing, started)
         # A sweep starts at the beginning, wherever polls stand.
         pages = iter(connector.read(stream.name, mode, landing.before.cursor if mode is ReadMode.POLL else None))
@@ -120,7 +130,7 @@ def _begin(
     before = read_position(connection, stream)
     connection.commit()
     if row is None:
-        raise Transient(f"{stream}: the warehouse did not tell its time; try again")
+        raise Transient(f"{stream}: the warehouse gave no time; try again")
     return Landing(
         stream=stream,
         connector=connector_name,
@@ -131,6 +141,7 @@ def _begin(
         started_at=row[0],
         read_started_at=None,
         before=before,
+        is_polled_whole=is_polled_whole(connector_name, stream.name),
     )
 
 
@@ -177,7 +188,7 @@ def _summary(
 
 def _report(landing: Landing, counts: Counts, started: float, *, is_conclusive: bool) -> LandingReport:
     log.info(
-        "%s: %s read %d, landed %d (%d tombstones), unchanged %d, late %d, refused %d, leaked %d, run %s",
+        "%s: %s read %d, landed %d (%d tombstones), unchanged %d, late %d, rejected %d, leaked %d, run %s",
         landing.stream,
         landing.mode,
         counts.read,
@@ -200,7 +211,7 @@ def _report(landing: Landing, counts: Counts, started: float, *, is_conclusive: 
         unchanged_count=counts.unchanged,
         late_count=counts.late,
         tombstone_count=counts.tombstones,
-        doubted_count=counts.doubted,
+        unconfirmed_deletion_count=counts.unconfirmed_deletions,
         violation_count=counts.violations,
         damaged_count=counts.damaged,
         leaked_count=counts.leaked,
@@ -214,12 +225,12 @@ def _report(landing: Landing, counts: Counts, started: float, *, is_conclusive: 
 
 @contextmanager
 def _translated(stream: Stream, details: ConnectionDetails) -> Iterator[None]:
-    """The warehouse's own failures, told apart by whether trying again can mend them."""
+    """The warehouse's own failures, by whether trying again can mend them."""
     try:
         yield
     except psycopg.Error as error:
-        told = f"{type(error).__name__}, SQLSTATE {error.sqlstate}"
-        message = f"{stream}: warehouse '{details.conn_id}' failed while landing ({told}); what was committed stays"
+        cause = f"{type(error).__name__}, SQLSTATE {error.sqlstate}"
+        message = f"{stream}: warehouse '{details.conn_id}' failed while landing ({cause}); what was committed stays"
         remedy = "run `trueup tenant prepare TENANT` to bring its tables and rights up to date"
         raise failure(error, message, remedy) from error
 

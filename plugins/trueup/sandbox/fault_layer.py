@@ -81,7 +81,7 @@ class FaultLayer:
         refusal = self._refusal(path, method)
         answer = Answer()
         app = self._simulator.app if refusal is None else refusal
-        await app(scope, _told(body), answer.catch)
+        await app(scope, _replayed(body), answer.catch)
         # Kept as the vendor meant it: a recording is held against the vendor's contract, damage is not the vendor's.
         meant = answer.body
         if refusal is None:
@@ -165,7 +165,7 @@ async def _whole_body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def _told(body: bytes) -> Receive:
+def _replayed(body: bytes) -> Receive:
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:

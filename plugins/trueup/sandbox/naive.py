@@ -1,6 +1,6 @@
 """The baseline: the sync that most retailers write first, run over the same world and seed in process.
 
-Every few minutes it asks the ERP which articles' stock changed since the last time it asked, adds up the
+Every few minutes it asks the ERP which products' stock changed since the last time it asked, adds up the
 on-hand figures of the locations that serve each shop, and writes the sum to the shop, whatever stands there.
 It is not made worse than it is: it maps SKUs perfectly, sees every answer, never fails, never lags within a
 poll and starts with the same listings. What it lacks is what such scripts lack: the orders a shop has taken

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trueup.configuration.model import TenantConfiguration
+from trueup.connectors.cadence import stream_interval
 from trueup.domain.shipped import shipped_folder
 from trueup.transform.staging import staging_models
 
@@ -37,6 +38,12 @@ def project_variables(configuration: TenantConfiguration) -> dict[str, object]:
         "staging_models": staging_models(project_folder()),
         "backlog_seconds": configuration.service_levels.correction_seconds,
         "freshness_seconds": configuration.service_levels.stock_freshness_seconds,
+        "seldom_streams": [
+            [system_id, stream, seconds]
+            for system_id, system in sorted(configuration.systems.items())
+            for stream in system.streams
+            if (seconds := int(stream_interval(system, stream).total_seconds())) > system.poll_every_seconds
+        ],
     }
 
 

@@ -5,6 +5,7 @@ from when all tenants of a server shared their roles, comes out as a new one doe
 """
 
 import logging
+from contextlib import suppress
 from importlib import resources
 from typing import Final
 
@@ -36,6 +37,21 @@ def establish_roles(connection: Warehouse) -> None:
     administrator has to run where the login may not.
     """
     names = {role: role_name(connection.info.dbname, role) for role in Role}
+    for _ in _SHARED:
+        # Another warehouse's migration may drop a shared role between our look and our use of it; each but once.
+        with suppress(psycopg.errors.UndefinedObject):
+            former = _establish(connection, names)
+            break
+    else:
+        former = _establish(connection, names)
+    _require_closed(connection)
+    for name in former:
+        if name in _SHARED.values():
+            _drop_unused(connection, name)
+
+
+def _establish(connection: Warehouse, names: dict[Role, str]) -> dict[str, Role]:
+    """Make them, in a transaction; return whose rights they took over."""
     with connection.transaction():
         try:
             _create_roles(connection, names)
@@ -48,10 +64,7 @@ def establish_roles(connection: Warehouse) -> None:
                 f" ({error.diag.message_primary}); let an administrator run: {_statements(connection, names)}"
             ) from error
         _record_roles(connection, names)
-    _require_closed(connection)
-    for name in former:
-        if name in _SHARED.values():
-            _drop_unused(connection, name)
+    return former
 
 
 def record_roles(connection: Warehouse) -> None:

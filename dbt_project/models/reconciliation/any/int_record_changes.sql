@@ -17,7 +17,7 @@ of_record as (
         max(change_id) as change_id,
         max(change_id) filter (where applied_at is not null) as written_change_id,
         max(change_id) filter (where status = 'conflicted') as conflicted_change_id,
-        max(greatest(applied_at, settled_at)) filter (
+        max(greatest(applied_at, resolved_at)) filter (
             where status in ('applied', 'verified', 'conflicted')
         ) as resolved_at
     from changes

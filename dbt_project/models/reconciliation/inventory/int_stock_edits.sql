@@ -57,7 +57,7 @@ final as (
                 changes.target_system = mismatches.channel
                 and changes.record_ref = mismatches.channel_record_id
                 and changes.attempts > 0
-                and coalesce(changes.settled_at, changes.applied_at, 'infinity') >= mismatches.previous_received_at
+                and coalesce(changes.resolved_at, changes.applied_at, 'infinity') >= mismatches.previous_received_at
                 and mismatches.shown_quantity between
                 changes.desired::bigint - coalesce(sales.ordered_quantity, 0)
                 and changes.desired::bigint + coalesce(sales.returned_quantity, 0)

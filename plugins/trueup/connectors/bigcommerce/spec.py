@@ -2,13 +2,17 @@
 
 from trueup.configuration.model import QuantityMeaning
 from trueup.connectors.forms import extra_field, host_field, secret_field
-from trueup.connectors.spec import STOCK_SET, ConnectorSpec
+from trueup.connectors.spec import SELDOM_SECONDS, STOCK_SET, ConnectorSpec, Polling
 
 SPEC = ConnectorSpec(
     name="bigcommerce",
     title="BigCommerce",
     # Listings before orders: an order that comes after the observation has moved the fence by then.
     streams=("locations", "products", "listings", "orders"),
+    polling={
+        "locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS),
+        "listings": Polling(is_whole=True),
+    },
     writes={STOCK_SET: "writers.inventory:connect"},
     shows=frozenset({QuantityMeaning.AVAILABLE}),
     signed_in="webhook-signature",

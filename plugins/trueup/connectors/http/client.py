@@ -92,7 +92,7 @@ class HttpClient:
         self._sleep = sleep
         self._transport = Transport(self.base_url, self._limits, clock)
         self._source_clock = SourceClock(f"{system} (connection '{details.conn_id}')", clock, our_time)
-        self._is_long_wait_told = False
+        self._is_long_wait_reported = False
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +108,7 @@ class HttpClient:
         """Return what the source's clock shows at the least, None before the first answer."""
         return self._source_clock.shows()
 
-    def seconds_since_told(self) -> float | None:
+    def seconds_since_reported(self) -> float | None:
         """Return how long ago the source last told its time, None where it never has."""
         return self._source_clock.silence()
 
@@ -212,11 +212,11 @@ class HttpClient:
             if isinstance(result, Answer):
                 turn.learn(result)
                 result = self._judged(call, result)
-            elif result.answer is not None and not _is_told_to_wait(result):
+            elif result.answer is not None and not _is_asked_to_wait(result):
                 turn.learn(result.answer)
         if isinstance(result, Failure):
             # Such an answer says that nothing is left, too: learned, that would mean a whole window.
-            if _is_told_to_wait(result) and result.wait_seconds is not None:
+            if _is_asked_to_wait(result) and result.wait_seconds is not None:
                 self._budget.pause(result.wait_seconds)
             result = result.with_credentials(credentials)
         return result
@@ -240,16 +240,16 @@ class HttpClient:
 
     def _exchange(self, call: Call, headers: Mapping[str, str], earliest: datetime | None) -> Answer | Failure:
         try:
-            status, told_headers, content = self._transport.send(call, headers)
+            status, answer_headers, content = self._transport.send(call, headers)
         except LINE_FAILURES as error:
             return transport_failure(error, self._where(call), call.resend, self.redaction)
-        date = date_of(told_headers)
+        date = date_of(answer_headers)
         # A token endpoint's clock is not that of the books, and neither is that of a proxy which answers in between.
         is_sources = 200 <= status < 300 and not call.is_token_request
-        told_at = self._source_clock.hear(date) if is_sources else None
-        as_of = None if earliest is None or told_at is None else min(earliest, told_at)
+        reported_at = self._source_clock.hear(date) if is_sources else None
+        as_of = None if earliest is None or reported_at is None else min(earliest, reported_at)
         body, is_json = decoded(content)
-        answer = Answer(status, told_headers, body, as_of)
+        answer = Answer(status, answer_headers, body, as_of)
         if 200 <= status < 300:
             if is_json:
                 return answer
@@ -260,7 +260,7 @@ class HttpClient:
             return Failure(unread, may_repeat=True, is_in_doubt=True)
         if status in call.accept:
             return answer
-        wait = self._bounded(self._reported_wait(told_headers, date))
+        wait = self._bounded(self._reported_wait(answer_headers, date))
         return refused(answer, self._where(call), call.resend, wait, self.redaction)
 
     def _bounded(self, wait: float | None) -> float | None:
@@ -269,8 +269,8 @@ class HttpClient:
             return None
         if wait <= LONGEST_WAIT_SECONDS:
             return max(0.0, wait)
-        if not self._is_long_wait_told:
-            self._is_long_wait_told = True
+        if not self._is_long_wait_reported:
+            self._is_long_wait_reported = True
             log.warning(
                 "%s (connection '%s') asks us to wait %.3g s; it is asked again after %.0f s",
                 self.system,
@@ -329,7 +329,7 @@ class HttpClient:
         return f"{self.system} (connection '{self.conn_id}'), {call.method} {self.redaction.clean(path)}"
 
 
-def _is_told_to_wait(failure: Failure) -> bool:
+def _is_asked_to_wait(failure: Failure) -> bool:
     return failure.status == 429 and failure.wait_seconds is not None
 
 

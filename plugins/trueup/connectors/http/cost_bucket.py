@@ -24,7 +24,7 @@ _MARGIN_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class PointsTold:
+class ReportedBucket:
     """What an answer says: the level after this request, and what it asked for and really took."""
 
     available: float
@@ -45,7 +45,7 @@ class _Level:
     maximum: float
     restore: float
     at: float
-    settled_at: float
+    learned_at: float
 
     def now(self, moment: float) -> float:
         return min(self.maximum, self.available + max(0.0, moment - self.at) * self.restore)
@@ -79,7 +79,7 @@ class _Ledger:
         level = None if told["level"] is None else _Level(*told["level"])
         # A moment ahead of the clock was noted before the clock was put back. And no answer is believed for ever:
         # what it told of a bucket may have been wrong, so after the longest wait one request asks anew.
-        is_usable = level is not None and level.at <= now + 1 and now - level.settled_at <= LONGEST_WAIT_SECONDS
+        is_usable = level is not None and level.at <= now + 1 and now - level.learned_at <= LONGEST_WAIT_SECONDS
         self.level = level if is_usable else None
 
     def book(self, operation: str, cost: float) -> _Booking | None:
@@ -103,16 +103,16 @@ class _Ledger:
         lacking = -(self.level.now(self.now) + behind)
         if lacking <= 0:
             return 0.0
-        forgotten_in = self.level.settled_at + LONGEST_WAIT_SECONDS - self.now
+        forgotten_in = self.level.learned_at + LONGEST_WAIT_SECONDS - self.now
         return min(lacking / self.level.restore, max(0.0, forgotten_in)) + _MARGIN_SECONDS
 
-    def put(self, available: float, *, settled_at: float | None = None) -> None:
+    def put(self, available: float, *, learned_at: float | None = None) -> None:
         """Set the level as of now."""
         if self.level is not None:
-            settled = self.level.settled_at if settled_at is None else settled_at
-            self.level = replace(self.level, available=available, at=self.now, settled_at=settled)
+            learned = self.level.learned_at if learned_at is None else learned_at
+            self.level = replace(self.level, available=available, at=self.now, learned_at=learned)
 
-    def settle(self, booking: _Booking, told: PointsTold) -> None:
+    def learn(self, booking: _Booking, told: ReportedBucket) -> None:
         """Take over the level that an answer tells, less what others have booked since."""
         self.bookings.pop(booking.number, None)
         available = told.available - sum(cost for cost, _ in self.bookings.values())
@@ -120,7 +120,7 @@ class _Ledger:
             ours = self.level.now(self.now)
             if told.actual_cost is not None:
                 ours += booking.cost - told.actual_cost
-            if self.level.settled_at > booking.sent_at:
+            if self.level.learned_at > booking.sent_at:
                 # Answers crossed: this one may not know yet what the other took.
                 available = min(available, ours)
             elif 0 < ours - available < 1:
@@ -134,7 +134,7 @@ class _Ledger:
     def kept(self) -> Kept:
         level = self.level
         return {
-            "level": level and [level.available, level.maximum, level.restore, level.at, level.settled_at],
+            "level": level and [level.available, level.maximum, level.restore, level.at, level.learned_at],
             "maximum": self.maximum,
             "bookings": {str(number): list(booking) for number, booking in self.bookings.items()},
             "next": self._next,
@@ -142,14 +142,14 @@ class _Ledger:
         }
 
 
-class PointsBudget:
+class CostBucket:
     """Waits before sending until the bucket holds what the request may cost."""
 
     def __init__(
         self,
         owner: str,
         state: SharedState,
-        read: Callable[[Answer], PointsTold | None],
+        read: Callable[[Answer], ReportedBucket | None],
         *,
         patience_seconds: float = 300.0,
         sleep: Callable[[float], None] = time.sleep,
@@ -163,7 +163,7 @@ class PointsBudget:
     @contextmanager
     def turn(self, cost: float, operation: str) -> Iterator[Turn]:
         booking = self._book(cost, operation)
-        turn = _PointsTurn(self._read)
+        turn = _BucketTurn(self._read)
         try:
             self._await(booking)
             yield turn
@@ -228,18 +228,18 @@ class PointsBudget:
         return self._state.change("points", self._owner, lambda kept, now: (None, step(_Ledger(kept, now))))
 
 
-class _PointsTurn:
-    def __init__(self, read: Callable[[Answer], PointsTold | None]) -> None:
+class _BucketTurn:
+    def __init__(self, read: Callable[[Answer], ReportedBucket | None]) -> None:
         self._read = read
-        self.told: PointsTold | None = None
+        self.told: ReportedBucket | None = None
 
     def learn(self, answer: Answer) -> None:
         told = self._read(answer)
         self.told = told if told is not None and told.is_possible() else None
 
 
-def _release(ledger: _Ledger, booking: _Booking, told: PointsTold | None) -> None:
+def _release(ledger: _Ledger, booking: _Booking, told: ReportedBucket | None) -> None:
     if told is None:
         ledger.bookings.pop(booking.number, None)
     else:
-        ledger.settle(booking, told)
+        ledger.learn(booking, told)

@@ -28,7 +28,7 @@ class SourceClock:
         self._known: tuple[datetime, float] | None = None
         self._candidate: tuple[datetime, float] | None = None
         self._agreeing = 0
-        self._is_told = False
+        self._is_reported = False
         self._last_year: int | None = None
 
     def hear(self, told: datetime | None) -> datetime | None:
@@ -57,7 +57,7 @@ class SourceClock:
         A lower bound also where the clock runs faster. Ours, where the source has shown only dates that cannot be.
         """
         if self._known is None:
-            return self._now() if self._is_told else None
+            return self._now() if self._is_reported else None
         told, at = self._known
         return told + timedelta(seconds=max(0.0, self._clock() - at))
 
@@ -69,8 +69,8 @@ class SourceClock:
         return datetime.fromtimestamp(self._our_time(), UTC)
 
     def _doubt(self, told: datetime) -> None:
-        if not self._is_told:
-            self._is_told = True
+        if not self._is_reported:
+            self._is_reported = True
             log.warning(
                 "%s answered with the date %s, which is not believed; look at its clock, or at the proxy in between",
                 self._where,

@@ -1,12 +1,13 @@
 """NetSuite: the account's own word on its stock, read only."""
 
 from trueup.connectors.forms import extra_field, host_field, login_field, secret_field
-from trueup.connectors.spec import ConnectorSpec
+from trueup.connectors.spec import SELDOM_SECONDS, ConnectorSpec, Polling
 
 SPEC = ConnectorSpec(
     name="netsuite",
     title="NetSuite",
     streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
+    polling={"locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS)},
     form=(
         host_field("https://1234567.suitetalk.api.netsuite.com", "The account's SuiteTalk address"),
         login_field("Client ID", "The consumer key of the integration record (OAuth 2.0, client credentials)"),

@@ -39,7 +39,7 @@ from trueup.connectors.reading import (
     windowed,
 )
 from trueup.connectors.state import SharedState
-from trueup.connectors.undated_levels import Read, read_standing
+from trueup.connectors.undated_levels import Read, read_undated
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -154,7 +154,7 @@ class ShipBobConnector:
                 for read in self._linked(f"{_BASE}/inventory-level/locations", asked):
                     yield clock.at(read.answer), read.items
 
-        for moment, rows in read_standing(ask, _inventory_id, self._moved_after, self._sleep):
+        for moment, rows in read_undated(ask, _inventory_id, self._moved_after, self._sleep):
             yield page(rows, _level, moment, is_last=False)
         yield page([], _level, clock.start, is_last=True, cursor=position(clock.start))
 

@@ -1,12 +1,16 @@
 """ShipBob: a third-party warehouse, read only."""
 
 from trueup.connectors.forms import extra_field, host_field, secret_field
-from trueup.connectors.spec import ConnectorSpec
+from trueup.connectors.spec import SELDOM_SECONDS, ConnectorSpec, Polling
 
 SPEC = ConnectorSpec(
     name="shipbob",
     title="ShipBob",
     streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
+    polling={
+        "locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS),
+        "stock_levels": Polling(is_whole=True),
+    },
     signed_in="webhook-signature",
     form=(
         host_field("https://api.shipbob.com"),

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trueup.connectors.http.answers import Answer, Verdict
-from trueup.connectors.http.cost_bucket import PointsTold
+from trueup.connectors.http.answers import Answer
+from trueup.connectors.http.cost_bucket import ReportedBucket
+from trueup.connectors.http.graphql import ErrorMeaning, errors_of
 from trueup.domain.errors import Transient
 
 READ_ALL_ORDERS = "read_all_orders"
@@ -12,38 +13,21 @@ READ_SCOPES = ("read_products", "read_locations", "read_inventory", "read_orders
 WRITE_SCOPE = "write_inventory"
 _TOO_DEAR = "MAX_COST_EXCEEDED"
 _THROTTLED = "THROTTLED"
-_RETRYABLE = frozenset({_THROTTLED, "INTERNAL_SERVER_ERROR", "TIMEOUT"})
 _REMEDIES = {
     "ACCESS_DENIED": f"grant the app the missing scope ({', '.join((*READ_SCOPES, WRITE_SCOPE))}) and install it again",
     "SHOP_INACTIVE": "the store is closed or frozen; ask the retailer",
 }
 
 
-def judge(answer: Answer) -> Verdict | None:
-    """Read what Shopify says was not carried out: wait and ask again, or what a person has to change."""
-    for error in errors_of(answer):
-        code = _code(error)
-        if code in _RETRYABLE and not is_too_dear(answer):
-            return Verdict(
-                f"{code}; try again later",
-                is_retryable=True,
-                wait_seconds=_refill_seconds(answer),
-                is_undone=code == _THROTTLED,
-            )
-        if code in _REMEDIES:
-            return Verdict(f"{code}, {error.get('message', '')}; {_REMEDIES[code]}", is_retryable=False)
-    return None
-
-
 def is_too_dear(answer: Answer) -> bool:
     """Whether no waiting helps: it asks for more than one query may cost, or than a full bucket holds."""
-    codes = {_code(error) for error in errors_of(answer)}
-    told, asked = points_told(answer), asked_points(answer)
+    codes = {error.code for error in errors_of(answer)}
+    told, asked = reported_bucket(answer), requested_cost(answer)
     is_beyond = told is not None and asked is not None and asked > told.maximum
     return _TOO_DEAR in codes or (_THROTTLED in codes and is_beyond)
 
 
-def points_told(answer: Answer) -> PointsTold | None:
+def reported_bucket(answer: Answer) -> ReportedBucket | None:
     """Return what the answer tells of the bucket, None where it tells nothing."""
     cost = _cost(answer)
     status = cost.get("throttleStatus")
@@ -54,13 +38,13 @@ def points_told(answer: Answer) -> PointsTold | None:
     )
     if available is None or maximum is None or restore is None:
         return None
-    return PointsTold(
+    return ReportedBucket(
         available, maximum, restore, _number(cost.get("requestedQueryCost")), _number(cost.get("actualQueryCost"))
     )
 
 
 def _refill_seconds(answer: Answer) -> float | None:
-    told, asked = points_told(answer), asked_points(answer)
+    told, asked = reported_bucket(answer), requested_cost(answer)
     if told is None or asked is None or told.restore_rate <= 0:
         return None
     return max(0.0, (asked - told.available) / told.restore_rate)
@@ -73,28 +57,7 @@ def _cost(answer: Answer) -> Mapping[str, Any]:
     return cost if isinstance(cost, Mapping) else {}
 
 
-def errors_of(answer: Answer) -> Sequence[Mapping[str, Any]]:
-    """Return the answer's top-level errors."""
-    errors = answer.body.get("errors") if isinstance(answer.body, Mapping) else None
-    if isinstance(errors, str):
-        return ({"message": errors},)
-    if not isinstance(errors, list):
-        return ()
-    return [error for error in errors if isinstance(error, Mapping)]
-
-
-def _code(error: Mapping[str, Any]) -> str | None:
-    extensions = error.get("extensions")
-    code = extensions.get("code") if isinstance(extensions, Mapping) else None
-    return code if isinstance(code, str) else None
-
-
-def words_of(errors: Sequence[Mapping[str, Any]]) -> str:
-    """Return the first errors' messages."""
-    return "; ".join(str(error.get("message", "an error without words")) for error in errors[:3])
-
-
-def asked_points(answer: Answer) -> float | None:
+def requested_cost(answer: Answer) -> float | None:
     """Return the points that Shopify wanted to see for the request, None where it does not say."""
     return _number(_cost(answer).get("requestedQueryCost"))
 
@@ -124,3 +87,13 @@ def page_of(connection: object) -> tuple[Sequence[Any] | None, str | None]:
     if not info["hasNextPage"]:
         return nodes, None
     return (nodes, end) if isinstance(end, str) else (None, None)
+
+
+ERRORS = ErrorMeaning(
+    throttled=frozenset({_THROTTLED}),
+    passing=frozenset({"INTERNAL_SERVER_ERROR", "TIMEOUT"}),
+    remedies=_REMEDIES,
+    wait=_refill_seconds,
+    is_hopeless=is_too_dear,
+)
+"""What is waited for, and what a person has to change."""

@@ -12,19 +12,18 @@ from typing import Any
 
 from trueup.connectors.http.auth import Authenticator, StaticHeader, TokenHeader, client_secret_grant, refresh_grant
 from trueup.connectors.http.client import Answer, HttpClient, Resend, base_url
-from trueup.connectors.http.cost_bucket import PointsBudget
+from trueup.connectors.http.cost_bucket import CostBucket
+from trueup.connectors.http.graphql import GraphQL, GraphQLError, errors_of, words_of
 from trueup.connectors.http.paging import PageGuard
 from trueup.connectors.reading import started_at
 from trueup.connectors.shopify.answers import (
-    asked_points,
-    errors_of,
+    ERRORS,
     is_too_dear,
-    judge,
     page_of,
-    points_told,
-    words_of,
+    reported_bucket,
+    requested_cost,
 )
-from trueup.connectors.shopify.documents import DEAREST_QUERY, LARGEST_PAGE, SHOP, VERSION, Document
+from trueup.connectors.shopify.documents import DEAREST_QUERY, LARGEST_PAGE, SHOP, VERSION, CostedDocument
 from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
@@ -52,8 +51,9 @@ class Connection:
 class ShopifyApi:
     """Asks one store. Threads may share it."""
 
-    def __init__(self, client: HttpClient, points: PointsBudget) -> None:
+    def __init__(self, client: HttpClient, points: CostBucket) -> None:
         self._client = client
+        self._graphql = GraphQL(client, _PATH, self._refusal)
         self._points = points
         self._costs: dict[str, dict[int, float]] | None = None
 
@@ -75,43 +75,38 @@ class ShopifyApi:
         return started_at(self._client, lambda: self.ask(SHOP, {})[1])
 
     def ask(
-        self, document: Document, variables: Mapping[str, Any], *, nodes: int = 0, resend: Resend | None = None
+        self, document: CostedDocument, variables: Mapping[str, Any], *, nodes: int = 0, resend: Resend | None = None
     ) -> tuple[Mapping[str, Any], Answer]:
         """Send one document and return its data; any error in the answer raises, for a half answer is none.
 
         `nodes`: how many are asked for, to know the cost. `resend` None: `SAFE` for a query, `UNSAFE` for a mutation.
         Raises `_TooDear` (within `sized`) where Shopify counts more than one query may cost.
         """
-        if resend is None:
-            resend = Resend.SAFE if document.is_query else Resend.UNSAFE
-        answer = self._client.request(
-            "POST",
-            _PATH,
-            json={"query": document.text, "variables": variables},
+        answer = self._graphql.ask(
+            document,
+            variables,
             cost=min(DEAREST_QUERY, self._estimate(document, nodes)),
             operation=f"{document.name}/{nodes}",
             resend=resend,
         )
-        where = f"{SYSTEM} (connection '{self._client.conn_id}'), {document.name}"
+        where = self._graphql.where(document)
         told = answer.headers.get("x-shopify-api-version")
         if told is not None and told != VERSION:
             raise Permanent(
                 f"{where}: answered in version {told}, not {VERSION}, which is supported no more; update Trueup"
             )
-        errors = errors_of(answer)
         if is_too_dear(answer):
             raise _TooDear(f"{where}: costs more than one query may; declare fewer streams or report this")
-        if errors and "cursor" in str(errors[0].get("message", "")).lower() and variables.get("after"):
+        errors = errors_of(answer)
+        if errors and "cursor" in errors[0].message.lower() and variables.get("after"):
             raise StaleCursor(f"{where}: refused the cursor of its own last page; read again from the start")
-        if errors:
-            raise Permanent(f"{where}: {self.clean(words_of(errors))}")
-        data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
-        if not isinstance(data, Mapping):
-            raise Transient(f"{where}: answered without data; try again")
-        return data, answer
+        return self._graphql.data(document, answer), answer
+
+    def _refusal(self, where: str, errors: Sequence[GraphQLError]) -> Permanent:
+        return Permanent(f"{where}: {self.clean(words_of(errors))}")
 
     def sized(
-        self, document: Document, variables: Callable[[int], Mapping[str, Any]], size: int
+        self, document: CostedDocument, variables: Callable[[int], Mapping[str, Any]], size: int
     ) -> tuple[Mapping[str, Any], Answer, int, int]:
         """Ask for `size` nodes, for fewer as long as Shopify finds it too dear.
 
@@ -126,18 +121,18 @@ class ShopifyApi:
                     raise
                 size = max(1, size // 2)
                 continue
-            asked = asked_points(answer)
+            asked = requested_cost(answer)
             if asked:
                 self._known(document)[size] = asked
             return data, answer, size, self.next_size(document)
 
-    def next_size(self, document: Document) -> int:
+    def next_size(self, document: CostedDocument) -> int:
         """Return how many nodes the next query of this document may ask for: of few sizes, so that costs get known."""
         limit = self._limit()
         return max((size for size in _SIZES if self._estimate(document, size) <= limit), default=1)
 
     def pages(
-        self, document: Document, variables: Mapping[str, Any], find: Callable[[Mapping[str, Any]], Any]
+        self, document: CostedDocument, variables: Mapping[str, Any], find: Callable[[Mapping[str, Any]], Any]
     ) -> Iterator[Connection]:
         """Yield every page of the connection that `find` takes from the data.
 
@@ -164,7 +159,7 @@ class ShopifyApi:
             guard.take(nodes)
             after = end
 
-    def _estimate(self, document: Document, nodes: int) -> float:
+    def _estimate(self, document: CostedDocument, nodes: int) -> float:
         """Return what a query may cost at most, by Shopify's own figures for this document where there are any."""
         known = self._known(document)
         larger = [cost for size, cost in known.items() if size >= nodes]
@@ -177,7 +172,7 @@ class ShopifyApi:
         size = max(known)
         return min(rule, known[size] * nodes / size)
 
-    def _known(self, document: Document) -> dict[int, float]:
+    def _known(self, document: CostedDocument) -> dict[int, float]:
         if self._costs is None:
             self._costs = {}
             for operation, cost in self._points.known_costs().items():
@@ -194,13 +189,13 @@ def shopify_api(details: ConnectionDetails, state: SharedState) -> ShopifyApi:
     """Build the access to a store from the fields of spec.py's form; no I/O."""
     address = base_url(SYSTEM, details)
     # One quota an app and a store: the client id names the app; a token without one is an app of its own.
-    points = PointsBudget(f"shopify:{address}/{details.login or details.conn_id}", state, points_told)
+    points = CostBucket(f"shopify:{address}/{details.login or details.conn_id}", state, reported_bucket)
     client = HttpClient(
         SYSTEM,
         details,
         authenticator=_authenticator(details, address, state),
         budget=points,
-        judge=judge,
+        judge=ERRORS.judge,
         our_time=state.now,
     )
     return ShopifyApi(client, points)

@@ -6,6 +6,8 @@ first answer tells the vendor's own figure, which is used from then on.
 
 from dataclasses import dataclass
 
+from trueup.connectors.http.graphql import Document
+
 VERSION = "2026-10"
 LARGEST_PAGE = 250
 DEAREST_QUERY = 1000.0
@@ -14,18 +16,11 @@ QUANTITIES = ("available", "on_hand", "committed", "reserved", "damaged", "quali
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """One operation. Its cost is `fixed_cost` and `node_cost` for each of the nodes asked for."""
+class CostedDocument(Document):
+    """Its cost is `fixed_cost` and `node_cost` for each of the nodes asked for."""
 
-    name: str
-    text: str
     fixed_cost: float
     node_cost: float = 0.0
-
-    @property
-    def is_query(self) -> bool:
-        """Whether it only reads."""
-        return self.text.startswith("query ")
 
     def cost(self, nodes: int) -> float:
         """Points that `nodes` nodes cost at most."""
@@ -40,11 +35,11 @@ _FULFILLMENT = f"""id status createdAt updatedAt location {{ id }}
         fulfillmentLineItems(first: $lines) {{ nodes {{ {_FULFILLMENT_LINE} }} {_PAGE_INFO} }}"""
 _REFUND = f"id createdAt refundLineItems(first: $lines) {{ nodes {{ {_REFUND_LINE} }} {_PAGE_INFO} }}"
 
-SHOP = Document("shop", "query Shop { shop { id name } }", 1)
+SHOP = CostedDocument("shop", "query Shop { shop { id name } }", 1)
 
-APP = Document("app", "query App { shop { id name } currentAppInstallation { accessScopes { handle } } }", 20)
+APP = CostedDocument("app", "query App { shop { id name } currentAppInstallation { accessScopes { handle } } }", 20)
 
-LOCATIONS = Document(
+LOCATIONS = CostedDocument(
     "locations",
     f"""query Locations($first: Int!, $after: String) {{
   locations(first: $first, after: $after, includeInactive: true, sortKey: ID) {{
@@ -56,7 +51,7 @@ LOCATIONS = Document(
     1,
 )
 
-PRODUCTS = Document(
+PRODUCTS = CostedDocument(
     "products",
     f"""query Products($first: Int!, $after: String, $query: String) {{
   productVariants(first: $first, after: $after, query: $query, sortKey: ID) {{
@@ -72,7 +67,7 @@ PRODUCTS = Document(
     3,
 )
 
-LISTINGS = Document(
+LISTINGS = CostedDocument(
     "listings",
     f"""query Listings($location: ID!, $first: Int!, $after: String, $query: String, $names: [String!]!) {{
   location(id: $location) {{
@@ -94,7 +89,7 @@ LISTINGS = Document(
 # Three fulfilments and two refunds of ten lines each are more than most orders have; the others are completed.
 FULFILLMENTS_AT_FIRST = 3
 REFUNDS_AT_FIRST = 2
-ORDERS = Document(
+ORDERS = CostedDocument(
     "orders",
     f"""query Orders($first: Int!, $after: String, $query: String, $lines: Int!) {{
   orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
@@ -119,7 +114,7 @@ ORDERS = Document(
 )
 
 # More parcels than a page of an order brings: lists without a cursor, so they are asked for whole. Few lines each.
-ORDER_FULFILLMENTS = Document(
+ORDER_FULFILLMENTS = CostedDocument(
     "order_fulfillments",
     f"""query OrderFulfillments($id: ID!, $first: Int!, $lines: Int!) {{
   order(id: $id) {{
@@ -131,7 +126,7 @@ ORDER_FULFILLMENTS = Document(
     1,
     8,
 )
-ORDER_REFUNDS = Document(
+ORDER_REFUNDS = CostedDocument(
     "order_refunds",
     f"""query OrderRefunds($id: ID!, $first: Int!, $lines: Int!) {{
   order(id: $id) {{
@@ -146,7 +141,7 @@ ORDER_REFUNDS = Document(
 LINES_OF_MANY = 2  # lines of each parcel in the two above, so that many parcels fit into one query
 
 
-def _further(name: str, owner: str, field: str, node: str) -> Document:
+def _further(name: str, owner: str, field: str, node: str) -> CostedDocument:
     text = f"""query Further{owner}Lines($id: ID!, $first: Int!, $after: String) {{
   node(id: $id) {{
     ... on {owner} {{
@@ -154,14 +149,14 @@ def _further(name: str, owner: str, field: str, node: str) -> Document:
     }}
   }}
 }}"""
-    return Document(name, text, 3, 2)
+    return CostedDocument(name, text, 3, 2)
 
 
 FURTHER_LINES = _further("order_lines", "Order", "lineItems", _LINE)
 FURTHER_FULFILLMENT_LINES = _further("fulfillment_lines", "Fulfillment", "fulfillmentLineItems", _FULFILLMENT_LINE)
 FURTHER_REFUND_LINES = _further("refund_lines", "Refund", "refundLineItems", _REFUND_LINE)
 
-LEVELS_OF_ITEMS = Document(
+LEVELS_OF_ITEMS = CostedDocument(
     "levels_of_items",
     """query LevelsOfItems($ids: [ID!]!, $location: ID!, $names: [String!]!) {
   nodes(ids: $ids) {
@@ -176,7 +171,7 @@ LEVELS_OF_ITEMS = Document(
 )
 
 # The directive takes a variable, so that one document serves every call.
-SET_QUANTITIES = Document(
+SET_QUANTITIES = CostedDocument(
     "set_quantities",
     """mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
   inventorySetQuantities(input: $input) @idempotent(key: $key) {

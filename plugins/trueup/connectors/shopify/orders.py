@@ -32,7 +32,7 @@ def complete_order(api: ShopifyApi, order: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def _all(api: ShopifyApi, document: documents.Document, field: str, order: Mapping[str, Any]) -> Sequence[Any]:
+def _all(api: ShopifyApi, document: documents.CostedDocument, field: str, order: Mapping[str, Any]) -> Sequence[Any]:
     size = min(_MOST_PARCELS, api.next_size(document))
 
     def variables(first: int) -> Mapping[str, Any]:
@@ -48,7 +48,7 @@ def _all(api: ShopifyApi, document: documents.Document, field: str, order: Mappi
     return found
 
 
-def _each(api: ShopifyApi, document: documents.Document, parcels: object, field: str) -> object:
+def _each(api: ShopifyApi, document: documents.CostedDocument, parcels: object, field: str) -> object:
     if not isinstance(parcels, list):
         return parcels
     return [
@@ -57,7 +57,7 @@ def _each(api: ShopifyApi, document: documents.Document, parcels: object, field:
     ]
 
 
-def _lines(api: ShopifyApi, document: documents.Document, owner: Mapping[str, Any], field: str) -> object:
+def _lines(api: ShopifyApi, document: documents.CostedDocument, owner: Mapping[str, Any], field: str) -> object:
     connection = owner.get(field)
     # What is not a connection breaks the contract: it is landed as an exception, not repaired here.
     if not isinstance(connection, Mapping) or not isinstance(connection.get("nodes"), list):
@@ -71,7 +71,7 @@ def _lines(api: ShopifyApi, document: documents.Document, owner: Mapping[str, An
 
 def _rest(
     api: ShopifyApi,
-    document: documents.Document,
+    document: documents.CostedDocument,
     owner: Mapping[str, Any],
     field: str,
     nodes: list[Any],

@@ -90,7 +90,7 @@ class ShopifyConnector:
 
     def _read_simple(
         self,
-        document: documents.Document,
+        document: documents.CostedDocument,
         variables: Mapping[str, Any],
         field: str,
         describe: Callable[[Mapping[str, Any]], Record],
@@ -102,18 +102,18 @@ class ShopifyConnector:
     def _read_listings(self, query: str | None) -> Iterator[Page]:
         start = self._api.started_at()
         pages = self._api.pages(documents.LOCATIONS, {}, lambda data: data.get("locations"))
-        told, is_whole = texts_of([place for connection in pages for place in connection.nodes])
-        # What is listed at a place that cannot be asked about is unknown, not gone.
-        places = [place for place in told if _LOCATION_ID(place)]
-        is_partial = not is_whole or len(places) < len(told)
-        if not places:
+        told, is_whole = texts_of([location for connection in pages for location in connection.nodes])
+        # What is listed at a location that cannot be asked about is unknown, not gone.
+        locations = [location for location in told if _LOCATION_ID(location)]
+        is_partial = not is_whole or len(locations) < len(told)
+        if not locations:
             yield Page(records=(), as_of=start, cursor=position(start), is_last=True, is_partial=is_partial)
         absent: list[str] = []
-        for number, place in enumerate(places, start=1):
-            asked = {"location": place, "query": query, "names": documents.QUANTITIES}
-            find = partial(_levels, place=place, absent=absent)
+        for number, location_id in enumerate(locations, start=1):
+            asked = {"location": location_id, "query": query, "names": documents.QUANTITIES}
+            find = partial(_levels, location_id=location_id, absent=absent)
             for connection in self._api.pages(documents.LISTINGS, asked, find):
-                found = _page_of(connection, _listing, start, is_end=number == len(places))
+                found = _page_of(connection, _listing, start, is_end=number == len(locations))
                 yield replace(found, is_partial=is_partial or bool(absent))
 
     def _read_orders(self, query: str | None, cursor: Cursor | None) -> Iterator[Page]:
@@ -155,11 +155,11 @@ def _page_of(
     return page(connection.nodes, describe, as_of(connection.answer, start), is_last=is_last, cursor=position(start))
 
 
-def _levels(data: Mapping[str, Any], *, place: str, absent: list[str]) -> object:
-    """Return the place's listings; a place that Shopify does not know goes to `absent` and has none to be read."""
+def _levels(data: Mapping[str, Any], *, location_id: str, absent: list[str]) -> object:
+    """Return the location's listings; one that Shopify does not know goes to `absent` and has none to be read."""
     location = data.get("location")
     if location is None and "location" in data:
-        absent.append(place)
+        absent.append(location_id)
         return _NOTHING
     return location.get("inventoryLevels") if isinstance(location, Mapping) else None
 

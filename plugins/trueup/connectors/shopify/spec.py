@@ -2,7 +2,7 @@
 
 from trueup.configuration.model import QuantityMeaning
 from trueup.connectors.forms import extra_field, host_field, login_field, secret_field
-from trueup.connectors.spec import STOCK_SET, ConnectorSpec
+from trueup.connectors.spec import SELDOM_SECONDS, STOCK_SET, ConnectorSpec, Polling
 
 SPEC = ConnectorSpec(
     name="shopify",
@@ -10,6 +10,7 @@ SPEC = ConnectorSpec(
     # Listings before orders: an order that comes after the observation has moved the fence by then, so a
     # correction decided on this read is refused there instead of applied to what is already sold.
     streams=("locations", "products", "listings", "orders"),
+    polling={"locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS)},
     writes={STOCK_SET: "writers.inventory:connect"},
     shows=frozenset({QuantityMeaning.AVAILABLE}),
     signed_in="x-shopify-hmac-sha256",

@@ -98,7 +98,7 @@ class SquareReader:
         self._client.close()
 
     def check(self) -> str:
-        names = [str(place.get("name")) for place in self._locations()]
+        names = [str(location.get("name")) for location in self._locations()]
         return f"Square: {len(names)} locations ({', '.join(names)})"
 
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
@@ -121,8 +121,8 @@ class SquareReader:
         return self._client.request("GET", "/v2/locations")
 
     def _locations(self) -> Sequence[Mapping[str, Any]]:
-        places = items_of(self._ask_locations(), "locations", "Square", may_omit=True)
-        return [place for place in places if isinstance(place, Mapping)]
+        locations = items_of(self._ask_locations(), "locations", "Square", may_omit=True)
+        return [location for location in locations if isinstance(location, Mapping)]
 
     def _read_locations(self, clock: ReadClock) -> Iterator[Page]:
         answer = self._ask_locations()
@@ -166,7 +166,7 @@ class SquareReader:
         return pages if swept is None else windowed(pages, swept)
 
     def _read_orders(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
-        # What was ordered at a place without an id is unknown, not gone.
+        # What was ordered at a location without an id is unknown, not gone.
         ids, is_whole = texts_of(items_of(self._ask_locations(), "locations", "Square", may_omit=True))
         groups = [ids[at : at + _LOCATIONS_A_SEARCH] for at in range(0, len(ids), _LOCATIONS_A_SEARCH)]
         if not groups:

@@ -29,7 +29,7 @@ from trueup.connectors.reading import (
 )
 from trueup.connectors.state import SharedState
 from trueup.connectors.tryton import rest
-from trueup.connectors.undated_levels import Read, read_standing
+from trueup.connectors.undated_levels import Read, read_undated
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -95,9 +95,9 @@ class TrytonConnector:
     def check(self) -> str:
         companies = {each.get("id"): each["party"]["name"] for each in self._companies()}
         company = self._company_id()
-        places = self._models.all("stock.location", ("name",), [["type", "=", "warehouse"]], {})
-        names = ", ".join(str(place.get("name")) for place in places)
-        return f"{_SYSTEM}: company {companies.get(company, company)}, {len(places)} warehouses ({names})"
+        warehouses = self._models.all("stock.location", ("name",), [["type", "=", "warehouse"]], {})
+        names = ", ".join(str(each.get("name")) for each in warehouses)
+        return f"{_SYSTEM}: company {companies.get(company, company)}, {len(warehouses)} warehouses ({names})"
 
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
         clock = ReadClock(self._models.client, self._ask_companies)
@@ -168,7 +168,7 @@ class TrytonConnector:
                     clock.listen()
                     yield from self._read_warehouse(warehouse, domain, clock)
 
-        for moment, rows in read_standing(ask, _product_id, self._moved_after, self._sleep):
+        for moment, rows in read_undated(ask, _product_id, self._moved_after, self._sleep):
             yield page(rows, _level, moment, is_last=False)
         yield page([], _level, clock.start, is_last=True, cursor=position(clock.start), is_partial=is_partial)
 
@@ -247,7 +247,7 @@ def _state(row: Mapping[str, Any]) -> Record:
     written = rest.moment(row.get("write_date")) or rest.moment(row.get("create_date"))
     return Record(
         source_key=key_of(row["id"]),
-        payload=rest.settled(row),
+        payload=rest.normalized(row),
         source_version=None if written is None else written.isoformat(),
     )
 
@@ -268,10 +268,10 @@ def _completed(row: object, warehouse: int, waiting: Mapping[int, object]) -> An
 
 def _move(row: Mapping[str, Any], tree: "Tree") -> Record:
     done_at = rest.moment(row.get("write_date")) or rest.moment(row.get("create_date"))
-    places = {name: tree.placed(row[name]) for name in ("from_location", "to_location") if name in row}
+    ends = {name: tree.placed(row[name]) for name in ("from_location", "to_location") if name in row}
     return Record(
         source_key=key_of(row["id"]),
-        payload={**row, **places},
+        payload={**row, **ends},
         occurred_at=done_at,
     )
 
@@ -294,13 +294,13 @@ class Tree:
             location = self._parents.get(location)
         return None
 
-    def placed(self, place: object) -> object:
+    def placed(self, end: object) -> object:
         """Return a move's location with its warehouse added, where that is known: the contract refuses one without."""
-        if not isinstance(place, Mapping):
-            return place
-        location = place.get("id")
+        if not isinstance(end, Mapping):
+            return end
+        location = end.get("id")
         warehouse = self.warehouse_of(location)
-        return {**place, "warehouse": warehouse} if warehouse is not None or self._leads_out(location) else place
+        return {**end, "warehouse": warehouse} if warehouse is not None or self._leads_out(location) else end
 
     def _leads_out(self, location: object) -> bool:
         """Whether the way up is known to its end: behind a broken parent a warehouse may stand."""

@@ -121,18 +121,18 @@ def moment(told: object) -> datetime | None:
     return found if 1970 <= found.year <= 2200 else None
 
 
-def settled(value: Any) -> Any:  # noqa: ANN401 - JSON
+def normalized(value: Any) -> Any:  # noqa: ANN401 - JSON
     """Return the JSON in the one form that equal records share.
 
     Flags come as 1 or true, depending on the database; lists of related records come in any order.
     """
     if isinstance(value, Mapping):
         return {
-            name: bool(each) if name in _BOOLEANS and isinstance(each, int) else settled(each)
+            name: bool(each) if name in _BOOLEANS and isinstance(each, int) else normalized(each)
             for name, each in value.items()
         }
     if isinstance(value, list):
-        return sorted((settled(each) for each in value), key=_order)
+        return sorted((normalized(each) for each in value), key=_order)
     return value
 
 

@@ -1,12 +1,13 @@
 """Tryton: an ERP, read only."""
 
 from trueup.connectors.forms import extra_field, host_field, secret_field
-from trueup.connectors.spec import ConnectorSpec
+from trueup.connectors.spec import SELDOM_SECONDS, ConnectorSpec, Polling
 
 SPEC = ConnectorSpec(
     name="tryton",
     title="Tryton",
     streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
+    polling={"locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS)},
     form=(
         host_field("https://erp.example.com"),
         secret_field("Application key", "Of a user application that was allowed to use REST"),

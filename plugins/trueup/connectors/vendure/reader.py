@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from trueup.connectors.http.answers import Answer
+from trueup.connectors.http.graphql import Document
 from trueup.connectors.reading import (
     ReadClock,
     key_of,
@@ -25,7 +26,7 @@ from trueup.connectors.reading import (
     texts_of,
 )
 from trueup.connectors.state import SharedState
-from trueup.connectors.vendure.graphql import AdminApi, connect_api
+from trueup.connectors.vendure.api import AdminApi, connect_api
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -37,20 +38,28 @@ _ORDERS_A_PAGE = 200
 _IDS_A_QUESTION = 500
 _CLOSED_STATES = ("Delivered", "Cancelled")
 
-_CLOCK = "query Clock { activeChannel { id code } }"
-_LOCATIONS = """
+_CLOCK = Document("clock", "query Clock { activeChannel { id code } }")
+_LOCATIONS = Document(
+    "locations",
+    """
 query Locations($options: StockLocationListOptions) {
     stockLocations(options: $options) { items { id name description createdAt updatedAt } }
 }
-"""
-_PRODUCTS = """
+""",
+)
+_PRODUCTS = Document(
+    "products",
+    """
 query Products($options: ProductVariantListOptions) {
     productVariants(options: $options) {
         items { id sku name enabled trackInventory updatedAt product { id name enabled updatedAt } }
     }
 }
-"""
-LISTINGS = """
+""",
+)
+LISTINGS = Document(
+    "listings",
+    """
 query Listings($options: ProductVariantListOptions) {
     productVariants(options: $options) {
         items {
@@ -60,8 +69,11 @@ query Listings($options: ProductVariantListOptions) {
         }
     }
 }
-"""
-_ORDERS = """
+""",
+)
+_ORDERS = Document(
+    "orders",
+    """
 query Orders($options: OrderListOptions) {
     orders(options: $options) {
         items {
@@ -74,12 +86,16 @@ query Orders($options: OrderListOptions) {
         }
     }
 }
-"""
-_ORDERED = """
+""",
+)
+_ORDERED = Document(
+    "ordered",
+    """
 query Ordered($options: OrderListOptions) {
     orders(options: $options) { items { id state lines { productVariant { id } } } }
 }
-"""
+""",
+)
 
 
 def connect(details: ConnectionDetails, state: SharedState) -> "VendureConnector":
@@ -98,10 +114,10 @@ class VendureConnector:
         self._api.client.close()
 
     def check(self) -> str:
-        channel = self._api.data(self._ask_clock(), "activeChannel")
-        places = self._api.all(_LOCATIONS, "stockLocations", {})
-        names = ", ".join(str(place.get("name")) for place in places)
-        return f"{_SYSTEM}: sales channel {channel.get('code')}, {len(places)} stock locations ({names})"
+        channel = self._api.field(_CLOCK, self._ask_clock(), "activeChannel")
+        locations = self._api.all(_LOCATIONS, "stockLocations", {})
+        names = ", ".join(str(location.get("name")) for location in locations)
+        return f"{_SYSTEM}: sales channel {channel.get('code')}, {len(locations)} stock locations ({names})"
 
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
         clock = ReadClock(self._api.client, self._ask_clock)
@@ -121,14 +137,14 @@ class VendureConnector:
     def _ask_clock(self) -> Answer:
         return self._api.ask(_CLOCK)
 
-    def _read_list(self, document: str, name: str, options: Mapping[str, Any], clock: ReadClock) -> Iterator[Page]:
+    def _read_list(self, document: Document, name: str, options: Mapping[str, Any], clock: ReadClock) -> Iterator[Page]:
         for read in self._api.pages(document, name, options, _PAGE):
             moment = clock.at(read.answer)
             yield page(read.items, _state, moment, is_last=read.is_last, cursor=position(clock.start))
 
     def _read_listings(self, clock: ReadClock, since: datetime | None, known: Sequence[str]) -> Iterator[Page]:
-        # What is listed at a place without an id is unknown, not gone.
-        places, is_whole = texts_of(self._api.all(_LOCATIONS, "stockLocations", {}))
+        # What is listed at a location without an id is unknown, not gone.
+        locations, is_whole = texts_of(self._api.all(_LOCATIONS, "stockLocations", {}))
         # The orders first: one placed after this is in the next poll's.
         asked = {"filter": _open_orders() if since is None else _touched_orders(since, known)}
         orders = self._api.all(_ORDERED, "orders", asked, _ORDERS_A_PAGE)
@@ -142,7 +158,7 @@ class VendureConnector:
             questions = [{"filter": _after("updatedAt", since)}, *({"filter": {"id": {"in": each}}} for each in groups)]
         for options in questions:
             for read in self._api.pages(LISTINGS, "productVariants", options, _PAGE):
-                listed = [_listed_at(item, place) for item in read.items for place in places]
+                listed = [_listed_at(item, location) for item in read.items for location in locations]
                 yield page(listed, _listing, clock.at(read.answer), is_last=False)
         yield page([], _listing, clock.start, is_last=True, cursor=end, is_partial=not is_whole)
 
@@ -156,11 +172,11 @@ class VendureConnector:
 
 
 def _listing(item: Mapping[str, Any]) -> Record:
-    place = item["listedAt"]
+    location = item["listedAt"]
     payload = {name: value for name, value in item.items() if name != "listedAt"}
     payload["stockLevels"] = _by_id(item.get("stockLevels"))
     return Record(
-        source_key=key_of(item["id"], place), payload=payload, source_version=text_or_none(item.get("updatedAt"))
+        source_key=key_of(item["id"], location), payload=payload, source_version=text_or_none(item.get("updatedAt"))
     )
 
 
@@ -169,8 +185,8 @@ def _state(item: Mapping[str, Any]) -> Record:
     return Record(source_key=key_of(item["id"]), payload=payload, source_version=text_or_none(item.get("updatedAt")))
 
 
-def _listed_at(item: object, place: str) -> Any:  # noqa: ANN401 - whatever came
-    return {**item, "listedAt": place} if isinstance(item, Mapping) else item
+def _listed_at(item: object, location: str) -> Any:  # noqa: ANN401 - whatever came
+    return {**item, "listedAt": location} if isinstance(item, Mapping) else item
 
 
 def _open_ids(orders: Sequence[object]) -> list[str]:

@@ -2,13 +2,14 @@
 
 from trueup.configuration.model import QuantityMeaning
 from trueup.connectors.forms import extra_field, host_field, login_field, secret_field
-from trueup.connectors.spec import STOCK_SET, ConnectorSpec
+from trueup.connectors.spec import SELDOM_SECONDS, STOCK_SET, ConnectorSpec, Polling
 
 SPEC = ConnectorSpec(
     name="vendure",
     title="Vendure",
     # Listings before orders, as at Shopify.
     streams=("locations", "products", "listings", "orders"),
+    polling={"locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS)},
     writes={STOCK_SET: "writers.inventory:connect"},
     shows=frozenset({QuantityMeaning.ON_HAND}),
     form=(

@@ -1,6 +1,6 @@
 """What every channel should show, worked out from the world's own books and not from our tables.
 
-The rules of the tenant's files, the books of each place's system of record, the open orders: section by section
+The rules of the tenant's files, the books of each location's system of record, the open orders: section by section
 the formula of `trueup.domain.quantities`. It shares no SQL with the line, so an error there shows here.
 """
 
@@ -53,7 +53,7 @@ def verify(truth: Mapping[str, Any], configuration: TenantConfiguration) -> Veri
     for channel, listings in truth["listings"].items():
         for sku, shown in listings.items():
             listing_count += 1
-            category = truth["articles"].get(sku, {}).get("category")
+            category = truth["products"].get(sku, {}).get("category")
             expected = expected_quantity(configuration, channel, sku, category, books, reserved, unassigned)
             if int(shown) != expected:
                 wrong.append(WrongListing(channel, sku, int(shown), expected))

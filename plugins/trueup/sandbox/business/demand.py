@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-from trueup.sandbox.world.catalogue import Article
+from trueup.sandbox.world.catalogue import Product
 from trueup.sandbox.world.clock import HOUR
 from trueup.sandbox.world.intents import (
     CountRound,
@@ -24,11 +24,11 @@ from trueup.sandbox.world.opening import Opening
 from trueup.sandbox.world.settings import WorldSettings
 
 _ORDERS: Mapping[str, int] = {"shopify_main": 540, "shopify_outlet": 420}
-"""Orders a day for 500 articles at intensity 1; a channel that is not named here has `_OTHER_ORDERS`."""
+"""Orders a day for 500 products at intensity 1; a channel that is not named here has `_OTHER_ORDERS`."""
 _OTHER_ORDERS = 150
 _TILL_SALES = 75
 _WHOLESALE_CALLS = 4
-_MISHAPS_A_PLACE = 0.8
+_MISHAPS_A_LOCATION = 0.8
 _MOVES_A_STORE = 1.0
 _EDITS_A_CHANNEL = 2 / 3
 _ONLINE_HOURS = (1, 1, 1, 1, 1, 2, 4, 8, 10, 12, 13, 13, 14, 13, 12, 12, 13, 14, 14, 13, 12, 10, 6, 3)
@@ -49,8 +49,8 @@ class Demand:
             channel_id: self._pool(sorted(opening.listing(channel_id))) for channel_id in self._layout.channels
         }
         self._pools |= {
-            location_id: self._pool(sorted(sku for sku, place in opening.physical if place == location_id))
-            for location_id in self._layout.places
+            location_id: self._pool(sorted(sku for sku, location in opening.physical if location == location_id))
+            for location_id in self._layout.locations
         }
 
     def day(self, number: int, midnight: int) -> list[Intent]:
@@ -64,9 +64,9 @@ class Demand:
         for names, own in rolls(layout.stores, dice, "day", number, "tills"):
             parts.append(self._tills(number, names, own))
         parts.append(self._wholesale(number, dice))
-        for at_places in (self._deliveries, self._mishaps, self._counts):
-            for names, own in rolls(layout.places, dice, "day", number, at_places.__name__):
-                parts.append(at_places(number, names, own))
+        for at_locations in (self._deliveries, self._mishaps, self._counts):
+            for names, own in rolls(layout.locations, dice, "day", number, at_locations.__name__):
+                parts.append(at_locations(number, names, own))
         for names, own in rolls(layout.stores, dice, "day", number, "moves"):
             parts.append(self._moves(number, names, own))
         for names, own in rolls(layout.channels, dice, "day", number, "edits"):
@@ -84,7 +84,7 @@ class Demand:
     def _wanted(self, pool: str, dice: random.Random, factor: int = 1) -> tuple[Wanted, ...]:
         count = dice.choices((1, 2, 3), (62, 26, 12))[0]
         return tuple(
-            _wanted(self._opening.catalogue.articles[sku], dice.choices(*_QUANTITIES)[0] * factor)
+            _wanted(self._opening.catalogue.products[sku], dice.choices(*_QUANTITIES)[0] * factor)
             for sku in self._draw(pool, dice, count)
         )
 
@@ -112,10 +112,10 @@ class Demand:
             lines = self._wanted(self._layout.main, dice, factor=6)
             yield WholesaleCall(9 * HOUR + dice.randrange(8 * HOUR), f"w-{number}-{index}", lines)
 
-    def _deliveries(self, number: int, places: Sequence[str], dice: random.Random) -> Iterator[Intent]:
+    def _deliveries(self, number: int, locations: Sequence[str], dice: random.Random) -> Iterator[Intent]:
         if number == 0:
-            yield from self._first_lorries(places, dice)
-        for location_id in places:
+            yield from self._first_lorries(locations, dice)
+        for location_id in locations:
             for lorry in range(3):
                 arrives = 7 * HOUR + lorry * 3 * HOUR + dice.randrange(2 * HOUR)
                 lines = [
@@ -126,9 +126,9 @@ class Demand:
                 if lines:
                     yield Delivery(arrives, f"d-{location_id}-{number}-{lorry}", location_id, tuple(lines))
 
-    def _first_lorries(self, places: Sequence[str], dice: random.Random) -> Iterator[Intent]:
+    def _first_lorries(self, locations: Sequence[str], dice: random.Random) -> Iterator[Intent]:
         """What everybody waits for goes to the second warehouse and the stores, whose books the ERP only copies."""
-        for location_id in places:
+        for location_id in locations:
             if location_id == self._layout.main:
                 continue
             lines = [
@@ -142,25 +142,25 @@ class Demand:
                 )
 
     def expected_a_day(self, sku: str, location_id: str) -> float:
-        """Units of an article that customers will want from a place in a day, roughly."""
+        """Units of a product that customers will want from a location in a day, roughly."""
         total = sum(self._opening.popularity.values())
-        orders: float = _TILL_SALES if self._layout.places[location_id].is_store else 0
+        orders: float = _TILL_SALES if self._layout.locations[location_id].is_store else 0
         for channel in self._layout.channels.values():
             if location_id in channel.served_by:
                 orders += _orders(channel.channel_id) / len(channel.served_by)
         return orders * 1.5 * 1.6 * self._scale * self._opening.popularity[sku] / total
 
-    def _mishaps(self, number: int, places: Sequence[str], dice: random.Random) -> Iterator[Intent]:
-        for index in range(_count(_MISHAPS_A_PLACE * len(places) * self._scale, dice)):
-            location_id = dice.choice(places)
+    def _mishaps(self, number: int, locations: Sequence[str], dice: random.Random) -> Iterator[Intent]:
+        for index in range(_count(_MISHAPS_A_LOCATION * len(locations) * self._scale, dice)):
+            location_id = dice.choice(locations)
             for sku in self._draw(location_id, dice, 1):
                 is_noticed = dice.random() < 0.7
                 memo = "broken in handling" if is_noticed else ""
-                key = _key("m", places, location_id, number, index)
+                key = _key("m", locations, location_id, number, index)
                 yield Mishap(8 * HOUR + dice.randrange(10 * HOUR), key, location_id, sku, 1, is_noticed, memo)
 
-    def _counts(self, number: int, places: Sequence[str], dice: random.Random) -> Iterator[Intent]:
-        for location_id in places:
+    def _counts(self, number: int, locations: Sequence[str], dice: random.Random) -> Iterator[Intent]:
+        for location_id in locations:
             skus, _ = self._pools[location_id]
             for hour in range(9, 17):
                 chosen = dice.sample(list(skus), min(len(skus), max(1, round(4 * self._settings.skus / 500))))
@@ -194,8 +194,8 @@ def _orders(channel_id: str) -> int:
     return _ORDERS.get(channel_id, _OTHER_ORDERS)
 
 
-def _wanted(article: Article, quantity: int) -> Wanted:
-    return Wanted(article.sku, article.sku, article.title, quantity, article.price_minor)
+def _wanted(product: Product, quantity: int) -> Wanted:
+    return Wanted(product.sku, product.sku, product.title, quantity, product.price_minor)
 
 
 def _count(mean: float, dice: random.Random) -> int:

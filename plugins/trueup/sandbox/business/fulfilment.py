@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from trueup.sandbox.business.order_documents import Papers
+from trueup.sandbox.business.order_documents import OrderDocuments
 from trueup.sandbox.world.agenda import Kind
 from trueup.sandbox.world.clock import DAY, HOUR, MINUTE
 from trueup.sandbox.world.entries import LineQuantity, Order
@@ -21,7 +21,7 @@ _PATIENCE = 24  # hourly tries at a short shelf before the rest of an order is c
 
 @dataclass(slots=True)
 class Part:
-    """Units of one order line that one place is to ship."""
+    """Units of one order line that one location is to ship."""
 
     line_id: str
     sku: str
@@ -49,31 +49,33 @@ class OpenOrder:
     def is_open(self) -> bool:
         return any(part.open for part in self.parts)
 
-    def places(self) -> list[str]:
-        """The places that ship it, in order of the lines."""
+    def locations(self) -> list[str]:
+        """The locations that ship it, in order of the lines."""
         return list(dict.fromkeys(part.location_id for part in self.parts))
 
 
 class Fulfilment:
-    """Keeps promises, and has the papers written. `orders` by name, every order there ever was."""
+    """Keeps promises, and has the documents written. `orders` by name, every order there ever was."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._papers = Papers(world)
+        self._documents = OrderDocuments(world)
         self.orders: dict[str, OpenOrder] = {}
 
     def route(self, sku: str, quantity: int, served_by: Sequence[str]) -> list[tuple[str, int]]:
-        """Which places ship how many: one that has all, else several, the rest waiting at the first."""
+        """Which locations ship how many: one that has all, else several, the rest waiting at the first."""
         truth = self._world.truth
-        free = sorted(((max(0, truth.free_at(sku, place)), place) for place in served_by), key=lambda item: -item[0])
+        free = sorted(
+            ((max(0, truth.free_at(sku, location)), location) for location in served_by), key=lambda item: -item[0]
+        )
         if free[0][0] >= quantity:
             return [(free[0][1], quantity)]
         parts: dict[str, int] = {}
         missing = quantity
-        for units, place in free:
+        for units, location in free:
             if units and missing:
-                parts[place] = min(units, missing)
-                missing -= parts[place]
+                parts[location] = min(units, missing)
+                missing -= parts[location]
         if missing:
             first = next(iter(parts), served_by[0])
             parts[first] = parts.get(first, 0) + missing
@@ -92,11 +94,11 @@ class Fulfilment:
                 accepted.parts.append(Part(line.line_id, line.sku, location_id, quantity))
                 self._world.truth.promise(line.sku, location_id, quantity)
         self.orders[order.name] = accepted
-        self._papers.enter(order)
-        for location_id in accepted.places():
+        self._documents.enter(order)
+        for location_id in accepted.locations():
             quantities = {part.line_id: part.quantity for part in accepted.parts if part.location_id == location_id}
-            self._papers.export(key, order, location_id, quantities)
-            picks = _STORE_PICK if self._world.layout.places[location_id].is_store else _WAREHOUSE_PICK
+            self._documents.export(key, order, location_id, quantities)
+            picks = _STORE_PICK if self._world.layout.locations[location_id].is_store else _WAREHOUSE_PICK
             self._after(picks, (key, "pick", location_id), Kind.WORK, partial(self._ship, accepted, location_id, 0))
         if accepted.is_fickle and self._world.dice(key, "fate").random() < _CANCEL_CHANCE:
             change_of_mind = partial(self.cancel, accepted, "customer", is_restocked=True)
@@ -116,14 +118,14 @@ class Fulfilment:
                 self._world.truth.promise(part.sku, location_id, -units)
                 picked.append(LineQuantity(part.line_id, part.sku, units))
         if picked:
-            self._papers.ship(accepted.key, accepted.order, location_id, tuple(picked))
+            self._documents.ship(accepted.key, accepted.order, location_id, tuple(picked))
             self._plan_returns(accepted, location_id, picked)
         rest = [part for part in accepted.parts if part.location_id == location_id and part.open]
         if rest and tries < _PATIENCE:
             again = self._world.clock.seconds + HOUR
             self._world.schedule(again, Kind.WORK, partial(self._ship, accepted, location_id, tries + 1))
         elif rest:
-            self.cancel(accepted, "out of stock", is_restocked=False, only_place=location_id)
+            self.cancel(accepted, "out of stock", is_restocked=False, only_location=location_id)
 
     def _plan_returns(self, accepted: OpenOrder, location_id: str, lines: Iterable[LineQuantity]) -> None:
         if not accepted.is_fickle:
@@ -140,7 +142,7 @@ class Fulfilment:
         reason: str,
         *,
         is_restocked: bool,
-        only_place: str | None = None,
+        only_location: str | None = None,
         only_lines: Mapping[str, int] | None = None,
     ) -> dict[str, int]:
         """Give up what is not shipped yet. Returns the units cancelled, by line.
@@ -148,10 +150,10 @@ class Fulfilment:
         `only_lines`: at most so many units of these lines.
         """
         left = None if only_lines is None else dict(only_lines)
-        by_place: dict[str, list[LineQuantity]] = {}
+        by_location: dict[str, list[LineQuantity]] = {}
         given_up: dict[str, int] = {}
         for part in accepted.parts:
-            if only_place is not None and part.location_id != only_place:
+            if only_location is not None and part.location_id != only_location:
                 continue
             units = part.open if left is None else min(part.open, left.get(part.line_id, 0))
             if not units:
@@ -160,17 +162,17 @@ class Fulfilment:
                 left[part.line_id] -= units
             part.cancelled += units
             self._world.truth.promise(part.sku, part.location_id, -units)
-            by_place.setdefault(part.location_id, []).append(LineQuantity(part.line_id, part.sku, units))
+            by_location.setdefault(part.location_id, []).append(LineQuantity(part.line_id, part.sku, units))
             given_up[part.line_id] = given_up.get(part.line_id, 0) + units
-        if by_place:
+        if by_location:
             is_whole = all(part.cancelled == part.quantity for part in accepted.parts)
-            self._papers.cancel(
-                accepted.key, accepted.order, by_place, reason, is_restocked=is_restocked, is_whole=is_whole
+            self._documents.cancel(
+                accepted.key, accepted.order, by_location, reason, is_restocked=is_restocked, is_whole=is_whole
             )
         return given_up
 
     def take_back(self, accepted: OpenOrder, location_id: str, lines: Sequence[LineQuantity]) -> int:
-        """Shipped units come back to a place, are put on its shelf and booked. Returns the units taken back."""
+        """Shipped units come back to a location, are put on its shelf and booked. Returns the units taken back."""
         taken = []
         for line in lines:
             units = 0
@@ -183,7 +185,7 @@ class Fulfilment:
                 self._world.truth.move(line.sku, location_id, units)
                 taken.append(LineQuantity(line.line_id, line.sku, units))
         if taken:
-            self._papers.take_back(accepted.key, accepted.order, location_id, tuple(taken))
+            self._documents.take_back(accepted.key, accepted.order, location_id, tuple(taken))
         return sum(line.quantity for line in taken)
 
     def _after(self, bounds: tuple[int, int], key: Sequence[object], kind: Kind, action: Callable[[], object]) -> None:

@@ -35,7 +35,7 @@ class Operations:
                 raise TypeError(f"nobody knows how to carry out a {type(intent).__name__}")
 
     def receive(self, sku: str, location_id: str, quantity: int, *, key: str) -> None:
-        """Goods are put on the shelf; the papers follow."""
+        """Goods are put on the shelf; the documents follow."""
         self._world.truth.move(sku, location_id, quantity)
         self._book(MovementKind.RECEIPT, sku, location_id, quantity, f"PO-{key}", "delivery", key)
         self._world.note("received", sku=sku, location_id=location_id, units=quantity)
@@ -43,11 +43,11 @@ class Operations:
     def count(self, sku: str, location_id: str, *, reference: str) -> int:
         """Count a shelf and book the figure at once. Returns it.
 
-        The figure leaves units in whose papers are still under way, as a stocktaker with the open
+        The figure leaves units in whose documents are still under way, as a stocktaker with the open
         papers in hand does: else they would be booked twice.
         """
         figure = self._world.truth.physical.get((sku, location_id), 0) - self._world.unrecorded(sku, location_id)
-        system_id = self._world.layout.places[location_id].system_id
+        system_id = self._world.layout.locations[location_id].system_id
         header = self._world.header(system_id, 0)
         counted = StockCounted(**header, sku=sku, location_id=location_id, counted=figure, reference=reference)
         self._world.post(counted)
@@ -57,7 +57,7 @@ class Operations:
     def count_everything(self) -> None:
         """Count every shelf where the book is wrong."""
         for (sku, location_id), units in self._world.truth.physical.items():
-            book = self._world.books[self._world.layout.places[location_id].system_id]
+            book = self._world.books[self._world.layout.locations[location_id].system_id]
             if book.on_hand(sku, location_id) != units - self._world.unrecorded(sku, location_id):
                 self.count(sku, location_id, reference="stocktake")
 
@@ -122,17 +122,17 @@ class Operations:
             self.edit(edit.channel_id, edit.sku, max(0, shown + edit.change))
 
     def _copy(self, copy: NightlyCopy) -> None:
-        """The ERP's copies of other places' figures: once a night, and not all of them."""
+        """The ERP's copies of other locations' figures: once a night, and not all of them."""
         dice = self._world.dice(copy.key)
         layout = self._world.layout
         erp = self._world.books[layout.erp]
-        for place in layout.places.values():
-            if place.system_id == layout.erp:
+        for location in layout.locations.values():
+            if location.system_id == layout.erp:
                 continue
-            book = self._world.books[place.system_id]
+            book = self._world.books[location.system_id]
             for (sku, location_id), level in book.levels.items():
                 is_skipped = dice.random() < 0.1
-                if location_id != place.location_id or is_skipped or erp.on_hand(sku, location_id) == level.on_hand:
+                if location_id != location.location_id or is_skipped or erp.on_hand(sku, location_id) == level.on_hand:
                     continue
                 header = self._world.header(layout.erp, 0)
                 self._world.post(LevelCopied(**header, sku=sku, location_id=location_id, quantity=level.on_hand))
@@ -140,7 +140,7 @@ class Operations:
     def _book(
         self, kind: MovementKind, sku: str, location_id: str, delta: int, reference: str, memo: str, key: str
     ) -> None:
-        system_id = self._world.layout.places[location_id].system_id
+        system_id = self._world.layout.locations[location_id].system_id
         delay = self._world.dice(key, kind, sku, location_id).randint(
             *recording_delay(self._world.layout.vendors[system_id])
         )

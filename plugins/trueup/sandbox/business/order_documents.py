@@ -1,4 +1,4 @@
-"""The paperwork of orders: who is told what, and how much later than it happened.
+"""The documents of orders: who is told what, and how much later than it happened.
 
 All delays are drawn from the order's own key, so the same order meets the same delays whatever a channel
 shows to others.
@@ -18,7 +18,7 @@ _EXPORT_DELAY = (2 * MINUTE, 15 * MINUTE)
 _FULFILMENT_DELAY = (2 * MINUTE, 30 * MINUTE)
 
 
-class Papers:
+class OrderDocuments:
     """Writes the entries of orders into the books they belong in. `key` names an order's dice."""
 
     def __init__(self, world: World) -> None:
@@ -32,11 +32,11 @@ class Papers:
         self._world.post(OrderEntered(**header, order=order))
 
     def export(self, key: str, order: Order, location_id: str, quantities: Mapping[str, int]) -> None:
-        """Give the place's system its copy of the order, unless it took the order itself.
+        """Give the location's system its copy of the order, unless it took the order itself.
 
-        `quantities`: units that the place is to ship, by line.
+        `quantities`: units that the location is to ship, by line.
         """
-        system_id = self._world.layout.places[location_id].system_id
+        system_id = self._world.layout.locations[location_id].system_id
         if system_id == self.taker_of(order):
             return
         lines = tuple(
@@ -49,10 +49,10 @@ class Papers:
         self._world.post(OrderEntered(**header, order=replace(order, lines=lines)))
 
     def ship(self, key: str, order: Order, location_id: str, lines: tuple[LineQuantity, ...]) -> None:
-        """The place's system books the parcel; after it the channel hears of it."""
+        """The location's system books the parcel; after it the channel hears of it."""
         world = self._world
         self._shipments += 1
-        system_id = world.layout.places[location_id].system_id
+        system_id = world.layout.locations[location_id].system_id
         delay = self._draw(recording_delay(world.layout.vendors[system_id]), key, "ship", location_id)
         shipped = OrderShipped(
             **world.header(system_id, delay, order_name=order.name),
@@ -83,17 +83,17 @@ class Papers:
         self,
         key: str,
         order: Order,
-        by_place: Mapping[str, Sequence[LineQuantity]],
+        by_location: Mapping[str, Sequence[LineQuantity]],
         reason: str,
         *,
         is_restocked: bool,
         is_whole: bool,
     ) -> None:
         """The channel knows at once; a shipping system that has a copy hears of it later."""
-        everything = [line for lines in by_place.values() for line in lines]
+        everything = [line for lines in by_location.values() for line in lines]
         notices: list[tuple[str, int, Sequence[LineQuantity]]] = [(self.taker_of(order), 0, everything)]
-        for location_id, lines in by_place.items():
-            system_id = self._world.layout.places[location_id].system_id
+        for location_id, lines in by_location.items():
+            system_id = self._world.layout.locations[location_id].system_id
             if system_id != self.taker_of(order):
                 notices.append((system_id, self._draw(_EXPORT_DELAY, key, "uncancel", location_id), lines))
         for system_id, delay, lines in notices:
@@ -110,10 +110,10 @@ class Papers:
         self._note("cancelled", order, everything, reason=reason)
 
     def take_back(self, key: str, order: Order, location_id: str, lines: tuple[LineQuantity, ...]) -> None:
-        """The place's system books what came back; the channel refunds it."""
+        """The location's system books what came back; the channel refunds it."""
         world = self._world
         self._returns += 1
-        system_id = world.layout.places[location_id].system_id
+        system_id = world.layout.locations[location_id].system_id
         delay = self._draw(recording_delay(world.layout.vendors[system_id]), key, "back", self._returns)
         returned = OrderReturned(
             **world.header(system_id, delay, order_name=order.name),
@@ -146,6 +146,6 @@ def recording_delay(vendor: str) -> tuple[int, int]:
     """(shortest, longest) seconds from what happens to the vendor's books, as its traits.py says."""
     name = f"trueup.sandbox.vendors.{vendor}.traits"
     if importlib.util.find_spec(name) is None:
-        raise LookupError(f"vendor '{vendor}' keeps places but has no traits.py with its RECORDING_DELAY; write one")
+        raise LookupError(f"vendor '{vendor}' keeps locations but has no traits.py with its RECORDING_DELAY; write one")
     delay: tuple[int, int] = importlib.import_module(name).RECORDING_DELAY
     return delay

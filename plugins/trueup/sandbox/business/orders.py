@@ -83,7 +83,7 @@ class Customers:
                 sku, "order", order.placed_at, channel_id=visit.channel_id, order=order.name, units=units
             )
         self._count("shop", bought)
-        self._world.note("order", order=order.name, channel_id=visit.channel_id, lines=told_lines(bought))
+        self._world.note("order", order=order.name, channel_id=visit.channel_id, lines=reported_lines(bought))
 
     def buy_at_till(self, visit: TillVisit) -> None:
         """A customer takes what lies on the shelf and is not put aside for an order."""
@@ -102,7 +102,7 @@ class Customers:
         self._next_receipt += 1
         dice = self._world.dice(visit.key, "till")
         delay = dice.randint(5 * MINUTE, 30 * MINUTE) if dice.random() < _OFFLINE_TILL_CHANCE else 0
-        header = self._world.header(self._world.layout.places[visit.location_id].system_id, delay)
+        header = self._world.header(self._world.layout.locations[visit.location_id].system_id, delay)
         sale = TillSold(**header, reference=reference, location_id=visit.location_id, lines=tuple(taken))
         self._world.post(sale)
         for sold in taken:
@@ -112,7 +112,7 @@ class Customers:
                     sold.sku, "till_sale", sale.recorded_at, location_id=visit.location_id, units=sold.quantity
                 )
         self._count("till", taken)
-        self._world.note("till_sale", receipt=reference, location_id=visit.location_id, lines=told_lines(taken))
+        self._world.note("till_sale", receipt=reference, location_id=visit.location_id, lines=reported_lines(taken))
         if dice.random() < _TILL_RETURN_CHANCE and visit.invoice is None:
             back = self._world.clock.seconds + dice.randint(1, 48) * HOUR
             lines = tuple(line for line in sale.lines if line.sku is not None)
@@ -123,20 +123,20 @@ class Customers:
     def return_to_till(
         self, reference: str, sold_reference: str | None, location_id: str, lines: tuple[OrderLine, ...]
     ) -> None:
-        """A customer brings articles back; they go on the shelf again."""
+        """A customer brings products back; they go on the shelf again."""
         if not lines:
             return
         for line in lines:
             if line.sku is not None:
                 self._world.truth.move(line.sku, location_id, line.quantity)
-        system_id = self._world.layout.places[location_id].system_id
+        system_id = self._world.layout.locations[location_id].system_id
         header = self._world.header(system_id, 0, order_name=sold_reference)
         self._world.post(
             TillReturned(
                 **header, reference=reference, sold_reference=sold_reference, location_id=location_id, lines=lines
             )
         )
-        self._world.note("till_return", receipt=reference, location_id=location_id, lines=told_lines(lines))
+        self._world.note("till_return", receipt=reference, location_id=location_id, lines=reported_lines(lines))
 
     def take_wholesale(self, call: WholesaleCall) -> None:
         """The clerk promises no more than is free."""
@@ -156,7 +156,7 @@ class Customers:
                 self._world.remember(
                     ordered.sku, "wholesale_order", order.placed_at, order=order.name, units=ordered.quantity
                 )
-        self._world.note("order", order=order.name, channel_id=None, lines=told_lines(lines))
+        self._world.note("order", order=order.name, channel_id=None, lines=reported_lines(lines))
 
     def _order(self, channel_id: str | None, lines: Iterable[OrderLine], country: str, invoice: str | None) -> Order:
         prefix = _PREFIXES.get(channel_id, "")
@@ -176,7 +176,7 @@ class Customers:
         """A customer leaves. Units that lay there are lost, each of them once: it could have been sold once."""
         self.refused_visits[channel_id] += 1
         truth = self._world.truth
-        everywhere = sum(max(0, truth.free_at(sku, place)) for place in self._selling_places())
+        everywhere = sum(max(0, truth.free_at(sku, location)) for location in self._selling_locations())
         already = min(self._missed.get(sku, 0), everywhere)
         units = min(wanted, max(0, free - already))
         self._missed[sku] = already + units
@@ -184,8 +184,8 @@ class Customers:
             truth.lost.append(LostSale(channel_id, sku, units, wanted, shown, free, self._world.now()))
             self._world.note("lost_sale", channel_id=channel_id, sku=sku, units=units, shown=shown, free=free)
 
-    def _selling_places(self) -> set[str]:
-        return {place for channel in self._world.layout.channels.values() for place in channel.served_by}
+    def _selling_locations(self) -> set[str]:
+        return {location for channel in self._world.layout.channels.values() for location in channel.served_by}
 
     def _oversell(self, channel_id: str, order_name: str, line: OrderLine, shown: int, free: int) -> None:
         if line.sku is None:
@@ -216,6 +216,6 @@ def _order_line(line_id: str, line: Wanted, quantity: int | None = None) -> Orde
     return OrderLine(line_id, line.sku, line.code, line.title, units, line.unit_price_minor)
 
 
-def told_lines(lines: Iterable[OrderLine]) -> list[dict[str, Any]]:
+def reported_lines(lines: Iterable[OrderLine]) -> list[dict[str, Any]]:
     """Lines for the diary."""
     return [{"line_id": line.line_id, "sku": line.sku, "code": line.code, "quantity": line.quantity} for line in lines]

@@ -1,4 +1,4 @@
-"""Turns real transactions into a world: its articles, enough stock for them, and what people do when.
+"""Turns real transactions into a world: its products, enough stock for them, and what people do when.
 
 Invoices with a customer are orders at the main shop (from the home country) or the outlet (from abroad),
 those without are sales at a store's till, cancellations take goods back or stop them from being sent, and
@@ -14,7 +14,7 @@ from itertools import groupby
 from zlib import crc32
 
 from trueup.sandbox.business.transactions import LineKind, Row
-from trueup.sandbox.world.catalogue import Article, Catalogue, Identity
+from trueup.sandbox.world.catalogue import Catalogue, Identity, Product
 from trueup.sandbox.world.clock import HOUR
 from trueup.sandbox.world.intents import (
     Delivery,
@@ -62,51 +62,51 @@ class Replay:
         stock: Counter[tuple[str, str]] = Counter()
         for number in range(_AHEAD_DAYS):
             stock += self._needs.get(number, Counter())
-        places = {key for needs in self._needs.values() for key in needs}
-        return {key: stock[key] * _GENEROUS + 30 for key in sorted(places)}
+        locations = {key for needs in self._needs.values() for key in needs}
+        return {key: stock[key] * _GENEROUS + 30 for key in sorted(locations)}
 
     def _lorries(self, number: int, midnight: int) -> list[Intent]:
-        by_place: dict[str, list[tuple[str, int]]] = defaultdict(list)
+        by_location: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for (sku, location_id), units in sorted(self._needs.get(number + _AHEAD_DAYS, Counter()).items()):
-            by_place[location_id].append((sku, units * _GENEROUS))
+            by_location[location_id].append((sku, units * _GENEROUS))
         return [
             Delivery(midnight + _LORRY_AT, f"d-{location_id}-{number}", location_id, tuple(lines))
-            for location_id, lines in by_place.items()
+            for location_id, lines in by_location.items()
         ]
 
 
 def replay_catalogue(rows: Iterable[Row]) -> Catalogue:
-    """The articles that the file's stock codes name, in one letter case, and how systems spell them."""
+    """The products that the file's stock codes name, in one letter case, and how systems spell them."""
     titles: dict[str, Counter[str]] = defaultdict(Counter)
     prices: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         if row.sku is not None:
             titles[row.sku][row.description or ""] += row.description is not None
             prices[row.sku].append(row.price)
-    articles = []
+    products = []
     categories = list(CATEGORIES)
     for number, sku in enumerate(sorted(titles), start=1):
-        title = titles[sku].most_common(1)[0][0] or f"Article {sku}"
+        title = titles[sku].most_common(1)[0][0] or f"Product {sku}"
         price = sorted(prices[sku])[len(prices[sku]) // 2]
         category = categories[crc32(sku.encode()) % len(categories)]
-        articles.append(Article(number, sku, title, category, gtin13(number), round(price * 100)))
+        products.append(Product(number, sku, title, category, gtin13(number), round(price * 100)))
     identities = {
-        ("shipbob", article.sku): Identity(f"SB{10_000 + article.number * 7}", article.gtin)
-        for article in articles
-        if article.number % 16 == 5
+        ("shipbob", product.sku): Identity(f"SB{10_000 + product.number * 7}", product.gtin)
+        for product in products
+        if product.number % 16 == 5
     }
     identities |= {
-        ("square", article.sku): Identity(f" {article.sku.lower()}", article.gtin)
-        for article in articles
-        if article.number % 20 == 7
+        ("square", product.sku): Identity(f" {product.sku.lower()}", product.gtin)
+        for product in products
+        if product.number % 20 == 7
     }
-    stored = frozenset(article.sku for article in articles if article.number % 2)
-    return Catalogue(articles, identities, (), (), {"shipbob": stored})
+    stored = frozenset(product.sku for product in products if product.number % 2)
+    return Catalogue(products, identities, (), (), {"shipbob": stored})
 
 
 def stock_second_warehouse(catalogue: Catalogue, dice: random.Random) -> dict[tuple[str, str], int]:
     """Some of everything that the second warehouse carries."""
-    return {(article.sku, "WH-WEST"): dice.randint(5, 40) for article in catalogue.carried("shipbob")}
+    return {(product.sku, "WH-WEST"): dice.randint(5, 40) for product in catalogue.carried("shipbob")}
 
 
 def channel_of(country: str) -> str:
@@ -119,7 +119,7 @@ def store_of(invoice: str) -> str:
     return STORES[crc32(invoice.encode()) % len(STORES)]
 
 
-def _place_of(row: Row) -> str | None:
+def _location_of(row: Row) -> str | None:
     """Where the goods of a line come from; None where none are taken."""
     match row.kind:
         case LineKind.SHOP | LineKind.WRITE_OFF:
@@ -133,11 +133,11 @@ def _place_of(row: Row) -> str | None:
 def _needs(rows: Iterable[Row]) -> "Counter[tuple[str, str]]":
     needs: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        place = _place_of(row)
-        if place is not None and row.sku is not None:
+        location = _location_of(row)
+        if location is not None and row.sku is not None:
             # The outlet offers half of what there is.
             factor = 2 if row.kind is LineKind.SHOP and row.country != HOME_COUNTRY else 1
-            needs[row.sku, place] += abs(row.quantity) * factor
+            needs[row.sku, location] += abs(row.quantity) * factor
     return needs
 
 

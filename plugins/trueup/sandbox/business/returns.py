@@ -1,6 +1,6 @@
 """Replayed cancellations: each unit goes back to where it came from, once.
 
-A unit that is not sent yet is cancelled; one that is comes back to the place that sent it; one whose
+A unit that is not sent yet is cancelled; one that is comes back to the location that sent it; one whose
 purchase lies before the replayed days is put back as an adjustment.
 """
 
@@ -44,7 +44,7 @@ class Reversals:
                 )
 
     def _give_back(self, reversal: Reversal, line: Wanted) -> int:
-        """Undo the customer's purchases of the article, newest first. Returns the units no purchase explains."""
+        """Undo the customer's purchases of the product, newest first. Returns the units no purchase explains."""
         left = line.quantity
         if reversal.customer is None:
             return left

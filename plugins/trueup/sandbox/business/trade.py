@@ -92,7 +92,7 @@ class Trade:
         return int((close - now).total_seconds())
 
     def quiet(self, *, is_shipping: bool = True, is_counting: bool = False) -> None:
-        """Stop what people do, and let time pass until every paper has arrived.
+        """Stop what people do, and let time pass until every document has arrived.
 
         `is_shipping` also works off the open orders, else they stay open. `is_counting` has every shelf
         counted in the end, so that the books hold what the shelves hold.

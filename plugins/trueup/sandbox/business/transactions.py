@@ -27,7 +27,7 @@ _COLUMNS = {
     "customer": ("Customer ID", "CustomerID"),
     "country": ("Country",),
 }
-_ARTICLE_CODE = re.compile(r"\d{5}[A-Za-z]*")
+_PRODUCT_CODE = re.compile(r"\d{5}[A-Za-z]*")
 
 
 class LineKind(StrEnum):
@@ -65,8 +65,8 @@ class Row:
 
     @property
     def sku(self) -> str | None:
-        """The article, in one letter case; None for postage, fees, samples and all else without a stock code."""
-        return self.code.upper() if _ARTICLE_CODE.fullmatch(self.code) else None
+        """The product, in one letter case; None for postage, fees, samples and all else without a stock code."""
+        return self.code.upper() if _PRODUCT_CODE.fullmatch(self.code) else None
 
 
 @lru_cache(maxsize=2)

@@ -1,4 +1,4 @@
-"""The books of a plain shop: what each article has at the one place it sells from, and the orders.
+"""The books of a plain shop: what each product has at the one location it sells from, and the orders.
 
 For vendors whose shops take an order's units from what is on hand when it is placed, and tell of each line how much was
 shipped and how much was given back. How they look over the API is the vendor's.
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from trueup.sandbox.world.catalogue import Article
+from trueup.sandbox.world.catalogue import Product
 from trueup.sandbox.world.entries import (
     Entry,
     LineQuantity,
@@ -24,9 +24,9 @@ from trueup.sandbox.world.world import World
 
 @dataclass(slots=True)
 class Stocked:
-    """An article on sale. `safety`: the shop's own safety stock, which it does not offer."""
+    """A product on sale. `safety`: the shop's own safety stock, which it does not offer."""
 
-    article: Article
+    product: Product
     code: str
     gtin: str | None
     on_hand: int
@@ -44,7 +44,7 @@ class Stocked:
 
 @dataclass(slots=True)
 class ShopLine:
-    """A line of an order. `number` counts from 0; `stocked` None: no article of this shop, such as postage."""
+    """A line of an order. `number` counts from 0; `stocked` None: no product of this shop, such as postage."""
 
     number: int
     told: OrderLine
@@ -70,18 +70,18 @@ class ShopOrder:
 
 
 class ShopBooks:
-    """`safety_of` says what the shop itself keeps back of an article. Every call is under the world's lock."""
+    """`safety_of` says what the shop itself keeps back of a product. Every call is under the world's lock."""
 
-    def __init__(self, world: World, channel: SalesChannel, safety_of: Callable[[Article], int]) -> None:
+    def __init__(self, world: World, channel: SalesChannel, safety_of: Callable[[Product], int]) -> None:
         self.channel = channel
         self.stock: dict[str, Stocked] = {}
         self.orders: dict[str, ShopOrder] = {}
         opened = world.now() - timedelta(days=300)
         listing = world.opening_listing(channel.channel_id)
-        for article in world.catalogue.carried(channel.system_id):
-            known, safety = world.catalogue.identity(channel.system_id, article.sku), safety_of(article)
-            on_hand = listing[article.sku] + safety
-            self.stock[article.sku] = Stocked(article, known.code, known.gtin, on_hand, opened, safety)
+        for product in world.catalogue.carried(channel.system_id):
+            known, safety = world.catalogue.identity(channel.system_id, product.sku), safety_of(product)
+            on_hand = listing[product.sku] + safety
+            self.stock[product.sku] = Stocked(product, known.code, known.gtin, on_hand, opened, safety)
 
     def record(self, entry: Entry) -> None:
         """Write one entry."""

@@ -26,7 +26,7 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -39,11 +39,21 @@ if TYPE_CHECKING:
     from trueup.sandbox.world.world import World
 
 
+Books = TypeVar("Books")
+
+
+def opened(books: Books | None) -> Books:
+    """The books; `RuntimeError` before the world's first reset."""
+    if books is None:
+        raise RuntimeError("the world has not been reset yet, so there are no books")
+    return books
+
+
 class Storefront(Protocol):
     """Where customers see a quantity."""
 
     def shown(self, sku: str) -> int | None:
-        """What the channel lets a customer buy now; None where it does not list the article."""
+        """What the channel lets a customer buy now; None where it does not list the product."""
         ...
 
     def edit(self, sku: str, quantity: int) -> None:

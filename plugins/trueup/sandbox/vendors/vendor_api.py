@@ -18,9 +18,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from trueup.sandbox.vendors.shop_books import ShopBooks, Stocked
-from trueup.sandbox.vendors.simulator import Simulator, Storefront
+from trueup.sandbox.vendors.simulator import Simulator, Storefront, opened
 from trueup.sandbox.webhooks import Courier
-from trueup.sandbox.world.catalogue import Article
+from trueup.sandbox.world.catalogue import Product
 from trueup.sandbox.world.entries import Entry
 from trueup.sandbox.world.faults import Faults
 from trueup.sandbox.world.world import World
@@ -34,6 +34,31 @@ class Refusal(Exception):
     def response(self) -> Response:
         """The answer to send."""
         raise NotImplementedError
+
+
+def json_object(content: bytes, not_json: Refusal, no_object: Refusal) -> dict[str, Any]:
+    """Read a request's body; the refusals where it is no JSON, or no object."""
+    try:
+        body = json.loads(content)
+    except ValueError as error:
+        raise not_json from error
+    if not isinstance(body, dict):
+        raise no_object
+    return body
+
+
+def no_such(
+    resource: Callable[[Request], Refusal], method: Callable[[Request], Refusal]
+) -> dict[Any, Callable[[Request, Exception], Any]]:
+    """How an app says no to an address that it does not have, and to a method that an address does not take."""
+
+    def refusing(refusal: Callable[[Request], Refusal]) -> Callable[[Request, Exception], Any]:
+        async def answer(request: Request, _error: Exception) -> Response:
+            return refusal(request).response()
+
+        return answer
+
+    return {404: refusing(resource), 405: refusing(method)}
 
 
 class Window:
@@ -107,7 +132,7 @@ class GuardedApi(Simulator):
         """The answer to a request without them."""
 
     @abstractmethod
-    def told_to_wait(self, seconds: int) -> Response:
+    def asked_to_wait(self, seconds: int) -> Response:
         """The answer where the window is full for so long."""
 
     @abstractmethod
@@ -130,7 +155,7 @@ class GuardedApi(Simulator):
                 return self.turned_away()
             waiting = self.window.take()
             if waiting is not None:
-                return self.told_to_wait(max(1, math.ceil(waiting)))
+                return self.asked_to_wait(max(1, math.ceil(waiting)))
             try:
                 body = self._body(content) if method in ("POST", "PUT") else {}
                 self.before(request, body)
@@ -144,30 +169,23 @@ class GuardedApi(Simulator):
         return Route(path, guarded, methods=[method])
 
     def _body(self, content: bytes) -> dict[str, Any]:
-        try:
-            body = json.loads(content)
-        except ValueError as error:
-            raise self.not_json("The request body is not JSON.") from error
-        if not isinstance(body, dict):
-            raise self.not_json("The request body is not an object.")
-        return body
+        not_json = self.not_json("The request body is not JSON.")
+        return json_object(content, not_json, self.not_json("The request body is not an object."))
 
 
 class ShopStorefront(Simulator):
-    """A plain shop over `ShopBooks`: one channel, sold from one place."""
+    """A plain shop over `ShopBooks`: one channel, sold from one location."""
 
     _books: ShopBooks | None = None
 
     @property
     def books(self) -> ShopBooks:
         """The books as they are; `RuntimeError` before the world's first reset."""
-        if self._books is None:
-            raise RuntimeError("the world has not been reset yet, so there are no books")
-        return self._books
+        return opened(self._books)
 
-    def safety_of(self, article: Article) -> int:
-        """Units that the shop itself keeps back: of every tenth article, and nobody may count them as sellable."""
-        return 2 if article.number % 10 == 0 else 0
+    def safety_of(self, product: Product) -> int:
+        """Units that the shop itself keeps back: of every tenth product, and nobody may count them as sellable."""
+        return 2 if product.number % 10 == 0 else 0
 
     def reset(self) -> None:
         self._books = ShopBooks(self.world, self.world.layout.channel_of(self.system_id), self.safety_of)
@@ -191,7 +209,7 @@ class ShopStorefront(Simulator):
         """Set what is on hand over the API."""
         before, stocked.on_hand = stocked.available, on_hand
         self.world.note_channel_write(
-            self.books.channel.channel_id, stocked.article.sku, before, stocked.available, "api"
+            self.books.channel.channel_id, stocked.product.sku, before, stocked.available, "api"
         )
 
 

@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class Kind(IntEnum):
-    """What a scheduled action is, so that demand or work can be held while the papers still arrive."""
+    """What a scheduled action is, so that demand or work can be held while the documents still arrive."""
 
     DEMAND = 0
     WORK = 1

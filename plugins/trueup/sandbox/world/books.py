@@ -1,4 +1,4 @@
-"""The stock figures in a vendor's books: quantity and last change per article and place."""
+"""The stock figures in a vendor's books: quantity and last change per product and location."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

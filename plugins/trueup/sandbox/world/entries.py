@@ -4,7 +4,7 @@ An entry reaches `Simulator.record` at the world's second `recorded_at`. What it
 `happened_at`, hours earlier perhaps: that delay is the vendor's, and it is why channels go wrong.
 
 Stock effect: `StockMoved`, `TillSold`, `TillReturned`, `OrderShipped` and `OrderReturned` change the stock of
-`location_id` in the books of the system that keeps that place; `StockCounted` replaces it. Sent to a channel,
+`location_id` in the books of the system that keeps that location; `StockCounted` replaces it. Sent to a channel,
 `OrderShipped` is a fulfilment and `OrderReturned` a refund: no stock of the channel moves with them.
 """
 
@@ -28,7 +28,7 @@ class MovementKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """One line. `sku` is None for what is no article: postage, fees, samples; `code` is what was keyed in.
+    """One line. `sku` is None for what is no product: postage, fees, samples; `code` is what was keyed in.
 
     `location_id`: where the router sends it, None while the system told does not know.
     """
@@ -80,7 +80,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class StockMoved(Entry):
-    """Units came (+) or went (-) at a place. A transfer is two entries with the same `reference`."""
+    """Units came (+) or went (-) at a location. A transfer is two entries with the same `reference`."""
 
     kind: MovementKind
     sku: str
@@ -132,7 +132,7 @@ class TillReturned(Entry):
 class OrderEntered(Entry):
     """An order arrives: at the channel that took it, or as a copy in the system that will ship it.
 
-    A copy has only the lines which that system ships (and those that are no articles).
+    A copy has only the lines which that system ships (and those that are no products).
     """
 
     order: Order
@@ -140,7 +140,7 @@ class OrderEntered(Entry):
 
 @dataclass(frozen=True, slots=True)
 class OrderShipped(Entry):
-    """Units left a place for an order. In the place's own system they leave its stock with this entry."""
+    """Units left a location for an order. In the location's own system they leave its stock with this entry."""
 
     order_name: str
     location_id: str
@@ -165,7 +165,7 @@ class OrderCancelled(Entry):
 
 @dataclass(frozen=True, slots=True)
 class OrderReturned(Entry):
-    """Shipped units that came back to a place and are sellable again."""
+    """Shipped units that came back to a location and are sellable again."""
 
     order_name: str
     location_id: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One line somebody wants. `sku` None: no article, such as postage; `code` is what is keyed in."""
+    """One line somebody wants. `sku` None: no product, such as postage; `code` is what is keyed in."""
 
     sku: str | None
     code: str
@@ -73,7 +73,7 @@ class Mishap(Intent):
 
 @dataclass(frozen=True, slots=True)
 class CountRound(Intent):
-    """Somebody counts these articles at a place."""
+    """Somebody counts these products at a location."""
 
     location_id: str
     skus: tuple[str, ...]
@@ -81,7 +81,7 @@ class CountRound(Intent):
 
 @dataclass(frozen=True, slots=True)
 class Move(Intent):
-    """Goods go from one place to another."""
+    """Goods go from one location to another."""
 
     from_location_id: str
     to_location_id: str
@@ -100,7 +100,7 @@ class StaffEdit(Intent):
 
 @dataclass(frozen=True, slots=True)
 class NightlyCopy(Intent):
-    """The ERP copies the other places' figures into its own."""
+    """The ERP copies the other locations' figures into its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Where a retailer keeps stock and where it sells, as its tenant's own files declare it.
 
-Only what a world needs is read: systems and their vendors, places, channels with who serves them and by which rules.
+Only what a world needs is read: systems and their vendors, locations, channels with who serves them and by which rules.
 That the files are right is the tenant loader's business, not the sandbox's.
 """
 
@@ -14,14 +14,14 @@ from typing import Any
 import yaml
 
 from trueup.domain.shipped import shipped_folder
-from trueup.sandbox.world.catalogue import Article
+from trueup.sandbox.world.catalogue import Product
 
 DEMO = "demo"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place with shelves: the system that keeps its books and the place's id there."""
+class Location:
+    """A location with shelves: the system that keeps its books and the location's id there."""
 
     location_id: str
     name: str
@@ -32,7 +32,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class ListingPolicy:
-    """How the shopkeeper works out what a channel shows: the tenant's rules for one article."""
+    """How the shopkeeper works out what a channel shows: the tenant's rules for one product."""
 
     safety_stock: int = 0
     buffer: int = 0
@@ -42,7 +42,7 @@ class ListingPolicy:
 
 @dataclass(frozen=True, slots=True)
 class SalesChannel:
-    """`listing_location_id` is the channel's own id of the place its quantities hang on. `shows`: what they mean."""
+    """`listing_location_id` is the channel's own id of the location its quantities hang on. `shows`: what they mean."""
 
     channel_id: str
     system_id: str
@@ -51,18 +51,18 @@ class SalesChannel:
     shows: str = "available"
     rules: tuple[Mapping[str, Any], ...] = ()
 
-    def policy(self, article: Article) -> ListingPolicy:
-        """The rules' terms for one article: of its SKU before its category before the channel's before the default."""
+    def policy(self, product: Product) -> ListingPolicy:
+        """The rules' terms for one product: of its SKU before its category before the channel's before the default."""
         terms: dict[str, Any] = {}
-        fitting = [rule for rule in self.rules if _fits(rule, article)]
+        fitting = [rule for rule in self.rules if _fits(rule, product)]
         for rule in sorted(fitting, key=lambda rule: ("sku" in rule, "category" in rule)):
             terms |= {name: value for name, value in rule.items() if name not in ("sku", "category")}
         return ListingPolicy(**{**terms, "share": Decimal(str(terms.get("share", 1)))})
 
 
-def _fits(rule: Mapping[str, Any], article: Article) -> bool:
-    wanted = (rule.get("sku", article.sku), rule.get("category", article.category))
-    return wanted == (article.sku, article.category)
+def _fits(rule: Mapping[str, Any], product: Product) -> bool:
+    wanted = (rule.get("sku", product.sku), rule.get("category", product.category))
+    return wanted == (product.sku, product.category)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ class Layout:
 
     vendors: Mapping[str, str]
     roles: Mapping[str, str]
-    places: Mapping[str, Place]
+    locations: Mapping[str, Location]
     channels: Mapping[str, SalesChannel]
 
     @classmethod
@@ -83,14 +83,14 @@ class Layout:
             {system_id: system["connector"] for system_id, system in declared.items()},
             {system_id: system["role"] for system_id, system in declared.items()},
             {
-                location_id: Place(
+                location_id: Location(
                     location_id,
-                    place["name"],
-                    place["system_of_record"],
-                    str(place["source_location_id"]),
-                    is_store=declared[place["system_of_record"]]["role"] == "tills",
+                    location["name"],
+                    location["system_of_record"],
+                    str(location["source_location_id"]),
+                    is_store=declared[location["system_of_record"]]["role"] == "tills",
                 )
-                for location_id, place in systems["locations"].items()
+                for location_id, location in systems["locations"].items()
             },
             {
                 channel_id: SalesChannel(
@@ -118,13 +118,13 @@ class Layout:
 
     @cached_property
     def main(self) -> str:
-        """The place that the ERP keeps: deliveries come there, and wholesale orders leave it."""
-        return next(place.location_id for place in self.places.values() if place.system_id == self.erp)
+        """The location that the ERP keeps: deliveries come there, and wholesale orders leave it."""
+        return next(location.location_id for location in self.locations.values() if location.system_id == self.erp)
 
     @cached_property
     def stores(self) -> tuple[str, ...]:
-        """The places with a till."""
-        return tuple(place.location_id for place in self.places.values() if place.is_store)
+        """The locations with a till."""
+        return tuple(location.location_id for location in self.locations.values() if location.is_store)
 
     def of_role(self, role: str) -> Iterable[str]:
         """The systems of a role."""
@@ -134,9 +134,9 @@ class Layout:
         """The systems that a vendor answers for, in the order in which they are declared."""
         return [system_id for system_id, told in self.vendors.items() if told == vendor]
 
-    def places_of(self, system_id: str) -> list[Place]:
-        """The places whose books a system keeps, in the order in which they are declared."""
-        return [place for place in self.places.values() if place.system_id == system_id]
+    def locations_of(self, system_id: str) -> list[Location]:
+        """The locations whose books a system keeps, in the order in which they are declared."""
+        return [location for location in self.locations.values() if location.system_id == system_id]
 
     def channel_of(self, system_id: str) -> SalesChannel:
         """The one channel that a shop's system runs; `LookupError` where it runs none."""
@@ -146,9 +146,9 @@ class Layout:
         raise LookupError(f"no channel is run by system '{system_id}'; declare one in channels.yml")
 
     def numbers_in_erp(self) -> Mapping[str, int]:
-        """By place, its id in the ERP: the ERP's own ones, and behind them stale copies of all others."""
-        own = {place.location_id: int(place.source_location_id) for place in self.places_of(self.erp)}
-        others = [place.location_id for place in self.places.values() if place.system_id != self.erp]
+        """By location, its id in the ERP: the ERP's own ones, and behind them stale copies of all others."""
+        own = {location.location_id: int(location.source_location_id) for location in self.locations_of(self.erp)}
+        others = [location.location_id for location in self.locations.values() if location.system_id != self.erp]
         first = max(own.values(), default=0) + 1
         return own | {location_id: first + index for index, location_id in enumerate(others)}
 

@@ -10,21 +10,21 @@ from trueup.sandbox.business.replay import Replay, replay_catalogue, stock_secon
 from trueup.sandbox.business.transactions import read_transactions
 from trueup.sandbox.world.books import OpeningLevel
 from trueup.sandbox.world.catalogue import Catalogue
-from trueup.sandbox.world.layout import Place, SalesChannel
+from trueup.sandbox.world.layout import Location, SalesChannel
 from trueup.sandbox.world.products import invent_catalogue
 from trueup.sandbox.world.settings import WorldSettings
 
 _LOST_UNCOUNTED = 0.01  # share of the figures in the books that are above what lies on the shelf
-_ON_OFFER = 0.08  # share of the articles that are on offer: half of all demand, and little stock
+_ON_OFFER = 0.08  # share of the products that are on offer: half of all demand, and little stock
 _ARRIVING = 0.06  # share that is sold out everywhere and comes with the first lorries of the morning
 _SCARCE = 0.2
 _SHARES: Mapping[str, float] = {"erp": 0.5, "warehouse": 0.3, "tills": 0.1}
-"""Share of a day's demand that a place stocks for, by what its system is to the retailer."""
+"""Share of a day's demand that a location stocks for, by what its system is to the retailer."""
 
 
 @dataclass(slots=True)
 class Opening:
-    """`popularity`: how often each article is wanted, relative to the others. `arriving`: sold out, on its way."""
+    """`popularity`: how often each product is wanted, relative to the others. `arriving`: sold out, on its way."""
 
     catalogue: Catalogue
     popularity: Mapping[str, float]
@@ -47,7 +47,7 @@ class Opening:
     @classmethod
     def _invented(cls, settings: WorldSettings, dice: random.Random) -> "Opening":
         catalogue = invent_catalogue(settings, dice)
-        ranks = list(catalogue.articles)
+        ranks = list(catalogue.products)
         dice.shuffle(ranks)
         popularity = {sku: 1.0 / (rank + 8) ** 0.9 for rank, sku in enumerate(ranks)}
         dice.shuffle(ranks)
@@ -77,14 +77,14 @@ class Opening:
 
     def _fill_shelves(self, settings: WorldSettings, dice: random.Random) -> None:
         total = sum(self.popularity.values())
-        for names, own in settings.rolls(settings.layout.places, dice, "shelves"):
+        for names, own in settings.rolls(settings.layout.locations, dice, "shelves"):
             for sku, weight in self.popularity.items():
                 demand_a_day = 1_800 * settings.intensity * (settings.skus / 500) * weight / total
                 is_scarce = own.random() < _SCARCE
-                for place in (settings.layout.places[name] for name in names):
-                    if not self._is_carried(place, sku, settings, own):
+                for location in (settings.layout.locations[name] for name in names):
+                    if not self._is_carried(location, sku, settings, own):
                         continue
-                    share = _SHARES[settings.layout.roles[place.system_id]]
+                    share = _SHARES[settings.layout.roles[location.system_id]]
                     units = 6 + int(demand_a_day * share * own.uniform(1.5, 4.0))
                     if sku in self.arriving:
                         units = 0
@@ -92,22 +92,22 @@ class Opening:
                         units = int(demand_a_day * share * own.uniform(0.1, 0.5))
                     elif is_scarce:
                         units = own.randint(0, 5)
-                    self.physical[sku, place.location_id] = units
+                    self.physical[sku, location.location_id] = units
 
-    def _is_carried(self, place: Place, sku: str, settings: WorldSettings, dice: random.Random) -> bool:
-        if not self.catalogue.carries(place.system_id, sku):
+    def _is_carried(self, location: Location, sku: str, settings: WorldSettings, dice: random.Random) -> bool:
+        if not self.catalogue.carries(location.system_id, sku):
             return False
-        return not place.is_store or place.location_id == settings.layout.stores[0] or dice.random() < 0.75
+        return not location.is_store or location.location_id == settings.layout.stores[0] or dice.random() < 0.75
 
     def _write_books(self, settings: WorldSettings, dice: random.Random) -> None:
         layout = settings.layout
-        for names, own in settings.rolls(layout.places, dice, "books"):
+        for names, own in settings.rolls(layout.locations, dice, "books"):
             for (sku, location_id), units in self.physical.items():
                 if location_id not in names:
                     continue
                 on_hand = units + (own.randint(1, 2) if own.random() < _LOST_UNCOUNTED else 0)
                 changed_at = settings.begins_at - timedelta(minutes=own.randint(10, 60 * 24 * 20))
-                system_id = layout.places[location_id].system_id
+                system_id = layout.locations[location_id].system_id
                 self._levels.setdefault(system_id, []).append(OpeningLevel(sku, location_id, on_hand, changed_at))
                 if system_id != layout.erp:
                     stale = max(0, on_hand + own.randint(-6, 6))
@@ -120,7 +120,7 @@ class Opening:
             (level.sku, level.location_id): level.on_hand
             for system_id, levels in self._levels.items()
             for level in levels
-            if layout.places[level.location_id].system_id == system_id
+            if layout.locations[level.location_id].system_id == system_id
         }
         for names, own in settings.rolls(layout.channels, dice, "listings"):
             for channel in (layout.channels[name] for name in names):
@@ -134,11 +134,13 @@ class Opening:
         dice: random.Random,
     ) -> dict[str, int]:
         listing: dict[str, int] = {}
-        articles = tuple(self.catalogue.carried(channel.system_id))
-        wrong = set(dice.sample([article.sku for article in articles], round(len(articles) * wrong_share)))
-        for article in articles:
-            stocks = [books[article.sku, place] for place in channel.served_by if (article.sku, place) in books]
-            policy = channel.policy(article)
+        products = tuple(self.catalogue.carried(channel.system_id))
+        wrong = set(dice.sample([product.sku for product in products], round(len(products) * wrong_share)))
+        for product in products:
+            stocks = [
+                books[product.sku, location] for location in channel.served_by if (product.sku, location) in books
+            ]
+            policy = channel.policy(product)
             right = available_to_sell(
                 [LocationStock(on_hand, 0, 0, 0, policy.safety_stock) for on_hand in stocks],
                 0,
@@ -146,7 +148,7 @@ class Opening:
                 policy.share,
                 policy.cap,
             )
-            listing[article.sku] = _mistaken(right, dice) if article.sku in wrong else right
+            listing[product.sku] = _mistaken(right, dice) if product.sku in wrong else right
         return listing
 
 

@@ -17,8 +17,8 @@ def tell_truth(
     `shelves`: one row a (SKU, location): physical, promised, the books' figure and what is still unrecorded.
     `channels`: per channel sold, oversold and lost units, lines refused for whatever reason;
     `listings` what it shows by SKU.
-    `open_orders`: every order not fully shipped or cancelled, by place.
-    `articles`: what the rules of a channel may ask of a SKU.
+    `open_orders`: every order not fully shipped or cancelled, by location.
+    `products`: what the rules of a channel may ask of a SKU.
     `counts`: what was sold and given back, in lines and units by kind, as `transactions.LineKind` has them.
     `oversold`, `lost`: each case, the oversold with the facts behind it.
     """
@@ -40,9 +40,9 @@ def tell_truth(
         "counts": dict(trade.customers.counts),
     }
     if is_detailed:
-        told["articles"] = {
-            sku: {"category": article.category}
-            for sku, article in world.catalogue.articles.items()
+        told["products"] = {
+            sku: {"category": product.category}
+            for sku, product in world.catalogue.products.items()
             if skus is None or sku in skus
         }
         told["shelves"] = _shelves(world, skus)
@@ -72,7 +72,7 @@ def _shelves(world: World, skus: frozenset[str] | None) -> list[dict[str, Any]]:
             "location_id": location_id,
             "physical": units,
             "promised": world.truth.promised.get((sku, location_id), 0),
-            "book": world.books[world.layout.places[location_id].system_id].on_hand(sku, location_id),
+            "book": world.books[world.layout.locations[location_id].system_id].on_hand(sku, location_id),
             "unrecorded": world.unrecorded(sku, location_id),
         }
         for (sku, location_id), units in world.truth.physical.items()
@@ -86,6 +86,6 @@ def _listings(world: World, skus: frozenset[str] | None) -> Mapping[str, Mapping
         front = world.storefront(channel_id)
         if front is None:
             continue
-        shown = ((sku, front.shown(sku)) for sku in world.catalogue.articles if skus is None or sku in skus)
+        shown = ((sku, front.shown(sku)) for sku in world.catalogue.products if skus is None or sku in skus)
         told[channel_id] = {sku: quantity for sku, quantity in shown if quantity is not None}
     return told

@@ -54,7 +54,7 @@ class WorldSettings:
         """Yield names with the dice that they are rolled by.
 
         The demo retailer's share `together`, in the order in which they always were; each other one has dice of its
-        own, so that a channel or a place that is added rolls nobody else's dice again.
+        own, so that a channel or a location that is added rolls nobody else's dice again.
         """
         found = list(names)
         yield [name for name in found if name in _ROLLED_TOGETHER], together

@@ -67,5 +67,5 @@ class Truth:
         return self.physical.get(key, 0) - self.promised.get(key, 0)
 
     def free(self, sku: str, location_ids: Iterable[str]) -> int:
-        """What may still be sold from these places together, never negative."""
+        """What may still be sold from these locations together, never negative."""
         return max(0, sum(self.free_at(sku, location_id) for location_id in location_ids))

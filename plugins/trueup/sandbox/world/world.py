@@ -79,7 +79,7 @@ class World:
 
     @property
     def catalogue(self) -> Catalogue:
-        """The articles of this world and their identities."""
+        """The products of this world and their identities."""
         return self.opening.catalogue
 
     def now(self) -> datetime:
@@ -114,7 +114,7 @@ class World:
             self._facts.clear()
             self.opening = Opening.of(self.settings)
             self.truth = Truth(physical=dict(self.opening.physical))
-            keepers = {place.system_id for place in self.layout.places.values()}
+            keepers = {location.system_id for location in self.layout.locations.values()}
             self.books = {system_id: StockBook(self.opening_levels(system_id)) for system_id in keepers}
             self._unrecorded.clear()
             for book in self._books.values():
@@ -122,11 +122,11 @@ class World:
             self._begin()
 
     def opening_levels(self, system_id: str) -> Sequence[OpeningLevel]:
-        """What a system's books say at the start: its own places', and the ERP's stale copies of the others'."""
+        """What a system's books say at the start: its own locations', and the ERP's stale copies of the others'."""
         return self.opening.levels(system_id)
 
     def opening_listing(self, channel_id: str) -> Mapping[str, int]:
-        """What a channel shows at the start, by SKU; an article left out is not listed there."""
+        """What a channel shows at the start, by SKU; a product left out is not listed there."""
         return self.opening.listing(channel_id)
 
     # -- time ----------------------------------------------------------------------------------------------------
@@ -199,14 +199,14 @@ class World:
             self.schedule(self.clock.since_start(entry.recorded_at), Kind.RECORD, lambda: self._write(entry))
 
     def unrecorded(self, sku: str, location_id: str) -> int:
-        """Units that have come (+) or gone (-) at a place and whose papers are still under way."""
+        """Units that have come (+) or gone (-) at a location and whose documents are still under way."""
         return self._unrecorded.get((sku, location_id), 0)
 
     def _count_unrecorded(self, entry: Entry, sign: int) -> None:
         if isinstance(entry, StockCounted | LevelCopied):
             return
         for sku, location_id, delta, _ in effects(entry):
-            if self.layout.places[location_id].system_id == entry.system_id:
+            if self.layout.locations[location_id].system_id == entry.system_id:
                 key = (sku, location_id)
                 self._unrecorded[key] = self._unrecorded.get(key, 0) + sign * delta
 
@@ -238,7 +238,7 @@ class World:
         self.remember(sku, "channel_set", channel_id=channel_id, before=before, after=after, by=by)
 
     def remember(self, sku: str, kind: str, recorded_at: datetime | None = None, **more: object) -> None:
-        """Keep what has changed an article's free stock, or a figure shown: the facts behind an oversell.
+        """Keep what has changed a product's free stock, or a figure shown: the facts behind an oversell.
 
         `recorded_at`: when a vendor's books have it (world's time), None where they never will by themselves.
         """

@@ -13,7 +13,7 @@ from typing import Any
 
 from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.base import Observation
-from trueup.connectors.fence import Settlement, desired_units, expected_units, quantity, refuse_other_kinds
+from trueup.connectors.fence import CallReceipts, desired_units, expected_units, quantity, refuse_other_kinds
 from trueup.connectors.http.client import InDoubt, Resend
 from trueup.connectors.reading import as_of
 from trueup.connectors.shopify import documents
@@ -56,10 +56,10 @@ class ShopifyWriter:
         self._api.close()
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Receipt]:
-        batch = Settlement(changes)
+        batch = CallReceipts(changes)
         self._refuse_unwritable(batch)
         self._send(batch)
-        return batch.receipts()
+        return batch.in_order()
 
     def observe(self, changes: Sequence[Change]) -> Mapping[str, Observation]:
         """Read the levels as they are now; a record of another location, or of none, is left out: unknown."""
@@ -88,26 +88,26 @@ class ShopifyWriter:
         item, _, location = record_ref.partition("|")
         return item if item and location == self._location else None
 
-    def _refuse_unwritable(self, batch: Settlement) -> None:
+    def _refuse_unwritable(self, batch: CallReceipts) -> None:
         refuse_other_kinds(batch)
         seen: set[str] = set()
         for correction in batch.open():
             if correction.field != _FIELD:
                 problem = f"{SYSTEM} takes corrections of '{_FIELD}' only; set shows: available in channels.yml"
-                batch.settle(correction, Outcome.REJECTED, problem)
+                batch.record(correction, Outcome.REJECTED, problem)
             elif self._item(correction.record_ref) is None:
                 problem = f"not a level of the channel's listing location {self._location}; check channels.yml"
-                batch.settle(correction, Outcome.REJECTED, problem)
+                batch.record(correction, Outcome.REJECTED, problem)
             elif desired_units(correction) < 0:
-                batch.settle(correction, Outcome.REJECTED, "a quantity below nothing is never written")
+                batch.record(correction, Outcome.REJECTED, "a quantity below nothing is never written")
             elif desired_units(correction) > _LARGEST:
                 problem = f"{correction.desired} is more than {SYSTEM} takes ({_LARGEST}); set a cap in channels.yml"
-                batch.settle(correction, Outcome.REJECTED, problem)
+                batch.record(correction, Outcome.REJECTED, problem)
             elif correction.record_ref in seen:
-                batch.settle(correction, Outcome.RETRY, "another correction of this level went first")
+                batch.record(correction, Outcome.RETRY, "another correction of this level went first")
             seen.add(correction.record_ref)
 
-    def _send(self, batch: Settlement) -> None:
+    def _send(self, batch: CallReceipts) -> None:
         salt = 0
         for number in range(_ROUNDS):
             # In an order of its own: the same corrections make the same call, however they were handed over.
@@ -117,27 +117,27 @@ class ShopifyWriter:
             try:
                 payload = self._call(sending, salt)
             except InDoubt as error:
-                batch.settle_open(Outcome.UNKNOWN, str(error))
+                batch.record_open(Outcome.UNKNOWN, str(error))
                 return
             except Transient as error:
                 if number == 0:
                     raise
-                batch.settle_open(Outcome.RETRY, str(error))
+                batch.record_open(Outcome.RETRY, str(error))
                 return
             errors = [error for error in payload.get("userErrors") or () if isinstance(error, Mapping)]
             codes = {str(error.get("code")) for error in errors}
             if codes & {_IN_PROGRESS, _OTHER_PARAMETERS}:
                 # Sent before under this key: still under way, or with other values. Nobody knows what it did.
-                batch.settle_open(Outcome.UNKNOWN, ", ".join(sorted(codes)))
+                batch.record_open(Outcome.UNKNOWN, ", ".join(sorted(codes)))
             elif _FAILED_BEFORE in codes:
                 salt += 1
             else:
-                self._settle(batch, sending, payload, errors)
-        batch.settle_open(Outcome.RETRY, f"refused {_ROUNDS} times because of others in its batch")
+                self._record(batch, sending, payload, errors)
+        batch.record_open(Outcome.RETRY, f"refused {_ROUNDS} times because of others in its batch")
 
-    def _settle(
+    def _record(
         self,
-        batch: Settlement,
+        batch: CallReceipts,
         sending: Sequence[Change],
         payload: Mapping[str, Any],
         errors: Sequence[Mapping[str, Any]],
@@ -146,18 +146,18 @@ class ShopifyWriter:
         shown = self._shown([correction for correction, code, _ in refused if code in _STALE])
         for correction, code, message in refused:
             if code not in _STALE:
-                batch.settle(correction, Outcome.REJECTED, f"{code}: {self._api.clean(message)}", _OK)
+                batch.record(correction, Outcome.REJECTED, f"{code}: {self._api.clean(message)}", _OK)
             elif shown.get(correction.record_ref) == correction.desired:
-                batch.settle(correction, Outcome.ALREADY_APPLIED, f"{code}: it shows the target already", _OK)
+                batch.record(correction, Outcome.ALREADY_APPLIED, f"{code}: it shows the target already", _OK)
             else:
-                batch.settle(correction, Outcome.CONFLICT, f"{code}: it is not what it was when this was decided", _OK)
+                batch.record(correction, Outcome.CONFLICT, f"{code}: it is not what it was when this was decided", _OK)
         # With errors and no group the call did nothing: whatever was not refused goes into the next one.
         if isinstance(payload.get("inventoryAdjustmentGroup"), Mapping) or not errors:
             for correction in batch.open():
-                batch.settle(correction, Outcome.APPLIED, "set", _OK)
+                batch.record(correction, Outcome.APPLIED, "set", _OK)
         elif not refused:
             words = "; ".join(f"{error.get('code')}: {error.get('message')}" for error in errors)
-            batch.settle_open(Outcome.REJECTED, self._api.clean(words))
+            batch.record_open(Outcome.REJECTED, self._api.clean(words))
 
     def _shown(self, stale: Sequence[Change]) -> Mapping[str, Value | None]:
         if not stale:

@@ -17,9 +17,10 @@ from typing import Any
 from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.fence import desired_units, quantity
 from trueup.connectors.fenced_writer import FencedWriter, Level, Sent
+from trueup.connectors.http.graphql import Document
 from trueup.connectors.reading import as_of, started_at
 from trueup.connectors.state import SharedState
-from trueup.connectors.vendure.graphql import AdminApi, connect_api, failed
+from trueup.connectors.vendure.api import INTERNAL_ERROR, AdminApi, connect_api, failed
 from trueup.connectors.vendure.reader import LISTINGS
 from trueup.domain.changes import Change
 from trueup.domain.connections import ConnectionDetails
@@ -27,12 +28,15 @@ from trueup.domain.errors import Transient
 
 _IDS_A_QUESTION = 500
 _LARGEST = 2**31 - 1  # GraphQL's Int; one beyond it refuses its whole call
-_UPDATE = """
+_UPDATE = Document(
+    "set stock",
+    """
 mutation SetStock($input: [UpdateProductVariantInput!]!) {
     updateProductVariants(input: $input) { id }
 }
-"""
-_CLOCK = "query Clock { activeChannel { id } }"
+""",
+)
+_CLOCK = Document("clock", "query Clock { activeChannel { id } }")
 
 Levels = Mapping[str, int]
 """Units on hand by stock location."""
@@ -86,7 +90,7 @@ class VendureShelf:
         if code is None:
             return Sent(answer.status)
         # Only the code: the message of an internal error can hold SQL. Such an error is rolled back and may pass.
-        return Sent(answer.status, f"Vendure refused it: {code}", is_passing=code == "INTERNAL_SERVER_ERROR")
+        return Sent(answer.status, f"Vendure refused it: {code}", is_passing=code == INTERNAL_ERROR)
 
 
 def spread(levels: Levels, listing_location: str, target: int) -> Levels:

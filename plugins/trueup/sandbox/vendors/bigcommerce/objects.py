@@ -14,12 +14,12 @@ _BUYER: Final = {"first_name": "Robin", "last_name": "Example", "zip": "EX1 1EX"
 
 def product_id(stocked: Stocked) -> int:
     """The product's id."""
-    return _FIRST_PRODUCT + stocked.article.number
+    return _FIRST_PRODUCT + stocked.product.number
 
 
 def variant_id(stocked: Stocked) -> int:
     """The id of its one variant."""
-    return _FIRST_VARIANT + stocked.article.number
+    return _FIRST_VARIANT + stocked.product.number
 
 
 def product(stocked: Stocked) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def product(stocked: Stocked) -> dict[str, Any]:
     told = {"sku": stocked.code, "upc": stocked.gtin or "", "inventory_level": stocked.on_hand}
     return {
         "id": product_id(stocked),
-        "name": stocked.article.title,
+        "name": stocked.product.title,
         "type": "physical",
         "is_visible": True,
         "availability": "available",

@@ -57,7 +57,7 @@ class BigCommerceSimulator(ShopApi):
 
     def fault_response(self, kind: FaultKind, retry_after_seconds: int) -> Response:
         is_limited = kind is FaultKind.RATE_LIMITED
-        return self.told_to_wait(retry_after_seconds) if is_limited else Problem(503, "Service Unavailable").response()
+        return self.asked_to_wait(retry_after_seconds) if is_limited else Problem(503, "Service Unavailable").response()
 
     # -- the door ------------------------------------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ class BigCommerceSimulator(ShopApi):
     def turned_away(self) -> Response:
         return Problem(401, "Unauthorized").response()
 
-    def told_to_wait(self, seconds: int) -> Response:
+    def asked_to_wait(self, seconds: int) -> Response:
         response = Problem(429, "Too many requests").response()
         response.headers.update({"X-Rate-Limit-Requests-Left": "0", "X-Rate-Limit-Time-Reset-Ms": str(seconds * 1000)})
         return response
@@ -100,8 +100,8 @@ class BigCommerceSimulator(ShopApi):
         return _listed(request, sorted(found, key=objects.product_id), 250, objects.product)
 
     def _items(self, request: Request, _body: Mapping[str, Any]) -> Response:
-        wanted, places = (request.query_params.get(name) for name in ("variant_id:in", "location_id:in"))
-        is_here = places is None or str(self._location_id) in places.split(",")
+        wanted, locations = (request.query_params.get(name) for name in ("variant_id:in", "location_id:in"))
+        is_here = locations is None or str(self._location_id) in locations.split(",")
         found = [
             stocked
             for stocked in self.books.stock.values()

@@ -1,7 +1,7 @@
 """NetSuite's books: what the world's entries mean there, as transactions, levels and orders.
 
 Signs are NetSuite's own: a sales order's line is negative, its shipped quantity positive, and a fulfilment has
-two rows an article, of which only the one that leaves the asset account affects inventory.
+two rows a product, of which only the one that leaves the asset account affects inventory.
 """
 
 import sqlite3
@@ -72,9 +72,9 @@ class NetSuiteBooks:
             self._write_level(level.sku, level.location_id)
 
     @property
-    def place_of(self) -> Mapping[int, str]:
-        """The world's places by NetSuite's ids."""
-        return self._ledger.place_of
+    def location_of(self) -> Mapping[int, str]:
+        """The world's locations by NetSuite's ids."""
+        return self._ledger.location_of
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -115,7 +115,7 @@ class NetSuiteBooks:
         self._ledger.set_quantity(line, quantity, entry.recorded_at if entry.moves_timestamp else None)
 
     def _take_effect(self, entry: Entry, line: PostedLine, delta: int) -> None:
-        sku, location_id = self.skus[line.item], self._ledger.place_of[line.location]
+        sku, location_id = self.skus[line.item], self._ledger.location_of[line.location]
         self.stock.correct(entry, sku, location_id, delta)
         if line.kind == "ItemShip":
             order = next((each for each in self._orders.values() if each.transaction_id == line.createdfrom), None)
@@ -242,9 +242,9 @@ class NetSuiteBooks:
             quantity = line.ordered if is_closed else line.ordered - line.cancelled
             committed = 0 if line.sku is None else line.open
             self._ledger.update_line(line.uniquekey, -quantity, line.shipped, committed, is_closed=is_closed)
-        articles = [line for line in order.lines.values() if line.sku is not None]
-        is_shipped = any(line.shipped for line in articles)
-        is_open = any(line.open for line in articles)
+        products = [line for line in order.lines.values() if line.sku is not None]
+        is_shipped = any(line.shipped for line in products)
+        is_open = any(line.open for line in products)
         status = ("D" if is_shipped else "B") if is_open else ("F" if is_shipped else "C")
         at = entry.recorded_at if entry.moves_timestamp else None
         self._ledger.update_status(order.transaction_id, status, at)

@@ -5,6 +5,8 @@ from typing import Final
 
 from starlette.responses import JSONResponse
 
+from trueup.sandbox.vendors.vendor_api import Refusal
+
 MEDIA_TYPE: Final = "application/vnd.oracle.resource+json; type=error; charset=UTF-8"
 _RFC: Final = "https://www.w3.org/Protocols/rfc2616/rfc2616-sec10.html"
 _TITLES: Final[Mapping[int, tuple[str, str]]] = {
@@ -18,7 +20,7 @@ _TITLES: Final[Mapping[int, tuple[str, str]]] = {
 }
 
 
-class ApiError(Exception):
+class ApiError(Refusal):
     """One refusal. `where` is one of `o:errorPath`, `o:errorQueryParam`, `o:errorHeader` with what it points at."""
 
     def __init__(self, status: int, code: str, detail: str, where: Mapping[str, str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The rows under NetSuite's books: items, places, levels, and transactions with their lines, in SQLite."""
+"""The rows under NetSuite's books: items, locations, levels, and transactions with their lines, in SQLite."""
 
 import itertools
 import sqlite3
@@ -17,7 +17,7 @@ from trueup.sandbox.world.products import gtin13
 
 _FIRST_ITEM: Final = 1000
 _FIRST_NEW_BARCODE: Final = 500_000
-_FIRST_CHARGE: Final = 900_000  # items that are no articles: postage, fees, samples
+_FIRST_CHARGE: Final = 900_000  # items that are no products: postage, fees, samples
 _MASTERS_AGE: Final = timedelta(days=370)
 
 
@@ -65,17 +65,17 @@ class Ledger:
     def __init__(self, catalogue: Catalogue, layout: Layout, now: Callable[[], datetime]) -> None:
         self._layout = layout
         self.location_ids = layout.numbers_in_erp()
-        self.place_of = {number: location_id for location_id, number in self.location_ids.items()}
+        self.location_of = {number: location_id for location_id, number in self.location_ids.items()}
         self.connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self._now = now
         self._ids = itertools.count(5001)
         self._keys = itertools.count(20001)
         self._charges: dict[str, int] = {}
-        self.items = {article.sku: _FIRST_ITEM + article.number for article in catalogue.articles.values()}
+        self.items = {product.sku: _FIRST_ITEM + product.number for product in catalogue.products.values()}
         create_tables(self.connection)
         suiteql.prepare(self.connection, lambda: stored(now()))
         self._write_items(catalogue, stored(now() - _MASTERS_AGE))
-        self._write_places(stored(now() - _MASTERS_AGE))
+        self._write_locations(stored(now() - _MASTERS_AGE))
 
     def separate_barcodes(self) -> list[int]:
         """Give every item that shares its barcode one of its own; their ids."""
@@ -92,7 +92,7 @@ class Ledger:
         return [number for (number,) in shared]
 
     def item_of(self, sku: str | None, code: str) -> tuple[int, str]:
-        """(id, type) of the item for an article, or for a code that is none: that item is made when first needed."""
+        """(id, type) of the item for a product, or for a code that is none: that item is made when first needed."""
         if sku is not None:
             return self.items[sku], "InvtPart"
         number = self._charges.get(code)
@@ -195,7 +195,7 @@ class Ledger:
         self.connection.execute('DELETE FROM "transaction" WHERE "id" = ?', (transaction_id,))
 
     def write_level(self, sku: str, location_id: str, on_hand: int, wanted: int, changed_at: datetime) -> None:
-        """An item's figures at a place. `wanted`: units that open orders ask for there."""
+        """An item's figures at a location. `wanted`: units that open orders ask for there."""
         committed = min(wanted, max(0, on_hand))
         self.connection.execute(
             'INSERT OR REPLACE INTO "aggregateitemlocation" VALUES (?, ?, ?, ?, ?, ?, NULL, ?)',
@@ -233,11 +233,11 @@ class Ledger:
 
     def _write_items(self, catalogue: Catalogue, created: str) -> None:
         classes: dict[str, int] = {}
-        for article in catalogue.articles.values():
-            number = classes.setdefault(article.category, len(classes) + 1)
-            identity = catalogue.identity(self._layout.erp, article.sku)
+        for product in catalogue.products.values():
+            number = classes.setdefault(product.category, len(classes) + 1)
+            identity = catalogue.identity(self._layout.erp, product.sku)
             more = {"upccode": identity.gtin, "class": number}
-            self._write_item(self.items[article.sku], identity.code, article.title, "InvtPart", created, **more)
+            self._write_item(self.items[product.sku], identity.code, product.title, "InvtPart", created, **more)
         for name, number in classes.items():
             self._insert("classification", id=number, name=name, fullname=name, isinactive="F")
 
@@ -257,18 +257,18 @@ class Ledger:
             **more,
         )
 
-    def _write_places(self, created: str) -> None:
+    def _write_locations(self, created: str) -> None:
         erp = self._layout.erp
         for location_id, number in self.location_ids.items():
-            place = self._layout.places[location_id]
-            name = place.name if place.system_id == erp else f"{place.name} (copy)"
+            location = self._layout.locations[location_id]
+            name = location.name if location.system_id == erp else f"{location.name} (copy)"
             self._insert(
                 "location",
                 id=number,
                 name=name,
                 fullname=name,
                 isinactive="F",
-                makeinventoryavailable="T" if place.system_id == erp else "F",
+                makeinventoryavailable="T" if location.system_id == erp else "F",
                 lastmodifieddate=created,
             )
 

@@ -15,20 +15,14 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from trueup.sandbox.vendors.credentials import AccessTokens, OAuthRefusal, bearer_in
+
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALGORITHMS: Final = ("PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 TOKEN_SECONDS: Final = 3600
 _LONGEST_ASSERTION: Final = 3600
 _SKEW_SECONDS: Final = 60
 _SCOPE: Final = "rest_webservices"
-
-
-class Refusal(Exception):
-    """An OAuth error; `code` as RFC 6749 names it."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 class Authorization:
@@ -42,45 +36,38 @@ class Authorization:
         self.private_key = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
         public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         self._public_key = ECKey.import_key(public.decode())
-        self._tokens: dict[str, float] = {}
+        self.tokens = AccessTokens(clock)
         self._assertions: deque[str] = deque(maxlen=64)
 
     def grant(self, form: Mapping[str, str], token_url: str) -> Mapping[str, Any]:
-        """The token endpoint's answer; `Refusal` where the request or its assertion does not hold."""
+        """The token endpoint's answer; `OAuthRefusal` where the request or its assertion does not hold."""
         if form.get("grant_type") != "client_credentials":
-            raise Refusal("unsupported_grant_type")
+            raise OAuthRefusal("unsupported_grant_type")
         if form.get("client_assertion_type") != ASSERTION_TYPE or not form.get("client_assertion"):
-            raise Refusal("invalid_request")
+            raise OAuthRefusal("invalid_request")
         self._assertions.append(form["client_assertion"])
         self._check(form["client_assertion"], token_url)
         token = secrets.token_urlsafe(48)
-        now = self._clock()
-        self._tokens = {known: ends for known, ends in self._tokens.items() if ends > now}
-        self._tokens[token] = now + TOKEN_SECONDS
+        self.tokens.give(token, TOKEN_SECONDS)
         return {"access_token": token, "expires_in": str(TOKEN_SECONDS), "token_type": "Bearer"}
 
     def is_valid(self, header: str | None) -> bool:
         """Whether an Authorization header carries a token that is still good."""
-        scheme, _, token = (header or "").partition(" ")
-        return scheme.lower() == "bearer" and self._tokens.get(token, 0) > self._clock()
-
-    def forget_tokens(self) -> None:
-        """Every token given out so far is no good any more."""
-        self._tokens.clear()
+        return self.tokens.is_good(bearer_in(header))
 
     def secrets(self) -> list[str]:
         """What must not be told to anybody: ids and key, tokens in use, the assertions they were got with."""
-        return [self.private_key, self.client_id, self.certificate_id, *self._tokens, *self._assertions]
+        return [self.private_key, self.client_id, self.certificate_id, *self.tokens.secrets(), *self._assertions]
 
     def _check(self, assertion: str, token_url: str) -> None:
         try:
             token = jwt.decode(assertion, self._public_key, algorithms=list(ALGORITHMS))
         except (JoseError, ValueError) as error:
-            raise Refusal("invalid_grant") from error
+            raise OAuthRefusal("invalid_grant") from error
         claims, now = token.claims, self._clock()
         issued, ends = claims.get("iat"), claims.get("exp")
         if not isinstance(issued, int | float) or not isinstance(ends, int | float):
-            raise Refusal("invalid_grant")
+            raise OAuthRefusal("invalid_grant")
         scope = claims.get("scope", "")
         scopes = scope if isinstance(scope, list) else [part.strip() for part in str(scope).split(",")]
         audience = claims.get("aud")
@@ -94,4 +81,4 @@ class Authorization:
             and issued <= now + _SKEW_SECONDS
         )
         if not is_good:
-            raise Refusal("invalid_grant")
+            raise OAuthRefusal("invalid_grant")

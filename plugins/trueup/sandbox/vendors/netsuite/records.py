@@ -75,7 +75,7 @@ class Records:
             raise invalid_content(
                 "You have entered an Invalid Field Value for the following field: item", f"{path}.item"
             )
-        location_id = self._books.place_of.get(_reference(item.get("location") or body.get("adjLocation")))
+        location_id = self._books.location_of.get(_reference(item.get("location") or body.get("adjLocation")))
         if location_id is None:
             raise invalid_content(
                 "You have entered an Invalid Field Value for the following field: location", f"{path}.location"
@@ -144,7 +144,7 @@ class Records:
 
     def _item(self, row: sqlite3.Row, *, is_expanded: bool) -> dict[str, Any]:
         levels = self._rows('SELECT * FROM "aggregateitemlocation" WHERE "item" = ? ORDER BY "location"', row["id"])
-        places = (
+        locations = (
             {
                 "location": self._named("location", "location", "name", level["location"]),
                 "locationId": level["location"],
@@ -163,7 +163,7 @@ class Records:
             "isInactive": row["isinactive"] == "T",
             "createdDate": _utc(row["createddate"]),
             "lastModifiedDate": _utc(row["lastmodifieddate"]),
-            "locations": self._sublist(f"inventoryItem/{row['id']}/locations", places, is_expanded),
+            "locations": self._sublist(f"inventoryItem/{row['id']}/locations", locations, is_expanded),
         }
         if row["upccode"] is not None:
             told["upcCode"] = row["upccode"]

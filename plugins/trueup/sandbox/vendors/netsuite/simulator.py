@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from trueup.sandbox.vendors.credentials import token_route
 from trueup.sandbox.vendors.netsuite import suiteql
 from trueup.sandbox.vendors.netsuite.books import NetSuiteBooks
 from trueup.sandbox.vendors.netsuite.errors import (
@@ -21,10 +22,11 @@ from trueup.sandbox.vendors.netsuite.errors import (
     too_many_requests,
     unexpected,
 )
-from trueup.sandbox.vendors.netsuite.oauth import Authorization, Refusal
+from trueup.sandbox.vendors.netsuite.oauth import Authorization
 from trueup.sandbox.vendors.netsuite.paging import collection, page_of
 from trueup.sandbox.vendors.netsuite.records import RECORD_TYPES, Records, check_query, refuse_asynchronous
-from trueup.sandbox.vendors.simulator import Connection, Simulator
+from trueup.sandbox.vendors.simulator import Connection, Simulator, opened
+from trueup.sandbox.vendors.vendor_api import json_object, no_such
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world.entries import Entry
 from trueup.sandbox.world.faults import FaultKind, Faults
@@ -52,13 +54,16 @@ class NetSuiteSimulator(Simulator):
         self._books: NetSuiteBooks | None = None
         self._app = Starlette(
             routes=[
-                Route(TOKEN_PATH, self._token, methods=["POST"]),
+                token_route(TOKEN_PATH, _form, self._granted, {"Cache-Control": "no-store"}),
                 Route(_SUITEQL, self._guarded(self._suiteql), methods=["POST"]),
                 Route(_RECORDS + "/{kind}", self._guarded(self._collection), methods=["GET"]),
                 Route(_RECORDS + "/inventoryAdjustment", self._guarded(self._adjust), methods=["POST"]),
                 Route(_RECORDS + "/{kind}/{number}", self._guarded(self._record), methods=["GET"]),
             ],
-            exception_handlers={404: _no_resource, 405: _no_method},
+            exception_handlers=no_such(
+                lambda asked: ApiError(404, "NOT_FOUND", f"Resource {asked.url.path} does not exist."),
+                lambda asked: ApiError(405, "METHOD_NOT_ALLOWED", f"{asked.method} is not allowed here."),
+            ),
         )
 
     @property
@@ -68,9 +73,7 @@ class NetSuiteSimulator(Simulator):
     @property
     def books(self) -> NetSuiteBooks:
         """The books as they are; `RuntimeError` before the world's first reset."""
-        if self._books is None:
-            raise RuntimeError("the world has not been reset yet, so there are no books")
-        return self._books
+        return opened(self._books)
 
     def connection(self, base_url: str) -> Connection:
         return Connection(
@@ -105,7 +108,7 @@ class NetSuiteSimulator(Simulator):
         return unexpected().response()
 
     def expire_tokens(self) -> None:
-        self._authorization.forget_tokens()
+        self._authorization.tokens.end_all()
 
     def secrets(self) -> Sequence[str]:
         return self._authorization.secrets()
@@ -143,13 +146,8 @@ class NetSuiteSimulator(Simulator):
 
         return guarded
 
-    async def _token(self, request: Request) -> Response:
-        fields = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
-        try:
-            granted = self._authorization.grant(fields, str(request.url.replace(query="")))
-        except Refusal as refusal:
-            return JSONResponse({"error": refusal.code}, status_code=400)
-        return JSONResponse(granted, headers={"Cache-Control": "no-store"})
+    def _granted(self, form: Mapping[str, Any], request: Request) -> Mapping[str, Any]:
+        return self._authorization.grant(form, str(request.url.replace(query="")))
 
     # -- what it answers -----------------------------------------------------------------------------------------
 
@@ -222,25 +220,19 @@ def _kind(request: Request) -> str:
 async def _json(request: Request) -> dict[str, Any]:
     if not request.headers.get("content-type", "").startswith("application/json"):
         raise ApiError(415, "INVALID_CONTENT_TYPE", "Use application/json.", {"o:errorHeader": "Content-Type"})
-    try:
-        body = await request.json()
-    except ValueError as error:
-        raise invalid_content("Error while parsing the request body: not JSON.", "") from error
-    if not isinstance(body, dict):
-        raise invalid_content("The request body is not a JSON object.", "")
-    return body
+    return json_object(
+        await request.body(),
+        invalid_content("Error while parsing the request body: not JSON.", ""),
+        invalid_content("The request body is not a JSON object.", ""),
+    )
+
+
+async def _form(request: Request) -> dict[str, str]:
+    return dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
 
 
 def _answer(body: Mapping[str, Any]) -> Response:
     return JSONResponse(body)
-
-
-async def _no_resource(request: Request, _error: Exception) -> Response:
-    return ApiError(404, "NOT_FOUND", f"Resource {request.url.path} does not exist.").response()
-
-
-async def _no_method(request: Request, _error: Exception) -> Response:
-    return ApiError(405, "METHOD_NOT_ALLOWED", f"{request.method} is not allowed here.").response()
 
 
 SIMULATOR: Final = NetSuiteSimulator

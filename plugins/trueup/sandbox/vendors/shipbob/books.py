@@ -56,7 +56,7 @@ class ShipBobBooks:
     """Every call is under the world's lock."""
 
     def __init__(self, world: World, system_id: str) -> None:
-        self.warehouse = world.layout.places_of(system_id)[0]
+        self.warehouse = world.layout.locations_of(system_id)[0]
         self.facility = int(self.warehouse.source_location_id)
         self.channel_ids = channel_ids(world.layout)
         self.catalog = ShipBobCatalog(world.catalogue, system_id, world.now())
@@ -100,10 +100,10 @@ class ShipBobBooks:
 
         ShipBob says of neither that it happens, nor that it does not. Orders stay as they are.
         """
-        place = next((place for place, event in enumerate(self.history) if str(event.number) == number), None)
-        if place is None:
+        index = next((index for index, event in enumerate(self.history) if str(event.number) == number), None)
+        if index is None:
             raise ValueError(f"ShipBob has no event {number}")
-        event = self.history[place]
+        event = self.history[index]
         side = "increment" if "increment" in event.told else "decrement"
         details = event.told[side]
         self.stock.correct(
@@ -113,11 +113,11 @@ class ShipBobBooks:
             (quantity or 0) - details["quantity_change"],
         )
         if quantity is None:
-            del self.history[place]
+            del self.history[index]
             return
         told = {name: value for name, value in event.told.items() if name != side}
         told["increment" if quantity > 0 else "decrement"] = {**details, "quantity_change": quantity}
-        self.history[place] = replace(event, told=told)
+        self.history[index] = replace(event, told=told)
 
     def _ship(self, entry: OrderShipped) -> Notice | None:
         kept = self.orders.find(entry.channel_id, entry.order_name)

@@ -31,10 +31,10 @@ class ShipBobCatalog:
     def __init__(self, catalogue: Catalogue, system_id: str, started_at: datetime) -> None:
         self.changed_at = started_at - timedelta(days=60)
         stocked = []
-        for article in catalogue.carried(system_id):
-            identity = catalogue.identity(system_id, article.sku)
+        for product in catalogue.carried(system_id):
+            identity = catalogue.identity(system_id, product.sku)
             stocked.append(
-                Stocked(article.number, article.sku, identity.code, identity.gtin, article.title, article.category)
+                Stocked(product.number, product.sku, identity.code, identity.gtin, product.title, product.category)
             )
         stocked += [
             Stocked(stranger.number, None, stranger.code, stranger.gtin, stranger.title, None, stranger.on_hand)

@@ -16,7 +16,7 @@ def channel_ids(layout: Layout) -> dict[str | None, int]:
 
 
 def product_id(number: int) -> int:
-    """The product of an article or a stranger."""
+    """The product of a product or a stranger."""
     return 20_000_000 + number
 
 

@@ -1,8 +1,6 @@
 """ShipBob's webhooks: Standard Webhooks, signed over id, time and body with the subscription's secret."""
 
 import base64
-import hashlib
-import hmac
 import itertools
 import json
 import secrets
@@ -13,6 +11,7 @@ from typing import Any, Final
 
 from trueup.sandbox.vendors.shipbob.errors import ApiError
 from trueup.sandbox.vendors.shipbob.identifiers import timestamp
+from trueup.sandbox.vendors.subscribers import Subscriber, Subscribers, hmac_base64, is_secure
 from trueup.sandbox.webhooks import Courier
 
 # Those of the contract; the sandbox's world makes the first two happen.
@@ -37,77 +36,66 @@ class Notices:
     def __init__(
         self, system_id: str, courier: Courier, now: Callable[[], datetime], *, clock: Callable[[], float] = time.time
     ) -> None:
-        self._system_id = system_id
-        self._courier = courier
         self._now = now
         self._clock = clock
         self._numbers = itertools.count(1581)
         self._messages = itertools.count(1)
-        self._subscriptions: dict[str, dict[str, Any]] = {}
+        self._subscribers: Subscribers[dict[str, Any]] = Subscribers(system_id, courier)
 
     def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Subscribe; the only answer that shows the secret."""
         topics, url = body.get("topics"), body.get("url")
         if not isinstance(topics, list) or not topics or not set(topics) <= set(TOPICS):
             raise ApiError(f"topics must be some of {', '.join(TOPICS)}.", 422)
-        if not isinstance(url, str) or not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        if not is_secure(url):
             raise ApiError("url must be https.", 422)
         secret = body.get("secret")
         if secret is None:
             secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
         _key_of(str(secret))
         number = str(next(self._numbers))
-        self._subscriptions[number] = {
+        shown = {
             "id": number,
             "url": url,
             "topics": topics,
             "description": body.get("description"),
             "created_at": timestamp(self._now()),
-            "secret": str(secret),
         }
-        return self._subscriptions[number]
+        self._subscribers.add(Subscriber(number, str(url), topics, shown, str(secret)))
+        return {**shown, "secret": str(secret)}
 
     def listed(self) -> dict[str, Any]:
         """All subscriptions, without their secrets."""
-        return {
-            "items": [
-                {**{name: value for name, value in told.items() if name != "secret"}, "enabled": True}
-                for told in self._subscriptions.values()
-            ],
-            "next": None,
-            "prev": None,
-        }
+        items = [{**subscriber.told, "enabled": True} for subscriber in self._subscribers.all()]
+        return {"items": items, "next": None, "prev": None}
 
     def delete(self, number: str) -> None:
         """End a subscription; one that is not there is ended already."""
-        self._subscriptions.pop(number, None)
+        self._subscribers.remove(number)
 
     def secrets(self) -> list[str]:
         """The secrets in use."""
-        return [told["secret"] for told in self._subscriptions.values()]
+        return self._subscribers.secrets()
 
     def tell(self, topic: str, told: Mapping[str, Any]) -> None:
         """Send a topic to everybody who wants it."""
         body = json.dumps(told).encode()
-        for subscription in self._subscriptions.values():
-            if topic not in subscription["topics"]:
-                continue
+        for subscriber in self._subscribers.wanting(topic):
             number, sent_at = f"msg_{next(self._messages):027d}", str(int(self._clock()))
             headers = {
-                "content-type": "application/json",
                 "webhook-id": number,
                 # On real time, whatever the world's clock says: receivers refuse what is too old.
                 "webhook-timestamp": sent_at,
-                "webhook-signature": signature(subscription["secret"], number, sent_at, body),
+                "webhook-signature": signature(subscriber.secret, number, sent_at, body),
                 "x-webhook-topic": topic,
             }
-            self._courier.send(self._system_id, subscription["url"], headers, body)
+            self._subscribers.send(subscriber, headers, body)
 
 
 def signature(secret: str, number: str, sent_at: str, body: bytes) -> str:
     """What `webhook-signature` must be."""
     signed = f"{number}.{sent_at}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(_key_of(secret), signed, hashlib.sha256).digest()).decode()
+    return f"v1,{hmac_base64(_key_of(secret), signed)}"
 
 
 def _key_of(secret: str) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 from trueup.sandbox.vendors.shipbob.catalog import ShipBobCatalog, Stocked
 from trueup.sandbox.vendors.shipbob.identifiers import product_id, timestamp
 from trueup.sandbox.world.entries import Entry, LineQuantity, Order, OrderLine
-from trueup.sandbox.world.layout import Place
+from trueup.sandbox.world.layout import Location
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Kept:
 class ShipBobOrders:
     """Orders by number, in the order in which they came."""
 
-    def __init__(self, catalog: ShipBobCatalog, warehouse: Place, channel_ids: Mapping[str | None, int]) -> None:
+    def __init__(self, catalog: ShipBobCatalog, warehouse: Location, channel_ids: Mapping[str | None, int]) -> None:
         self._warehouse = warehouse
         self._channel_ids = channel_ids
         self._catalog = catalog

@@ -13,8 +13,8 @@ from trueup.sandbox.vendors.shipbob import order_api, stock_api
 from trueup.sandbox.vendors.shipbob.books import ShipBobBooks
 from trueup.sandbox.vendors.shipbob.errors import ApiError, too_many_requests, unauthorized
 from trueup.sandbox.vendors.shipbob.notices import Notices
-from trueup.sandbox.vendors.simulator import Connection
-from trueup.sandbox.vendors.vendor_api import GuardedApi, Handler, Refusal, Window
+from trueup.sandbox.vendors.simulator import Connection, opened
+from trueup.sandbox.vendors.vendor_api import GuardedApi, Handler, Refusal, Window, no_such
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world.entries import Entry
 from trueup.sandbox.world.faults import FaultKind, Faults
@@ -59,7 +59,10 @@ class ShipBobSimulator(GuardedApi):
                 self._route("GET", "/webhook", lambda _, __: JSONResponse(self._notices.listed())),
                 self._route("DELETE", "/webhook/{number}", self._unsubscribe),
             ],
-            exception_handlers={404: _no_resource, 405: _no_method},
+            exception_handlers=no_such(
+                lambda _: ApiError("No such resource.", 404),
+                lambda asked: ApiError(f"{asked.method} is not allowed here.", 400),
+            ),
         )
 
     @property
@@ -69,9 +72,7 @@ class ShipBobSimulator(GuardedApi):
     @property
     def books(self) -> ShipBobBooks:
         """The books as they are; `RuntimeError` before the world's first reset."""
-        if self._books is None:
-            raise RuntimeError("the world has not been reset yet, so there are no books")
-        return self._books
+        return opened(self._books)
 
     def connection(self, base_url: str) -> Connection:
         return Connection(conn_type="shipbob", host=base_url, password=self.token)
@@ -104,7 +105,7 @@ class ShipBobSimulator(GuardedApi):
     def turned_away(self) -> Response:
         return unauthorized()
 
-    def told_to_wait(self, seconds: int) -> Response:
+    def asked_to_wait(self, seconds: int) -> Response:
         return too_many_requests(seconds)
 
     def not_json(self, what: str) -> Refusal:
@@ -133,14 +134,6 @@ class ShipBobSimulator(GuardedApi):
 
     def _history(self, request: Request, body: dict[str, Any]) -> Response:
         return stock_api.history(self.books, request, body, self.world.now())
-
-
-async def _no_resource(_request: Request, _error: Exception) -> Response:
-    return ApiError("No such resource.", 404).response()
-
-
-async def _no_method(request: Request, _error: Exception) -> Response:
-    return ApiError(f"{request.method} is not allowed here.", 400).response()
 
 
 SIMULATOR: Final = ShipBobSimulator

@@ -1,4 +1,4 @@
-"""Places, products, levels and history, as ShipBob's API shows them."""
+"""Locations, products, levels and history, as ShipBob's API shows them."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

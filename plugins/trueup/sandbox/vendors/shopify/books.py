@@ -11,7 +11,7 @@ from trueup.sandbox.vendors.shopify.objects import (
     Item,
     Level,
     Line,
-    Place,
+    Location,
     Product,
     Record,
     Refund,
@@ -19,7 +19,8 @@ from trueup.sandbox.vendors.shopify.objects import (
     ShopOrder,
     Variant,
 )
-from trueup.sandbox.world.catalogue import Article, Catalogue
+from trueup.sandbox.world.catalogue import Catalogue
+from trueup.sandbox.world.catalogue import Product as CatalogueProduct
 from trueup.sandbox.world.entries import Entry, LineQuantity, OrderCancelled, OrderEntered, OrderReturned, OrderShipped
 from trueup.sandbox.world.layout import SalesChannel
 
@@ -51,26 +52,26 @@ class ShopBooks:
         self._next = self._base + 50_000_000
         opened = start - timedelta(days=400)
         number = int(channel.listing_location_id.rsplit("/", 1)[1])
-        self.location = Place(number, "Online stock", opened, self)
+        self.location = Location(number, "Online stock", opened, self)
         self.variants: dict[str, Variant] = {}
         self.levels: dict[int, Level] = {}
         self.orders: dict[str, ShopOrder] = {}
         self.by_id: dict[str, Record] = {self.location.id: self.location}
-        for article in catalogue.carried(channel.system_id):
-            if article.sku in listing:
-                identity = catalogue.identity(channel.system_id, article.sku)
-                self._open(article, identity.code, identity.gtin, listing[article.sku], opened)
+        for product in catalogue.carried(channel.system_id):
+            if product.sku in listing:
+                identity = catalogue.identity(channel.system_id, product.sku)
+                self._open(product, identity.code, identity.gtin, listing[product.sku], opened)
 
-    def _open(self, article: Article, code: str, gtin: str | None, available: int, opened: datetime) -> None:
-        number = self._base + article.number
-        changed = opened + timedelta(hours=article.number % 9000)
-        product = Product(number, article.title, article.category, opened, changed)
+    def _open(self, listed: CatalogueProduct, code: str, gtin: str | None, available: int, opened: datetime) -> None:
+        number = self._base + listed.number
+        changed = opened + timedelta(hours=listed.number % 9000)
+        product = Product(number, listed.title, listed.category, opened, changed)
         variant = Variant(number + 10_000_000, code, gtin, opened, changed, product)
         item = variant.item = Item(number + 20_000_000, code, opened, changed, variant)
         states = dict.fromkeys((*ON_HAND_STATES, "incoming"), 0) | {"available": available}
         times = dict.fromkeys(QUANTITY_NAMES, changed)
         item.level = Level(number + 30_000_000, item, self.location, opened, changed, states, times)
-        self.variants[article.sku] = variant
+        self.variants[listed.sku] = variant
         self.levels[item.number] = item.level
         for record in (product, variant, item, item.level):
             self.by_id[record.id] = record

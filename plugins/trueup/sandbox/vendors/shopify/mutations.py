@@ -1,6 +1,5 @@
 """`inventorySetQuantities` as Shopify has it since 2026-04: idempotent, compare-and-swap, all or nothing."""
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +8,9 @@ from typing import Any, ClassVar
 
 from graphql import FieldNode, GraphQLError, value_from_ast_untyped
 
+from trueup.sandbox.vendors.idempotency import KeptAnswers
 from trueup.sandbox.vendors.shopify.books import ShopBooks
-from trueup.sandbox.vendors.shopify.objects import Item, Level, Place, Record
+from trueup.sandbox.vendors.shopify.objects import Item, Level, Location, Record
 
 LARGEST_INPUT = 250
 _LARGEST_QUANTITY = 1_000_000_000
@@ -55,7 +55,7 @@ class Change:
     delta: int
     quantity_after_change: int
     item: Item
-    location: Place
+    location: Location
 
 
 @dataclass(slots=True)
@@ -77,13 +77,6 @@ class SetQuantitiesPayload:
     user_errors: Sequence[UserError]
 
 
-@dataclass(slots=True)
-class _Attempt:
-    fingerprint: str
-    payload: SetQuantitiesPayload
-    started_at: float
-
-
 class IdempotencyLedger:
     """What each key was used for, kept a day.
 
@@ -91,39 +84,34 @@ class IdempotencyLedger:
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._attempts: dict[str, _Attempt] = {}
+        self._kept: KeptAnswers[SetQuantitiesPayload] = KeptAnswers(_RETENTION_SECONDS, clock)
         self.concurrent_seconds = 0.0
 
     def clear(self) -> None:
-        self._attempts.clear()
+        self._kept.clear()
 
     def run(self, key: str, arguments: object, act: Callable[[], SetQuantitiesPayload]) -> SetQuantitiesPayload:
         """Act once for a key; tell the same again for the same arguments, refuse others."""
-        now = self._clock()
-        fingerprint = json.dumps(arguments, sort_keys=True)
-        known = self._attempts.get(key)
-        if known is not None and now - known.started_at > _RETENTION_SECONDS:
-            known = None
+        known = self._kept.find(key)
         if known is None:
             payload = act()
-            self._attempts[key] = _Attempt(fingerprint, payload, now)
+            self._kept.keep(key, arguments, payload)
             return payload
-        if now - known.started_at < self.concurrent_seconds:
+        if self._kept.age(known) < self.concurrent_seconds:
             return _refused(
                 "IDEMPOTENCY_CONCURRENT_REQUEST", "This request is currently in progress, please try again."
             )
-        if known.fingerprint != fingerprint:
+        if not known.is_of(arguments):
             return _refused(
                 "IDEMPOTENCY_KEY_PARAMETER_MISMATCH",
                 "The same idempotency key cannot be used with different operation parameters.",
             )
-        if known.payload.user_errors:
+        if known.answer.user_errors:
             return _refused(
                 "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED",
                 "A previous request with this idempotency key failed. Retry with a new idempotency key.",
             )
-        return known.payload
+        return known.answer
 
 
 def idempotency_key(field: FieldNode, variables: Mapping[str, Any]) -> str:

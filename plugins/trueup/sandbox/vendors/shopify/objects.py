@@ -33,7 +33,7 @@ class Record:
 
 
 @dataclass(slots=True)
-class Place(Record):
+class Location(Record):
     """The store's one location: its stock is offered from there."""
 
     kind: ClassVar[str] = "Location"
@@ -73,7 +73,7 @@ class Level(Record):
 
     kind: ClassVar[str] = "InventoryLevel"
     item: "Item" = field(repr=False)
-    location: Place = field(repr=False)
+    location: Location = field(repr=False)
     created_at: datetime = field(repr=False)
     updated_at: datetime
     states: dict[str, int]
@@ -196,7 +196,7 @@ class Fulfillment(Record):
 
     kind: ClassVar[str] = "Fulfillment"
     order: "ShopOrder" = field(repr=False)
-    location: Place = field(repr=False)
+    location: Location = field(repr=False)
     created_at: datetime
     lines: list[FulfilledLine]
     status: str = "SUCCESS"
@@ -218,7 +218,7 @@ class RefundedLine(Record):
     line_item: Line
     quantity: int
     restock_type: str
-    location: Place = field(repr=False)
+    location: Location = field(repr=False)
 
     @property
     def restocked(self) -> bool:

@@ -21,7 +21,7 @@ from trueup.sandbox.vendors.shopify.mutations import (
     SetQuantitiesPayload,
     idempotency_key,
 )
-from trueup.sandbox.vendors.shopify.objects import QUANTITY_NAMES, Item, Level, Place, Record, ShopOrder, Variant
+from trueup.sandbox.vendors.shopify.objects import QUANTITY_NAMES, Item, Level, Location, Record, ShopOrder, Variant
 from trueup.sandbox.vendors.shopify.search import Connection, Fields, matching, page
 from trueup.sandbox.vendors.shopify.subscriptions import Subscription, Subscriptions
 
@@ -68,11 +68,11 @@ _SCOPES: Mapping[tuple[str, str], str] = {
 _NODE_SCOPES: Mapping[type[Record], str] = {
     Item: "read_inventory",
     Level: "read_inventory",
-    Place: "read_locations",
+    Location: "read_locations",
     ShopOrder: "read_orders",
     Variant: "read_products",
 }
-_PLACE_FIELDS: Fields = _TIMES | {"id": lambda place: place.number, "name": lambda place: place.name}
+_LOCATION_FIELDS: Fields = _TIMES | {"id": lambda location: location.number, "name": lambda location: location.name}
 
 
 @dataclass(slots=True)
@@ -273,12 +273,12 @@ def _level_at(item: Item, location_id: str) -> Level | None:
     return item.level if item.level is not None and item.level.location.id == location_id else None
 
 
-def _levels_here(place: Place, _: Info, arguments: Mapping[str, Any]) -> Connection:
-    return _paged(list(place.books.levels.values()), arguments, _LEVEL_FIELDS, _by_number)
+def _levels_here(location: Location, _: Info, arguments: Mapping[str, Any]) -> Connection:
+    return _paged(list(location.books.levels.values()), arguments, _LEVEL_FIELDS, _by_number)
 
 
-def _level_here(place: Place, _: Info, arguments: Mapping[str, Any]) -> Level | None:
-    item = place.books.by_id.get(arguments["inventoryItemId"])
+def _level_here(location: Location, _: Info, arguments: Mapping[str, Any]) -> Level | None:
+    item = location.books.by_id.get(arguments["inventoryItemId"])
     return item.level if isinstance(item, Item) else None
 
 
@@ -317,10 +317,10 @@ _WRITTEN: Mapping[tuple[str, str], _Written] = {
     ),
     ("QueryRoot", "shop"): lambda _, info, __: info.context.shop,
     ("QueryRoot", "location"): lambda _, info, told: _node(
-        info, told.get("id") or info.context.books.location.id, Place
+        info, told.get("id") or info.context.books.location.id, Location
     ),
     ("QueryRoot", "locations"): lambda _, info, told: _paged(
-        [info.context.books.location], told, _PLACE_FIELDS, _by_number
+        [info.context.books.location], told, _LOCATION_FIELDS, _by_number
     ),
     ("QueryRoot", "node"): lambda _, info, told: _node(info, told["id"]),
     ("QueryRoot", "nodes"): _nodes,

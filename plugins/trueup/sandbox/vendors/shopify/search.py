@@ -73,7 +73,7 @@ class PageInfo:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A row and its place in the order."""
+    """A row and its position in the order."""
 
     cursor: str
     node: object
@@ -103,20 +103,20 @@ def page(
 ) -> Connection:
     """Sort by `key` (its second part makes it unique) and cut the page behind the cursor.
 
-    A cursor is a place in the order, not a row: it stays good when its row moves or goes.
+    A cursor is a position in the order, not a row: it stays good when its row moves or goes.
     """
     size = _size(first, last)
     ordered = sorted(((_plain(key(record)), record) for record in records), key=lambda pair: pair[0], reverse=reverse)
     start, end = 0, len(ordered)
     if after is not None:
         limit = _decoded(after)
-        start = sum(place >= limit if reverse else place <= limit for place, _ in ordered)
+        start = sum(position >= limit if reverse else position <= limit for position, _ in ordered)
     if before is not None:
         limit = _decoded(before)
-        end = sum(place > limit if reverse else place < limit for place, _ in ordered)
+        end = sum(position > limit if reverse else position < limit for position, _ in ordered)
     window = ordered[start:end]
     cut = window[:size] if first is not None else window[max(0, len(window) - size) :]
-    edges = [Edge(_encoded(place), record) for place, record in cut]
+    edges = [Edge(_encoded(position), record) for position, record in cut]
     offset = start if first is not None else end - len(cut)
     return Connection(
         edges,
@@ -145,11 +145,11 @@ def _plain(key: tuple[Any, int]) -> tuple[Any, int]:
     return (value.isoformat() if isinstance(value, datetime) else value), number
 
 
-def _encoded(place: tuple[Any, int]) -> str:
-    return base64.b64encode(json.dumps({"last_id": place[1], "last_value": place[0]}).encode()).decode()
+def _encoded(position: tuple[Any, int]) -> str:
+    return base64.b64encode(json.dumps({"last_id": position[1], "last_value": position[0]}).encode()).decode()
 
 
-def _decoded(cursor: str) -> Any:  # noqa: ANN401 - a place compares with places of its own list
+def _decoded(cursor: str) -> Any:  # noqa: ANN401 - a position compares with positions of its own list
     try:
         told = json.loads(base64.b64decode(cursor, validate=True))
         return told["last_value"], int(told["last_id"])

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from trueup.sandbox.vendors.credentials import token_route
 from trueup.sandbox.vendors.shopify.books import ShopBooks
 from trueup.sandbox.vendors.shopify.cost import LARGEST_QUERY, Bucket, CostMeter
 from trueup.sandbox.vendors.shopify.mutations import IdempotencyLedger, SetQuantities
@@ -19,7 +20,8 @@ from trueup.sandbox.vendors.shopify.objects import Level
 from trueup.sandbox.vendors.shopify.resolvers import Context, Shop, kind_of, resolve
 from trueup.sandbox.vendors.shopify.schema import API_VERSION, admin_schema
 from trueup.sandbox.vendors.shopify.subscriptions import Subscriptions
-from trueup.sandbox.vendors.simulator import Connection, Simulator, Storefront
+from trueup.sandbox.vendors.simulator import Connection, Simulator, Storefront, opened
+from trueup.sandbox.vendors.subscribers import Subscribers
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world.entries import Entry
 from trueup.sandbox.world.faults import FaultKind, Faults
@@ -51,14 +53,14 @@ class ShopifySimulator(Simulator):
             domain,
             self.authorization.client_secret,
             world.now,
-            lambda url, headers, body: courier.send(system_id, url, headers, body),
+            Subscribers(system_id, courier),
         )
         self._books: ShopBooks | None = None
         self._skus: dict[int, str] = {}
         self.calls = 0
         self._app = Starlette(
             routes=[
-                Route(TOKEN_PATH, self._token, methods=["POST"]),
+                token_route(TOKEN_PATH, _read, lambda told, _: self.authorization.grant(told)),
                 Route("/admin/api/{version}/graphql.json", self._graphql, methods=["POST"]),
             ]
         )
@@ -70,9 +72,7 @@ class ShopifySimulator(Simulator):
     @property
     def books(self) -> ShopBooks:
         """The books as they are; `RuntimeError` before the world's first reset."""
-        if self._books is None:
-            raise RuntimeError("the world has not been reset yet, so there are no books")
-        return self._books
+        return opened(self._books)
 
     def connection(self, base_url: str) -> Connection:
         if self.system_id == _PERMANENT_TOKEN_AT:
@@ -124,7 +124,7 @@ class ShopifySimulator(Simulator):
         return JSONResponse(told, status_code=503)
 
     def expire_tokens(self) -> None:
-        self.authorization.forget_tokens()
+        self.authorization.tokens.end_all()
 
     def secrets(self) -> Sequence[str]:
         return self.authorization.all_secrets()
@@ -144,14 +144,6 @@ class ShopifySimulator(Simulator):
                     raise KeyError(name)
 
     # -- HTTP ----------------------------------------------------------------------------------------------------
-
-    async def _token(self, request: Request) -> Response:
-        if request.headers.get("content-type", "").startswith("application/json"):
-            told = await request.json()
-        else:
-            told = dict(await request.form())
-        status, answer = self.authorization.grant(told)
-        return JSONResponse(answer, status_code=status)
 
     async def _graphql(self, request: Request) -> Response:
         headers = {"X-Shopify-API-Version": API_VERSION}
@@ -232,6 +224,11 @@ class ShopifySimulator(Simulator):
 
     def _on_write(self, level: Level, before: int, after: int) -> None:
         self.world.note_channel_write(self._channel.channel_id, self._skus[level.item.number], before, after, "api")
+
+
+async def _read(request: Request) -> Mapping[str, Any]:
+    is_json = request.headers.get("content-type", "").startswith("application/json")
+    return dict(await request.json() if is_json else await request.form())
 
 
 @lru_cache(maxsize=256)

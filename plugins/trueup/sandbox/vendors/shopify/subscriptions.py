@@ -1,8 +1,5 @@
 """Webhooks: who wants to hear what, and what they are told, signed with the app's secret."""
 
-import base64
-import hashlib
-import hmac
 import json
 import uuid
 from collections.abc import Callable, Mapping
@@ -12,8 +9,7 @@ from typing import Any, ClassVar
 
 from trueup.sandbox.vendors.shopify.objects import Level, Record, ShopOrder
 from trueup.sandbox.vendors.shopify.schema import API_VERSION
-
-Send = Callable[[str, Mapping[str, str], bytes], None]
+from trueup.sandbox.vendors.subscribers import Subscriber, Subscribers, hmac_base64
 
 
 @dataclass(slots=True)
@@ -58,17 +54,19 @@ class DeletePayload:
 class Subscriptions:
     """One app's subscriptions at one store. They survive a new world, as credentials do."""
 
-    def __init__(self, domain: str, secret: str, now: Callable[[], datetime], send: Send) -> None:
+    def __init__(
+        self, domain: str, secret: str, now: Callable[[], datetime], subscribers: Subscribers[Subscription]
+    ) -> None:
         self._domain = domain
         self._secret = secret.encode()
         self._now = now
-        self._send = send
-        self._subscriptions: dict[str, Subscription] = {}
+        self._subscribers = subscribers
         self._next = 1_000_000
 
     def get(self, subscription_id: str) -> Subscription | None:
         """Look one up."""
-        return self._subscriptions.get(subscription_id)
+        known = self._subscribers.get(subscription_id)
+        return None if known is None else known.told
 
     def create(self, topic: str, told: Mapping[str, Any]) -> CreatePayload:
         """Subscribe a URL to a topic, once."""
@@ -76,35 +74,33 @@ class Subscriptions:
         if not uri.startswith(("http://", "https://")):
             error = PlainError(["webhookSubscription", "uri"], "Address is not a valid URL")
             return CreatePayload(None, [error])
-        if any(known.topic == topic and known.uri == uri for known in self._subscriptions.values()):
+        if any(known.url == uri for known in self._subscribers.wanting(topic)):
             error = PlainError(["webhookSubscription", "uri"], "Address for this topic has already been taken")
             return CreatePayload(None, [error])
         self._next += 1
         subscription = Subscription(self._next, topic, uri, self._now(), told.get("format") or "JSON")
-        self._subscriptions[subscription.id] = subscription
+        self._subscribers.add(Subscriber(subscription.id, uri, (topic,), subscription))
         return CreatePayload(subscription, [])
 
     def delete(self, subscription_id: str) -> DeletePayload:
         """Unsubscribe."""
-        if self._subscriptions.pop(subscription_id, None) is None:
+        if not self._subscribers.remove(subscription_id):
             return DeletePayload(None, [PlainError(["id"], "Webhook subscription does not exist")])
         return DeletePayload(subscription_id, [])
 
     def tell(self, topic: str, about: object) -> None:
         """Send a happening to all who want to hear of it."""
-        wanted = [known for known in self._subscriptions.values() if known.topic == topic]
+        wanted = self._subscribers.wanting(topic)
         if not wanted:
             return
         body = json.dumps(_payload(about)).encode()
-        signature = base64.b64encode(hmac.new(self._secret, body, hashlib.sha256).digest()).decode()
         event_id = str(uuid.uuid4())
-        for subscription in wanted:
-            self._send(
-                subscription.uri,
+        for subscriber in wanted:
+            self._subscribers.send(
+                subscriber,
                 {
-                    "Content-Type": "application/json",
                     "X-Shopify-Topic": _topic(topic),
-                    "X-Shopify-Hmac-SHA256": signature,
+                    "X-Shopify-Hmac-SHA256": hmac_base64(self._secret, body),
                     "X-Shopify-Shop-Domain": self._domain,
                     "X-Shopify-API-Version": API_VERSION,
                     "X-Shopify-Webhook-Id": str(uuid.uuid4()),

@@ -60,7 +60,9 @@ class SquareBooks:
     def __init__(self, world: World, system_id: str) -> None:
         self.channel = world.layout.channel_of(system_id)
         self.online = self.channel.listing_location_id
-        self.stores = {place.location_id: place.source_location_id for place in world.layout.places_of(system_id)}
+        self.stores = {
+            location.location_id: location.source_location_id for location in world.layout.locations_of(system_id)
+        }
         listing = world.opening_listing(self.channel.channel_id)
         self._world = world
         self.catalog = SquareCatalog(world.catalogue, system_id, listing, list(self.stores.values()), world.now())
@@ -70,8 +72,8 @@ class SquareBooks:
             variation = self.catalog.variations[level.sku]
             self.stock.open(variation, self.stores[level.location_id], level.on_hand, level.changed_at)
         for stranger in world.catalogue.strangers(system_id):
-            place = self.stores[stranger.location_id]
-            self.stock.open(variation_id(stranger.number), place, stranger.on_hand, world.now())
+            location = self.stores[stranger.location_id]
+            self.stock.open(variation_id(stranger.number), location, stranger.on_hand, world.now())
         for sku, units in listing.items():
             self.stock.open(self.catalog.variations[sku], self.online, units, world.now())
 
@@ -107,31 +109,31 @@ class SquareBooks:
             case StockCounted():
                 return Written((self._count(entry),))
             case TillSold():
-                place = self.stores[entry.location_id]
-                order_id = self.orders.sell(entry, entry.reference, place, entry.lines)
-                return Written(self._sold(entry, place, entry.lines, order_id, _TILL), order_id, is_new_order=True)
+                location = self.stores[entry.location_id]
+                order_id = self.orders.sell(entry, entry.reference, location, entry.lines)
+                return Written(self._sold(entry, location, entry.lines, order_id, _TILL), order_id, is_new_order=True)
             case TillReturned():
-                place = self.stores[entry.location_id]
+                location = self.stores[entry.location_id]
                 parts = [LineQuantity(line.line_id, line.sku, line.quantity) for line in entry.lines]
-                order_id = self.orders.take_back(entry, entry.reference, place, parts, entry.sold_reference)
+                order_id = self.orders.take_back(entry, entry.reference, location, parts, entry.sold_reference)
                 states = _RETURNED if entry.sold_reference else ("UNLINKED_RETURN", IN_STOCK)
-                return Written(self._back(entry, place, parts, order_id, states), order_id, is_new_order=True)
+                return Written(self._back(entry, location, parts, order_id, states), order_id, is_new_order=True)
             case OrderEntered():
                 order_id = self.orders.take(entry, entry.order.name, self.online, entry.order.lines)
                 changes = self._sold(entry, self.online, entry.order.lines, order_id, _SHOP)
                 return Written(changes, order_id, is_new_order=True)
             case OrderShipped():
-                place = self.stores[entry.location_id]
-                shipped = self.orders.ship(entry, entry.order_name, place, entry.lines)
-                return Written(self._sold(entry, place, entry.lines, shipped, _SHOP), shipped)
+                location = self.stores[entry.location_id]
+                shipped = self.orders.ship(entry, entry.order_name, location, entry.lines)
+                return Written(self._sold(entry, location, entry.lines, shipped, _SHOP), shipped)
             case OrderCancelled():
                 cancelled = self.orders.cancel(entry, entry.order_name, entry.lines)
                 parts = list(entry.lines) if entry.is_restocked else []
                 return Written(self._back(entry, self.online, parts, cancelled, _RETURNED), cancelled)
             case OrderReturned():
-                place = self.stores[entry.location_id]
-                order_id = self.orders.take_back(entry, entry.reference, place, entry.lines, entry.order_name)
-                changes = self._back(entry, place, entry.lines, order_id, _RETURNED)
+                location = self.stores[entry.location_id]
+                order_id = self.orders.take_back(entry, entry.reference, location, entry.lines, entry.order_name)
+                changes = self._back(entry, location, entry.lines, order_id, _RETURNED)
                 return Written(changes, order_id, is_new_order=True)
         return Written()
 
@@ -154,7 +156,7 @@ class SquareBooks:
     def _sold(
         self,
         entry: Entry,
-        place: str,
+        location: str,
         lines: Iterable[OrderLine | LineQuantity],
         order_id: str | None,
         source: Mapping[str, str],
@@ -169,27 +171,27 @@ class SquareBooks:
                 }
                 if order_id is not None:
                     fields["transaction_id"] = order_id
-                changes.append(self._adjust(entry, line.sku, place, line.quantity, _SOLD, fields))
+                changes.append(self._adjust(entry, line.sku, location, line.quantity, _SOLD, fields))
         return tuple(changes)
 
     def _back(
-        self, entry: Entry, place: str, lines: Iterable[LineQuantity], order_id: str | None, states: tuple[str, str]
+        self, entry: Entry, location: str, lines: Iterable[LineQuantity], order_id: str | None, states: tuple[str, str]
     ) -> tuple[dict[str, Any], ...]:
-        fields: dict[str, Any] = {"source": _TILL if place != self.online else _SHOP}
+        fields: dict[str, Any] = {"source": _TILL if location != self.online else _SHOP}
         if order_id is not None:
             fields["refund_id"] = f"{order_id}R"
         return tuple(
-            self._adjust(entry, line.sku, place, line.quantity, states, fields)
+            self._adjust(entry, line.sku, location, line.quantity, states, fields)
             for line in lines
             if line.sku is not None
         )
 
     def _adjust(
-        self, entry: Entry, sku: str, place: str, units: int, states: tuple[str, str], fields: Mapping[str, Any]
+        self, entry: Entry, sku: str, location: str, units: int, states: tuple[str, str], fields: Mapping[str, Any]
     ) -> dict[str, Any]:
         told = {
             "catalog_object_id": self.catalog.variations[sku],
-            "location_id": place,
+            "location_id": location,
             "from_state": states[0],
             "to_state": states[1],
             **fields,
@@ -201,6 +203,6 @@ class SquareBooks:
 
 
 def _received(entry: Entry) -> Received:
-    # By when it was taken in, not when it happened: the world's stocktakers count with the open papers in hand, so
+    # By when it was taken in, not when it happened: the world's stocktakers count with the open documents in hand, so
     # that what is still to come is booked on top of their figure.
     return Received(entry.recorded_at, (entry.recorded_at, entry.entry_id), entry.moves_timestamp)

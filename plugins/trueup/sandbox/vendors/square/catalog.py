@@ -1,4 +1,4 @@
-"""Square's catalog: an item with one variation for each article, under the code that the tills know it by."""
+"""Square's catalog: an item with one variation for each product, under the code that the tills know it by."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,17 +36,17 @@ class SquareCatalog:
         self._version = int((started_at - timedelta(days=40)).timestamp() * 1000)
         entries = [
             _Entry(
-                article.number,
-                (identity := catalogue.identity(system_id, article.sku)).code,
+                product.number,
+                (identity := catalogue.identity(system_id, product.sku)).code,
                 identity.gtin,
-                article.title,
-                article.category,
-                article.price_minor,
-                article.sku in listing,
+                product.title,
+                product.category,
+                product.price_minor,
+                product.sku in listing,
             )
-            for article in catalogue.carried(system_id)
+            for product in catalogue.carried(system_id)
         ]
-        self.variations = {article.sku: variation_id(article.number) for article in catalogue.carried(system_id)}
+        self.variations = {product.sku: variation_id(product.number) for product in catalogue.carried(system_id)}
         self.skus = {variation: sku for sku, variation in self.variations.items()}
         entries += [
             _Entry(stranger.number, stranger.code, stranger.gtin, stranger.title, None, 0, is_online=False)

@@ -5,6 +5,8 @@ from typing import Final
 
 from starlette.responses import JSONResponse
 
+from trueup.sandbox.vendors.vendor_api import Refusal
+
 _STATUS: Final[Mapping[str, int]] = {
     "UNAUTHORIZED": 401,
     "ACCESS_TOKEN_EXPIRED": 401,
@@ -23,7 +25,7 @@ _CATEGORY: Final[Mapping[int, str]] = {
 }
 
 
-class ApiError(Exception):
+class ApiError(Refusal):
     """One refusal; `field` is the path of what is wrong in the request, where something is."""
 
     def __init__(self, code: str, detail: str, field: str | None = None) -> None:

@@ -9,7 +9,7 @@ MERCHANT: Final = "MLHARBOURVALE01"
 
 
 def item_id(number: int) -> str:
-    """The catalog item of an article or a stranger."""
+    """The catalog item of a product or a stranger."""
     return f"SQITEM{number:018d}"
 
 

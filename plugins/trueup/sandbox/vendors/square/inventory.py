@@ -1,12 +1,11 @@
 """The Inventory API: counts, changes, and changes made, with Square's limits and its idempotency."""
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from trueup.sandbox.vendors.idempotency import KeptAnswers
 from trueup.sandbox.vendors.square.books import LAST_OF_SECOND, SquareBooks
 from trueup.sandbox.vendors.square.errors import ApiError
 from trueup.sandbox.vendors.square.paging import moment, page_size, read_cursor, write_cursor
@@ -33,8 +32,8 @@ class Inventory:
     def __init__(self, books: SquareBooks, now: Callable[[], datetime]) -> None:
         self._books = books
         self._now = now
-        self._answers: dict[str, tuple[str, dict[str, Any]]] = {}
-        self._partial: dict[str, tuple[str, list[dict[str, Any]]]] = {}
+        self._answers: KeptAnswers[dict[str, Any]] = KeptAnswers()
+        self._partial: KeptAnswers[list[dict[str, Any]]] = KeptAnswers()
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -89,18 +88,19 @@ class Inventory:
         A call cut short has applied half of its changes and says so; asked again with the same key it does the rest.
         """
         key = _key_of(body)
-        content = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-        known = self._answers.get(key) or self._partial.get(key)
-        if known is not None and known[0] != content:
+        answered, begun = self._answers.find(key), self._partial.find(key)
+        known = answered or begun
+        if known is not None and not known.is_of(body):
             raise ApiError(
                 "IDEMPOTENCY_KEY_REUSED",
                 "The idempotency key was used with another request body.",
                 "idempotency_key",
             )
-        if key in self._answers:
-            return self._answers[key][1], []
+        if answered is not None:
+            return answered.answer, []
         wanted = self._checked(body)
-        done = self._partial.pop(key, (content, []))[1]
+        done = [] if begun is None else begun.answer
+        self._partial.forget(key)
         is_first = not done
         half = len(wanted) // 2 if is_first and len(wanted) > 1 and is_cut_short() else None
         made = [self._apply(body, *change) for change in wanted[len(done) : half]]
@@ -108,13 +108,13 @@ class Inventory:
         kept = [change for change in done if change]
         told: dict[str, Any] = {"counts": self._books.stock.told(_keys_of(wanted[: len(done)])), "changes": kept}
         if half is not None:
-            self._partial[key] = (content, done)
+            self._partial.keep(key, body, done)
             error = ApiError(
                 "INTERNAL_SERVER_ERROR", f"{len(wanted) - half} of {len(wanted)} changes were not applied."
             )
             told["errors"] = [error.told()]
         else:
-            self._answers[key] = (content, told)
+            self._answers.keep(key, body, told)
         return told, [change for change in made if change]
 
     def _apply(

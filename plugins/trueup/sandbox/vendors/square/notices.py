@@ -1,17 +1,16 @@
 """Square's webhooks: subscriptions, and events signed over the address and the body together."""
 
-import base64
 import hashlib
-import hmac
 import itertools
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from trueup.sandbox.vendors.square.errors import ApiError
 from trueup.sandbox.vendors.square.identifiers import MERCHANT, timestamp
+from trueup.sandbox.vendors.subscribers import Subscriber, Subscribers, hmac_base64, is_secure
 from trueup.sandbox.webhooks import Courier
 
 EVENT_TYPES: Final = ("inventory.count.updated", "order.created", "order.updated")
@@ -22,11 +21,9 @@ class Notices:
     """Who wants to be told what, and the telling. Subscriptions outlive a reset of the world."""
 
     def __init__(self, system_id: str, courier: Courier, now: Callable[[], datetime]) -> None:
-        self._system_id = system_id
-        self._courier = courier
         self._now = now
         self._numbers = itertools.count(1)
-        self._subscriptions: dict[str, dict[str, Any]] = {}
+        self._subscribers: Subscribers[dict[str, Any]] = Subscribers(system_id, courier)
         self._by_key: dict[str, str] = {}
 
     def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,49 +34,47 @@ class Notices:
         key = body.get("idempotency_key")
         if isinstance(key, str) and len(key) > _MAX_KEY:
             raise ApiError("VALUE_TOO_LONG", f"At most {_MAX_KEY} characters are allowed.", "idempotency_key")
-        if isinstance(key, str) and key in self._by_key:
-            return {"subscription": self._subscriptions[self._by_key[key]]}
+        known = self._subscribers.get(self._by_key[key]) if isinstance(key, str) and key in self._by_key else None
+        if known is not None:
+            return {"subscription": _with_key(known)}
         types, url = told.get("event_types"), told.get("notification_url")
         if not isinstance(types, list) or not types or not set(types) <= set(EVENT_TYPES):
             raise ApiError("INVALID_VALUE", f"Known event types: {', '.join(EVENT_TYPES)}.", "subscription.event_types")
-        if not isinstance(url, str) or not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        if not is_secure(url):
             raise ApiError("INVALID_VALUE", "The notification URL must be https.", "subscription.notification_url")
         number = f"wbhk_{next(self._numbers):024d}"
         moment = self._now().strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
-        self._subscriptions[number] = {
+        shown = {
             "id": number,
             "name": str(told.get("name") or "Webhook"),
             "enabled": told.get("enabled", True) is True,
             "event_types": types,
             "notification_url": url,
             "api_version": "2025-08-20",
-            "signature_key": secrets.token_urlsafe(16),
             "created_at": moment,
             "updated_at": moment,
         }
+        secret = secrets.token_urlsafe(16)
+        subscriber = Subscriber(number, str(url), types, shown, secret, is_enabled=shown["enabled"] is True)
+        self._subscribers.add(subscriber)
         if isinstance(key, str):
             self._by_key[key] = number
-        return {"subscription": self._subscriptions[number]}
+        return {"subscription": _with_key(subscriber)}
 
     def listed(self) -> dict[str, Any]:
         """ListWebhookSubscriptions; the keys are shown at creation only."""
-        return {
-            "subscriptions": [
-                {name: value for name, value in told.items() if name != "signature_key"}
-                for told in self._subscriptions.values()
-            ]
-        }
+        return {"subscriptions": [subscriber.told for subscriber in self._subscribers.all()]}
 
     def delete(self, number: str) -> dict[str, Any]:
         """DeleteWebhookSubscription."""
-        if self._subscriptions.pop(number, None) is None:
+        if not self._subscribers.remove(number):
             raise ApiError("NOT_FOUND", f"Webhook subscription {number} not found.")
         self._by_key = {key: known for key, known in self._by_key.items() if known != number}
         return {}
 
     def secrets(self) -> list[str]:
         """The signature keys in use."""
-        return [told["signature_key"] for told in self._subscriptions.values()]
+        return self._subscribers.secrets()
 
     def tell_counts(self, counts: Sequence[Mapping[str, Any]]) -> None:
         """Tell of counts that changed."""
@@ -100,34 +95,27 @@ class Notices:
         self._tell(name.replace("_", "."), name, order["id"], {name: facts})
 
     def _tell(self, kind: str, type_name: str, number: str, told: Mapping[str, Any]) -> None:
-        wanted: Iterable[dict[str, Any]] = (
-            subscription
-            for subscription in self._subscriptions.values()
-            if subscription["enabled"] and kind in subscription["event_types"]
-        )
-        event: dict[str, Any] | None = None
-        for subscription in wanted:
-            if event is None:
-                moment = timestamp(self._now())
-                digest = hashlib.sha256(json.dumps([kind, moment, told], sort_keys=True).encode()).hexdigest()
-                event_id = f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
-                data = {"type": type_name, "id": number or event_id, "object": told}
-                event = {
-                    "merchant_id": MERCHANT,
-                    "type": kind,
-                    "event_id": event_id,
-                    "created_at": moment,
-                    "data": data,
-                }
-            url, body = subscription["notification_url"], json.dumps(event).encode()
+        wanted = self._subscribers.wanting(kind)
+        if not wanted:
+            return
+        moment = timestamp(self._now())
+        digest = hashlib.sha256(json.dumps([kind, moment, told], sort_keys=True).encode()).hexdigest()
+        event_id = f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
+        data = {"type": type_name, "id": number or event_id, "object": told}
+        event = {"merchant_id": MERCHANT, "type": kind, "event_id": event_id, "created_at": moment, "data": data}
+        body = json.dumps(event).encode()
+        for subscriber in wanted:
             headers = {
-                "content-type": "application/json",
-                "square-version": subscription["api_version"],
-                "x-square-hmacsha256-signature": signature(subscription["signature_key"], url, body),
+                "square-version": subscriber.told["api_version"],
+                "x-square-hmacsha256-signature": signature(subscriber.secret, subscriber.url, body),
             }
-            self._courier.send(self._system_id, url, headers, body)
+            self._subscribers.send(subscriber, headers, body)
+
+
+def _with_key(subscriber: Subscriber[dict[str, Any]]) -> dict[str, Any]:
+    return {**subscriber.told, "signature_key": subscriber.secret}
 
 
 def signature(key: str, url: str, body: bytes) -> str:
     """What `x-square-hmacsha256-signature` must be."""
-    return base64.b64encode(hmac.new(key.encode(), url.encode() + body, hashlib.sha256).digest()).decode()
+    return hmac_base64(key.encode(), url.encode() + body)

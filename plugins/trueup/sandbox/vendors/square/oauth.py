@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from trueup.sandbox.vendors.credentials import AccessTokens, bearer_in
 from trueup.sandbox.vendors.square.errors import ApiError
 from trueup.sandbox.vendors.square.identifiers import MERCHANT
 
@@ -17,11 +18,10 @@ class Authorization:
     """The seller's one application: its credentials and the access tokens given out."""
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+        self.tokens = AccessTokens(clock)
         self.client_id = f"sq0idp-{secrets.token_urlsafe(16)}"
         self.client_secret = f"sq0csp-{secrets.token_urlsafe(32)}"
         self.refresh_token = f"EQAA{secrets.token_urlsafe(44)}"
-        self._tokens: dict[str, float] = {}
 
     def grant(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """ObtainToken by refresh token; `ApiError` where a credential is not right."""
@@ -33,9 +33,8 @@ class Authorization:
         if body.get("refresh_token") != self.refresh_token:
             raise ApiError("UNAUTHORIZED", "Not Authorized")
         is_short = body.get("short_lived") is True
-        ends = self._clock() + (_SHORT_SECONDS if is_short else TOKEN_SECONDS)
         token = f"EAAA{secrets.token_urlsafe(44)}"
-        self._tokens[token] = ends
+        ends = self.tokens.give(token, _SHORT_SECONDS if is_short else TOKEN_SECONDS)
         return {
             "access_token": token,
             "token_type": "bearer",
@@ -47,17 +46,12 @@ class Authorization:
 
     def check(self, header: str | None) -> None:
         """Raise `ApiError` unless an Authorization header carries a token that is still good."""
-        scheme, _, token = (header or "").partition(" ")
-        ends = self._tokens.get(token) if scheme.lower() == "bearer" else None
-        if ends is None:
+        token = bearer_in(header)
+        if not self.tokens.is_known(token):
             raise ApiError("UNAUTHORIZED", "This request could not be authorized.")
-        if ends <= self._clock():
+        if not self.tokens.is_good(token):
             raise ApiError("ACCESS_TOKEN_EXPIRED", "The provided access token has expired.")
 
     def secrets(self) -> list[str]:
         """What must not be told to anybody, tokens included."""
-        return [self.client_id, self.client_secret, self.refresh_token, *self._tokens]
-
-    def expire_tokens(self) -> None:
-        """Every access token given out so far has had its time."""
-        self._tokens = dict.fromkeys(self._tokens, 0.0)
+        return [self.client_id, self.client_secret, self.refresh_token, *self.tokens.secrets()]

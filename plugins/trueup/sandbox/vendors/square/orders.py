@@ -104,7 +104,7 @@ class SquareOrders:
         return str(told["id"])
 
     def variation(self, sku: str | None) -> str | None:
-        """The variation of an article; None for what is none."""
+        """The variation of a product; None for what is none."""
         return None if sku is None else self._variations.get(sku)
 
     def _open(

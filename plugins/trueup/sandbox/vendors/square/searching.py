@@ -43,7 +43,7 @@ def search_catalog(books: SquareBooks, body: Mapping[str, Any]) -> dict[str, Any
 
 
 def search_orders(books: SquareBooks, body: Mapping[str, Any], now: str) -> dict[str, Any]:
-    """SearchOrders by place, state and one time. `now`: the end of a range that has none."""
+    """SearchOrders by location, state and one time. `now`: the end of a range that has none."""
     locations = body.get("location_ids")
     if not isinstance(locations, list) or not locations:
         raise ApiError("MISSING_REQUIRED_PARAMETER", "Missing required parameter.", "location_ids")

@@ -1,6 +1,5 @@
 """Square's API over one seller: three stores with tills, and an online listing with a location of its own."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -10,7 +9,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from trueup.sandbox.vendors.simulator import Connection, Simulator, Storefront
+from trueup.sandbox.vendors.credentials import token_route
+from trueup.sandbox.vendors.simulator import Connection, Simulator, Storefront, opened
 from trueup.sandbox.vendors.square import searching
 from trueup.sandbox.vendors.square.books import SquareBooks
 from trueup.sandbox.vendors.square.errors import ApiError
@@ -19,6 +19,7 @@ from trueup.sandbox.vendors.square.inventory import Inventory
 from trueup.sandbox.vendors.square.notices import Notices
 from trueup.sandbox.vendors.square.oauth import Authorization
 from trueup.sandbox.vendors.square.stock import IN_STOCK, inner_of, touched
+from trueup.sandbox.vendors.vendor_api import json_object, no_such
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world.entries import Entry
 from trueup.sandbox.world.faults import FaultKind, Faults
@@ -44,7 +45,7 @@ class SquareSimulator(Simulator):
         self._inventory: Inventory | None = None
         self._app = Starlette(
             routes=[
-                Route(TOKEN_PATH, self._token, methods=["POST"]),
+                token_route(TOKEN_PATH, _read, lambda told, _: self._authorization.grant(told)),
                 self._get("/v2/locations", lambda _: {"locations": self._locations()}),
                 self._get("/v2/locations/{location_id}", self._location),
                 self._get("/v2/catalog/list", lambda query: searching.list_catalog(self.books, query)),
@@ -59,7 +60,10 @@ class SquareSimulator(Simulator):
                 self._get("/v2/webhooks/subscriptions", lambda _: self._notices.listed()),
                 Route("/v2/webhooks/subscriptions/{number}", self._unsubscribe, methods=["DELETE"]),
             ],
-            exception_handlers={404: _no_resource, 405: _no_method},
+            exception_handlers=no_such(
+                lambda _: ApiError("NOT_FOUND", "Resource not found."),
+                lambda _: ApiError("METHOD_NOT_ALLOWED", "Method not allowed."),
+            ),
         )
 
     @property
@@ -69,16 +73,12 @@ class SquareSimulator(Simulator):
     @property
     def books(self) -> SquareBooks:
         """The books as they are; `RuntimeError` before the world's first reset."""
-        if self._books is None:
-            raise RuntimeError("the world has not been reset yet, so there are no books")
-        return self._books
+        return opened(self._books)
 
     @property
     def inventory(self) -> Inventory:
         """The Inventory API over those books."""
-        if self._inventory is None:
-            raise RuntimeError("the world has not been reset yet, so there are no books")
-        return self._inventory
+        return opened(self._inventory)
 
     def connection(self, base_url: str) -> Connection:
         return Connection(
@@ -115,7 +115,7 @@ class SquareSimulator(Simulator):
         return ApiError("INTERNAL_SERVER_ERROR", "An internal error has occurred.").response()
 
     def expire_tokens(self) -> None:
-        self._authorization.expire_tokens()
+        self._authorization.tokens.end_all()
 
     def secrets(self) -> Sequence[str]:
         return (*self._authorization.secrets(), *self._notices.secrets())
@@ -150,20 +150,14 @@ class SquareSimulator(Simulator):
         except ApiError as error:
             return error.response(headers)
 
-    async def _token(self, request: Request) -> Response:
-        try:
-            return JSONResponse(self._authorization.grant(_json(request, await request.body())))
-        except ApiError as error:
-            return error.response()
-
     async def _unsubscribe(self, request: Request) -> Response:
         return self._guarded(request, lambda: self._notices.delete(request.path_params["number"]))
 
     # -- what it answers -----------------------------------------------------------------------------------------
 
     def _locations(self) -> list[_Body]:
-        places = self.world.layout.places_of(self.system_id)
-        names = {place.source_location_id: place.name for place in places}
+        locations = self.world.layout.locations_of(self.system_id)
+        names = {location.source_location_id: location.name for location in locations}
         names[self.books.online] = "Online listing"
         return [
             {
@@ -250,21 +244,15 @@ def _counted(body: _Body) -> list[str]:
 def _json(request: Request, content: bytes) -> _Body:
     if not request.headers.get("content-type", "").startswith("application/json"):
         raise ApiError("UNSUPPORTED_MEDIA_TYPE", "Use application/json.")
-    try:
-        body = json.loads(content or b"{}")
-    except ValueError as error:
-        raise ApiError("EXPECTED_JSON_BODY", "The request body is not JSON.") from error
-    if not isinstance(body, dict):
-        raise ApiError("EXPECTED_OBJECT", "The request body is not an object.")
-    return body
+    return json_object(
+        content or b"{}",
+        ApiError("EXPECTED_JSON_BODY", "The request body is not JSON."),
+        ApiError("EXPECTED_OBJECT", "The request body is not an object."),
+    )
 
 
-async def _no_resource(_request: Request, _error: Exception) -> Response:
-    return ApiError("NOT_FOUND", "Resource not found.").response()
-
-
-async def _no_method(_request: Request, _error: Exception) -> Response:
-    return ApiError("METHOD_NOT_ALLOWED", "Method not allowed.").response()
+async def _read(request: Request) -> _Body:
+    return _json(request, await request.body())
 
 
 SIMULATOR: Final = SquareSimulator

@@ -28,20 +28,20 @@ class TrytonBooks:
     """Every call is under the world's lock. Rows are whole records; what is shown of them is the API's."""
 
     def __init__(self, world: World, system_id: str) -> None:
-        place = world.layout.places_of(system_id)[0]
-        self.warehouse = int(place.source_location_id)
-        self._place_id = place.location_id
+        location = world.layout.locations_of(system_id)[0]
+        self.warehouse = int(location.source_location_id)
+        self._location_id = location.location_id
         self.stock = StockBook(world.opening_levels(system_id))
         self.strangers = {each.number: each.on_hand for each in world.catalogue.strangers(system_id)}
-        self.locations = self._zones(place.name, world.now())
+        self.locations = self._zones(location.name, world.now())
         self._by_id = {row["id"]: row for row in self.locations}
         made = written(world.now() - timedelta(days=200))
         self.products: dict[int, dict[str, Any]] = {}
         self.skus: dict[int, str] = {}
-        for article in world.catalogue.carried(system_id):
-            known = world.catalogue.identity(system_id, article.sku)
-            self.skus[article.number] = article.sku
-            self._stock_up(article.number, known.code, known.gtin, article.title, article.category, made)
+        for product in world.catalogue.carried(system_id):
+            known = world.catalogue.identity(system_id, product.sku)
+            self.skus[product.number] = product.sku
+            self._stock_up(product.number, known.code, known.gtin, product.title, product.category, made)
         for stranger in world.catalogue.strangers(system_id):
             self._stock_up(stranger.number, stranger.code, stranger.gtin, stranger.title, "Other", made)
         self._numbers = {sku: number for number, sku in self.skus.items()}
@@ -57,7 +57,7 @@ class TrytonBooks:
             return 0.0
         if number in self.strangers:
             return float(self.strangers[number])
-        return float(self.stock.on_hand(self.skus[number], self._place_id))
+        return float(self.stock.on_hand(self.skus[number], self._location_id))
 
     def record(self, entry: Entry) -> None:
         """Write one entry."""

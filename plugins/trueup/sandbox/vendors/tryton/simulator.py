@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp
 
-from trueup.sandbox.vendors.simulator import Connection
+from trueup.sandbox.vendors.simulator import Connection, opened
 from trueup.sandbox.vendors.tryton.books import COMPANY, TrytonBooks
 from trueup.sandbox.vendors.tryton.records import meets, picked
 from trueup.sandbox.vendors.vendor_api import GuardedApi, Refusal, Window
@@ -49,9 +49,7 @@ class TrytonSimulator(GuardedApi):
     @property
     def books(self) -> TrytonBooks:
         """The books as they are; `RuntimeError` before the world's first reset."""
-        if self._books is None:
-            raise RuntimeError("the world has not been reset yet, so there are no books")
-        return self._books
+        return opened(self._books)
 
     def connection(self, base_url: str) -> Connection:
         return Connection("tryton", base_url, password=self.token, extra={"database": _DATABASE})
@@ -64,7 +62,7 @@ class TrytonSimulator(GuardedApi):
 
     def fault_response(self, kind: FaultKind, retry_after_seconds: int) -> Response:
         if kind is FaultKind.RATE_LIMITED:  # of a proxy in front of it
-            return self.told_to_wait(retry_after_seconds)
+            return self.asked_to_wait(retry_after_seconds)
         return HTMLResponse("<h1>Service Unavailable</h1>", status_code=503)
 
     def is_let_in(self, request: Request) -> bool:
@@ -73,7 +71,7 @@ class TrytonSimulator(GuardedApi):
     def turned_away(self) -> Response:
         return HTMLResponse("<h1>Unauthorized</h1>", status_code=401)
 
-    def told_to_wait(self, seconds: int) -> Response:
+    def asked_to_wait(self, seconds: int) -> Response:
         return HTMLResponse("<h1>Too Many Requests</h1>", status_code=429, headers={"Retry-After": str(seconds)})
 
     def not_json(self, what: str) -> Refusal:
@@ -103,11 +101,11 @@ class TrytonSimulator(GuardedApi):
             case "stock.location":
                 return books.locations
             case "product.product":
-                places = context.get("locations") or []
+                locations = context.get("locations") or []
                 # Without a company in the context Tryton answers with nulls where its figures should stand.
-                is_told = bool(places) and context.get("company") == COMPANY
+                is_told = bool(locations) and context.get("company") == COMPANY
                 return [
-                    {**row, "quantity": books.held(number, int(places[0])) if is_told else None}
+                    {**row, "quantity": books.held(number, int(locations[0])) if is_told else None}
                     for number, row in books.products.items()
                 ]
             case "stock.move":

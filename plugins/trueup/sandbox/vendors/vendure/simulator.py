@@ -1,5 +1,6 @@
 """One Vendure shop over HTTP: logging in, asking and setting stock. An order allocates; a fulfilment takes it away."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from trueup.sandbox.vendors.credentials import AccessTokens, bearer_of
 from trueup.sandbox.vendors.shop_books import ShopLine, ShopOrder, Stocked
 from trueup.sandbox.vendors.simulator import Connection
 from trueup.sandbox.vendors.vendor_api import ShopStorefront
@@ -35,7 +37,7 @@ class VendureSimulator(ShopStorefront):
     def __init__(self, system_id: str, world: World, faults: Faults, courier: Courier) -> None:
         super().__init__(system_id, world, faults, courier)
         self._password = self.new_secret()
-        self._tokens: set[str] = set()
+        self._tokens = AccessTokens()
         self._location_id = world.layout.channel_of(system_id).listing_location_id
         self._app = Starlette(routes=[Route("/admin-api", self._ask, methods=["POST"])])
 
@@ -53,10 +55,10 @@ class VendureSimulator(ShopStorefront):
         return JSONResponse({"message": "Service Unavailable"}, status_code=503)
 
     def expire_tokens(self) -> None:
-        self._tokens.clear()
+        self._tokens.end_all()
 
     def secrets(self) -> Sequence[str]:
-        return (self._password, *self._tokens)
+        return (self._password, *self._tokens.secrets())
 
     async def _ask(self, request: Request) -> Response:
         try:
@@ -67,10 +69,9 @@ class VendureSimulator(ShopStorefront):
         problems = validate(ADMIN, document)
         if problems:
             return JSONResponse({"errors": [each.formatted for each in problems]}, status_code=400)
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
         granted: list[str] = []
         with self.world.lock:
-            root = _Root(self, is_let_in=token in self._tokens, granted=granted)
+            root = _Root(self, is_let_in=self._tokens.is_good(bearer_of(request)), granted=granted)
             result = execute_sync(ADMIN, document, root_value=root, variable_values=told.get("variables"))
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
@@ -85,7 +86,7 @@ class VendureSimulator(ShopStorefront):
         if login != _USER or password != self._password:
             return None
         token = self.new_secret()
-        self._tokens.add(token)
+        self._tokens.give(token, math.inf)
         return token
 
     def location(self) -> dict[str, Any]:
@@ -95,7 +96,7 @@ class VendureSimulator(ShopStorefront):
     def variants(self) -> list[dict[str, Any]]:
         """Every variant with its stock: what is on hand is what may be sold and what open orders hold."""
         held = self._held()
-        return [self._variant(stocked, held.get(stocked.article.sku, 0)) for stocked in self.books.stock.values()]
+        return [self._variant(stocked, held.get(stocked.product.sku, 0)) for stocked in self.books.stock.values()]
 
     def orders(self) -> list[dict[str, Any]]:
         """Every order that was placed."""
@@ -111,7 +112,7 @@ class VendureSimulator(ShopStorefront):
         held = self._held()
         for change, level in levels:
             stocked = by_id[change["id"]]
-            self.write(stocked, level["stockOnHand"] - held.get(stocked.article.sku, 0))
+            self.write(stocked, level["stockOnHand"] - held.get(stocked.product.sku, 0))
         return [each for each in self.variants() if each["id"] in {change["id"] for change in changes}]
 
     def _held(self) -> dict[str, int]:
@@ -119,11 +120,11 @@ class VendureSimulator(ShopStorefront):
         for order in self.books.orders.values():
             for line in order.lines.values():
                 if line.stocked is not None:
-                    held[line.stocked.article.sku] = held.get(line.stocked.article.sku, 0) + line.open
+                    held[line.stocked.product.sku] = held.get(line.stocked.product.sku, 0) + line.open
         return held
 
     def _variant(self, stocked: Stocked, held: int) -> dict[str, Any]:
-        changed, title = _written(stocked.changed_at), stocked.article.title
+        changed, title = _written(stocked.changed_at), stocked.product.title
         level = {
             "id": _variant_id(stocked),
             "stockOnHand": stocked.on_hand + held,
@@ -215,7 +216,7 @@ class _Root:
 
 
 def _variant_id(stocked: Stocked) -> str:
-    return str(stocked.article.number)
+    return str(stocked.product.number)
 
 
 def _written(moment: datetime) -> str:

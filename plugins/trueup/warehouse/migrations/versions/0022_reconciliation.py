@@ -3,7 +3,7 @@
 from trueup.warehouse.migrations.sql_file import run_sql_file
 
 revision = "0022_reconciliation"
-down_revision = "0020_withheld"
+down_revision = "0021_restorable"
 
 
 def upgrade() -> None:

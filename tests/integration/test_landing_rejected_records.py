@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import orjson
 import pytest
-from landing_fakes import CONFIGURATION, Scripted, at, heads, level, movement, page, quantities, rows
+from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, movement, page, quantities, rows
 
 from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
@@ -91,7 +91,7 @@ def test_a_violating_key_is_not_declared_gone_by_a_sweep(warehouse: ConnectionDe
     _land(warehouse, page([level("a", "1"), level("b", "1")], 1, is_last=True), mode=ReadMode.SWEEP)
     report = _land(warehouse, page([level("a", "1"), level("b", 5)], 10, is_last=True), mode=ReadMode.SWEEP)
     assert (report.tombstone_count, report.is_conclusive) == (0, True)
-    assert heads(warehouse) == {"a|1": "1", "b|1": "1"}
+    assert current_versions(warehouse) == {"a|1": "1", "b|1": "1"}
 
 
 def test_a_complete_sweep_closes_what_it_no_longer_meets(warehouse: ConnectionDetails) -> None:
@@ -135,7 +135,7 @@ def test_a_sweep_with_a_malformed_piece_concludes_nothing(warehouse: ConnectionD
 
 
 def test_a_sweep_of_less_than_all_concludes_nothing(warehouse: ConnectionDetails) -> None:
-    """A system that does not show old records has not deleted them; one part of it is enough to doubt the whole."""
+    """A system that does not show old records has not deleted them; one part of it is enough to conclude nothing."""
     _land(warehouse, page([level("a", "1"), level("b", "1")], 1, is_last=True), mode=ReadMode.SWEEP)
     pages = [page([level("a", "2")], 10, is_partial=True), page([], 11, is_last=True)]
     report = _land(warehouse, *pages, mode=ReadMode.SWEEP)
@@ -153,21 +153,21 @@ def test_a_sweep_that_loses_most_of_what_there_was_is_not_believed(warehouse: Co
     """NetSuite answers a role that lost a right with an empty list and status 200: nothing there was deleted."""
     _sweep(warehouse, range(40), 1)
     report = _sweep(warehouse, range(19), 10)
-    assert (report.is_conclusive, report.doubted_count, report.tombstone_count) == (False, 21, 0)
-    assert len([key for key, quantity in heads(warehouse).items() if quantity is not None]) == 40
+    assert (report.is_conclusive, report.unconfirmed_deletion_count, report.tombstone_count) == (False, 21, 0)
+    assert len([key for key, quantity in current_versions(warehouse).items() if quantity is not None]) == 40
     assert rows(warehouse, "swept_as_of", "raw.stream_positions") == [(at(1),)]
     (found,) = list_exceptions(warehouse)
-    assert (found.kind, found.reason[:34]) == ("sweep_collapsed", "a sweep met 19 of 40 records; the ")
+    assert (found.kind, found.reason[:34]) == ("mass_deletion_suspected", "a sweep met 19 of 40 records; the ")
 
 
-def test_the_records_met_again_settle_the_doubt(warehouse: ConnectionDetails) -> None:
+def test_the_records_met_again_close_the_suspicion(warehouse: ConnectionDetails) -> None:
     """The right came back; nobody should have to tidy up."""
     _sweep(warehouse, range(40), 1)
     _sweep(warehouse, [], 10)
     report = _sweep(warehouse, range(39), 20)
     assert (report.is_conclusive, report.tombstone_count) == (True, 1)
     (closed,) = list_exceptions(warehouse, status="resolved")
-    assert (closed.kind, closed.closed_by) == ("sweep_collapsed", "landing")
+    assert (closed.kind, closed.closed_by) == ("mass_deletion_suspected", "landing")
 
 
 def test_a_person_can_declare_the_records_gone_once(warehouse: ConnectionDetails) -> None:
@@ -179,12 +179,12 @@ def test_a_person_can_declare_the_records_gone_once(warehouse: ConnectionDetails
     assert (result.outcome, result.detail[:34]) == ("replayed", "ann declares up to 40 records gone")
 
     more = _sweep(warehouse, range(19), 20)
-    assert (more.doubted_count, more.tombstone_count) == (41, 0)
+    assert (more.unconfirmed_deletion_count, more.tombstone_count) == (41, 0)
     as_declared = _sweep(warehouse, range(20), 30)
     assert (as_declared.is_conclusive, as_declared.tombstone_count) == (True, 40)
     _sweep(warehouse, range(60), 40)
     again = _sweep(warehouse, range(20), 50)
-    assert (again.doubted_count, again.tombstone_count) == (40, 0)
+    assert (again.unconfirmed_deletion_count, again.tombstone_count) == (40, 0)
 
 
 @pytest.mark.parametrize(("known", "met"), [(19, 0), (40, 20)])
@@ -220,13 +220,13 @@ def test_what_jsonb_cannot_keep_waits_for_a_person_and_lands_when_replayed(wareh
     assert "U+0000" in found.reason
     (result,) = replay(warehouse, CONFIGURATION, [found.exception_id], run_id="replay", actor="mara")
     assert result.outcome == "replayed"
-    assert heads(warehouse) == {"a|1": "1", "b|1": "1"}
+    assert current_versions(warehouse) == {"a|1": "1", "b|1": "1"}
     assert ("x\ufffd",) in rows(warehouse, "payload ->> 'custom'")
     again = _land(warehouse, page([level("a", "1", custom="x\x00")], 2))
     assert (again.violation_count, again.unchanged_count) == (0, 1), "it was decided"
 
 
-def test_what_only_postgresql_refuses_is_found_and_the_rest_lands(warehouse: ConnectionDetails) -> None:
+def test_what_only_postgresql_rejects_is_found_and_the_rest_lands(warehouse: ConnectionDetails) -> None:
     """One poisoned row in a COPY would else stop its stream for ever."""
     records = [level(str(number), "1") for number in range(40)]
     for number in (7, 30):
@@ -247,7 +247,7 @@ def test_an_unknown_field_lands_and_is_reported_once_a_read(warehouse: Connectio
 
 
 def test_a_violation_replays_against_todays_contract_and_lands_as_observed_then(warehouse: ConnectionDetails) -> None:
-    """The contract was widened: what it held back takes its place in time, and a second replay changes nothing."""
+    """The contract was widened: what it rejected takes its place in time, and a second replay changes nothing."""
     with connect(warehouse, Role.LOADER) as connection:
         exception_id = open_exception(
             connection,
@@ -314,7 +314,7 @@ def test_a_replay_of_what_is_outdated_closes_without_landing(warehouse: Connecti
     land_records(warehouse, CONFIGURATION, "netsuite", "stock_levels", [newer], Arrival.REPLAY, run_id="x")
     (result,) = replay(warehouse, CONFIGURATION, [exception_id], run_id="r", actor="mara")
     assert (result.outcome, result.detail) == ("replayed", "a newer version of the same key has landed since")
-    assert heads(warehouse) == {"a|1": "4"}
+    assert current_versions(warehouse) == {"a|1": "4"}
 
 
 def test_a_kind_without_replay_says_what_to_do_instead(warehouse: ConnectionDetails) -> None:

@@ -10,17 +10,21 @@ from typing import Any
 import httpx
 
 from trueup.connectors.http.addresses import base_url
-from trueup.connectors.http.answers import Answer, Resend, Verdict
+from trueup.connectors.http.answers import Answer
 from trueup.connectors.http.auth import Ask, Grant, TokenHeader
 from trueup.connectors.http.client import HttpClient
+from trueup.connectors.http.graphql import Document, ErrorMeaning, GraphQL, GraphQLError, errors_of
 from trueup.connectors.http.paging import PageRead, by_offset
 from trueup.connectors.http.redaction import Redaction
 from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.errors import Permanent, Transient
+from trueup.domain.errors import Permanent, Transient, TrueupError
 
 _SYSTEM = "Vendure"
 _TOKEN_HEADER = "vendure-auth-token"  # noqa: S105 - the header's name, no token
+INTERNAL_ERROR = "INTERNAL_SERVER_ERROR"
+_PERMISSIONS = "give the connection's user the permissions ReadCatalog, ReadOrder and, to write, UpdateCatalog"
+ERRORS = ErrorMeaning(unauthorized={"FORBIDDEN": _PERMISSIONS, "UNAUTHORIZED": _PERMISSIONS})
 _LOGIN = """
 mutation LogIn($login: String!, $password: String!) {
     login(username: $login, password: $password) {
@@ -31,40 +35,27 @@ mutation LogIn($login: String!, $password: String!) {
 """
 
 
-class AdminApi:
+class AdminApi(GraphQL):
     """One shop's Admin API, seen through one sales channel."""
 
     def __init__(self, client: HttpClient, url: str) -> None:
-        self.client = client
-        self._url = url
+        super().__init__(client, url, _refusal)
 
-    def ask(self, document: str, variables: Mapping[str, Any] | None = None) -> Answer:
-        """Send one document, a mutation once only; its answer may still hold `errors` (see `failed`)."""
-        body = {"query": document, "variables": dict(variables or {})}
-        resend = Resend.SAFE if document.lstrip().startswith("query ") else Resend.UNSAFE
-        return self.client.request("POST", self._url, json=body, resend=resend)
-
-    def data(self, answer: Answer, name: str) -> Any:  # noqa: ANN401 - whatever the field holds
-        """Return the field of the answer's data; raises what its errors mean."""
-        code = failed(answer)
-        if code is not None:
-            told = f"{_SYSTEM} (connection '{self.client.conn_id}') answered {code}"
-            if code == "INTERNAL_SERVER_ERROR":
-                raise Transient(f"{told}; try again, then see the server's log")
-            raise Permanent(f"{told}; the request does not fit this version, see docs/systems/vendure.md")
-        data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
-        if not isinstance(data, Mapping) or data.get(name) is None:
+    def field(self, document: Document, answer: Answer, name: str) -> Any:  # noqa: ANN401 - whatever the field holds
+        """Return the field of the answer's data."""
+        data = self.data(document, answer)
+        if data.get(name) is None:
             raise Transient(f"{_SYSTEM} answered without '{name}'; try again, then check the connection's host")
         return data[name]
 
-    def pages(self, document: str, name: str, options: Mapping[str, Any], size: int) -> Iterator[PageRead]:
+    def pages(self, document: Document, name: str, options: Mapping[str, Any], size: int) -> Iterator[PageRead]:
         """Yield every page of a list by id; at least one, if empty."""
 
         def ask(skip: int) -> Answer:
             return self.ask(document, {"options": {**options, "sort": {"id": "ASC"}, "take": size, "skip": skip}})
 
         def items(answer: Answer) -> Sequence[Any]:
-            found = self.data(answer, name)
+            found = self.field(document, answer, name)
             listed = found.get("items") if isinstance(found, Mapping) else None
             if not isinstance(listed, list):
                 raise Transient(f"{_SYSTEM} answered '{name}' without its items; try again")
@@ -72,7 +63,9 @@ class AdminApi:
 
         return by_offset(f"{_SYSTEM}, list '{name}'", ask, items, _id_of, size)
 
-    def all(self, document: str, name: str, options: Mapping[str, Any], size: int = 500) -> list[Mapping[str, Any]]:
+    def all(
+        self, document: Document, name: str, options: Mapping[str, Any], size: int = 500
+    ) -> list[Mapping[str, Any]]:
         """Return every object of a list."""
         pages = self.pages(document, name, options, size)
         return [item for read in pages for item in read.items if isinstance(item, Mapping)]
@@ -92,7 +85,7 @@ def connect_api(details: ConnectionDetails, state: SharedState) -> AdminApi:
         details,
         authenticator=TokenHeader(_login_grant(url, details)),
         headers={"vendure-token": str(channel_token)} if channel_token else {},
-        judge=_judge,
+        judge=ERRORS.judge,
         our_time=state.now,
     )
     return AdminApi(client, url)
@@ -100,23 +93,16 @@ def connect_api(details: ConnectionDetails, state: SharedState) -> AdminApi:
 
 def failed(answer: Answer) -> str | None:
     """Return the code of the answer's first error, None where it has none."""
-    errors = answer.body.get("errors") if isinstance(answer.body, Mapping) else None
-    if not errors:
-        return None
-    first = errors[0] if isinstance(errors, list) and isinstance(errors[0], Mapping) else {}
-    extensions = first.get("extensions")
-    code = extensions.get("code") if isinstance(extensions, Mapping) else None
-    return str(code) if code else "an error without a code"
+    errors = errors_of(answer)
+    return (errors[0].code or "an error without a code") if errors else None
 
 
-def _judge(answer: Answer) -> Verdict | None:
-    if failed(answer) not in ("FORBIDDEN", "UNAUTHORIZED"):
-        return None
-    return Verdict(
-        "FORBIDDEN; give the connection's user the permissions ReadCatalog, ReadOrder and, to write, UpdateCatalog",
-        is_retryable=False,
-        is_unauthorized=True,
-    )
+def _refusal(where: str, errors: Sequence[GraphQLError]) -> TrueupError:
+    # Only the code: the message of an internal error can hold SQL.
+    code = errors[0].code or "an error without a code"
+    if code == INTERNAL_ERROR:
+        return Transient(f"{where}: answered {code}; try again, then see the server's log")
+    return Permanent(f"{where}: answered {code}; the request does not fit this version, see docs/systems/vendure.md")
 
 
 def _login_grant(url: str, details: ConnectionDetails) -> Grant:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from trueup.connectors.undated_levels import PAUSE_SECONDS, Read, read_standing
+from trueup.connectors.undated_levels import PAUSE_SECONDS, Read, read_undated
 
 SECOND = datetime(2026, 10, 5, 12, 0, 5, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ class Source:
 
     def read(self) -> dict[int, datetime]:
         found: dict[int, datetime] = {}
-        for moment, rows in read_standing(self.ask, lambda row: row["id"], self.moved_after, self.sleep):
+        for moment, rows in read_undated(self.ask, lambda row: row["id"], self.moved_after, self.sleep):
             for row in rows:
                 assert row["id"] not in found
                 found[row["id"]] = moment
@@ -65,4 +65,4 @@ def test_what_moves_all_the_time_is_told_all_the_same() -> None:
 
 def test_nothing_to_read_is_nothing_told() -> None:
     """A poll in which nothing moved asks for no level."""
-    assert list(read_standing(lambda _: iter(()), lambda _: None, lambda _: {}, lambda _: None)) == []
+    assert list(read_undated(lambda _: iter(()), lambda _: None, lambda _: {}, lambda _: None)) == []

@@ -1,4 +1,4 @@
-"""How things stand, for whoever reads the report: newest verdicts, open quarantine, open stops.
+"""The status of the gates, for whoever reads the report: newest verdicts, open quarantine, open stops.
 
 Free of Great Expectations: the web server shows this, and must not pay for what it does not use.
 """
@@ -14,13 +14,13 @@ from trueup.warehouse.connection import Role, connect
 
 
 @dataclass(frozen=True, slots=True)
-class StandingVerdict:
+class NewestVerdict:
     """The newest verdict of one rule. `sample`: keys of rows that failed; `observed`: what a rule of the table saw.
 
     `status`: passed, failed, not_applicable (there was nothing to validate) or error (it could not be validated).
 
-    `held_count`: rows that it holds in quarantine. It may pass and hold: a run after a build judges only what
-    that build wrote.
+    `quarantined_count`: rows that are in quarantine by this rule. There may be some although it passed: a run after a
+    build validates only what that build wrote.
     """
 
     suite: str
@@ -37,7 +37,7 @@ class StandingVerdict:
     notes: str
     error: str | None
     age_seconds: float
-    held_count: int
+    quarantined_count: int
 
     @property
     def is_failing(self) -> bool:
@@ -46,7 +46,7 @@ class StandingVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldRow:
+class QuarantinedRow:
     """One row in quarantine."""
 
     table: str
@@ -83,46 +83,48 @@ class LastRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class GateStatus:
     """Everything the quality report shows of one tenant."""
 
     last_run: LastRun | None
-    verdicts: Sequence[StandingVerdict]
-    held: Sequence[HeldRow]
-    held_count: int
+    verdicts: Sequence[NewestVerdict]
+    quarantined: Sequence[QuarantinedRow]
+    quarantined_count: int
     stops: Sequence[Stop]
 
 
-def standing(details: ConnectionDetails, *, held_limit: int = 200) -> Standing:
-    """Read it all in one snapshot, as the operator. At most `held_limit` held rows, newest first; all are counted."""
+def read_gate_status(details: ConnectionDetails, *, quarantine_limit: int = 200) -> GateStatus:
+    """Read all in one snapshot, as the operator; at most `quarantine_limit` rows in quarantine, newest first."""
     with connect(details, Role.OPERATOR) as connection:
         connection.execute("set transaction isolation level repeatable read, read only")
         run = connection.execute(_NEWEST_RUN).fetchone()
         verdicts = connection.execute(_NEWEST_VERDICTS).fetchall()
-        held = connection.execute(
+        quarantined = connection.execute(
             "select schema_name || '.' || table_name, row_key, subject_key, target_system, rule_id, reason,"
             " extract(epoch from clock_timestamp() - quarantined_at)::float8"
             " from gates.quarantine where released_at is null order by quarantine_id desc limit %s",
-            (held_limit,),
+            (quarantine_limit,),
         ).fetchall()
-        held_count = connection.execute("select count(*) from gates.quarantine where released_at is null").fetchone()
+        quarantined_count = connection.execute(
+            "select count(*) from gates.quarantine where released_at is null"
+        ).fetchone()
         stops = connection.execute(
             "select target_system, suite, rule_id, reason, extract(epoch from clock_timestamp() - stopped_at)::float8"
             " from gates.stops where released_at is null order by stop_id desc"
         ).fetchall()
-    return Standing(
+    return GateStatus(
         last_run=None if run is None else LastRun(*run),
-        verdicts=[StandingVerdict(*row) for row in verdicts],
-        held=[HeldRow(*row) for row in held],
-        held_count=held_count[0] if held_count else 0,
+        verdicts=[NewestVerdict(*row) for row in verdicts],
+        quarantined=[QuarantinedRow(*row) for row in quarantined],
+        quarantined_count=quarantined_count[0] if quarantined_count else 0,
         stops=[Stop(*row) for row in stops],
     )
 
 
 def accept_total(details: ConnectionDetails, rule_id: str, *, actor: str, reason: str) -> float:
-    """Take the total that a rule last refused for true: the next one is held against it. Returns the total.
+    """Accept the total that last failed a rule: the next total is compared with it. Returns the total.
 
-    Lets go of the stop that the rule set. Raises `Permanent` where the rule did not refuse a total.
+    Releases the stop that the rule set. Raises `Permanent` where no total failed the rule.
     """
     with connect(details, Role.OPERATOR) as connection:
         row = connection.execute(
@@ -131,7 +133,7 @@ def accept_total(details: ConnectionDetails, rule_id: str, *, actor: str, reason
             (rule_id,),
         ).fetchone()
         if row is None or row[1] != "failed" or row[2] is None:
-            raise Permanent(f"{rule_id} refuses no total at present; `trueup gate` shows what does, by its rule_id")
+            raise Permanent(f"no total fails {rule_id} at present; `trueup gate` shows the rules that failed")
         suite, _, observed, run_id = row
         connection.execute(
             "insert into gates.baselines (suite, rule_id, value, run_id, accepted_by) values (%s, %s, %s, %s, %s)"
@@ -182,7 +184,7 @@ _NEWEST_VERDICTS = """
         then array(select jsonb_array_elements_text(newest.unexpected_sample)) else '{}' end,
         newest.unexpected_sample ->> 'observed', coalesce(newest.notes, ''), newest.error,
         extract(epoch from clock_timestamp() - newest.validated_at)::float8,
-        coalesce(held.held_count, 0)
+        coalesce(quarantined.quarantined_count, 0)
     from rules
     cross join lateral (
         select * from gates.results
@@ -190,11 +192,11 @@ _NEWEST_VERDICTS = """
         order by results.result_id desc limit 1
     ) as newest
     left join (
-        select schema_name, table_name, rule_id, count(*) as held_count
+        select schema_name, table_name, rule_id, count(*) as quarantined_count
         from gates.quarantine where released_at is null
         group by schema_name, table_name, rule_id
-    ) as held
-        on held.schema_name = newest.schema_name and held.table_name = newest.table_name
-        and held.rule_id = newest.rule_id
+    ) as quarantined
+        on quarantined.schema_name = newest.schema_name and quarantined.table_name = newest.table_name
+        and quarantined.rule_id = newest.rule_id
     order by newest.suite, newest.rule_id
 """

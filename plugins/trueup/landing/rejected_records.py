@@ -1,4 +1,4 @@
-"""What cannot land, or cannot be believed: into the exception queue, and out of it once the system tells better."""
+"""Rejected records and suspected mass deletions: into the exception queue, and out of it when they are mended."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -24,7 +24,7 @@ from trueup.warehouse.streams import Stream
 
 VIOLATION: Final = "contract_violation"
 MALFORMED: Final = "malformed_record"
-COLLAPSE: Final = "sweep_collapsed"
+MASS_DELETION: Final = "mass_deletion_suspected"
 _ACTOR = "landing"
 
 
@@ -135,15 +135,15 @@ def close_vanished(
         )
 
 
-def open_collapse(connection: Warehouse, stream: Stream, *, missing: int, known: int, run_id: str) -> None:
-    """Queue that a sweep did not meet so many of the stream's records that they are not believed to be gone."""
+def open_mass_deletion(connection: Warehouse, stream: Stream, *, missing: int, known: int, run_id: str) -> None:
+    """Queue that a mass deletion is suspected: a sweep did not meet so many of the stream's records."""
     open_exception(
         connection,
-        kind=COLLAPSE,
+        kind=MASS_DELETION,
         system_id=stream.system_id,
         stream=stream.name,
         subject=stream.name,
-        reason=f"a sweep met {known - missing} of {known} records; the other {missing} are kept until this is settled",
+        reason=f"a sweep met {known - missing} of {known} records; the other {missing} are kept: this may be a mistake",
         remedy=f"look for them in {stream.system_id}: a right that was taken away reads like this. A sweep that meets"
         " them closes this; if they are gone for good, `trueup exceptions replay`, and the next sweep concludes it",
         context={"missing": missing},
@@ -151,22 +151,22 @@ def open_collapse(connection: Warehouse, stream: Stream, *, missing: int, known:
     )
 
 
-def accepted_loss(connection: Warehouse, stream: Stream, since: datetime | None) -> int:
-    """Return how many records a person has declared gone `since` a sweep last came to a conclusion."""
+def accepted_deletion_count(connection: Warehouse, stream: Stream, since: datetime | None) -> int:
+    """Return how many deletions a person has confirmed `since` a sweep last came to a conclusion."""
     row = connection.execute(
         "select (context ->> 'missing')::integer from exceptions.queue"
         " where kind = %s and system_id = %s and stream = %s and status = 'replayed'"
         " and closed_at > coalesce(%s, '-infinity'::timestamptz) order by exception_id desc limit 1",
-        (COLLAPSE, stream.system_id, stream.name, since),
+        (MASS_DELETION, stream.system_id, stream.name, since),
     ).fetchone()
     return 0 if row is None else int(row[0])
 
 
-def close_collapse(connection: Warehouse, stream: Stream) -> None:
-    """Close the doubt about an earlier sweep: this one came to a conclusion."""
+def close_mass_deletion(connection: Warehouse, stream: Stream) -> None:
+    """Close the suspicion of an earlier sweep: this one came to a conclusion."""
     close_exceptions(
         connection,
-        kind=COLLAPSE,
+        kind=MASS_DELETION,
         system_id=stream.system_id,
         stream=stream.name,
         subjects=[stream.name],
