@@ -26,7 +26,7 @@ from trueup.warehouse.registry import apply_configuration
 
 PROJECT = Path(__file__).resolve().parents[1]
 REPETITIONS = 3
-SUITE = Path("marts", "ats_positions.yml")
+SUITE = Path("inventory", "ats_positions.yml")
 
 _TABLE = """
 create table marts.ats_positions as

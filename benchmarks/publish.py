@@ -121,7 +121,7 @@ def run(keys: int = 1_000_000, channels: int = 5) -> dict[str, Any]:
         unchanged = _publish(details, configuration, Path(folder), "unchanged", is_full=False)
         for name, seconds in (("full", full), ("changed", changed), ("proposed", proposed), ("unchanged", unchanged)):
             figures |= {f"{name}_{step}_seconds": round(value, 3) for step, value in seconds.items()}
-        figures["differences"] = _count(details, "marts.stock_differences")
+        figures["differences"] = _count(details, "reconciliation.stock_differences")
         figures["changed_to_full"] = round(changed["publish"] / full["publish"], 4)
         figures["proposed_to_full"] = round(proposed["publish"] / full["publish"], 4)
         figures["unchanged_to_full"] = round(unchanged["publish"] / full["publish"], 4)

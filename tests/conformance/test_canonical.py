@@ -118,7 +118,7 @@ def wrong(warehouse: ConnectionDetails) -> Mapping[str, int]:
     """How many listings of each channel show something else than they should."""
     with connect(warehouse, Role.ANALYST) as connection:
         rows = connection.execute(
-            "select channel_id, count(*) from marts.stock_differences group by channel_id"
+            "select target_system, count(*) from reconciliation.stock_differences group by target_system"
         ).fetchall()
     return {str(channel_id): int(count) for channel_id, count in rows}
 

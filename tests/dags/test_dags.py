@@ -12,7 +12,7 @@ from trueup.configuration.tenants import load_tenant, tenant_names
 PROJECT = Path(__file__).resolve().parents[2]
 TENANTS = tenant_names(PROJECT / "tenants")
 ONE_A_TENANT = ("approve", "correct", "docs", "housekeeping", "publish", "reconcile", "replay")
-WORDS = {"raw", "staging", "canonical", "marts", "gates", "outbox", "audit", "exceptions"}
+WORDS = {"raw", "staging", "canonical", "marts", "reconciliation", "gates", "outbox", "audit", "exceptions"}
 
 
 @pytest.fixture(scope="module")

@@ -50,8 +50,12 @@ def test_every_step_is_found_in_the_order_of_our_clock(line: AuditLine) -> None:
     # The database stamps a transition itself, by the clock of today; a table without a text shows its columns.
     texts = {step.stage: step.text for step in found.steps}
     assert texts["outbox.transitions"].startswith("change 1 to verified")
-    assert texts["marts.stock_differences"] == "sku HV-00001, channel shop, shown_quantity 9"
-    others = [step for step in found.steps if step.stage not in ("outbox.transitions", "marts.stock_differences")]
+    assert texts["reconciliation.stock_differences"] == (
+        "subject_key HV-00001, entity stock, target_system shop, record_ref gid://1|gid://2,"
+        " field available, shown 9, desired 4"
+    )
+    undated = ("outbox.transitions", "reconciliation.stock_differences")
+    others = [step for step in found.steps if step.stage not in undated]
     assert [(step.at, step.stage) for step in others] == [
         (after(1), "raw.erp__stock_levels"),
         (after(3), "canonical.stock_levels"),

@@ -145,7 +145,7 @@ def _publish(facts: Facts) -> int:
 
 
 def _cause(facts: Facts) -> list[str]:
-    return [row["cause"] for row in facts.rows("select cause from marts.stock_differences")]
+    return [row["cause"] for row in facts.rows("select cause from reconciliation.stock_differences")]
 
 
 def _read_listings(facts: Facts, shown: int, seconds: float) -> None:

@@ -65,7 +65,7 @@ def test_a_fact_becomes_true_on_the_channel_and_stays_quiet(facts: Facts) -> Non
     facts.land([shopify_listing("1", 39, at(60))])
     _read(facts)
     assert _publish(facts).proposed_count == 0
-    assert facts.rows("select * from marts.stock_differences") == []
+    assert facts.rows("select * from reconciliation.stock_differences") == []
     assert freshness(facts.details).correction_count == 1
 
 

@@ -62,7 +62,8 @@ def test_a_mistaken_figure_is_quarantined_and_comes_back_when_it_is_right(shop: 
 def test_what_the_last_look_fails_stays_quarantined_while_it_is_wrong(shop: Facts) -> None:
     """The view of candidates hides quarantined rows; validating it would release them with the next build, unseen."""
     shop.execute(
-        "update marts.stock_differences set correlation_id = null where sku = 'HV-00001' and channel = 'shopify_main'"
+        "update reconciliation.stock_differences set correlation_id = null"
+        " where subject_key = 'HV-00001' and target_system = 'shopify_main'"
     )
     for number in range(3):
         shop.execute("insert into audit.builds (run_id, is_full_refresh, status) values ('b', false, 'succeeded')")

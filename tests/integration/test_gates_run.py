@@ -31,7 +31,7 @@ def built(warehouse: ConnectionDetails) -> ConnectionDetails:
 @pytest.fixture
 def levels(tmp_path: Path) -> Path:
     """The suite of the stock levels alone: one is enough to see what a run does."""
-    return _suites(tmp_path, "canonical/stock_levels.yml")
+    return _suites(tmp_path, "inventory/stock_levels.yml")
 
 
 def _suites(folder: Path, *names: str) -> Path:
@@ -190,7 +190,7 @@ def _many_positions(details: ConnectionDetails, build_id: int, spoilt: int) -> N
 
 def test_too_much_in_quarantine_stops_that_channel_only(built: ConnectionDetails, tmp_path: Path) -> None:
     """A tenth of a channel's rows wrong is not the rows' fault; the other channel is well."""
-    folder = _suites(tmp_path, "marts/ats_positions.yml")
+    folder = _suites(tmp_path, "inventory/ats_positions.yml")
     _many_positions(built, 2, spoilt=20)
     report = _gate(built, folder)
     assert report.stopped == ("shopify_outlet",)
@@ -205,7 +205,7 @@ def test_too_much_in_quarantine_stops_that_channel_only(built: ConnectionDetails
 def test_a_few_quarantined_rows_do_not_stop_a_small_channel(built: ConnectionDetails, tmp_path: Path) -> None:
     """One of three rows is a third, and still one row."""
     _many_positions(built, 2, spoilt=19)
-    assert _gate(built, _suites(tmp_path, "marts/ats_positions.yml")).stopped == ()
+    assert _gate(built, _suites(tmp_path, "inventory/ats_positions.yml")).stopped == ()
 
 
 def test_more_failing_rows_than_can_be_quarantined_stop_everything(
@@ -213,7 +213,7 @@ def test_more_failing_rows_than_can_be_quarantined_stop_everything(
 ) -> None:
     """A hundred thousand quarantined rows help nobody; the stop says how many there were."""
     monkeypatch.setattr(ledger, "LARGEST_QUARANTINE", 50)
-    folder = _suites(tmp_path, "marts/ats_positions.yml")
+    folder = _suites(tmp_path, "inventory/ats_positions.yml")
     _many_positions(built, 2, spoilt=60)
     report = _gate(built, folder)
     assert (report.quarantined_count, report.stopped) == (0, ("all channels",))
@@ -222,7 +222,7 @@ def test_more_failing_rows_than_can_be_quarantined_stop_everything(
 
 def test_a_total_that_fell_far_stops_until_a_person_accepts_it(built: ConnectionDetails, tmp_path: Path) -> None:
     """A source that answers zeros must not empty the channels; a true sell-off must not need a new rule."""
-    folder = _suites(tmp_path, "marts/ats_positions.yml")
+    folder = _suites(tmp_path, "inventory/ats_positions.yml")
     _many_positions(built, 2, spoilt=0)
     assert _gate(built, folder).stopped == ()
     deletion = "delete from marts.ats_positions where sku <> all (select 'HV-' || n from generate_series(1, 50) as n)"
@@ -266,11 +266,11 @@ def test_a_suite_that_cannot_run_stops_everything_and_hinders_no_other(
     built: ConnectionDetails, tmp_path: Path, spoil: str, said: str
 ) -> None:
     """What was not validated did not pass; the message names the file."""
-    folder = _suites(tmp_path, "canonical/stock_levels.yml", "canonical/locations.yml")
+    folder = _suites(tmp_path, "inventory/stock_levels.yml", "any/locations.yml")
     _build(built, 2, spoil)
     report = _gate(built, folder)
     assert [failure.rule_id for failure in report.failed] == ["stock_levels.suite_runs"]
-    assert "expectations/canonical/stock_levels.yml" in str(report.failed[0].error)
+    assert "expectations/inventory/stock_levels.yml" in str(report.failed[0].error)
     assert said in str(report.failed[0].error)
     assert report.stopped == ("all channels",)
     assert report.expectation_count == 4
@@ -278,8 +278,8 @@ def test_a_suite_that_cannot_run_stops_everything_and_hinders_no_other(
 
 def test_a_suite_that_cannot_be_read_stops_everything_until_it_can(built: ConnectionDetails, tmp_path: Path) -> None:
     """A broken file is a gate that is not there."""
-    folder = _suites(tmp_path, "canonical/stock_levels.yml", "canonical/locations.yml")
-    path = folder / "canonical" / "stock_levels.yml"
+    folder = _suites(tmp_path, "inventory/stock_levels.yml", "any/locations.yml")
+    path = folder / "inventory" / "stock_levels.yml"
     whole = path.read_text()
     path.write_text("expectations: [", encoding="utf-8")
     report = _gate(built, folder)
@@ -390,8 +390,8 @@ def _statuses(details: ConnectionDetails, run_id: str) -> dict[str, str]:
 
 def test_what_there_is_nothing_to_validate_of_is_not_applicable(built: ConnectionDetails, tmp_path: Path) -> None:
     """Where every listing is true there is no difference: its largest age is none, and none is not too large."""
-    folder = _suites(tmp_path, "marts/stock_differences.yml", "outbox/stock_changes.yml")
-    _build(built, 2, "delete from marts.stock_differences", "delete from outbox.stock_changes")
+    folder = _suites(tmp_path, "inventory/stock_differences.yml", "inventory/stock_changes.yml")
+    _build(built, 2, "delete from reconciliation.stock_differences", "delete from outbox.stock_changes")
     report = _gate(built, folder, "empty", is_full=True)
     statuses = _statuses(built, "empty")
     assert set(statuses.values()) == {"not_applicable"}
@@ -402,19 +402,19 @@ def test_what_there_is_nothing_to_validate_of_is_not_applicable(built: Connectio
 
 def test_no_value_among_rows_is_not_applicable_either(built: ConnectionDetails, tmp_path: Path) -> None:
     """Differences without an open correction have no age in the queue."""
-    folder = _suites(tmp_path, "marts/stock_differences.yml")
-    _build(built, 2, "update marts.stock_differences set age_queue_seconds = null, build_id = 2")
+    folder = _suites(tmp_path, "inventory/stock_differences.yml")
+    _build(built, 2, "update reconciliation.stock_differences set age_queue_seconds = null, build_id = 2")
     assert _gate(built, folder, "none waits").failed == ()
     statuses = _statuses(built, "none waits")
     assert statuses.pop("stock_differences.corrected_in_time") == "not_applicable"
     assert set(statuses.values()) == {"passed"}
-    _build(built, 3, "update marts.stock_differences set age_queue_seconds = 1e6, build_id = 3")
+    _build(built, 3, "update reconciliation.stock_differences set age_queue_seconds = 1e6, build_id = 3")
     assert [failure.rule_id for failure in _gate(built, folder).failed] == ["stock_differences.corrected_in_time"]
 
 
 def test_a_total_of_which_nothing_is_left_has_failed(built: ConnectionDetails, tmp_path: Path) -> None:
     """An empty table is the worst loss, not the absence of one; and a person can accept it."""
-    folder = _suites(tmp_path, "marts/ats_positions.yml")
+    folder = _suites(tmp_path, "inventory/ats_positions.yml")
     _many_positions(built, 2, spoilt=0)
     _gate(built, folder)
     _build(built, 3, "delete from marts.ats_positions")
@@ -430,26 +430,27 @@ def test_a_total_of_which_nothing_is_left_has_failed(built: ConnectionDetails, t
 
 def test_a_warning_passes_once_its_rows_are_mended_by_going_away(built: ConnectionDetails, tmp_path: Path) -> None:
     """A run after a build looks at new rows only: what failed before would be shown as failing for ever."""
-    folder = _suites(tmp_path, "marts/stock_differences.yml")
+    folder = _suites(tmp_path, "inventory/stock_differences.yml")
     _gate(built, folder)
-    _build(built, 2, "update marts.stock_differences set age_landing_seconds = -1, build_id = 2 where sku = 'HV-00001'")
+    spoilt = "update reconciliation.stock_differences set age_landing_seconds = -1, build_id = 2"
+    _build(built, 2, spoilt + " where subject_key = 'HV-00001'")
     assert [failure.rule_id for failure in _gate(built, folder).failed] == ["stock_differences.ages_not_negative"]
-    _build(built, 3, "update marts.stock_differences set build_id = 3 where sku = 'HV-00002'")
+    _build(built, 3, "update reconciliation.stock_differences set build_id = 3 where subject_key = 'HV-00002'")
     still = _gate(built, folder)
     assert [failure.rule_id for failure in still.failed] == ["stock_differences.ages_not_negative"]
-    _build(built, 4, "delete from marts.stock_differences where sku = 'HV-00001'")
+    _build(built, 4, "delete from reconciliation.stock_differences where subject_key = 'HV-00001'")
     assert _gate(built, folder, "mended").failed == ()
     assert _statuses(built, "mended")["stock_differences.ages_not_negative"] == "passed"
-    _build(built, 5, "update marts.stock_differences set age_landing_seconds = -1, build_id = 5")
+    _build(built, 5, "update reconciliation.stock_differences set age_landing_seconds = -1, build_id = 5")
     _gate(built, folder)
-    _build(built, 6, "delete from marts.stock_differences")
+    _build(built, 6, "delete from reconciliation.stock_differences")
     assert _gate(built, folder, "gone").failed == ()
     assert _statuses(built, "gone")["stock_differences.ages_not_negative"] == "not_applicable"
 
 
 def test_a_wanted_correction_that_is_gone_holds_nothing_back(built: ConnectionDetails, tmp_path: Path) -> None:
     """The view is empty when all is true: its quarantine must not wait for the night's full run."""
-    folder = _suites(tmp_path, "outbox/stock_changes.yml")
+    folder = _suites(tmp_path, "inventory/stock_changes.yml")
     _build(built, 2, "update outbox.stock_changes set desired = '2000000' where subject_key = 'HV-00001'")
     assert _gate(built, folder).quarantined_count == 1
     _build(built, 3, "delete from outbox.stock_changes")
@@ -459,14 +460,15 @@ def test_a_wanted_correction_that_is_gone_holds_nothing_back(built: ConnectionDe
 
 def test_nothing_is_let_go_by_a_second_run_whose_suite_cannot_be_read(built: ConnectionDetails, tmp_path: Path) -> None:
     """The run that finds the file broken stops everything; the one after it, over other builds, changes nothing."""
-    folder = _suites(tmp_path, "canonical/stock_levels.yml", "marts/ats_positions.yml", "canonical/locations.yml")
+    folder = _suites(tmp_path, "inventory/stock_levels.yml", "inventory/ats_positions.yml", "any/locations.yml")
     _many_positions(built, 2, spoilt=20)
     with connect(built, None) as connection:
         connection.execute((SPOIL % 2).encode())
     assert _gate(built, folder).stopped == ("shopify_outlet",)
     quarantined = _quarantined(built)
     assert len(quarantined) == 21
-    whole = {name: (folder / name).read_text() for name in ("canonical/stock_levels.yml", "marts/ats_positions.yml")}
+    names = ("inventory/stock_levels.yml", "inventory/ats_positions.yml")
+    whole = {name: (folder / name).read_text() for name in names}
     for name in whole:
         (folder / name).write_text("expectations: [", encoding="utf-8")
     for build_id in (3, 4):
@@ -486,7 +488,7 @@ def test_a_table_that_is_gone_while_its_rows_are_quarantined_fails_its_suite_alo
     built: ConnectionDetails, tmp_path: Path
 ) -> None:
     """Its quarantine stays, nothing is counted in it, and the other suites are validated."""
-    folder = _suites(tmp_path, "marts/ats_positions.yml", "canonical/locations.yml")
+    folder = _suites(tmp_path, "inventory/ats_positions.yml", "any/locations.yml")
     _many_positions(built, 2, spoilt=20)
     _gate(built, folder)
     quarantined = _quarantined(built)

@@ -32,7 +32,7 @@ insert into audit.events (action, subject, reason, details) values
 @pytest.fixture
 def migrated(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     """A warehouse that the version before filled."""
-    name = "words"
+    name = "before_words"
     postgres.create_database(name)
     details = postgres.details(name)
     migrate(details, "0021_restorable")

@@ -179,7 +179,10 @@ def test_the_shop_shows_what_may_be_sold_whatever_happens_on_either_side(
     tryton.count("SKU-009", EAST_STORAGE, 78)
     loop.land(ReadMode.POLL)
     assert loop.publish() == 2
-    differences = {row["sku"]: row["cause"] for row in loop.rows("select sku, cause from marts.stock_differences")}
+    differences = {
+        row["sku"]: row["cause"]
+        for row in loop.rows("select subject_key as sku, cause from reconciliation.stock_differences")
+    }
     assert differences.keys() == {"SKU-007", "SKU-009"}
     assert differences["SKU-007"] == "edited"
     assert loop.correct() == 2

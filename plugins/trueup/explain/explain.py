@@ -16,10 +16,10 @@ from trueup.domain.codes import visible_code
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.quantities import Quantity
+from trueup.explain.differences import find_difference
 from trueup.explain.explanation import (
     Attempt,
     CorrectionStory,
-    Difference,
     Explanation,
     LocationTerms,
     ReadBack,
@@ -83,7 +83,7 @@ def explain(details: ConnectionDetails, configuration: TenantConfiguration, sku:
             facts_version=str(position["facts_version"]),
             reservations=_reservations(connection, sku, channel),
             shown=shown,
-            difference=_difference(connection, sku, channel),
+            difference=find_difference(connection, "stock", sku, channel),
             corrections=_corrections(connection, sku, channel),
             withheld=_withheld(connection, sku, channel),
         )
@@ -176,22 +176,6 @@ def _shown(connection: Warehouse, sku: str, channel: str) -> Shown | None:
         observed_at=row["observed_at"],
         received_at=row["received_at"],
         record=_record(row["system_id"], stream, row["record_id"]) or "no record",
-    )
-
-
-def _difference(connection: Warehouse, sku: str, channel: str) -> Difference | None:
-    row = _one(connection, "select * from marts.stock_differences where sku = %s and channel = %s", (sku, channel))
-    if row is None:
-        return None
-    return Difference(
-        quantity=row["difference_quantity"],
-        cause=row["cause"],
-        evidence=row["evidence"] or {},
-        detected_at=row["detected_at"],
-        age_source_seconds=row["age_source_seconds"],
-        age_landing_seconds=row["age_landing_seconds"],
-        age_build_seconds=row["age_build_seconds"],
-        age_queue_seconds=row["age_queue_seconds"],
     )
 
 

@@ -158,13 +158,18 @@ def _landed(connection: Warehouse, correlation_id: UUID) -> Iterator[Step]:
 def _built(connection: Warehouse, correlation_id: UUID) -> Iterator[Step]:
     """Rows of every other table of the build that carries the id, described by their leading columns."""
     tables = connection.execute(
-        "select relations.relnamespace::regnamespace::text, relations.relname, (array_agg(columns.attname order by"
-        " columns.attnum))[1:4], bool_or(columns.attname = 'build_id')"
+        "select relations.relnamespace::regnamespace::text, relations.relname,"
+        " (array_agg(columns.attname order by columns.attnum))"
+        # Every table of differences begins with what is wrong where, and how.
+        "[1:case when relations.relnamespace = 'reconciliation'::regnamespace then 7 else 4 end],"
+        " bool_or(columns.attname = 'build_id')"
         " from pg_catalog.pg_class as relations"
         " inner join pg_catalog.pg_attribute as columns on columns.attrelid = relations.oid"
-        " where relations.relnamespace in ('canonical'::regnamespace, 'marts'::regnamespace)"
+        " where relations.relnamespace in"
+        " ('canonical'::regnamespace, 'marts'::regnamespace, 'reconciliation'::regnamespace)"
         " and relations.relkind in ('r', 'p', 'v', 'm') and columns.attnum > 0 and not columns.attisdropped"
-        " group by 1, 2 having bool_or(columns.attname = 'correlation_id') order by 1, 2"
+        " group by relations.relnamespace, relations.relname"
+        " having bool_or(columns.attname = 'correlation_id') order by 1, 2"
     ).fetchall()
     for schema, name, leading, has_build in tables:
         if f"{schema}.{name}" in _TABLES:

@@ -152,10 +152,12 @@ class Withholding(_Written):
 class Suite(_Written):
     """Everything that must hold of one table or view.
 
-    `key` tells a row, `withholds` what a failed one holds back. `build`: the column with the build that last wrote a
-    row, null for a view, which is then validated whole.
+    `workflow`: whom it serves, `any` for all; the folder that the file lies in. `key` tells a row, `withholds` what a
+    failed one holds back. `build`: the column with the build that last wrote a row, null for a view, which is then
+    validated whole.
     """
 
+    workflow: Name
     schema_name: Annotated[Name, Field(alias="schema")]
     table: Name
     description: Sentence
@@ -201,7 +203,7 @@ class Suite(_Written):
     @property
     def file(self) -> str:
         """Where it is written, for messages."""
-        return f"expectations/{self.schema_name}/{self.table}.yml"
+        return f"expectations/{self.workflow}/{self.table}.yml"
 
 
 def default_folder() -> Path:
@@ -210,9 +212,8 @@ def default_folder() -> Path:
 
 
 def suite_files(folder: Path) -> list[Path]:
-    """Every suite file below `folder`, in the line's order."""
-    order = {"staging": 0, "canonical": 1, "marts": 2, "outbox": 3}
-    return sorted(folder.glob("*/*.yml"), key=lambda path: (order.get(path.parent.name, 9), path.name))
+    """Every suite file below `folder`, by workflow and table."""
+    return sorted(folder.glob("*/*.yml"))
 
 
 def load_suite(path: Path) -> Suite:
@@ -227,8 +228,8 @@ def load_suite(path: Path) -> Suite:
         suite = Suite.model_validate(content)
     except ValidationError as error:
         raise Permanent("\n".join(f"{path}: {line}" for line in _mistakes(error))) from None
-    if (path.parent.name, path.stem) != (suite.schema_name, suite.table):
-        raise Permanent(f"{path}: is about {suite.schema_name}.{suite.table}; move it to {suite.file}")
+    if (path.parent.name, path.stem) != (suite.workflow, suite.table):
+        raise Permanent(f"{path}: is {suite.workflow}'s of {suite.table}; move it to {suite.file}")
     return suite
 
 

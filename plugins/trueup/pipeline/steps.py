@@ -3,7 +3,6 @@
 import logging
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from datetime import datetime
 
 from trueup.corrections.engine.correct import CorrectionReport
 from trueup.corrections.engine.correct import correct as send_changes
@@ -11,6 +10,7 @@ from trueup.corrections.engine.proposal import ProposalReport
 from trueup.corrections.engine.propose import propose as propose_changes
 from trueup.corrections.policies import POLICIES
 from trueup.domain.records import ReadMode
+from trueup.explain.differences import DifferenceCount, count_differences
 from trueup.gates.docs import build_data_docs
 from trueup.gates.run import GateReport, run_gates
 from trueup.landing.land import land_system
@@ -86,19 +86,8 @@ def correct(tenant: Tenant, *, run_id: str, actor: str) -> CorrectionReport:
 
 
 @dataclass(frozen=True, slots=True)
-class DifferenceCount:
-    """Open differences of one channel with one cause; units are |shown - target| summed."""
-
-    channel: str
-    cause: str
-    count: int
-    units: int
-    oldest_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class ReconciliationReport:
-    """Everything validated again, and what the channels still show wrong."""
+    """Everything validated again, and what the targets still show wrong."""
 
     build: BuildReport
     gates: GateReport
@@ -107,20 +96,17 @@ class ReconciliationReport:
 
 
 def reconcile(tenant: Tenant, *, run_id: str, actor: str) -> ReconciliationReport:
-    """Build, validate every row, and count the differences by channel and cause."""
+    """Build, validate every row, and count the differences by target and cause."""
     built = build(tenant, run_id=run_id, actor=actor)
     gates = gate(tenant, run_id=run_id, is_full=True)
     with connect(tenant.warehouse, Role.OPERATOR) as connection:
         listings = connection.execute("select count(*) from canonical.channel_listings where is_listed").fetchone()
-        rows = connection.execute(
-            "select channel, cause, count(*), coalesce(sum(abs(difference_quantity)), 0), min(detected_at)"
-            " from marts.stock_differences group by channel, cause order by channel, cause"
-        ).fetchall()
+        differences = count_differences(connection)
     return ReconciliationReport(
         build=built,
         gates=gates,
         listing_count=int(listings[0]) if listings else 0,
-        differences=tuple(DifferenceCount(row[0], row[1], int(row[2]), int(row[3]), row[4]) for row in rows),
+        differences=differences,
     )
 
 

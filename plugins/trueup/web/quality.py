@@ -10,7 +10,7 @@ from trueup.domain.connections import Connections
 from trueup.domain.errors import Permanent, TrueupError
 from trueup.gates.status import GateStatus, NewestVerdict, read_gate_status
 
-_SCHEMAS = ("staging", "canonical", "marts", "outbox")
+_SCHEMAS = ("staging", "canonical", "marts", "reconciliation", "outbox")
 _SEVERITIES = ("critical", "warning", "info")
 
 

@@ -3,7 +3,7 @@
 from trueup.warehouse.migrations.sql_file import run_sql_file
 
 revision = "0023_words"
-down_revision = "0021_restorable"
+down_revision = "0022_reconciliation"
 
 
 def upgrade() -> None:
