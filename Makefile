@@ -13,7 +13,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 export GX_ANALYTICS_ENABLED = false
 
-.PHONY: help setup demo test lint unit test-nightly test-peers bench lock clean
+.PHONY: help setup demo test lint unit docs test-nightly test-peers bench lock clean
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,12 +42,18 @@ test: lint ## Every check and every test
 	$(BIN)/pytest -m "not peers and not nightly and not airflow" -n 4 --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest -m "not peers and not nightly and airflow"
 
+unit: setup ## The tests that need no server: about a minute
+	$(BIN)/pytest -q -m "not server and not nightly" -n 2 --dist loadfile tests/unit tests/architecture
+
 test-nightly: setup ## The long runs, and the mutation run
 	$(BIN)/pytest -m "nightly and not peers" -n 2 --dist loadfile
 	$(BIN)/python -m tests.mutation.run
 
 test-peers: setup ## The loop against a real Tryton and a real Vendure
 	$(BIN)/pytest -m peers tests/peers
+
+docs: setup ## Draw the architecture picture from the code
+	$(BIN)/python -m tests.architecture.picture
 
 bench: setup ## Measure what README and docs claim
 	$(BIN)/trueup bench

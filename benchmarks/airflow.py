@@ -20,7 +20,7 @@ from trueup.corrections.engine.reports import percentile
 from trueup.dev.airflow import LocalAirflow, run_airflow
 from trueup.dev.demo.engines import AirflowEngine
 from trueup.dev.demo.run import MemoryWatch, check
-from trueup.dev.local_stack import Rig, run_rig
+from trueup.dev.local_stack import LocalStack, run_local_stack
 from trueup.warehouse.connection import Role, connect
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -44,12 +44,12 @@ def run(changes: int = 20, skus: int = 500) -> dict[str, Any]:
         state.chmod(0o755)
         started = time.monotonic()
         with (
-            run_rig(PROJECT, state, {"seed": 1, "skus": skus}) as rig,
-            run_airflow(rig.paths, rig.metadata_url, ("demo",)) as airflow,
+            run_local_stack(PROJECT, state, {"seed": 1, "skus": skus}) as stack,
+            run_airflow(stack.paths, stack.metadata_url, ("demo",)) as airflow,
         ):
             healthy_after = time.monotonic() - started
-            _settle(rig, airflow)
-            latencies = [_one_change(rig, airflow, number) for number in range(changes)]
+            _converge(stack, airflow)
+            latencies = [_one_change(stack, airflow, number) for number in range(changes)]
     return {
         "changes": changes,
         "skus": skus,
@@ -62,17 +62,17 @@ def run(changes: int = 20, skus: int = 500) -> dict[str, Any]:
     }
 
 
-def _settle(rig: Rig, airflow: LocalAirflow) -> None:
+def _converge(stack: LocalStack, airflow: LocalAirflow) -> None:
     """Let the first sweep put right what the world begins with, and send everybody home."""
-    engine = AirflowEngine(rig, airflow, 1)
+    engine = AirflowEngine(stack, airflow, 1)
     engine.wait_for_first_correction(lambda *_: None)
-    rig.sandbox.world.tell("/quiet", {"ship": True, "count": True})
-    if not engine.sweep_until(lambda: not check(rig).wrong, lambda *_: None):
-        raise TimeoutError(f"the channels did not become true: {check(rig).wrong[:5]}")
+    stack.sandbox.world.tell("/quiet", {"ship": True, "count": True})
+    if not engine.sweep_until(lambda: not check(stack).wrong, lambda *_: None):
+        raise TimeoutError(f"the channels did not become true: {check(stack).wrong[:5]}")
 
 
-def _one_change(rig: Rig, airflow: LocalAirflow, number: int) -> float:
-    world = rig.sandbox.world
+def _one_change(stack: LocalStack, airflow: LocalAirflow, number: int) -> float:
+    world = stack.sandbox.world
     truth = world.ask("/truth")
     shelves = sorted(
         (shelf["sku"], shelf["location_id"])
@@ -80,23 +80,23 @@ def _one_change(rig: Rig, airflow: LocalAirflow, number: int) -> float:
         if shelf["location_id"] in _WAREHOUSES and shelf["sku"] in truth["listings"]["shopify_main"]
     )
     sku, location_id = shelves[(number * 7) % len(shelves)]
-    with connect(rig.retailer.warehouse, Role.OPERATOR) as connection:
+    with connect(stack.tenant.warehouse, Role.OPERATOR) as connection:
         row = connection.execute("select coalesce(max(change_id), 0) from outbox.changes").fetchone()
     newest = row[0] if row else 0
     world.tell("/receive", {"sku": sku, "location": location_id, "quantity": 30})
     world.tell("/step", {"seconds": 4 * 3600})
 
     def followed() -> list[tuple[Any, ...]]:
-        with connect(rig.retailer.warehouse, Role.OPERATOR) as connection:
+        with connect(stack.tenant.warehouse, Role.OPERATOR) as connection:
             corrections = connection.execute(
                 "select correlation_id, verified_at from outbox.changes where subject_key = %s and change_id > %s"
                 " and status = 'verified' order by verified_at",
                 (sku, newest),
             ).fetchall()
-        return corrections if corrections and not check(rig).wrong else []
+        return corrections if corrections and not check(stack).wrong else []
 
     corrections = _wait(followed, 120)
-    system, run_id = _landed_by(rig, corrections[0][0])
+    system, run_id = _landed_by(stack, corrections[0][0])
     with airflow.client() as client:
         task = client.get(f"/dags/demo.land.{system}/dagRuns/{run_id}/taskInstances/land").json()
         if "start_date" not in task:  # the sweep may have been first
@@ -104,9 +104,9 @@ def _one_change(rig: Rig, airflow: LocalAirflow, number: int) -> float:
     return float((corrections[-1][1] - datetime.fromisoformat(task["start_date"])).total_seconds())
 
 
-def _landed_by(rig: Rig, correlation_id: object) -> tuple[str, str]:
-    with connect(rig.retailer.warehouse, Role.OPERATOR) as connection:
-        for system_id, declaration in rig.retailer.configuration.systems.items():
+def _landed_by(stack: LocalStack, correlation_id: object) -> tuple[str, str]:
+    with connect(stack.tenant.warehouse, Role.OPERATOR) as connection:
+        for system_id, declaration in stack.tenant.configuration.systems.items():
             for stream in declaration.streams:
                 row = connection.execute(
                     f'select run_id from raw."{system_id}__{stream}" where correlation_id = %s'.encode(),

@@ -25,7 +25,7 @@ from trueup.sandbox.vendors.shopify.simulator import ShopifySimulator
 from trueup.sandbox.world.settings import WorldSettings
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import migrate
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 from trueup.warehouse.shared_state import WarehouseState
 
 BATCH = 250
@@ -52,7 +52,7 @@ def run(corrections: int = 10_000, limit_seconds: float = 60.0) -> dict[str, Any
         folder.chmod(0o755)
         recording = folder / "recording"
         with (
-            # Not every article is listed everywhere.
+            # Not every product is listed everywhere.
             serve(WorldSettings(skus=(corrections + BATCH) * 6 // 5), recording=recording) as sandbox,
             run_postgres(folder / "data") as server,
         ):
@@ -70,7 +70,7 @@ def _measure(
         raise TypeError(f"{SYSTEM} is not a Shopify store")
     migrate(details)
     with connect(details, None) as connection:
-        put_in_force(connection, configuration, "bench")
+        apply_configuration(connection, configuration, "bench")
     with connect(details, Role.TRANSFORMER) as connection:
         connection.execute(_TABLES)
     connection_details = _connection(sandbox)
@@ -154,14 +154,14 @@ def _configuration(canary_share: float) -> TenantConfiguration:
 
 
 def _connection(sandbox: Sandbox) -> ConnectionDetails:
-    told = sandbox.describe()["connections"][f"trueup_demo_{SYSTEM}"]
+    connection = sandbox.describe()["connections"][f"trueup_demo_{SYSTEM}"]
     return ConnectionDetails(
         conn_id="shop",
-        conn_type=told["conn_type"],
-        host=told["host"],
-        login=told.get("login"),
-        password=told.get("password"),
-        extra=told.get("extra") or {},
+        conn_type=connection["conn_type"],
+        host=connection["host"],
+        login=connection.get("login"),
+        password=connection.get("password"),
+        extra=connection.get("extra") or {},
     )
 
 

@@ -1,4 +1,4 @@
-"""Judging a million rows: the gates against one hand-written statement that counts the same checks.
+"""Validating a million rows: the gates against one hand-written statement that counts the same checks.
 
 The table is `marts.ats_positions`, the widest that is gated, with its own suite. The gates' figure is a whole full
 run: Great Expectations, and the verdicts written. Also: the run after a build that wrote a thousand rows, and the
@@ -22,11 +22,11 @@ from trueup.gates.run import GateReport, run_gates
 from trueup.gates.suites import default_folder, load_suite
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import migrate
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 
 PROJECT = Path(__file__).resolve().parents[1]
 REPETITIONS = 3
-SUITE = Path("marts", "ats_positions.yml")
+SUITE = Path("inventory", "ats_positions.yml")
 
 _TABLE = """
 create table marts.ats_positions as
@@ -98,8 +98,8 @@ from marts.ats_positions
 
 def run(rows: int = 1_000_000) -> dict[str, Any]:
     """Return seconds of each way, medians of alternating repetitions, and their ratio."""
-    # As in a warm worker: what is measured is judging, not importing.
-    importlib.import_module("trueup.gates.validation")
+    # As in a warm worker: what is measured is validation, not importing.
+    importlib.import_module("trueup.gates.validator")
     with tempfile.TemporaryDirectory(prefix="trueup-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -138,7 +138,7 @@ def run(rows: int = 1_000_000) -> dict[str, Any]:
 def _prepare(details: ConnectionDetails, configuration: TenantConfiguration, rows: int) -> None:
     migrate(details)
     with connect(details, None) as connection:
-        put_in_force(connection, configuration, "bench")
+        apply_configuration(connection, configuration, "bench")
         connection.execute(
             "insert into audit.builds (build_id, run_id, is_full_refresh, status) overriding system value"
             " values (1, 'bench', true, 'succeeded')"

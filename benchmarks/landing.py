@@ -37,7 +37,7 @@ QUANTITY_NAMES = ("available", "on_hand", "committed", "reserved", "damaged", "q
 
 @dataclass(frozen=True)
 class Shape:
-    """One kind of record: its stream, its page, how one is made and how its key is told."""
+    """One kind of record: its stream, its page, how one is made and what its key is."""
 
     connector: str
     stream: str
@@ -223,7 +223,7 @@ def _bare_copy(details: ConnectionDetails, shape: Shape) -> float:
                 copy.write(bytes(content[first : first + (1 << 20)]))
         elapsed = time.perf_counter() - started
         with connection.transaction():
-            connection.execute(sql.SQL("drop table {}, {}").format(twin.table, twin.heads))
+            connection.execute(sql.SQL("drop table {}, {}").format(twin.table, twin.current_versions))
     return elapsed
 
 

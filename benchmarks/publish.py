@@ -37,7 +37,7 @@ from trueup.gates.run import run_gates
 from trueup.transform.build import build
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import migrate
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 from trueup.warehouse.streams import Stream, create_stream_tables
 
 LOCATIONS = 5
@@ -105,25 +105,25 @@ def run(keys: int = 1_000_000, channels: int = 5) -> dict[str, Any]:
         details = server.details("bench")
         migrate(details)
         with connect(details, None) as connection:
-            put_in_force(connection, configuration, "bench")
+            apply_configuration(connection, configuration, "bench")
         _land_everything(details, skus, channels)
         figures: dict[str, Any] = {"keys": keys, "channels": channels, "locations": LOCATIONS}
         full = _publish(details, configuration, Path(folder), "full", is_full=True)
         # The listings start as they should be: what a channel shows wrong is the exception, not the rule.
         _land_truth(details, channels)
-        _publish(details, configuration, Path(folder), "settle", is_full=False)
+        _publish(details, configuration, Path(folder), "converge", is_full=False)
         with connect(details, None, is_autocommit=True) as connection:
             connection.execute("vacuum (analyze)")
         _land_changes(details, skus)
         changed = _publish(details, configuration, Path(folder), "changed", is_full=False)
         # What was just proposed is news to the differences: they are in flight now.
-        told = _publish(details, configuration, Path(folder), "told", is_full=False)
+        proposed = _publish(details, configuration, Path(folder), "proposed", is_full=False)
         unchanged = _publish(details, configuration, Path(folder), "unchanged", is_full=False)
-        for name, seconds in (("full", full), ("changed", changed), ("told", told), ("unchanged", unchanged)):
+        for name, seconds in (("full", full), ("changed", changed), ("proposed", proposed), ("unchanged", unchanged)):
             figures |= {f"{name}_{step}_seconds": round(value, 3) for step, value in seconds.items()}
-        figures["differences"] = _count(details, "marts.stock_differences")
+        figures["differences"] = _count(details, "reconciliation.stock_differences")
         figures["changed_to_full"] = round(changed["publish"] / full["publish"], 4)
-        figures["told_to_full"] = round(told["publish"] / full["publish"], 4)
+        figures["proposed_to_full"] = round(proposed["publish"] / full["publish"], 4)
         figures["unchanged_to_full"] = round(unchanged["publish"] / full["publish"], 4)
     return figures
 

@@ -1,6 +1,6 @@
 """Approve: a run that would change too much waits here for a person.
 
-Each held run asks one question under Required Actions: what would be pushed where, and which limit it
+Each hold asks one question under Required Actions: what would be pushed where, and which limit it
 broke. Approve pushes it with the next run; Reject, or nobody answering within a day, drops it, and the
 difference is decided afresh from newer facts.
 
@@ -29,7 +29,7 @@ def approve(tenant: TenantConfiguration) -> Iterator[DAG]:
 
         @task_group
         def one_hold(hold, tenant_name=name):  # noqa: ANN001, ANN202 - topology
-            """Ask about one held run, then do as told."""
+            """Ask about one hold, then do what the person chose."""
             ask = HITLOperator(
                 task_id="ask",
                 subject="{{ task_instance.xcom_pull(task_ids='list_holds')[task_instance.map_index]['subject'] }}",

@@ -1,4 +1,4 @@
-"""Correct: push what is due to the channels, read it back, settle what an earlier run left in doubt.
+"""Correct: push what is due to the channels, read it back, resolve what an earlier run left unconfirmed.
 
 **Red?** The error names the channel. Nothing is lost and nothing is pushed twice: what was sent without
 an answer is read back before anything is sent again. Clear the task.
@@ -30,7 +30,7 @@ def correct(tenant: TenantConfiguration) -> Iterator[DAG]:
         "correct",
         doc=__doc__,
         tags=("outbox", "audit"),
-        # A bell can be lost while a run is active, so a clock rings too.
+        # Airflow can lose a trigger while a run is active, so a clock starts runs too.
         schedule=AssetOrTimeSchedule(timetable=every("*/5 * * * *"), assets=outbox_asset(name)),
     ) as dag:
         step("correct", tasks.correct, tenant=name)

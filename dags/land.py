@@ -1,7 +1,7 @@
 """Land one system: poll its streams into raw, every record once and in order.
 
-Runs at the interval that systems.yml declares, and as soon as the vendor's webhook rings. A stream that need be polled
-more seldom, as its vendor's spec says (locations), is left out until it is due.
+Runs at the interval that systems.yml declares, and as soon as a webhook of the vendor arrives. A stream that
+need be polled more seldom, as its vendor's spec says (locations), is left out until it is due.
 
 **Red?** The error names the system, the connection and the remedy. What had been read before the
 failure is landed and the cursor stands behind it: clearing the task goes on from there.

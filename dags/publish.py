@@ -1,4 +1,4 @@
-"""Publish: build canonical and marts from raw, judge what was built, propose corrections.
+"""Publish: build canonical and marts from raw, validate what was built, propose corrections.
 
 **Red?**
 
@@ -6,7 +6,7 @@
    show. Mend the model or the data, clear the task: it builds what was missed too.
 2. *gate*: a suite could not run at all (a failed expectation does not fail the task: it quarantines rows
    or stops a channel, see Data quality in the menu).
-3. *propose*: the warehouse did not answer, or the newest build was not judged yet; clear the run.
+3. *propose*: the warehouse did not answer, or the newest build was not validated yet; clear the run.
 
 Runbook: docs/runbooks/publish.md
 """
@@ -18,7 +18,7 @@ from airflow.timetables.assets import AssetOrTimeSchedule
 
 from trueup.configuration.model import TenantConfiguration
 from trueup.orchestration import tasks
-from trueup.orchestration.assets import holds_bell, outbox_asset, raw_asset
+from trueup.orchestration.assets import holds_trigger, outbox_asset, raw_asset
 from trueup.orchestration.factory import every, line_dag, step, tenant_dags
 
 
@@ -30,7 +30,7 @@ def publish(tenant: TenantConfiguration) -> Iterator[DAG]:
         "publish",
         doc=__doc__,
         tags=("staging", "canonical", "marts", "gates", "outbox"),
-        # A bell can be lost while a run is active, so a clock rings too.
+        # Airflow can lose a trigger while a run is active, so a clock starts runs too.
         schedule=AssetOrTimeSchedule(
             timetable=every("* * * * *"),
             assets=AssetAny(*(raw_asset(name, system_id) for system_id in tenant.systems)),
@@ -38,7 +38,7 @@ def publish(tenant: TenantConfiguration) -> Iterator[DAG]:
     ) as dag:
         build = step("build", tasks.build, tenant=name)
         gate = step("gate", tasks.gate, tenant=name)
-        propose = step("propose", tasks.propose, outlets=[outbox_asset(name), holds_bell(name)], tenant=name)
+        propose = step("propose", tasks.propose, outlets=[outbox_asset(name), holds_trigger(name)], tenant=name)
         build >> gate >> propose
     yield dag
 

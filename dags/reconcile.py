@@ -1,7 +1,7 @@
-"""Reconcile: judge every row again, hourly, and count what the channels still show wrong, by cause.
+"""Reconcile: validate every row again, hourly, and count what the channels still show wrong, by cause.
 
 **Red?** As for publish (docs/runbooks/publish.md). The counts are in the log and in
-`marts.stock_differences`; `trueup reconcile` prints them.
+`reconciliation.stock_differences`; `trueup reconcile` prints them.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,9 @@ from trueup.orchestration.factory import every, line_dag, step, tenant_dags
 
 def reconcile(tenant: TenantConfiguration) -> Iterator[DAG]:
     """The DAG of one tenant."""
-    with line_dag(tenant, "reconcile", doc=__doc__, tags=("marts", "gates"), schedule=every("7 * * * *")) as dag:
+    with line_dag(
+        tenant, "reconcile", doc=__doc__, tags=("reconciliation", "gates"), schedule=every("7 * * * *")
+    ) as dag:
         step("reconcile", tasks.reconcile, tenant=tenant.tenant)
     yield dag
 

@@ -10,13 +10,18 @@ import pytest
 from tests.databases import new_database, shared_server, template
 from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.domain.connections import ConnectionDetails
-from trueup.warehouse.migrate import migrate
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the files that take minutes go first: begun last, one of them would keep one worker while the others idle."""
+    """Mark what starts a PostgreSQL server, and let the files that take minutes go first.
+
+    Begun last, one of them would keep one worker while the others idle.
+    """
+    for item in items:
+        if {"postgres", "reachable_folder"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.server)
     items.sort(key=lambda item: not item.path.name.startswith(("test_line_", "test_demo", "test_transform_")))
 
 
@@ -40,6 +45,9 @@ def reachable_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(reachable_folder: Path) -> Iterator[EmbeddedPostgres]:
     """The embedded server, with a migrated database to copy from."""
+    # Here, not above: it imports Alembic and SQLAlchemy, which a test that needs no server would wait for.
+    from trueup.warehouse.migrate import migrate
+
     with ExitStack() as ends:
         server = shared_server() or ends.enter_context(run_postgres(reachable_folder / "postgres", is_durable=False))
         template(server, "template_migrated", migrate)

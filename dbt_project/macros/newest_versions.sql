@@ -118,7 +118,7 @@ confirmed as (
     {%- endif %}
 ),
 
-judged as (
+ranked as (
     select
         confirmed.*,
         first_value(confirmed.record_id) over (
@@ -141,7 +141,7 @@ newest as (
         {{ names | join(",\n        ") }},
         record_id = current_record_id as is_current,
         record_id = newest_record_id as is_newest
-    from judged
+    from ranked
     {{ "where record_id in (current_record_id, newest_record_id)" if not keeps_all }}
 )
 {%- endmacro %}

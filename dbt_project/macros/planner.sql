@@ -1,5 +1,5 @@
 {#-
-All that PostgreSQL's planner is told, for the transaction of one model.
+All settings of PostgreSQL's planner, for the transaction of one model.
 
 A model says in its `meta` when nested loops are wrong for it, as `hash_joins`:
   landed   much of the table was landed just now

@@ -1,6 +1,6 @@
 {#-
 The staging models that bring a kind of record, one a connector: its name, its connector, and the stream whose records it
-reads. They are found in models/staging (trueup.transform.staging) and told as a variable, so that dbt knows at parse time
+reads. They are found in models/staging (trueup.transform.staging) and passed as a variable, so that dbt knows at parse time
 which models the intermediate ones read.
 -#}
 {% macro staging_models_of(kind) %}

@@ -25,7 +25,7 @@ ALLOWED = {
         "time.time",
     ): "the default of a client without a warehouse; steps pass the database's clock",
     ("connectors/state.py", "time.time"): "quotas of one process, such as the Test button's: its own clock is theirs",
-    ("governance/tenants.py", "time.time_ns"): "compared with the times of files on this very machine",
+    ("configuration/tenants.py", "time.time_ns"): "compared with the times of files on this very machine",
 }
 
 

@@ -16,7 +16,7 @@ from trueup.connectors.registry import CONNECTORS
 from trueup.connectors.spec import ConnectorSpec
 
 PROJECT = Path(__file__).resolve().parents[2]
-PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+PAGES = [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]
 SPECS = list(CONNECTORS.values())
 # The command line's parser comes with typer, which names of its errors only the most special ones.
 _USAGE_ERROR = typer.BadParameter.__bases__[0]
@@ -44,8 +44,8 @@ def test_a_systems_page_tells_every_field_of_its_connection(spec: ConnectorSpec)
     """The form has room for a line of help; where a value comes from is on the page."""
     table = section(page_of(spec), "Connect it")
     rows = [row.split("|")[1] for row in table.splitlines() if row.lstrip().startswith("|")]
-    told = {name.strip() for row in rows for name in row.split(",")}
-    assert [field.label for field in spec.form if field.label not in told] == []
+    named = {name.strip() for row in rows for name in row.split(",")}
+    assert [field.label for field in spec.form if field.label not in named] == []
     assert f"*Trueup: {spec.title}*" in table
 
 

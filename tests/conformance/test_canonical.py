@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import pytest
 
@@ -13,43 +14,48 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import ReadMode
 from trueup.pipeline import steps
-from trueup.pipeline.tenant import Retailer
+from trueup.pipeline.tenant import Tenant
 from trueup.sandbox.server import Sandbox
 from trueup.transform.project import project_folder
 from trueup.transform.staging import staging_models
 from trueup.warehouse.connection import Role, connect
 
-# Where the rows of each kind are found behind staging.
-BEHIND: Mapping[str, str] = {
-    "locations": "staging.int_locations",
-    "products": "staging.int_source_items",
-    "stock_levels": "staging.int_source_stock",
-    "stock_movements": "staging.int_movements",
-    "orders": "staging.int_order_lines",
-    "listings": "staging.int_listings",
+pytestmark = pytest.mark.timeout(600)
+
+CANONICAL: Final[Mapping[str, str]] = {
+    "locations": "canonical.locations where system_id = %(system)s",
+    "products": "canonical.sku_aliases where system_id = %(system)s and sku is not null",
+    "stock_levels": "canonical.stock_levels where source_system_id = %(system)s",
+    "stock_movements": "canonical.stock_movements where source_system_id = %(system)s",
+    "orders": (
+        "canonical.orders where owner_system_id = %(system)s or %(system)s = any(string_to_array(copied_to, ','))"
+    ),
+    "listings": "canonical.channel_listings where source_system_id = %(system)s",
 }
+"""By kind, the rows that a system's records of it come to."""
+KEEPERS: Final = {location.system_of_record for location in CONFIGURATION.locations.values()}
 
 
 class Connections:
     """The sandbox's, and the warehouse's."""
 
     def __init__(self, sandbox: Sandbox, warehouse: ConnectionDetails) -> None:
-        self._told = sandbox.describe()["connections"]
+        self._vendors = sandbox.describe()["connections"]
         self._warehouse = warehouse
 
     def get(self, conn_id: str) -> ConnectionDetails:
         if conn_id == CONFIGURATION.warehouse_connection:
             return self._warehouse
-        if conn_id not in self._told:
+        if conn_id not in self._vendors:
             raise Permanent(f"no connection '{conn_id}'")
-        return ConnectionDetails(conn_id=conn_id, **self._told[conn_id])
+        return ConnectionDetails(conn_id=conn_id, **self._vendors[conn_id])
 
 
 @dataclass(frozen=True)
 class Line:
     """The conformance tenant over a running world, every system of it swept once and built."""
 
-    tenant: Retailer
+    tenant: Tenant
 
     @property
     def warehouse(self) -> ConnectionDetails:
@@ -67,7 +73,7 @@ def line(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -
     """Built once: most of the time goes into the first build."""
     warehouse = new_database(postgres, "conformance", "template_migrated")
     with world(skus=40) as sandbox:
-        line = Line(Retailer(CONFIGURATION, Connections(sandbox, warehouse), tmp_path_factory.mktemp("conformance")))
+        line = Line(Tenant(CONFIGURATION, Connections(sandbox, warehouse), tmp_path_factory.mktemp("conformance")))
         steps.prepare(line.tenant, "test")
         line.cycle("conformance-1")
         yield line
@@ -88,37 +94,37 @@ def test_what_every_channel_shows_is_put_right(line: Line) -> None:
     line.cycle("conformance-2")
     after = wrong(line.warehouse)
 
-    channels = [channel for channel, told in CONFIGURATION.channels.items() if told.system in SYSTEM_OF.values()]
-    for channel in channels:
+    for channel in CONFIGURATION.channels:
         assert before[channel] > 0, channel
         assert after.get(channel, 0) < before[channel] / 2, channel
-    assert {CONFIGURATION.systems[CONFIGURATION.channels[channel].system].connector for channel in channels} == set(
-        WRITING
-    )
+    systems = {channel.system for channel in CONFIGURATION.channels.values()}
+    assert {CONFIGURATION.systems[system].connector for system in systems} == set(WRITING)
 
 
 def missing(warehouse: ConnectionDetails) -> Iterator[str]:
-    """Kinds that a system's connector brings and of which no row came out, by staging model and behind it."""
-    found = staging_models(project_folder())
-    with connect(warehouse, Role.ANALYST) as connection:
-        for kind, models in found.items():
+    """The streams of which no row came out, in staging or canonical.
+
+    A shop's locations are no canonical ones: none of them keeps stock. They are looked for one step before.
+    """
+    with connect(warehouse, Role.TRANSFORMER) as connection:
+        for kind, models in staging_models(project_folder()).items():
             for model in models:
-                system_id = SYSTEM_OF.get(model["connector"])
-                if system_id is None or model["stream"] not in CONNECTORS[model["connector"]].streams:
+                system_id = SYSTEM_OF[model["connector"]]
+                if model["stream"] not in CONNECTORS[model["connector"]].streams:
                     continue
-                for table in (f"staging.{model['name']}", BEHIND[kind]):
-                    row = connection.execute(
-                        f"select count(*) from {table} where system_id = %s", (system_id,)
-                    ).fetchone()
-                    if row is None or row[0] == 0:
-                        yield f"{table}, {system_id}"
+                is_kept = kind != "locations" or system_id in KEEPERS
+                behind = CANONICAL[kind] if is_kept else "staging.int_locations where system_id = %(system)s"
+                for rows in (f"staging.{model['name']} where system_id = %(system)s", behind):
+                    # The names are those of our own models.
+                    found = connection.execute(f"select exists (select from {rows})", {"system": system_id}).fetchone()  # type: ignore[arg-type]
+                    if found is None or not found[0]:
+                        yield f"{system_id}: {rows}"
 
 
 def wrong(warehouse: ConnectionDetails) -> Mapping[str, int]:
     """How many listings of each channel show something else than they should."""
     with connect(warehouse, Role.ANALYST) as connection:
-        rows = connection.execute("select channel, count(*) from marts.stock_differences group by channel").fetchall()
+        rows = connection.execute(
+            "select channel, count(*) from marts.stock_differences group by channel order by channel"
+        ).fetchall()
     return {str(channel): int(count) for channel, count in rows}
-
-
-pytestmark = pytest.mark.timeout(600)

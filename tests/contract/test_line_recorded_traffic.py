@@ -28,7 +28,7 @@ from trueup.connectors.shopify import documents as shopify_documents
 from trueup.connectors.square import reader as square
 from trueup.connectors.square.writers import inventory as square_writer
 from trueup.dev.demo.engines import DirectEngine
-from trueup.dev.local_stack import Rig, SandboxOptions, run_rig
+from trueup.dev.local_stack import LocalStack, SandboxOptions, run_local_stack
 from trueup.domain.records import ReadMode
 from trueup.pipeline import steps
 
@@ -68,16 +68,16 @@ def small_pages(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(shopify_documents, name, 1)
 
 
-def control(rig: Rig, path: str, body: Mapping[str, Any]) -> None:
-    answer = httpx.put(f"{rig.sandbox.base_url}/world{path}", json=body, trust_env=False, timeout=30)
+def control(stack: LocalStack, path: str, body: Mapping[str, Any]) -> None:
+    answer = httpx.put(f"{stack.sandbox.base_url}/world{path}", json=body, trust_env=False, timeout=30)
     assert answer.status_code == httpx.codes.OK, answer.text
 
 
-def run_line(rig: Rig) -> None:
+def run_line(stack: LocalStack) -> None:
     """A day of trade: opening, noon, afternoon with one fault of each kind, evening."""
-    world, engine = rig.sandbox.world, DirectEngine(rig, 3600)
-    control(rig, "/tuning", {shop: {"points_per_second": 20_000} for shop in SHOPS})
-    control(rig, "/tuning", {"shipbob": {"requests_per_minute": 100_000}})
+    world, engine = stack.sandbox.world, DirectEngine(stack, 3600)
+    control(stack, "/tuning", {shop: {"points_per_second": 20_000} for shop in SHOPS})
+    control(stack, "/tuning", {"shipbob": {"requests_per_minute": 100_000}})
     engine.cycle(is_sweep=True)
     world.tell("/step", {"seconds": 12 * 3600})
     engine.cycle()
@@ -85,20 +85,20 @@ def run_line(rig: Rig) -> None:
     kinds = ("rate_limited", "server_error", "stale_cursor", "partial_success", "expired_token", "lost_answer")
     rules = [
         {"system": system_id, "kind": kind, "count": 1, "skip": 2 * number, "seconds": 0}
-        for system_id in rig.retailer.configuration.systems
+        for system_id in stack.tenant.configuration.systems
         for number, kind in enumerate(kinds)
     ]
-    control(rig, "/faults", {"rules": rules})
+    control(stack, "/faults", {"rules": rules})
     engine.cycle(is_sweep=True)
-    control(rig, "/faults", {"profile": "none"})
+    control(stack, "/faults", {"profile": "none"})
     world.tell("/quiet", {"ship": True})
     engine.cycle()
     # ShipBob sets the size of its history's pages itself: only many days of it are more than one.
     world.tell("/resume")
     world.tell("/step", {"seconds": 16 * 24 * 3600})
-    steps.land(rig.retailer, "shipbob", run_id="fortnight", mode=ReadMode.SWEEP, streams=("stock_movements",))
-    for system_id in rig.retailer.configuration.systems:
-        rig.retailer.connector(system_id).check()
+    steps.land(stack.tenant, "shipbob", run_id="fortnight", mode=ReadMode.SWEEP, streams=("stock_movements",))
+    for system_id in stack.tenant.configuration.systems:
+        stack.tenant.connector(system_id).check()
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +108,9 @@ def recording(reachable_folder: Path, shared_folder: Path) -> Path:
     state.mkdir()
     folder = state / "recording"
     options: SandboxOptions = {"seed": 5, "skus": 40, "intensity": 3, "faults": "typical", "recording": folder}
-    with pytest.MonkeyPatch.context() as patch, run_rig(PROJECT, state, options) as rig:
+    with pytest.MonkeyPatch.context() as patch, run_local_stack(PROJECT, state, options) as stack:
         small_pages(patch)
-        run_line(rig)
+        run_line(stack)
     return folder
 
 

@@ -12,7 +12,7 @@ from trueup.configuration.tenants import load_tenant, tenant_names
 PROJECT = Path(__file__).resolve().parents[2]
 TENANTS = tenant_names(PROJECT / "tenants")
 ONE_A_TENANT = ("approve", "correct", "docs", "housekeeping", "publish", "reconcile", "replay")
-WORDS = {"raw", "staging", "canonical", "marts", "gates", "outbox", "audit", "exceptions"}
+WORDS = {"raw", "staging", "canonical", "marts", "reconciliation", "gates", "outbox", "audit", "exceptions"}
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_where_more_wait_than_workers_take_what_is_nearest_to_the_channel_goes_f
     assert priority["sweep"] == {land}
 
 
-def test_landing_rings_the_system_s_bell(parsed: dict[str, Any]) -> None:
+def test_landing_triggers_the_systems_asset(parsed: dict[str, Any]) -> None:
     for dag_id, dag in parsed["dags"].items():
         if ".land." in dag_id or ".sweep." in dag_id:
             tenant, step, system = dag_id.split(".")

@@ -13,7 +13,7 @@ from psycopg import errors
 from trueup.domain.errors import Permanent, Transient
 from trueup.orchestration.tasks import in_airflow_terms
 
-def told(error):
+def failing_with(error):
     def build():
         raise error
     try:
@@ -22,19 +22,19 @@ def told(error):
         return [type(raised).__name__, str(raised)]
 
 print("RESULT" + json.dumps({
-    "transient": told(Transient("asked us to slow down")),
-    "permanent": told(Permanent("renew the token")),
-    "skip": told(AirflowSkipException("nothing new")),
-    "warehouse full": told(errors.DiskFull()),
-    "not migrated": told(errors.UndefinedTable()),
-    "machine full": told(OSError(28, "No space left on device", "dbt/target/manifest.json")),
-    "too long": told(AirflowTaskTimeout("Timeout, PID: 1")),
-    "defect": told(KeyError("channel")),
+    "transient": failing_with(Transient("asked us to slow down")),
+    "permanent": failing_with(Permanent("renew the token")),
+    "skip": failing_with(AirflowSkipException("nothing new")),
+    "warehouse full": failing_with(errors.DiskFull()),
+    "not migrated": failing_with(errors.UndefinedTable()),
+    "machine full": failing_with(OSError(28, "No space left on device", "dbt/target/manifest.json")),
+    "too long": failing_with(AirflowTaskTimeout("Timeout, PID: 1")),
+    "defect": failing_with(KeyError("channel")),
 }))
 """
 
 
-def test_each_failure_is_told_in_airflows_terms(tmp_path: Path) -> None:
+def test_each_failure_is_failing_with_in_airflows_terms(tmp_path: Path) -> None:
     """`AirflowFailException` ends the task at once, `AirflowException` lets Airflow try again; a defect shows whole."""
     answer = subprocess.run(
         [sys.executable, "-c", _FAIL],

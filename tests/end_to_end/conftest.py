@@ -14,7 +14,7 @@ from trueup.dev.airflow import LocalAirflow, run_airflow
 from trueup.dev.demo.engines import AirflowEngine
 from trueup.dev.demo.run import check
 from trueup.dev.demo.verification import Verification
-from trueup.dev.local_stack import Rig, run_rig
+from trueup.dev.local_stack import LocalStack, run_local_stack
 from trueup.warehouse.connection import Role, connect
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -40,18 +40,18 @@ def eventually(condition: Callable[[], Any], seconds: float, what: str) -> Any: 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The rig with a healthy Airflow on top."""
+    """The local stack with a healthy Airflow on top."""
 
-    rig: Rig
+    stack: LocalStack
     airflow: LocalAirflow
 
     def check(self) -> Verification:
         """Every listing now, compared with the world's own books."""
-        return check(self.rig)
+        return check(self.stack)
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Ask the warehouse as an operator."""
-        with connect(self.rig.retailer.warehouse, Role.OPERATOR) as connection:
+        with connect(self.stack.tenant.warehouse, Role.OPERATOR) as connection:
             return connection.execute(query.encode(), parameters).fetchall()
 
     def client(self) -> httpx.Client:
@@ -67,7 +67,7 @@ class Running:
 
     def become_true(self, seconds: float = 240) -> None:
         """Wait for every listing to be right, sweeping as an operator would."""
-        engine = AirflowEngine(self.rig, self.airflow, 1, settle_seconds=seconds)
+        engine = AirflowEngine(self.stack, self.airflow, 1, converge_seconds=seconds)
         if engine.sweep_until(lambda: not self.check().wrong, lambda *_: None):
             return
         wrong = self.check().wrong
@@ -76,10 +76,10 @@ class Running:
             " where subject_key = any(%s)",
             sorted({listing.sku for listing in wrong}),
         )
-        held = self.rows("select hold_id, target_system, reason, decision, decided_by from outbox.holds")
-        raise AssertionError(f"still wrong after {seconds:.0f} s: {wrong[:5]}; corrections {known}; holds {held}")
+        holds = self.rows("select hold_id, target_system, reason, decision, decided_by from outbox.holds")
+        raise AssertionError(f"still wrong after {seconds:.0f} s: {wrong[:5]}; corrections {known}; holds {holds}")
 
-    def scheduler_told(self, *parts: str) -> bool:
+    def scheduler_logged(self, *parts: str) -> bool:
         """Whether one line of the scheduler's log has all these parts."""
         scheduler = next(child for child in self.airflow.children if child.name == "scheduler")
         return any(all(part in line for part in parts) for line in scheduler.log_file.read_text().splitlines())
@@ -102,7 +102,7 @@ def running(reachable_folder: Path) -> Iterator[Running]:
     # What is gone from a file counts as gone sooner than a minute after.
     quick = {"AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "10", "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "5"}
     with (
-        run_rig(PROJECT, state, {"seed": 7, "skus": 60}, tenants=tenants) as rig,
-        run_airflow(rig.paths, rig.metadata_url, ("demo", BROKEN), more_environment=quick) as airflow,
+        run_local_stack(PROJECT, state, {"seed": 7, "skus": 60}, tenants=tenants) as stack,
+        run_airflow(stack.paths, stack.metadata_url, ("demo", BROKEN), more_environment=quick) as airflow,
     ):
-        yield Running(rig, airflow)
+        yield Running(stack, airflow)

@@ -22,7 +22,7 @@ def test_the_channels_become_true(running: Running) -> None:
 def test_a_delivery_reaches_the_channels(running: Running) -> None:
     """Goods arrive in the main warehouse; the ERP books them; every channel served from there follows."""
     running.become_true()
-    world = running.rig.sandbox.world
+    world = running.stack.sandbox.world
     truth = world.ask("/truth")
     sku = next(iter(sorted(truth["listings"]["shopify_main"])))
     before = truth["listings"]["shopify_main"][sku]
@@ -37,7 +37,7 @@ def test_a_delivery_reaches_the_channels(running: Running) -> None:
 def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> None:
     """Somebody typed 5,000: putting that right is beyond the guard, so Airflow asks."""
     running.become_true()
-    world = running.rig.sandbox.world
+    world = running.stack.sandbox.world
     sku = next(iter(sorted(world.ask("/truth")["listings"]["shopify_outlet"])))
     world.tell("/edit", {"channel": "shopify_outlet", "sku": sku, "quantity": 5000})
     hold = eventually(
@@ -45,7 +45,7 @@ def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> N
             "select hold_id, reason from outbox.holds where target_system = 'shopify_outlet' and decision is null"
         ),
         90,
-        "the run being held",
+        "the run being on hold",
     )[0]
 
     def question() -> dict[str, object] | None:
@@ -55,7 +55,7 @@ def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> N
             found = answer.json()["hitl_details"]
         # Airflow 3.3 fails and retries, hence asks again, a task that resumes before its scheduler heard that the
         # worker let go of it: no person answers that fast, so neither does this test.
-        return found[0] if found and running.scheduler_told("task_id=one_hold.ask", "state=awaiting_input") else None
+        return found[0] if found and running.scheduler_logged("task_id=one_hold.ask", "state=awaiting_input") else None
 
     asked = eventually(question, 90, "Airflow asking")
     assert hold[1] in str(asked["body"])
@@ -71,10 +71,10 @@ def test_a_jump_waits_for_a_person_and_goes_when_approved(running: Running) -> N
     assert decided_by == "operator"
 
 
-def test_a_webhook_rings_for_a_poll(running: Running) -> None:
-    """Shopify tells of an edit, twice: its DAG runs at once, says what rang, and the edit is put right."""
-    world = running.rig.sandbox.world
-    shop = running.rig.retailer.connections.get("trueup_demo_shopify_main")
+def test_a_webhook_triggers_a_poll(running: Running) -> None:
+    """Shopify reports an edit, twice: its DAG runs at once, says what triggered it, and the edit is put right."""
+    world = running.stack.sandbox.world
+    shop = running.stack.tenant.connections.get("trueup_demo_shopify_main")
     secret = shop.extra["client_secret"]
     grant = {"grant_type": "client_credentials", "client_id": shop.login, "client_secret": secret}
     with httpx.Client(base_url=str(shop.host), trust_env=False, timeout=30) as vendor:
@@ -83,12 +83,12 @@ def test_a_webhook_rings_for_a_poll(running: Running) -> None:
             "mutation($uri: String!) { webhookSubscriptionCreate(topic: INVENTORY_LEVELS_UPDATE,"
             " webhookSubscription: {uri: $uri}) { userErrors { message } webhookSubscription { id } } }"
         )
-        told = vendor.post(
+        answer = vendor.post(
             "/admin/api/2026-10/graphql.json",
             json={"query": subscribe, "variables": {"uri": f"{running.airflow.url}/trueup/demo/hooks/shopify_main"}},
             headers={"X-Shopify-Access-Token": token},
         ).json()
-    assert told["data"]["webhookSubscriptionCreate"]["userErrors"] == []
+    assert answer["data"]["webhookSubscriptionCreate"]["userErrors"] == []
     running.become_true()
     world.put("/faults", {"rules": [{"system": "shopify_main", "kind": "duplicate_webhook"}]})
     listings = world.ask("/truth")["listings"]["shopify_main"]
@@ -96,14 +96,14 @@ def test_a_webhook_rings_for_a_poll(running: Running) -> None:
 
     world.tell("/edit", {"channel": "shopify_main", "sku": sku, "quantity": int(listings[sku]) + 5})
 
-    def rung() -> list[str]:
+    def started_runs() -> list[str]:
         with running.client() as client:
             found = client.get(
                 "/dags/demo.land.shopify_main/dagRuns", params={"run_type": "asset_triggered", "limit": 100}
             ).json()
         return [run["dag_run_id"] for run in found["dag_runs"] if run["state"] == "success"]
 
-    eventually(rung, 60, "the webhook starting a run")
+    eventually(started_runs, 60, "the webhook starting a run")
     world.put("/faults", {"rules": []})
     running.become_true()
     with running.client() as client:
@@ -113,7 +113,7 @@ def test_a_webhook_rings_for_a_poll(running: Running) -> None:
 
 def test_the_connection_form_s_test_button_works(running: Running) -> None:
     """With the right client it names what was reached; with a wrong one, the remedy and no secret."""
-    declared = running.rig.sandbox.connections["trueup_demo_netsuite"]
+    declared = running.stack.sandbox.connections["trueup_demo_netsuite"]
     extra = declared["extra"]
     body = {
         "connection_id": "try_me",

@@ -67,7 +67,7 @@ def test_mending_the_file_brings_its_dags_back(running: Running) -> None:
     """And breaking it again takes them away: no last good state goes on."""
     eventually(lambda: dags_of(running, BROKEN) == {f"{BROKEN}.broken"}, 120, "the broken tenant's DAG")
     tokens = file_tokens(running)
-    declaration = running.rig.paths.tenants / BROKEN / "tenant.yml"
+    declaration = running.stack.paths.tenants / BROKEN / "tenant.yml"
     text = declaration.read_text()
 
     def becomes(expected: set[str], watched: set[str], what: str) -> None:

@@ -55,7 +55,7 @@ def page(running: Running) -> Iterator[Page]:
 
 def test_a_connection_made_in_the_form_can_be_tested_there(running: Running, page: Page) -> None:
     """The form hides the port, and the browser then sends 0 for it: no other place than the stored one is meant."""
-    declared = running.rig.sandbox.connections["trueup_demo_shipbob"]
+    declared = running.stack.sandbox.connections["trueup_demo_shipbob"]
     page.goto(f"{running.airflow.url}/connections")
     page.get_by_role("button", name="Add Connection").click()
     page.locator("input[name=connection_id]").fill("made_in_the_form")
@@ -77,7 +77,7 @@ def test_a_connection_made_in_the_form_can_be_tested_there(running: Running, pag
 
 def _reached_by_command_line(running: Running, conn_id: str) -> str:
     """Ask for the connection as a command does, in a process with the settings of this Airflow."""
-    paths = running.rig.paths
+    paths = running.stack.paths
     answer = subprocess.run(
         [
             sys.executable,
@@ -85,7 +85,7 @@ def _reached_by_command_line(running: Running, conn_id: str) -> str:
             _LOOK_UP,
             conn_id,
         ],
-        env={**os.environ, **airflow_environment(paths, running.rig.metadata_url, 0, ("demo",))},
+        env={**os.environ, **airflow_environment(paths, running.stack.metadata_url, 0, ("demo",))},
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,

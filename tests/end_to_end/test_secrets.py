@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 
 
 def _secrets(running: Running) -> Iterator[str]:
-    for connection in running.rig.sandbox.connections.values():
+    for connection in running.stack.sandbox.connections.values():
         if connection.get("password"):
             # A private key is many lines, each as secret as the whole.
             yield from (
@@ -54,9 +54,9 @@ def test_no_credential_is_in_any_table_log_page_or_report(running: Running) -> N
     assert len(secrets) >= 6
     places: list[tuple[str, str]] = []
     for database in ("trueup_demo", "airflow"):
-        places += _text_of_all_tables(running.rig.postgres.url(database, driver="postgresql"))
-    home = running.rig.paths.home
-    for folder in (home / "logs", home / "processes", running.rig.paths.state, home.parent / "logs"):
+        places += _text_of_all_tables(running.stack.postgres.url(database, driver="postgresql"))
+    home = running.stack.paths.home
+    for folder in (home / "logs", home / "processes", running.stack.paths.state, home.parent / "logs"):
         places += _files(folder)
     assert any("task_id=land" in place for place, _ in places), "no task log was searched"
     found = {place for place, text in places for secret in secrets if secret in text}
@@ -64,4 +64,4 @@ def test_no_credential_is_in_any_table_log_page_or_report(running: Running) -> N
 
 
 def test_the_connections_file_is_its_owner_s_alone(running: Running) -> None:
-    assert running.rig.paths.connections_file.stat().st_mode & 0o077 == 0
+    assert running.stack.paths.connections_file.stat().st_mode & 0o077 == 0

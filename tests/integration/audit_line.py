@@ -32,11 +32,12 @@ create table canonical.reservations (
     quantity numeric, ordered_at timestamptz, status text, released_reason text, source_system_id text,
     received_at timestamptz, record_id bigint, correlation_id uuid, build_id bigint
 );
-create table marts.stock_differences (
-    sku text, channel text, channel_record_id text, shown_quantity numeric, target_quantity bigint,
-    difference_quantity bigint, cause text, evidence jsonb, detected_at timestamptz, observed_at timestamptz,
+create table reconciliation.stock_differences (
+    subject_key text, entity text, target_system text, record_ref text, field text, shown jsonb, desired jsonb,
+    cause text, evidence jsonb, detected_at timestamptz, observed_at timestamptz,
     age_source_seconds double precision, age_landing_seconds double precision, age_build_seconds double precision,
-    age_queue_seconds double precision, correlation_id uuid, facts_version text
+    age_queue_seconds double precision, facts_version text, correlation_id uuid, build_id bigint,
+    shown_quantity numeric, target_quantity bigint, difference_quantity bigint
 );
 """
 
@@ -125,14 +126,14 @@ class AuditLine(Line):
         )
 
     def built(self, started_at: datetime, finished_at: datetime) -> None:
-        """A build that succeeded and was judged."""
+        """A build that succeeded and was validated."""
         self.act(
             "insert into audit.builds (run_id, started_at, finished_at, is_full_refresh, status)"
             " values ('build', %s, %s, false, 'succeeded')",
             started_at,
             finished_at,
         )
-        self.judge_newest_build()
+        self.validate_newest_build()
 
     def corrected(self, **columns: object) -> None:
         """One correction of HV-00001 on the shop, 9 to 6."""
@@ -212,7 +213,8 @@ class AuditLine(Line):
             record_id=33, correlation_id=uuid4(), build_id=1,
         )  # fmt: skip
         self.add(
-            "marts.stock_differences", sku="HV-00001", channel="shop", shown_quantity=9, target_quantity=4,
-            difference_quantity=5, cause="source_delay", evidence={"facts_as_of": "noon"}, detected_at=after(3),
+            "reconciliation.stock_differences", subject_key="HV-00001", entity="stock", target_system="shop",
+            record_ref="gid://1|gid://2", field="available", shown="9", desired="4",
+            cause="source_delay", evidence={"facts_as_of": "noon"}, detected_at=after(3),
             age_source_seconds=60.0, age_landing_seconds=1.0, age_build_seconds=2.0, correlation_id=FACT,
         )  # fmt: skip

@@ -17,7 +17,7 @@ from trueup.corrections.engine.reports import ChannelCorrections
 from trueup.corrections.policies import POLICIES
 from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.connection import Role, connect
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 
 _TABLES = (
     STOCK_CHANGES_TABLE
@@ -82,7 +82,7 @@ class Line:
         self.details = details
         self.configuration = configuration
         with connect(details, None) as connection:
-            put_in_force(connection, configuration, "test")
+            apply_configuration(connection, configuration, "test")
         with connect(details, Role.TRANSFORMER) as connection:
             connection.execute(_TABLES)
 
@@ -178,7 +178,7 @@ class Line:
                 " delete from outbox.stock_changes"
             )
 
-    def judge_newest_build(self) -> None:
+    def validate_newest_build(self) -> None:
         """Have a gate run behind the newest build: without one nothing is proposed from it."""
         self.act(
             "insert into gates.runs (run_id, build_id, is_full, suites_hash, started_at, expectation_count,"

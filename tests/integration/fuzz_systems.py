@@ -120,8 +120,8 @@ class DamagedClient:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the client has
         return getattr(self._inner, name)
 
-    def request(self, *told: Any, **named: Any) -> Answer:  # noqa: ANN401 - the client's own arguments
-        return self._damager(self._inner.request(*told, **named))
+    def request(self, *arguments: Any, **named: Any) -> Answer:  # noqa: ANN401 - the client's own arguments
+        return self._damager(self._inner.request(*arguments, **named))
 
 
 def simulated(sandbox: Sandbox, damager: Damager) -> dict[str, Connector]:
@@ -232,10 +232,10 @@ def _erp(rows: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Callable[[str,
             return fixed[model]
         for (name, asked), found in streams.items():
             if name == model and asked in query.split("&"):
-                told = parse_qs(query)
-                domain = orjson.loads(base64.urlsafe_b64decode(told["d"][0]))
+                parameters = parse_qs(query)
+                domain = orjson.loads(base64.urlsafe_b64decode(parameters["d"][0]))
                 after = max((clause[2] for clause in domain if clause[:2] == ["id", ">"]), default=0)
-                return [{**row, "fuzz": 1} for row in found if row["id"] > after][: int(told["s"][0])]
+                return [{**row, "fuzz": 1} for row in found if row["id"] > after][: int(parameters["s"][0])]
         return next(found for (name, asked), found in asides.items() if name == model and asked in query.split("&"))
 
     return answer
@@ -244,9 +244,9 @@ def _erp(rows: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Callable[[str,
 def _shop(rows: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Callable[[str, Any], Any]:
     """Vendure."""
 
-    def answer(_: str, told: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-        query = told["query"]
-        options = told["variables"].get("options", {})
+    def answer(_: str, body: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        query = body["query"]
+        options = body["variables"].get("options", {})
         first = options.get("skip", 0)
         if "stockLocations(" in query:
             places = [{"id": "1", "name": "East"}, {"id": "2", "name": "West"}]

@@ -13,7 +13,7 @@ from trueup.configuration.tenants import load_tenant
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.connection import Role, Warehouse, connect
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 
 ROOT = Path(__file__).resolve().parents[2]
 _numbers = itertools.count(1)
@@ -71,11 +71,12 @@ create table marts.ats_positions (
     facts_as_of timestamptz, newest_received_at timestamptz, facts_version text, correlation_id uuid,
     build_id bigint, withdrawn_quantity bigint default 0, unknown_because text
 );
-create table marts.stock_differences (
-    sku text, channel text, channel_record_id text, shown_quantity numeric, target_quantity bigint,
-    difference_quantity bigint, cause text, evidence jsonb, detected_at timestamptz, observed_at timestamptz,
+create table reconciliation.stock_differences (
+    subject_key text, entity text, target_system text, record_ref text, field text, shown jsonb, desired jsonb,
+    cause text, evidence jsonb, detected_at timestamptz, observed_at timestamptz,
     age_source_seconds double precision, age_landing_seconds double precision, age_build_seconds double precision,
-    age_queue_seconds double precision, correlation_id uuid, facts_version text, build_id bigint
+    age_queue_seconds double precision, facts_version text, correlation_id uuid, build_id bigint,
+    shown_quantity numeric, target_quantity bigint, difference_quantity bigint
 );
 """
     + STOCK_CHANGES_TABLE
@@ -126,13 +127,11 @@ insert into marts.ats_positions values
      now(), now(), 'v1', gen_random_uuid(), 1),
     ('HV-00002', 'square_online', 'Kitchen', 6, 0, 0, 6, 1, 6, 0, 1, 1, -2, 0, 1, null, 0, 3, 0, '[]', '[]',
      now(), now(), 'v1', gen_random_uuid(), 1);
-insert into marts.stock_differences values
-    ('HV-00001', 'shopify_main', 'i1|l1', 30, 9, 21, 'source_delay',
-     '{"written_quantity": 30}', now(), now(), 1, 2, 3, 4,
-     gen_random_uuid(), 'v1', 1),
-    ('HV-00002', 'shopify_main', 'i2|l1', 4, 10, -6, 'edited',
-     '{"previous_available_quantity": 10}', now(), now(), 1, 2, 3, 4,
-     gen_random_uuid(), 'v1', 1);
+insert into reconciliation.stock_differences values
+    ('HV-00001', 'stock', 'shopify_main', 'i1|l1', 'available', '30', '9', 'source_delay',
+     '{"written_quantity": 30}', now(), now(), 1, 2, 3, 4, 'v1', gen_random_uuid(), 1, 30, 9, 21),
+    ('HV-00002', 'stock', 'shopify_main', 'i2|l1', 'available', '4', '10', 'edited',
+     '{"previous_available_quantity": 10}', now(), now(), 1, 2, 3, 4, 'v1', gen_random_uuid(), 1, 4, 10, -6);
 insert into outbox.stock_changes (
     target_system, record_ref, subject_key, expected, desired, cause, priority, facts_received_at
 ) values
@@ -152,7 +151,7 @@ TABLES = (
     "canonical.reservations",
     "canonical.channel_listings",
     "marts.ats_positions",
-    "marts.stock_differences",
+    "reconciliation.stock_differences",
     "outbox.stock_changes",
 )
 
@@ -163,15 +162,15 @@ def demo_configuration() -> TenantConfiguration:
 
 
 def create_tables(details: ConnectionDetails) -> None:
-    """Put the demo's declarations in force and make the tables, as the one who builds them."""
+    """Apply the demo's configuration and make the tables, as the one who builds them."""
     with connect(details, None) as connection:
-        put_in_force(connection, demo_configuration(), "test")
+        apply_configuration(connection, demo_configuration(), "test")
     with connect(details, Role.TRANSFORMER) as connection:
         connection.execute(_TABLES)
 
 
 def fill_tables(details: ConnectionDetails) -> None:
-    """Valid rows only, written by build 1; nothing judged yet."""
+    """Valid rows only, written by build 1; nothing validated yet."""
     with connect(details, None) as connection:
         tables = ", ".join((*TABLES, "raw.stream_positions", "audit.builds"))
         connection.execute(f"truncate {tables}; truncate gates.results, gates.quarantine, gates.stops, gates.runs")
@@ -184,7 +183,7 @@ def fill_tables(details: ConnectionDetails) -> None:
 
 @contextmanager
 def template(postgres: EmbeddedPostgres, name: str) -> Iterator[ConnectionDetails]:
-    """A database with valid tables, to be judged once and then copied for each test."""
+    """A database with valid tables, to be validated once and then copied for each test."""
     postgres.drop_database(name)
     postgres.create_database(name, template="template_migrated")
     details = postgres.details(name)

@@ -128,7 +128,7 @@ def quantities(details: ConnectionDetails) -> list[tuple[str, str | None]]:
     return [tuple(row) for row in rows(details, "source_key, payload ->> 'quantityonhand'")]  # type: ignore[misc]
 
 
-def heads(details: ConnectionDetails) -> dict[str, str | None]:
+def current_versions(details: ConnectionDetails) -> dict[str, str | None]:
     """The newest quantity of each key, by number and by time: they must agree."""
     with connect(details, Role.OPERATOR) as connection:
         by_number = connection.execute(

@@ -1,4 +1,4 @@
-"""Thirty articles of one store, all shown too low, and the shop over HTTP that shows them: the real line, small."""
+"""Thirty products of one store, all shown too low, and the shop over HTTP that shows them: the real line, small."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ LENIENT: Mapping[str, float] = {"largest_share": 1, "largest_jump": 400, "canary
 
 @dataclass
 class Shop:
-    """Thirty articles of one store, all shown too low, and the shop that shows them."""
+    """Thirty products of one store, all shown too low, and the shop that shows them."""
 
     facts: Facts
     channel: Channel
@@ -44,7 +44,7 @@ class Shop:
         self.facts.declare(demo_tenant(channels=channels))
 
     def publish(self) -> ProposalReport:
-        """Build, judge, propose."""
+        """Build, validate, propose."""
         facts = self.facts
         facts.build()
         run_gates(facts.details, facts.configuration, run_id="publish")

@@ -38,7 +38,7 @@ def test_the_terms_add_up_in_the_text(line: AuditLine) -> None:
     ]  # fmt: skip
     assert "buffer                                    1   rule shop.0" in text
     assert "-1 counts as 0\n" in text
-    assert "on hand is 16 told and -2 in movements since" in text
+    assert "on hand is 16 reported and -2 in movements since" in text
 
 
 def test_what_a_place_owes_is_a_term_and_halves_are_exact(line: AuditLine) -> None:
@@ -74,7 +74,7 @@ def test_each_number_names_its_record_and_both_clocks(line: AuditLine) -> None:
 
 
 def test_what_was_done_is_told_attempt_by_attempt(line: AuditLine) -> None:
-    """A lost answer and the read-back that settled it are both part of the story."""
+    """A lost answer and the read-back that resolved it are both part of the story."""
     line.act(
         "insert into outbox.stock_changes (target_system, record_ref, subject_key, expected, desired)"
         " values ('shop', 'gid://1|gid://2', 'HV-00001', '9', '4')"
@@ -125,12 +125,12 @@ def test_terms_that_do_not_add_up_are_called_out(line: AuditLine, tampering: str
 
 def test_it_is_plain_data(line: AuditLine) -> None:
     """`--json` prints it as it is."""
-    told = json.loads(json.dumps(dataclasses.asdict(_explain(line)), default=str))
-    assert (told["target"], told["locations"][1]["free"], told["lines"][0][:8]) == (4, 8, "HV-00001")
+    shown = json.loads(json.dumps(dataclasses.asdict(_explain(line)), default=str))
+    assert (shown["target"], shown["locations"][1]["free"], shown["lines"][0][:8]) == (4, 8, "HV-00001")
 
 
 @pytest.mark.parametrize(
-    ("sku", "channel", "told"),
+    ("sku", "channel", "answer"),
     [
         ("HV-0001", "shop", "no SKU 'HV-0001'; did you mean HV-00001, HV-00002"),
         ("HV-00001", "shpo", "no channel 'shpo'; did you mean shop"),
@@ -141,8 +141,8 @@ def test_it_is_plain_data(line: AuditLine) -> None:
         ("zzz", "shop", "no SKU 'zzz'; there is none like it"),
     ],
 )
-def test_what_does_not_exist_is_answered_with_what_does(line: AuditLine, sku: str, channel: str, told: str) -> None:
+def test_what_does_not_exist_is_answered_with_what_does(line: AuditLine, sku: str, channel: str, answer: str) -> None:
     """People ask with the code on the box in front of them."""
-    with pytest.raises(Permanent) as refusal:
+    with pytest.raises(Permanent) as caught:
         explain(line.details, line.configuration, sku, channel)
-    assert told in str(refusal.value)
+    assert answer in str(caught.value)

@@ -1,4 +1,4 @@
-"""An oversold unit is put down to the hop that still held the news when it was sold."""
+"""An oversold unit is put down to the hop that still had the news when it was sold."""
 
 import pytest
 from audit_line import AuditLine, after
@@ -30,7 +30,7 @@ def line(warehouse: ConnectionDetails) -> AuditLine:
 def corrected(line: AuditLine) -> AuditLine:
     """The correction that followed: proposed at 25 s, sent at 30 s, on the channel at 35 s."""
     line.corrected(
-        proposed_at=after(25), sent_at=after(30), applied_at=after(35), verified_at=after(40), settled_at=after(40),
+        proposed_at=after(25), sent_at=after(30), applied_at=after(35), verified_at=after(40), resolved_at=after(40),
         facts_received_at=after(20),
     )  # fmt: skip
     return line
@@ -40,14 +40,14 @@ def corrected(line: AuditLine) -> AuditLine:
     ("sold_at", "hop"),
     [(5, Hop.SOURCE), (12, Hop.LANDING), (22, Hop.BUILD), (27, Hop.QUEUE), (32, Hop.CHANNEL)],
 )
-def test_the_hop_is_the_one_that_held_the_fact_then(corrected: AuditLine, sold_at: float, hop: Hop) -> None:
-    """The read that began at 10 s did not bring it, so at 5 s the source had not told; at 12 s nobody had asked."""
+def test_the_hop_is_the_one_that_had_the_fact_then(corrected: AuditLine, sold_at: float, hop: Hop) -> None:
+    """The read that began at 10 s did not bring it, so at 5 s the source had no news; at 12 s nobody had asked."""
     lag = explain_lag(corrected.details, "HV-00001", "shop", after(sold_at))
     assert lag.hop is hop
     assert lag.why
 
 
-def test_a_held_correction_is_the_queues_and_names_the_hold(corrected: AuditLine) -> None:
+def test_a_correction_on_hold_is_the_queues_and_names_the_hold(corrected: AuditLine) -> None:
     """Waiting for a person is waiting."""
     corrected.act(
         "insert into outbox.holds (target_system, workflow, run_id, reason, correction_count, held_at, decision,"
@@ -57,7 +57,7 @@ def test_a_held_correction_is_the_queues_and_names_the_hold(corrected: AuditLine
     )
     corrected.act("update outbox.changes set hold_id = 1")
     lag = explain_lag(corrected.details, "HV-00001", "shop", after(27))
-    assert (lag.hop, lag.why) == (Hop.QUEUE, "correction 1 (9 to 6) was held for a person (hold 1)")
+    assert (lag.hop, lag.why) == (Hop.QUEUE, "correction 1 (9 to 6) waited for a person (hold 1)")
 
 
 def test_a_quarantine_at_that_moment_is_the_gates(corrected: AuditLine) -> None:

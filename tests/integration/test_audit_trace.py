@@ -16,7 +16,7 @@ def line(warehouse: ConnectionDetails) -> AuditLine:
     """A warehouse where the fact went all the way, with a quarrel on the way."""
     line = AuditLine(warehouse)
     line.whole_story()
-    line.corrected(proposed_at=after(5), verified_at=after(9), facts_received_at=after(1), settled_at=after(9))
+    line.corrected(proposed_at=after(5), verified_at=after(9), facts_received_at=after(1), resolved_at=after(9))
     line.act(
         "insert into outbox.receipts (key, attempt, outcome, http_status, detail, attempted_at, recorded_at, run_id)"
         " values ('k1', 1, 'retry', 429, 'throttled', %s, %s, 'c'), ('k1', 2, 'applied', 200, 'set', %s, %s, 'c')",
@@ -47,11 +47,15 @@ def line(warehouse: ConnectionDetails) -> AuditLine:
 def test_every_step_is_found_in_the_order_of_our_clock(line: AuditLine) -> None:
     """The source's clock and ours may be hours apart; the order is ours."""
     found = trace(line.details, FACT)
-    # The database stamps a transition itself, by the clock of today; a table without a text is told by its columns.
-    told = {step.stage: step.text for step in found.steps}
-    assert told["outbox.transitions"].startswith("change 1 to verified")
-    assert told["marts.stock_differences"] == "sku HV-00001, channel shop, shown_quantity 9"
-    others = [step for step in found.steps if step.stage not in ("outbox.transitions", "marts.stock_differences")]
+    # The database stamps a transition itself, by the clock of today; a table without a text shows its columns.
+    texts = {step.stage: step.text for step in found.steps}
+    assert texts["outbox.transitions"].startswith("change 1 to verified")
+    assert texts["reconciliation.stock_differences"] == (
+        "subject_key HV-00001, entity stock, target_system shop, record_ref gid://1|gid://2,"
+        " field available, shown 9, desired 4"
+    )
+    undated = ("outbox.transitions", "reconciliation.stock_differences")
+    others = [step for step in found.steps if step.stage not in undated]
     assert [(step.at, step.stage) for step in others] == [
         (after(1), "raw.erp__stock_levels"),
         (after(3), "canonical.stock_levels"),

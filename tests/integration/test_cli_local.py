@@ -88,9 +88,9 @@ def test_one_wrong_credential_is_one_sentence(
     answer = CliRunner().invoke(app, ["land", "shipbob", "--tenant", "demo", "--json"])
 
     assert answer.exit_code == 1
-    told = json.loads(answer.stdout)["error"]
-    assert told.count("renew the token or key") == 1
-    assert told.startswith("5 of 5 streams of shipbob failed to poll")
+    message = json.loads(answer.stdout)["error"]
+    assert message.count("renew the token or key") == 1
+    assert message.startswith("5 of 5 streams of shipbob failed to poll")
 
 
 def test_a_used_port_is_named_with_the_remedy() -> None:

@@ -216,6 +216,17 @@ def test_a_window_never_holds_more_requests_than_allowed(server: ScriptedServer,
     assert max(sum(1 for at in arrivals if first <= at < first + 0.49) for first in arrivals) <= 5
 
 
+def test_a_request_without_an_answer_may_arrive_at_any_time(state: WarehouseState) -> None:
+    """On a busy machine one was on its way for longer than the window, and a sixth went out beside it."""
+    budget = WindowBudget("account", 1, 0.05, state, patience_seconds=0.3)
+
+    with budget.turn(1, ""), pytest.raises(Transient, match="is spent"), budget.turn(1, ""):
+        pass
+
+    with budget.turn(1, ""):
+        pass
+
+
 @pytest.mark.parametrize("left", [0, 2])
 def test_what_others_spent_of_the_window_is_learned(server: ScriptedServer, state: WarehouseState, left: int) -> None:
     """`x-remaining-calls` counts every program of the account."""

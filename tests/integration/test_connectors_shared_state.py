@@ -32,7 +32,7 @@ import json, logging, sys
 from pathlib import Path
 from transform_facts import demo_tenant
 from trueup.domain.connections import ConnectionDetails
-from trueup.pipeline.tenant import Retailer
+from trueup.pipeline.tenant import Tenant
 from trueup.pipeline.steps import land
 logging.basicConfig(level=logging.INFO, stream=sys.stdout)
 warehouse, system, times = json.loads(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
@@ -40,7 +40,7 @@ class Told:
     def get(self, conn_id):
         return ConnectionDetails(**(warehouse if conn_id == configuration.warehouse_connection else system))
 configuration = demo_tenant()
-retailer = Retailer(configuration, Told(), Path("unused"))
+retailer = Tenant(configuration, Told(), Path("unused"))
 for number in range(times):
     land(retailer, "shopify_main", run_id=f"r{number}", streams=("products",))
 print("LANDED")

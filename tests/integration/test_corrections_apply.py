@@ -57,7 +57,7 @@ def test_a_correction_is_applied_read_back_and_accounted_for(line: Line, channel
     assert report.freshness_p95_seconds is not None
     assert report.freshness_p95_seconds >= 3
     assert line.rows(
-        "select status, attempts, applied_at is not null, verified_at >= applied_at, settled_at = verified_at"
+        "select status, attempts, applied_at is not null, verified_at >= applied_at, resolved_at = verified_at"
         " from outbox.changes"
     ) == [("verified", 1, True, True, True)]
     assert line.rows("select attempt, outcome, http_status from outbox.receipts") == [(1, "applied", 200)]
@@ -67,7 +67,7 @@ def test_a_correction_is_applied_read_back_and_accounted_for(line: Line, channel
 
 
 def test_nothing_due_makes_no_call(line: Line, channel: Channel, writer: HttpWriter) -> None:
-    """The clock rings every minute."""
+    """The clock starts a run every minute."""
     assert line.correct({"shop": writer}) == []
     assert (channel.calls, channel.reads) == ([], [])
 
@@ -240,7 +240,7 @@ def test_retries_that_are_not_due_wait_for_a_later_run(line: Line, channel: Chan
 
 
 def test_a_correction_that_never_gets_through_is_exhausted(line: Line, channel: Channel, writer: HttpWriter) -> None:
-    """After the declared attempts a person is told; nothing is tried for ever."""
+    """After the declared attempts it goes to the queue; nothing is tried for ever."""
     line.want(1, 5, 3)
     line.propose()
     channel.faults = ["throttled"] * 5
@@ -277,13 +277,15 @@ def test_a_record_that_never_verifies_is_exhausted(line: Line, channel: Channel,
     assert line.rows("select status from exceptions.queue") == [("resolved",)]
 
 
-def test_what_cannot_be_read_back_stays_in_doubt_until_it_can(line: Line, channel: Channel, writer: HttpWriter) -> None:
+def test_what_cannot_be_read_back_stays_unconfirmed_until_it_can(
+    line: Line, channel: Channel, writer: HttpWriter
+) -> None:
     """Not read is not wrong, and not right either."""
     line.want(1, 5, 3)
     line.propose()
     channel.unreadable = {"r1"}
     (report,) = line.correct({"shop": writer})
-    assert (report.undetermined_count, line.statuses(), due_count(line.details)) == (1, {"r1": ["applied"]}, 1)
+    assert (report.unconfirmed_count, line.statuses(), due_count(line.details)) == (1, {"r1": ["applied"]}, 1)
     channel.unreadable = set()
     (report,) = line.correct({"shop": writer})
     assert (report.recovered_count, line.statuses(), len(channel.calls)) == (1, {"r1": ["verified"]}, 1)
@@ -303,7 +305,7 @@ class _Blinking(HttpWriter):
 
 
 def test_an_unclear_answer_is_asked_for_again(line: Line, channel: Channel, writer: HttpWriter) -> None:
-    """One damaged answer in a hundred must neither fail a canary nor leave a correction in doubt."""
+    """One damaged answer in a hundred must neither fail a canary nor leave a correction unconfirmed."""
     line.want_many(3, 5, 4)
     line.propose()
     (report,) = line.correct({"shop": _Blinking(writer.url)})
@@ -499,14 +501,14 @@ class TestAfterAKill:
         assert (channel.calls, line.statuses()) == ([], {"r1": ["conflicted"]})
 
     def test_sent_and_still_unread_was_not_answered(self, line: Line, channel: Channel, writer: HttpWriter) -> None:
-        """Run after run it stays in doubt: an answer that nobody had is not made up, and nothing is sent again."""
+        """Run after run it stays unconfirmed: an answer that nobody had is not made up, and nothing is sent again."""
         line.want(1, 5, 9)
         line.propose()
         line.act("update outbox.changes set status = 'sent', attempts = 1, sent_at = clock_timestamp()")
         channel.unreadable = {"r1"}
         for _ in range(2):
             (report,) = line.correct({"shop": writer})
-            assert (report.undetermined_count, report.recovered_count, channel.calls) == (1, 0, [])
+            assert (report.unconfirmed_count, report.recovered_count, channel.calls) == (1, 0, [])
             assert line.rows("select status, applied_at from outbox.changes") == [("sent", None)]
         assert line.rows("select attempt, outcome from outbox.receipts") == [(1, "unknown")]
         channel.unreadable = set()
@@ -532,7 +534,7 @@ class TestAfterAKill:
     def test_a_second_corrector_leaves_the_channel_to_the_first(
         self, line: Line, channel: Channel, writer: HttpWriter
     ) -> None:
-        """What looks left in doubt may be another run's call under way."""
+        """What looks unconfirmed may be another run's call under way."""
         line.want(1, 5, 3)
         line.propose()
         with connect(line.details, Role.OPERATOR, is_autocommit=True) as other:

@@ -90,7 +90,7 @@ _STAMPS = """
     select name, moment from outbox.changes as c
     cross join lateral (values
         ('claimed', c.claimed_at), ('sent', c.sent_at), ('applied', c.applied_at), ('verified', c.verified_at),
-        ('settled', c.settled_at), ('proposed', c.proposed_at), ('next attempt', c.next_attempt_at)
+        ('resolved', c.resolved_at), ('proposed', c.proposed_at), ('next attempt', c.next_attempt_at)
     ) as stamps (name, moment)
     where moment is not null
     union all select 'attempted', attempted_at from outbox.receipts
@@ -107,7 +107,7 @@ def test_every_stamp_of_a_correction_is_the_databases(line: Line, channel: Chann
     (report,) = line.correct({"shop": writer})
     ((after,),) = line.rows("select clock_timestamp()")
     stamps = dict(line.rows(_STAMPS))
-    assert stamps.keys() == {"claimed", "sent", "applied", "verified", "settled", "proposed", "attempted", "recorded"}
+    assert stamps.keys() == {"claimed", "sent", "applied", "verified", "resolved", "proposed", "attempted", "recorded"}
     assert {name: moment for name, moment in stamps.items() if not before <= moment <= after} == {}
     assert stamps["sent"] == stamps["attempted"] <= stamps["applied"] <= stamps["verified"]
     assert report.freshness_p95_seconds is not None
@@ -145,7 +145,7 @@ def _publish(facts: Facts) -> int:
 
 
 def _cause(facts: Facts) -> list[str]:
-    return [row["cause"] for row in facts.rows("select cause from marts.stock_differences")]
+    return [row["cause"] for row in facts.rows("select cause from reconciliation.stock_differences")]
 
 
 def _read_listings(facts: Facts, shown: int, seconds: float) -> None:

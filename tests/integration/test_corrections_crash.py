@@ -68,10 +68,10 @@ def _killed_at(point: int, work: Callable[[], object]) -> tuple[int, str]:
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
-        told = pipe.read().decode()
+        output = pipe.read().decode()
     os.waitpid(child, 0)
-    assert "error" not in told, told
-    return told.count("."), "end" if told.endswith("end") else "killed"
+    assert "error" not in output, output
+    return output.count("."), "end" if output.endswith("end") else "killed"
 
 
 def _count_steps(point: int, pipe: int) -> Counter[str]:

@@ -23,7 +23,7 @@ RECORD = listing_id("1")
 
 @pytest.fixture
 def facts(facts: Facts) -> Facts:
-    """One article: the ERP says 40, the store shows 30, its buffer keeps one back."""
+    """One product: the ERP says 40, the store shows 30, its buffer keeps one back."""
     level = netsuite_level("1001", 40, at(0))
     facts.land(
         [netsuite_item("1001", "HV-00001"), shopify_variant("1", "HV-00001"), level, shopify_listing("1", 30, at(0))]
@@ -65,7 +65,7 @@ def test_a_fact_becomes_true_on_the_channel_and_stays_quiet(facts: Facts) -> Non
     facts.land([shopify_listing("1", 39, at(60))])
     _read(facts)
     assert _publish(facts).proposed_count == 0
-    assert facts.rows("select * from marts.stock_differences") == []
+    assert facts.rows("select * from reconciliation.stock_differences") == []
     assert freshness(facts.details).correction_count == 1
 
 
@@ -112,12 +112,12 @@ def test_a_jump_waits_for_a_person_and_goes_when_allowed(facts: Facts) -> None:
     """The demo's own limit of 400 units, through the real view."""
     facts.land([netsuite_level("1001", 4000, at(30))])
     report = _publish(facts)
-    assert (report.proposed_count, report.held_count) == (0, 1)
+    assert (report.proposed_count, report.on_hold_count) == (0, 1)
     (hold,) = open_holds(facts.details)
     channel = Channel(quantities={RECORD: 30})
     with run_channel(channel) as url:
         assert _correct(facts, url).channels == ()
-        assert _publish(facts).held_count == 0
+        assert _publish(facts).on_hold_count == 0
         decide_hold(facts.details, hold.hold_id, "approved", "ada")
         _correct(facts, url)
     assert channel.quantities == {RECORD: 3999}

@@ -54,7 +54,7 @@ class World:
 
     def land(self) -> None:
         """Read the channel and the facts at one moment, as listings-before-orders makes them at least."""
-        self.settle_sales()
+        self.deliver_sales()
         self.version += 1
         self.landed = {record: (self.channel.quantities[record], max(0, self.truth[record])) for record in _RECORDS}
         self.line.reread()
@@ -85,7 +85,7 @@ class World:
         finally:
             self.channel.faults = []
 
-    def settle_sales(self) -> None:
+    def deliver_sales(self) -> None:
         """What the channel sold is gone from the truth as well."""
         for record, sold in self.channel.sold.items():
             self.truth[record] -= sold
@@ -132,7 +132,7 @@ def _run(world: World, steps: list[tuple[str, object, object]]) -> None:
 
 @pytest.fixture
 def line(warehouse: ConnectionDetails) -> Line:
-    """A tenant whose corrections are tried twice before a person is told."""
+    """A tenant whose corrections are tried twice before they go to the queue."""
     return Line(warehouse, tenant({"shop": {"largest_share": 1, "canary_share": 0.3, "attempts": 2}}))
 
 
@@ -159,7 +159,7 @@ def test_any_history_ends_true_without_a_double_effect(line: Line, steps: list[t
         world.land()
         _run(world, steps)
         _run(world, [("cycle", [], None), ("cycle", [], None)])
-        world.settle_sales()
+        world.deliver_sales()
         assert channel.quantities == {record: max(0, units) for record, units in world.truth.items()}
     still_open = line.rows("select kind, subject from exceptions.queue where status = 'open'")
     ended_badly = {

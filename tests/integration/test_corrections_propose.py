@@ -1,4 +1,4 @@
-"""What becomes a correction, what replaces one, and what is held back for a person."""
+"""What becomes a correction, what replaces one, and what is put on hold for a person."""
 
 import pytest
 from corrections_outbox import Line, tenant
@@ -32,7 +32,7 @@ def careful(warehouse: ConnectionDetails) -> Line:
 
 
 def test_proposing_again_changes_nothing(line: Line) -> None:
-    """Publish runs on every bell, and any run may be repeated."""
+    """Publish runs on every trigger, and any run may be repeated."""
     line.want(1, 5, 3)
     line.want(2, 5, 9)
     assert line.propose().proposed_count == 2
@@ -42,7 +42,7 @@ def test_proposing_again_changes_nothing(line: Line) -> None:
     assert line.rows("select * from outbox.changes order by 1") == before
 
 
-def test_a_build_that_no_gate_has_judged_is_not_proposed_from(line: Line) -> None:
+def test_a_build_that_no_gate_has_validated_is_not_proposed_from(line: Line) -> None:
     """On the command line the steps are called one by one, and one is easily forgotten."""
     line.want(1, 5, 3)
     line.act(
@@ -50,11 +50,11 @@ def test_a_build_that_no_gate_has_judged_is_not_proposed_from(line: Line) -> Non
         " values ('b', false, 'succeeded', now())"
     )
 
-    with pytest.raises(Transient, match="was not judged yet"):
+    with pytest.raises(Transient, match="was not validated yet"):
         line.propose()
 
     assert line.statuses() == {}
-    line.judge_newest_build()
+    line.validate_newest_build()
     assert line.propose().proposed_count == 1
 
 
@@ -65,7 +65,7 @@ def test_what_a_failed_build_left_is_not_proposed_from(line: Line) -> None:
         "insert into audit.builds (run_id, is_full_refresh, status, finished_at)"
         " values ('a', false, 'succeeded', now())"
     )
-    line.judge_newest_build()
+    line.validate_newest_build()
     line.act(
         "insert into audit.builds (run_id, is_full_refresh, status, error) values ('b', false, 'failed', 'killed')"
     )
@@ -145,7 +145,7 @@ def test_a_record_is_decided_again_only_after_the_channel_was_read_again(line: L
     line.reread()
     line.want(1, 5, 3)
     line.propose()
-    line.act("update outbox.changes set status = %s, settled_at = clock_timestamp()", status)
+    line.act("update outbox.changes set status = %s, resolved_at = clock_timestamp()", status)
     assert line.propose().channels[0].waiting_count == 1
     line.reread()
     assert line.propose().proposed_count == 1
@@ -156,7 +156,7 @@ def test_a_rejected_decision_is_not_made_again_until_the_facts_change(line: Line
     """The channel said no; asking every minute would only fill the queue."""
     line.want(1, 5, 3)
     line.propose()
-    line.act("update outbox.changes set status = 'rejected', settled_at = clock_timestamp()")
+    line.act("update outbox.changes set status = 'rejected', resolved_at = clock_timestamp()")
     line.reread()
     assert line.propose().channels[0].declined_count == 1
     line.want(1, 5, 3, facts_version="v2")
@@ -213,7 +213,7 @@ def test_what_a_gate_withholds_is_refused_even_if_the_view_offers_it(line: Line,
 
 
 def test_a_negative_target_is_refused_and_reported_until_it_is_gone(line: Line) -> None:
-    """A channel must never be told to promise less than nothing; the table that says so is wrong."""
+    """A channel must never promise less than nothing; the table that says so is wrong."""
     line.want(1, 5, -2)
     line.want(2, 5, 3)
     report = line.propose()
@@ -247,11 +247,11 @@ def test_a_field_that_is_not_ours_is_never_written(line: Line, foreign: dict[str
 class TestHolding:
     """The largest share and the largest jump: beyond them a person decides."""
 
-    def test_a_run_beyond_the_largest_share_is_held_whole(self, careful: Line) -> None:
+    def test_a_run_beyond_the_largest_share_is_on_hold_whole(self, careful: Line) -> None:
         """An empty import zeroes a shop in one run; this is what stops it."""
         careful.want_many(6, 5, 0)
         report = careful.propose()
-        assert (report.proposed_count, report.held_count) == (0, 6)
+        assert (report.proposed_count, report.on_hold_count) == (0, 6)
         (hold,) = open_holds(careful.details)
         assert (hold.target_system, hold.correction_count) == ("shop", 6)
         assert hold.reason == "6 of 10 listings would change (60%; a run may change 50%): 0 up, 6 down"
@@ -261,19 +261,19 @@ class TestHolding:
         careful.want_many(5, 5, 0)
         assert careful.propose().proposed_count == 5
 
-    def test_a_few_corrections_are_not_held_for_their_share(self, warehouse: ConnectionDetails) -> None:
+    def test_a_few_corrections_are_not_on_hold_for_their_share(self, warehouse: ConnectionDetails) -> None:
         """In a shop of three listings two changes are no mass change."""
         line = Line(warehouse, tenant(CAREFUL))
         line.list_skus(3)
         line.want_many(3, 5, 4)
         assert line.propose().proposed_count == 3
 
-    def test_a_jump_is_held_alone(self, careful: Line) -> None:
+    def test_a_jump_is_on_hold_alone(self, careful: Line) -> None:
         """One typing error in the ERP must not hold the other corrections up."""
         careful.want(1, 5, 900)
         careful.want(2, 5, 3)
         report = careful.propose()
-        assert (report.proposed_count, report.held_count) == (1, 1)
+        assert (report.proposed_count, report.on_hold_count) == (1, 1)
         (hold,) = open_holds(careful.details)
         assert hold.reason == "1 listing would move by more than 100 units: S00001 5 to 900"
         assert careful.statuses() == {"r1": ["held"], "r2": ["proposed"]}
@@ -282,7 +282,7 @@ class TestHolding:
         """Without an observed value the whole target is the jump."""
         careful.want(1, None, 101)
         careful.want(2, None, 100)
-        assert (careful.propose().held_count, careful.statuses()["r2"]) == (1, ["proposed"])
+        assert (careful.propose().on_hold_count, careful.statuses()["r2"]) == (1, ["proposed"])
 
     def test_a_trickle_cannot_slip_under_the_share(self, careful: Line) -> None:
         """What waits in the outbox goes with the next run, so it counts with it."""
@@ -292,7 +292,7 @@ class TestHolding:
         assert careful.statuses()["r4"] == ["proposed"]
         assert careful.statuses()["r5"] == ["held"]
 
-    def test_approving_lets_the_held_go_and_says_who(self, careful: Line) -> None:
+    def test_approving_releases_the_hold_and_says_who(self, careful: Line) -> None:
         """The audit names the person, not the task that carried the answer."""
         careful.want_many(6, 5, 0)
         careful.propose()
@@ -300,7 +300,7 @@ class TestHolding:
         decided = decide_hold(careful.details, hold.hold_id, "approved", "ada", "stock was sold off")
         assert decided.correction_count == 6
         assert set(map(tuple, careful.statuses().values())) == {("proposed",)}
-        assert careful.propose().held_count == 0
+        assert careful.propose().on_hold_count == 0
         assert open_holds(careful.details) == []
         assert careful.rows("select actor, subject, reason from audit.events where action = 'hold_approved'") == [
             ("ada", "shop", "stock was sold off")
@@ -320,24 +320,24 @@ class TestHolding:
                 careful.act("alter role current_user reset lock_timeout")
 
     def test_an_approval_covers_a_smaller_change_that_follows(self, careful: Line) -> None:
-        """Sales go on while a person decides; a busy article would be asked about for ever."""
+        """Sales go on while a person decides; a busy product would be asked about for ever."""
         careful.want(1, 5, 900)
         careful.propose()
         (hold,) = open_holds(careful.details)
         decide_hold(careful.details, hold.hold_id, "approved", "ada")
         careful.want(1, 5, 899, facts_version="v2")
-        assert careful.propose().held_count == 0
+        assert careful.propose().on_hold_count == 0
         careful.want(1, 5, 901, facts_version="v3")
-        assert careful.propose().held_count == 1
+        assert careful.propose().on_hold_count == 1
 
-    def test_rejecting_drops_the_held_and_is_not_asked_again(self, careful: Line) -> None:
+    def test_rejecting_drops_the_hold_and_is_not_asked_again(self, careful: Line) -> None:
         """The same question every minute would train people to click yes."""
         careful.want_many(6, 5, 0)
         careful.propose()
         (hold,) = open_holds(careful.details)
         decide_hold(careful.details, hold.hold_id, "rejected", "ada", "the import is broken")
         report = careful.propose()
-        assert (report.held_count, report.proposed_count, report.channels[0].declined_count) == (0, 0, 6)
+        assert (report.on_hold_count, report.proposed_count, report.channels[0].declined_count) == (0, 0, 6)
 
     def test_a_rejected_hold_can_be_reconsidered(self, careful: Line) -> None:
         """The person was asleep and the question timed out; the guards ask again, they are not passed by."""
@@ -347,9 +347,9 @@ class TestHolding:
         with pytest.raises(Permanent, match="was not rejected"):
             reconsider_hold(careful.details, hold.hold_id, "ada")
         decide_hold(careful.details, hold.hold_id, "rejected", "timeout")
-        assert careful.propose().held_count == 0
+        assert careful.propose().on_hold_count == 0
         assert reconsider_hold(careful.details, hold.hold_id, "ada") == 1
-        assert careful.propose().held_count == 1
+        assert careful.propose().on_hold_count == 1
 
     def test_a_rejection_holds_for_a_day(self, careful: Line) -> None:
         """What is still wrong tomorrow is worth another question."""
@@ -358,7 +358,7 @@ class TestHolding:
         (hold,) = open_holds(careful.details)
         decide_hold(careful.details, hold.hold_id, "rejected", "ada")
         careful.act("update outbox.holds set decided_at = decided_at - interval '25 hours'")
-        assert careful.propose().held_count == 1
+        assert careful.propose().on_hold_count == 1
 
     def test_a_rejected_mass_change_does_not_trickle_out(self, careful: Line) -> None:
         """One of the six changes a little: it is still part of what the person refused."""
@@ -405,7 +405,7 @@ class TestHolding:
             (901,),
         ]
 
-    def test_a_rejection_covers_only_what_the_hold_still_held(self, careful: Line) -> None:
+    def test_a_rejection_covers_only_what_was_still_on_hold(self, careful: Line) -> None:
         """What had left the hold before the answer was not part of the question: it is asked about when it returns."""
         careful.want(1, 5, 900)
         careful.want(2, 5, 800)
@@ -416,7 +416,7 @@ class TestHolding:
         assert decide_hold(careful.details, hold.hold_id, "rejected", "ada").correction_count == 1
         careful.want(2, 5, 800)
         report = careful.propose("r2 is wrong again")
-        assert (report.held_count, report.channels[0].declined_count) == (1, 1)
+        assert (report.on_hold_count, report.channels[0].declined_count) == (1, 1)
         (asked,) = open_holds(careful.details)
         assert asked.reason == "1 listing would move by more than 100 units: S00002 5 to 800"
 
@@ -430,7 +430,7 @@ class TestHolding:
         assert careful.statuses() == {"r1": ["superseded", "proposed"]}
         assert careful.rows("select decision, decided_by from outbox.holds") == [("withdrawn", "trueup")]
 
-    def test_later_held_corrections_join_the_open_hold(self, careful: Line) -> None:
+    def test_later_corrections_on_hold_join_the_open_hold(self, careful: Line) -> None:
         """One question a channel, and its number is what it asks about."""
         careful.want(1, 5, 900)
         careful.propose()

@@ -27,7 +27,7 @@ STORE, TILLS = "shopify_outlet", "square_online"
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[Sandbox]:
-    """A small world, paused: what is sold meanwhile is told by the tests."""
+    """A small world, paused: what is sold meanwhile is decided by the tests."""
     with sandbox_world(skus=60) as sandbox:
         yield sandbox
 
@@ -42,7 +42,7 @@ def sandbox(world: Sandbox) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def configuration() -> TenantConfiguration:
-    """The demo's own declarations."""
+    """The demo's own configuration."""
     return load_tenant(TENANTS, "demo")
 
 

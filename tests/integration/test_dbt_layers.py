@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from tests.integration.test_dbt_graph import models  # noqa: F401 -- a fixture
 
+from trueup.corrections.policies import POLICIES
+from trueup.gates.suites import Suite, default_folder, load_suites
 from trueup.transform.project import project_folder
 
 Node = dict[str, Any]
@@ -20,11 +22,33 @@ MAY_READ = {
     "intermediate": {"staging", "intermediate", "canonical", *DECLARED},
     "canonical": {"staging", "intermediate", "canonical", *DECLARED},
     "marts": {"canonical", "marts", *DECLARED},
-    "reconciliation": {"marts", "canonical", *DECLARED, *OWN_FACTS},
+    # The table of differences, and the steps on the way to it.
+    "reconciliation": {"marts", "canonical", "reconciliation", *DECLARED, *OWN_FACTS},
     "outbox": {"reconciliation", "outbox", *DECLARED, *OWN_FACTS},
 }
 WORKFLOWS = {"any", "inventory", "orders", "fulfilment", "returns", "pricing", "customers", "settlement"}
 LONGEST_MODEL = 200
+# What every table of differences begins with: pages, explanations and the engine's views read these alone.
+LEADING = {
+    "subject_key": "text",
+    "entity": "text",
+    "target_system": "text",
+    "record_ref": "text",
+    "field": "text",
+    "shown": "jsonb",
+    "desired": "jsonb",
+    "cause": "text",
+    "evidence": "jsonb",
+    "detected_at": "timestamp with time zone",
+    "observed_at": "timestamp with time zone",
+    "age_source_seconds": "double precision",
+    "age_landing_seconds": "double precision",
+    "age_build_seconds": "double precision",
+    "age_queue_seconds": "double precision",
+    "facts_version": "text",
+    "correlation_id": "uuid",
+    "build_id": "bigint",
+}
 PROJECT = project_folder()
 
 
@@ -88,3 +112,22 @@ def test_a_model_can_be_read_at_one_sitting(path: Path) -> None:
     """One job each; a longer one says why in its first line."""
     lines = path.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= LONGEST_MODEL or lines[0].startswith("-- Longer than")
+
+
+def test_every_table_of_differences_begins_with_the_same_columns(models: dict[str, Node]) -> None:  # noqa: F811
+    """A second workflow's table stands beside the first, and whoever reads one reads the other."""
+    tables = [node for name, node in models.items() if name.endswith("_differences")]
+    assert tables
+    for node in tables:
+        columns = {name: column["data_type"] for name, column in node["columns"].items()}
+        assert list(columns.items())[: len(LEADING)] == list(LEADING.items()), node["name"]
+        assert (node["schema"], node["config"]["materialized"]) == ("reconciliation", "incremental")
+
+
+@pytest.mark.parametrize("suite", load_suites(default_folder()), ids=lambda suite: suite.name)
+def test_a_suite_lies_with_the_workflow_of_its_model(models: dict[str, Node], suite: Suite) -> None:  # noqa: F811
+    """Or people look for the rules of a table in vain."""
+    node = models[suite.table]
+    path = Path(node["original_file_path"])
+    workflows = {policy.changes_view: policy.workflow for policy in POLICIES}
+    assert (node["schema"], workflows.get(suite.table) or path.parts[2]) == (suite.schema_name, suite.workflow)

@@ -177,26 +177,40 @@ CORRUPTIONS = {
     "ats_positions.rules_named": "update marts.ats_positions set rule_ids = null where sku = 'HV-00001'",
     "ats_positions.not_collapsed": _BASELINE.format("marts_ats_positions", "ats_positions.not_collapsed"),
     "ats_positions.total_not_collapsed": _BASELINE.format("marts_ats_positions", "ats_positions.total_not_collapsed"),
-    "stock_differences.channel_known": ("update marts.stock_differences set channel = 'bazaar' where sku = 'HV-00001'"),
-    "stock_differences.adds_up": "update marts.stock_differences set difference_quantity = 20 where sku = 'HV-00001'",
+    "stock_differences.channel_known": (
+        "update reconciliation.stock_differences set target_system = 'bazaar' where subject_key = 'HV-00001'"
+    ),
+    "stock_differences.adds_up": (
+        "update reconciliation.stock_differences set difference_quantity = 20 where subject_key = 'HV-00001'"
+    ),
     "stock_differences.is_a_difference": (
-        "update marts.stock_differences set shown_quantity = 9, difference_quantity = 0 where sku = 'HV-00001'"
+        "update reconciliation.stock_differences set shown_quantity = 9, difference_quantity = 0"
+        " where subject_key = 'HV-00001'"
     ),
     "stock_differences.target_is_the_positions": (
-        "update marts.stock_differences set target_quantity = 8, difference_quantity = 22 where sku = 'HV-00001'"
+        "update reconciliation.stock_differences set target_quantity = 8, difference_quantity = 22"
+        " where subject_key = 'HV-00001'"
     ),
-    "stock_differences.cause_known": "update marts.stock_differences set cause = 'gremlins' where sku = 'HV-00001'",
-    "stock_differences.cause_present": "update marts.stock_differences set cause = null where sku = 'HV-00001'",
-    "stock_differences.cause_has_evidence": "update marts.stock_differences set evidence = '{}' where sku = 'HV-00001'",
-    "stock_differences.cause_found": "update marts.stock_differences set cause = 'unexplained' where sku = 'HV-00001'",
+    "stock_differences.cause_known": (
+        "update reconciliation.stock_differences set cause = 'gremlins' where subject_key = 'HV-00001'"
+    ),
+    "stock_differences.cause_present": (
+        "update reconciliation.stock_differences set cause = null where subject_key = 'HV-00001'"
+    ),
+    "stock_differences.cause_has_evidence": (
+        "update reconciliation.stock_differences set evidence = '{}' where subject_key = 'HV-00001'"
+    ),
+    "stock_differences.cause_found": (
+        "update reconciliation.stock_differences set cause = 'unexplained' where subject_key = 'HV-00001'"
+    ),
     "stock_differences.record_present": (
-        "update marts.stock_differences set channel_record_id = null where sku = 'HV-00001'"
+        "update reconciliation.stock_differences set record_ref = null where subject_key = 'HV-00001'"
     ),
     "stock_differences.ages_not_negative": (
-        "update marts.stock_differences set age_build_seconds = -1 where sku = 'HV-00001'"
+        "update reconciliation.stock_differences set age_build_seconds = -1 where subject_key = 'HV-00001'"
     ),
     "stock_differences.corrected_in_time": (
-        "update marts.stock_differences set age_queue_seconds = 86400 where sku = 'HV-00001'"
+        "update reconciliation.stock_differences set age_queue_seconds = 86400 where subject_key = 'HV-00001'"
     ),
     "stock_changes.channel_enabled": (
         "update outbox.stock_changes set target_system = 'bazaar' where subject_key = 'HV-00001'"
@@ -237,7 +251,7 @@ def built(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
 
 @pytest.fixture
 def only(tmp_path: Path) -> Path:
-    """A folder for the one suite that is judged."""
+    """A folder for the one suite that is validated."""
     return tmp_path / "expectations"
 
 
@@ -266,14 +280,14 @@ def test_only_this_expectation_catches(built: ConnectionDetails, only: Path, sui
     assert [failure.rule_id for failure in report.failed] == [rule.rule_id]
     assert report.failed[0].error is None
     with connect(built, None) as connection:
-        held = connection.execute("select distinct rule_id from gates.quarantine").fetchall()
+        quarantined = connection.execute("select distinct rule_id from gates.quarantine").fetchall()
         stops = connection.execute("select rule_id, target_system from gates.stops").fetchall()
     is_critical = rule.severity is Severity.CRITICAL
-    assert held == ([(rule.rule_id,)] if is_critical and rule.scope is Scope.ROW else [])
+    assert quarantined == ([(rule.rule_id,)] if is_critical and rule.scope is Scope.ROW else [])
     assert stops == ([(rule.rule_id, None)] if is_critical and rule.scope is Scope.TABLE else [])
 
 
 def _folder_of(suite: Suite, folder: Path) -> Path:
-    (folder / suite.schema_name).mkdir(parents=True)
-    shutil.copy(default_folder() / suite.schema_name / f"{suite.table}.yml", folder / suite.schema_name)
+    (folder / suite.workflow).mkdir(parents=True)
+    shutil.copy(default_folder() / suite.workflow / f"{suite.table}.yml", folder / suite.workflow)
     return folder

@@ -35,7 +35,7 @@ def _pushable(shop: Facts) -> list[str]:
     return sorted(row["subject_key"] for row in shop.rows(PUSHABLE))
 
 
-def test_every_suite_can_judge_what_dbt_builds(shop: Facts) -> None:
+def test_every_suite_can_validate_what_dbt_builds(shop: Facts) -> None:
     """The suites' columns are dbt's columns, and a healthy line passes everything that acts."""
     report = _gate(shop, "first")
     assert report.expectation_count == sum(len(suite.expectations) for suite in load_suites(default_folder()))
@@ -44,7 +44,7 @@ def test_every_suite_can_judge_what_dbt_builds(shop: Facts) -> None:
     assert _pushable(shop) == ["HV-00001", "HV-00002"]
 
 
-def test_a_mistaken_figure_is_held_back_and_comes_back_when_it_is_right(shop: Facts) -> None:
+def test_a_mistaken_figure_is_quarantined_and_comes_back_when_it_is_right(shop: Facts) -> None:
     """A barcode keyed in as a quantity must not be sold; the other product goes on; nobody has to release it."""
     _gate(shop, "first")
     shop.land([netsuite_level("1001", 4006381, at(60))])
@@ -59,10 +59,11 @@ def test_a_mistaken_figure_is_held_back_and_comes_back_when_it_is_right(shop: Fa
     assert _pushable(shop) == ["HV-00001", "HV-00002"]
 
 
-def test_what_the_last_look_refuses_stays_held_while_it_is_wrong(shop: Facts) -> None:
-    """The view of candidates hides held rows; judging it would let them go with the next build, unseen."""
+def test_what_the_last_look_fails_stays_quarantined_while_it_is_wrong(shop: Facts) -> None:
+    """The view of candidates hides quarantined rows; validating it would release them with the next build, unseen."""
     shop.execute(
-        "update marts.stock_differences set correlation_id = null where sku = 'HV-00001' and channel = 'shopify_main'"
+        "update reconciliation.stock_differences set correlation_id = null"
+        " where subject_key = 'HV-00001' and target_system = 'shopify_main'"
     )
     for number in range(3):
         shop.execute("insert into audit.builds (run_id, is_full_refresh, status) values ('b', false, 'succeeded')")
@@ -71,14 +72,14 @@ def test_what_the_last_look_refuses_stays_held_while_it_is_wrong(shop: Facts) ->
         assert _pushable(shop) == ["HV-00002"]
 
 
-def test_a_build_of_a_few_rows_is_judged_by_its_few_rows(shop: Facts) -> None:
+def test_a_build_of_a_few_rows_is_validated_by_its_few_rows(shop: Facts) -> None:
     """The hot path: the totals of the tables, and only the rows that the build wrote."""
     _gate(shop, "first")
     shop.land([netsuite_level("1002", 19, at(60))])
     shop.build()
     _gate(shop, "second")
-    judged = shop.rows(
+    validated = shop.rows(
         "select distinct suite, evaluated_count from gates.results where run_id = 'second' and scope = 'row'"
         " and suite in ('canonical_stock_levels', 'canonical_products') order by suite"
     )
-    assert judged == [{"suite": "canonical_stock_levels", "evaluated_count": 1}]
+    assert validated == [{"suite": "canonical_stock_levels", "evaluated_count": 1}]

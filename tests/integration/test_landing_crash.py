@@ -86,8 +86,8 @@ def _in_a_child(work: Callable[[], None], kill_at: int | None, *, is_after: bool
         finally:
             os._exit(status)
     os.close(writer)
-    with os.fdopen(reader) as told:
-        exchanges_made = told.read()
+    with os.fdopen(reader) as output:
+        exchanges_made = output.read()
     _, status = os.waitpid(child, 0)
     if kill_at is not None and os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
@@ -102,7 +102,9 @@ def _books(details: ConnectionDetails) -> dict[str, Any]:
     return {
         "levels": rows(details, "record_id, source_key, payload, arrival", levels),
         "movements": rows(details, "record_id, source_key, payload, arrival", movements),
-        "heads": rows(details, "source_key, record_id, payload_hash", f"{levels}__heads position order by source_key"),
+        "current_versions": rows(
+            details, "source_key, record_id, payload_hash", f"{levels}__heads position order by source_key"
+        ),
         "positions": rows(
             details,
             "system_id, stream, cursor, next_cursor, swept_as_of, last_record_id",

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from landing_fakes import CONFIGURATION, Scripted, at, heads, level, movement, page, quantities, rows
+from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, movement, page, quantities, rows
 
 from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
@@ -55,7 +55,7 @@ def test_the_other_streams_are_still_read_and_every_failure_is_named(warehouse: 
     assert str(caught.value).startswith("2 of 3 streams of netsuite failed to poll: locations: no permission")
     assert "stock_movements: no permission for Transaction" in str(caught.value)
     assert [stream for stream, _, _ in connector.asked] == ["locations", "stock_levels", "stock_movements"]
-    assert heads(warehouse) == {"a|1": "1"}
+    assert current_versions(warehouse) == {"a|1": "1"}
 
 
 def test_one_failure_that_can_pass_makes_the_whole_worth_trying_again(warehouse: ConnectionDetails) -> None:
@@ -92,7 +92,7 @@ def test_a_sweep_that_did_not_reach_its_end_concludes_nothing(
             run_id="r",
             streams=["stock_levels"],
         )
-    assert heads(warehouse) == {"a|1": "2", "b|1": "1"}
+    assert current_versions(warehouse) == {"a|1": "2", "b|1": "1"}
     assert rows(warehouse, "cursor, swept_as_of", "raw.stream_positions") == [(None, at(1))]
 
 

@@ -105,10 +105,10 @@ def test_too_many_gone_is_measured_within_the_window(warehouse: ConnectionDetail
     young = [movement(f"{YOUNG}{number}", "-1", seconds=-number) for number in range(25)]
     _poll(warehouse, page([*old, *young], 1))
     report = _sweep(warehouse, page([], 60, is_last=True, covers_since=WINDOW))
-    assert (report.tombstone_count, report.doubted_count, report.is_conclusive) == (0, 25, False)
+    assert (report.tombstone_count, report.unconfirmed_deletion_count, report.is_conclusive) == (0, 25, False)
 
 
-def test_a_refused_movement_older_than_the_window_stays_in_the_queue(warehouse: ConnectionDetails) -> None:
+def test_a_rejected_movement_older_than_the_window_stays_in_the_queue(warehouse: ConnectionDetails) -> None:
     """The sweep did not look for it, so it says nothing about whether it was mended."""
     old, young = movement(OLD, 5, seconds=-100 * _DAY), movement(YOUNG, 5, seconds=-80 * _DAY)  # type: ignore[arg-type]
     _poll(warehouse, page([old, young], 1))
@@ -176,7 +176,7 @@ def test_after_a_sweep_the_newest_versions_are_what_the_source_says(
     newest = rows(warehouse, "source_key, payload_hash", f"{_TABLE}__heads position where payload_hash is not null")
     with connect(warehouse, Role.OPERATOR) as connection:
         said = connection.execute(
-            "select heads.source_key, landed.payload ->> 'quantity' from raw.netsuite__stock_movements__heads as heads"
+            "select newest.source_key, landed.payload ->> 'quantity' from raw.netsuite__stock_movements__heads newest"
             " inner join raw.netsuite__stock_movements as landed using (record_id) where landed.payload is not null"
         ).fetchall()
     assert dict(said) == {key: quantity for key, (quantity, _) in source.items()}

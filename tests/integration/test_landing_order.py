@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from landing_fakes import CONFIGURATION, START, Scripted, heads, level, page, rows
+from landing_fakes import CONFIGURATION, START, Scripted, current_versions, level, page, rows
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Arrival, ReadMode, Record
@@ -37,7 +37,7 @@ def test_any_order_of_deliveries_ends_at_the_latest_truth(
 ) -> None:
     """Webhooks overtake each other, come twice and come late."""
     example = next(_examples)
-    told = [
+    reported = [
         Record(
             f"{example}-{key}|1",
             None if quantity is None else level(key, quantity).payload,
@@ -45,12 +45,12 @@ def test_any_order_of_deliveries_ends_at_the_latest_truth(
         )
         for (key, second), quantity in truths.items()
     ]
-    repeated = data.draw(st.lists(st.sampled_from(told), max_size=6))
-    arriving = data.draw(st.permutations(told + repeated))
+    repeated = data.draw(st.lists(st.sampled_from(reported), max_size=6))
+    arriving = data.draw(st.permutations(reported + repeated))
     for piece in _cut(arriving, data.draw(st.lists(st.integers(1, 4), max_size=5))):
         land_records(warehouse, CONFIGURATION, "netsuite", "stock_levels", piece, Arrival.WEBHOOK, run_id=str(example))
     latest = {key: truths[key, max(second for name, second in truths if name == key)] for key, _ in truths}
-    found = {key: quantity for key, quantity in heads(warehouse).items() if key.startswith(f"{example}-")}
+    found = {key: quantity for key, quantity in current_versions(warehouse).items() if key.startswith(f"{example}-")}
     assert found == {f"{example}-{key}|1": quantity for key, quantity in latest.items()}
 
 
@@ -77,10 +77,10 @@ def test_reading_the_same_pages_again_lands_nothing(
         return report.landed_count
 
     poll(list(script))
-    before = heads(warehouse)
+    before = current_versions(warehouse)
     # Only the last version of each key is what a source would tell again.
     last = {record.source_key: record for each in script for record in each.records}
     again = data.draw(st.permutations(list(last.values())))
     assert poll([page(again, 1000 * example + 900), page(again, 1000 * example + 901)]) == 0
-    assert heads(warehouse) == before
+    assert current_versions(warehouse) == before
     assert rows(warehouse, "count(*) = count(distinct record_id)") == [(True,)] if last else True

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from landing_fakes import CONFIGURATION, Scripted, at, heads, level, page, quantities, rows
+from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, page, quantities, rows
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Arrival, Page, ReadMode, Record
@@ -33,7 +33,7 @@ def _position(details: ConnectionDetails) -> dict[str, Any]:
     return dict(zip(columns.split(", "), row, strict=True))
 
 
-def test_a_row_carries_everything_that_was_told(warehouse: ConnectionDetails) -> None:
+def test_a_row_carries_everything_that_was_reported(warehouse: ConnectionDetails) -> None:
     """Whoever explains a number later has only this row."""
     record = Record(
         "7|1", {"item": "7", "location": "1", "quantityonhand": "5", "custom": 'a "b" \\ \u2028 ü'}, "v1", at(3)
@@ -96,7 +96,7 @@ def test_a_late_delivery_does_not_overwrite_what_is_newer(warehouse: ConnectionD
         warehouse, CONFIGURATION, "netsuite", "stock_levels", [level("a", "5", seconds=50)], Arrival.WEBHOOK, run_id="w"
     )
     assert (late.landed_count, late.late_count) == (0, 1)
-    assert heads(warehouse) == {"a|1": "4"}
+    assert current_versions(warehouse) == {"a|1": "4"}
 
 
 def test_a_delivery_older_than_a_sweep_that_found_nothing_new_is_late_too(warehouse: ConnectionDetails) -> None:
@@ -122,14 +122,14 @@ def test_a_delivery_of_the_same_second_is_not_late(warehouse: ConnectionDetails)
         run_id="w",
     )
     assert report.landed_count == 1
-    assert heads(warehouse) == {"a|1": "3"}
+    assert current_versions(warehouse) == {"a|1": "3"}
 
 
 def test_a_source_whose_clock_was_set_back_is_still_followed(warehouse: ConnectionDetails) -> None:
     """A read that began after the known version had landed is newer, whatever its clock says."""
     _poll(warehouse, page([level("a", "4")], 5000))
     assert _poll(warehouse, page([level("a", "3")], 0)).landed_count == 1
-    assert heads(warehouse) == {"a|1": "3"}
+    assert current_versions(warehouse) == {"a|1": "3"}
 
 
 def test_a_state_without_any_time_is_refused(warehouse: ConnectionDetails) -> None:
@@ -183,7 +183,7 @@ def test_what_a_complete_sweep_does_not_meet_is_gone(warehouse: ConnectionDetail
     _sweep(warehouse, page([level("a", "1"), level("b", "2")], 1), page([level("c", "3")], 2, is_last=True))
     report = _sweep(warehouse, page([level("a", "1")], 10), page([level("c", "4")], 11, is_last=True))
     assert (report.landed_count, report.tombstone_count) == (2, 1)
-    assert heads(warehouse) == {"a|1": "1", "b|1": None, "c|1": "4"}
+    assert current_versions(warehouse) == {"a|1": "1", "b|1": None, "c|1": "4"}
     assert rows(warehouse, "arrival, occurred_at, payload_hash")[-1] == ("sweep", at(10), None)
 
 
@@ -203,7 +203,7 @@ def test_a_vendor_may_tell_a_deletion_itself(warehouse: ConnectionDetails) -> No
     assert (report.landed_count, report.tombstone_count) == (2, 2)
     late = level("b", "1", seconds=1)
     land_records(warehouse, CONFIGURATION, "netsuite", "stock_levels", [late], Arrival.WEBHOOK, run_id="w")
-    assert heads(warehouse) == {"a|1": None, "b|1": None}
+    assert current_versions(warehouse) == {"a|1": None, "b|1": None}
 
 
 def test_the_late_news_of_a_value_that_left_and_came_back_is_late(warehouse: ConnectionDetails) -> None:
@@ -238,7 +238,7 @@ def test_what_landed_during_a_sweep_is_not_declared_gone(warehouse: ConnectionDe
         warehouse, CONFIGURATION, "netsuite", connector, mode=ReadMode.SWEEP, run_id="s", streams=["stock_levels"]
     )
     assert report.tombstone_count == 0
-    assert heads(warehouse) == {"a|1": "1", "b|1": "2", "new|1": "1"}
+    assert current_versions(warehouse) == {"a|1": "1", "b|1": "2", "new|1": "1"}
 
 
 def test_a_slow_sweep_does_not_overwrite_what_a_poll_landed_meanwhile(warehouse: ConnectionDetails) -> None:
@@ -251,7 +251,7 @@ def test_a_slow_sweep_does_not_overwrite_what_a_poll_landed_meanwhile(warehouse:
         warehouse, CONFIGURATION, "netsuite", connector, mode=ReadMode.SWEEP, run_id="s", streams=["stock_levels"]
     )
     assert report.late_count == 1
-    assert heads(warehouse) == {"a|1": "6"}
+    assert current_versions(warehouse) == {"a|1": "6"}
 
 
 @pytest.mark.parametrize(

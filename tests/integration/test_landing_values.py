@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from landing_fakes import CONFIGURATION, Scripted, at, heads, level, movement, page, quantities, rows
+from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, movement, page, quantities, rows
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Page, ReadMode, Record
@@ -31,7 +31,7 @@ def _land(
 def test_a_bad_number_costs_one_record_and_its_correction_heals_it_the_second_time_too(
     warehouse: ConnectionDetails, bad: str
 ) -> None:
-    """What breaks again after it was mended is told again, and mended again."""
+    """What breaks again after it was mended is reported again, and mended again."""
     _land(warehouse, page([level("a", "1"), level("b", "1")], 1))
     for second in (10, 30):
         broken = _land(warehouse, page([level("a", bad), level("b", str(second))], second))
@@ -43,7 +43,7 @@ def test_a_bad_number_costs_one_record_and_its_correction_heals_it_the_second_ti
         mended = _land(warehouse, page([level("a", str(second + 1))], second + 10))
         assert (mended.landed_count, mended.violation_count) == (1, 0)
         assert list_exceptions(warehouse) == []
-        assert heads(warehouse) == {"a|1": str(second + 1), "b|1": str(second)}
+        assert current_versions(warehouse) == {"a|1": str(second + 1), "b|1": str(second)}
     assert len(list_exceptions(warehouse, status="resolved")) == 2
 
 
@@ -70,7 +70,7 @@ def test_a_time_of_tomorrow_holds_back_no_later_version(warehouse: ConnectionDet
 
     _land(warehouse, page([level("a", "2")], 20))
 
-    assert heads(warehouse) == {"a|1": "2", "b|1": "1"}
+    assert current_versions(warehouse) == {"a|1": "2", "b|1": "1"}
     assert list_exceptions(warehouse) == []
     assert rows(warehouse, "max(occurred_at)") == [(at(20),)]
 
@@ -171,5 +171,5 @@ def test_junk_in_any_field_changes_no_other_record(warehouse: ConnectionDetails,
 
     assert report.landed_count >= 3 + report.tombstone_count
     assert report.landed_count - report.tombstone_count + report.violation_count + report.damaged_count == 4
-    shown = heads(warehouse)
+    shown = current_versions(warehouse)
     assert all(shown[f"other{number}.{index}|1"] == str(index) for index in range(3))

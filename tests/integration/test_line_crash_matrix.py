@@ -17,11 +17,11 @@ import pytest
 
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.demo.verification import verify
-from trueup.dev.local_stack import Rig, run_rig
+from trueup.dev.local_stack import LocalStack, run_local_stack
 from trueup.dev.sandbox_process import WorldControl
 from trueup.domain.records import ReadMode
 from trueup.pipeline import steps
-from trueup.pipeline.tenant import Retailer
+from trueup.pipeline.tenant import Tenant
 from trueup.warehouse.connection import Role, connect
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -88,26 +88,26 @@ def in_a_fork(work: Callable[[], object], fatal: int, *, is_after: bool = False)
 
 
 @pytest.fixture(scope="module")
-def rig(reachable_folder: Path) -> Iterator[Rig]:
+def stack(reachable_folder: Path) -> Iterator[LocalStack]:
     state = reachable_folder / "crash"
     state.mkdir()
-    with run_rig(PROJECT, state, {"seed": 11, "skus": 40}) as running:
+    with run_local_stack(PROJECT, state, {"seed": 11, "skus": 40}) as running:
         yield running
 
 
-def _land(retailer: Retailer) -> None:
-    for system_id in retailer.configuration.systems:
-        steps.land(retailer, system_id, run_id="crash", mode=ReadMode.POLL)
+def _land(tenant: Tenant) -> None:
+    for system_id in tenant.configuration.systems:
+        steps.land(tenant, system_id, run_id="crash", mode=ReadMode.POLL)
 
 
-def _publish(retailer: Retailer) -> None:
-    steps.build(retailer, run_id="crash", actor="test")
-    steps.gate(retailer, run_id="crash")
-    steps.propose(retailer, run_id="crash", actor="test")
+def _publish(tenant: Tenant) -> None:
+    steps.build(tenant, run_id="crash", actor="test")
+    steps.gate(tenant, run_id="crash")
+    steps.propose(tenant, run_id="crash", actor="test")
 
 
-def _correct(retailer: Retailer) -> None:
-    steps.correct(retailer, run_id="crash", actor="test")
+def _correct(tenant: Tenant) -> None:
+    steps.correct(tenant, run_id="crash", actor="test")
 
 
 def _mistype(world: WorldControl, number: int) -> None:
@@ -118,15 +118,15 @@ def _mistype(world: WorldControl, number: int) -> None:
         world.tell("/edit", {"channel": channel, "sku": sku, "quantity": int(listings[sku]) + 7})
 
 
-def _rows(rig: Rig, query: str) -> list[tuple[Any, ...]]:
-    with connect(rig.retailer.warehouse, Role.OPERATOR) as connection:
+def _rows(stack: LocalStack, query: str) -> list[tuple[Any, ...]]:
+    with connect(stack.tenant.warehouse, Role.OPERATOR) as connection:
         return connection.execute(query.encode()).fetchall()
 
 
-def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(rig: Rig) -> None:
+def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(stack: LocalStack) -> None:
     """The whole line, some sixty deaths, and then a clean cycle or two."""
-    retailer, world = rig.retailer, rig.sandbox.world
-    DirectEngine(rig, 600).cycle(is_sweep=True)
+    tenant, world = stack.tenant, stack.sandbox.world
+    DirectEngine(stack, 600).cycle(is_sweep=True)
     deaths = 0
     for work, points in ((_land, LAND_POINTS), (_publish, PUBLISH_POINTS), (_correct, CORRECT_POINTS)):
         ceiling = 1_000_000
@@ -135,13 +135,13 @@ def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(rig: Rig) -> 
             if work is _correct:
                 _mistype(world, point)
             if work is not _land:
-                _land(retailer)
+                _land(tenant)
             if work is _correct:
-                _publish(retailer)
+                _publish(tenant)
             # A step sends a few dozen things; where it does depends on what there is to do, so the points are spread
             # over the first ones densely and the rest sparsely, before and after the sending in turn.
             fatal = 1 + (point + point * point // 6) % ceiling
-            code, _ = in_a_fork(lambda work=work: work(retailer), fatal, is_after=point % 2 == 1)  # type: ignore[misc]
+            code, _ = in_a_fork(lambda work=work: work(tenant), fatal, is_after=point % 2 == 1)  # type: ignore[misc]
             assert code in (0, -signal.SIGKILL), f"{work.__name__} at {fatal} ended with {code}"
             deaths += code == -signal.SIGKILL
             if code == 0:
@@ -150,35 +150,39 @@ def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(rig: Rig) -> 
     assert deaths >= 60, f"only {deaths} of the points were reached"
 
     world.tell("/quiet", {"ship": True, "count": True})
-    assert DirectEngine(rig, 600).settle(
-        lambda: not verify(world.ask("/truth"), retailer.configuration).wrong, lambda *_: None
+    assert DirectEngine(stack, 600).converge(
+        lambda: not verify(world.ask("/truth"), tenant.configuration).wrong, lambda *_: None
     )
-    for system_id, declaration in retailer.configuration.systems.items():
+    for system_id, declaration in tenant.configuration.systems.items():
         for stream in {"stock_movements"} & set(declaration.streams):
-            doubled = _rows(rig, f'select source_key from raw."{system_id}__{stream}" group by 1 having count(*) > 1')
+            doubled = _rows(stack, f'select source_key from raw."{system_id}__{stream}" group by 1 having count(*) > 1')
             assert doubled == [], f"{system_id}.{stream}"
-    assert _rows(rig, "select key, attempt from outbox.receipts group by 1, 2 having count(*) > 1") == []
-    unsettled = _rows(rig, "select status, count(*) from outbox.changes where status in ('claimed', 'sent') group by 1")
-    assert unsettled == []
-    before = _canonical(rig)
-    steps.build(retailer, run_id="rebuild", actor="test", is_full_refresh=True)
-    assert _canonical(rig) == before
+    assert _rows(stack, "select key, attempt from outbox.receipts group by 1, 2 having count(*) > 1") == []
+    unfinished = _rows(
+        stack, "select status, count(*) from outbox.changes where status in ('claimed', 'sent') group by 1"
+    )
+    assert unfinished == []
+    before = _canonical(stack)
+    steps.build(tenant, run_id="rebuild", actor="test", is_full_refresh=True)
+    assert _canonical(stack) == before
 
 
-def _canonical(rig: Rig) -> dict[str, list[tuple[Any, ...]]]:
+def _canonical(stack: LocalStack) -> dict[str, list[tuple[Any, ...]]]:
     """What the tables say, without when they were written."""
     return {
         "stock_levels": _rows(
-            rig, "select sku, location_id, on_hand_quantity, damaged_quantity from canonical.stock_levels order by 1, 2"
+            stack,
+            "select sku, location_id, on_hand_quantity, damaged_quantity from canonical.stock_levels order by 1, 2",
         ),
         "stock_movements": _rows(
-            rig, "select movement_id, sku, location_id, kind, delta_quantity from canonical.stock_movements order by 1"
+            stack,
+            "select movement_id, sku, location_id, kind, delta_quantity from canonical.stock_movements order by 1",
         ),
         "reservations": _rows(
-            rig, "select reservation_id, sku, location_id, quantity, status from canonical.reservations order by 1"
+            stack, "select reservation_id, sku, location_id, quantity, status from canonical.reservations order by 1"
         ),
         "ats_positions": _rows(
-            rig,
+            stack,
             "select sku, channel, pool_quantity, ats_quantity, target_quantity from marts.ats_positions order by 1, 2",
         ),
     }

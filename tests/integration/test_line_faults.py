@@ -1,8 +1,8 @@
 """Each way in which vendors let their callers down, against the whole line: what is promised holds all the same.
 
-One rig for all. A fault strikes while systems are landed and again while channels are corrected; then the vendors
-behave, people go home, and within two cycles every channel must be true, nothing lost, nothing done twice.
-Duplicate and reordered webhooks are in test_web_hooks.py and the end-to-end suite: they only ring for a poll.
+One local stack for all. A fault strikes while systems are landed and again while channels are corrected; then the
+vendors behave, people go home, and within two cycles every channel must be true, nothing lost, nothing done twice.
+Duplicate and reordered webhooks are in test_web_hooks.py and the end-to-end suite: they only trigger a poll.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ from trueup.connectors.shipbob import reader as shipbob
 from trueup.connectors.shopify import api as shopify_api
 from trueup.connectors.square import reader as square
 from trueup.dev.demo.verification import verify
-from trueup.dev.local_stack import Rig, run_rig
+from trueup.dev.local_stack import LocalStack, run_local_stack
 from trueup.domain.errors import Transient, TrueupError
 from trueup.domain.records import Arrival, ReadMode, Record
 from trueup.landing.land import land_records
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.timeout(900)
 class Line:
     """The demo tenant over its world, one cycle at a time."""
 
-    rig: Rig
+    stack: LocalStack
     runs: int = 0
     diary_at: int = 0
     began_at: datetime | None = None
@@ -54,25 +54,25 @@ class Line:
 
     @property
     def systems(self) -> Sequence[str]:
-        return tuple(self.rig.retailer.configuration.systems)
+        return tuple(self.stack.tenant.configuration.systems)
 
     def put(self, path: str, body: Mapping[str, Any]) -> None:
-        answer = httpx.put(f"{self.rig.sandbox.base_url}/world{path}", json=body, trust_env=False, timeout=60)
+        answer = httpx.put(f"{self.stack.sandbox.base_url}/world{path}", json=body, trust_env=False, timeout=60)
         assert answer.status_code == httpx.codes.OK, answer.text
 
     def fault(self, rules: Sequence[Mapping[str, Any]]) -> None:
-        """Put these in force, and count what those before have done, by system."""
-        for rule in self.rig.sandbox.world.ask("/faults")["rules"]:
+        """Use these from now on, and count what those before have done, by system."""
+        for rule in self.stack.sandbox.world.ask("/faults")["rules"]:
             self.struck[rule["system"]] += rule["struck"]
         self.put("/faults", {"rules": list(rules)})
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        with connect(self.rig.retailer.warehouse, Role.OPERATOR) as connection:
+        with connect(self.stack.tenant.warehouse, Role.OPERATOR) as connection:
             return connection.execute(query.encode(), parameters or None).fetchall()
 
     def begin(self) -> None:
         """Let people trade for an hour, and staff type nonsense into every channel, so that there is work."""
-        world = self.rig.sandbox.world
+        world = self.stack.sandbox.world
         self.fault([])
         self.struck.clear()
         world.tell("/resume")
@@ -89,33 +89,33 @@ class Line:
         landing: Sequence[Mapping[str, Any]] = (),
         correcting: Sequence[Mapping[str, Any]] = (),
     ) -> list[TrueupError]:
-        """Land, build, judge, propose, correct, each phase under its faults; what was raised on the way."""
+        """Land, build, validate, propose, correct, each phase under its faults; what was raised on the way."""
         self.runs += 1
-        retailer, errors = self.rig.retailer, []
+        tenant, errors = self.stack.tenant, []
         self.fault(landing)
         for system_id in self.systems:
             try:
-                steps.land(retailer, system_id, run_id=self.run_id, mode=mode)
+                steps.land(tenant, system_id, run_id=self.run_id, mode=mode)
             except TrueupError as error:
                 errors.append(error)
         self.fault([])
-        steps.build(retailer, run_id=self.run_id, actor="test")
-        steps.gate(retailer, run_id=self.run_id)
-        steps.propose(retailer, run_id=self.run_id, actor="test")
+        steps.build(tenant, run_id=self.run_id, actor="test")
+        steps.gate(tenant, run_id=self.run_id)
+        steps.propose(tenant, run_id=self.run_id, actor="test")
         self.fault(correcting)
         try:
-            steps.correct(retailer, run_id=self.run_id, actor="test")
+            steps.correct(tenant, run_id=self.run_id, actor="test")
         except TrueupError as error:
             errors.append(error)
         self.fault([])
         return errors
 
     def wrong(self) -> Sequence[object]:
-        return verify(self.rig.sandbox.world.ask("/truth"), self.rig.retailer.configuration).wrong
+        return verify(self.stack.sandbox.world.ask("/truth"), self.stack.tenant.configuration).wrong
 
     def come_to_rest(self) -> None:
         """Everybody goes home; then two cycles make all true, and no book tells of anything lost or done twice."""
-        self.rig.sandbox.world.tell("/quiet", {"ship": True, "count": True})
+        self.stack.sandbox.world.tell("/quiet", {"ship": True, "count": True})
         cycles = [self.cycle()]
         if self.wrong():
             cycles.append(self.cycle())
@@ -123,7 +123,7 @@ class Line:
         self.check_books()
 
     def check_books(self) -> None:
-        """One receipt an attempt, one write a decision, each movement once, nothing left in doubt or in the queue."""
+        """One receipt an attempt, one write a decision, each movement once, nothing unconfirmed or in the queue."""
         receipts = (
             "select correction.key, attempts, count(receipt_id) from outbox.changes correction"
             " left join outbox.receipts using (key) group by 1, 2 having attempts <> count(receipt_id)"
@@ -137,7 +137,7 @@ class Line:
                 " group by 1 having count(*) > 1"
             )
             assert self.rows(twice) == []
-        # Square keeps a count each time it is told one, and with it whose decision it was.
+        # Square keeps a count each time one is reported, and with it whose decision it was.
         counted_twice = (
             "select payload #>> '{physical_count,reference_id}' from raw.square__stock_movements"
             " where payload #>> '{physical_count,reference_id}' in (select key from outbox.changes)"
@@ -158,18 +158,18 @@ class Line:
 
     def written(self) -> Counter[tuple[str, str, int]]:
         """What was set over the channels' APIs since the test began, by channel, SKU and quantity."""
-        world = self.rig.sandbox.world
+        world = self.stack.sandbox.world
         happenings = world.ask("/events", after=self.diary_at, kind="channel_set", limit=1_000_000)["events"]
         facts = [happening["facts"] for happening in happenings]
         return Counter((fact["channel_id"], fact["sku"], int(fact["after"])) for fact in facts if fact["by"] == "api")
 
 
 @pytest.fixture(scope="module")
-def rig(reachable_folder: Path) -> Iterator[Rig]:
+def stack(reachable_folder: Path) -> Iterator[LocalStack]:
     """Small pages, so that lists are paged; ShipBob's calls a minute are no fault and only cost time here."""
     state = reachable_folder / "faults"
     state.mkdir()
-    with pytest.MonkeyPatch.context() as patch, run_rig(PROJECT, state, {"seed": 13, "skus": 40}) as running:
+    with pytest.MonkeyPatch.context() as patch, run_local_stack(PROJECT, state, {"seed": 13, "skus": 40}) as running:
         patch.setattr(shipbob, "_CALLS_A_MINUTE", 100_000)
         patch.setattr(shipbob, "_PAGE", 25)
         patch.setattr(square, "_PAGE", 25)
@@ -182,9 +182,9 @@ def rig(reachable_folder: Path) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def line(rig: Rig) -> Line:
+def line(stack: LocalStack) -> Line:
     """A morning with work to do and, so far, vendors that behave."""
-    line = Line(rig)
+    line = Line(stack)
     line.runs = 100 * len(line.rows("select distinct run_id from audit.landings"))
     line.begin()
     return line
@@ -220,9 +220,9 @@ def test_what_passes_is_not_even_noticed(line: Line, kind: str, monkeypatch: pyt
     assert errors == []
     assert line.struck == {**dict.fromkeys(line.systems, 2), **dict.fromkeys(WRITES, 3)}
     sent = line.rows("select target_system, count(*) from outbox.changes where run_id = %s group by 1", line.run_id)
-    assert {channel for channel, _ in sent} == set(line.rig.retailer.configuration.channels)
-    settled = "select key from outbox.changes where run_id = %s and status not in ('verified', 'conflicted')"
-    assert line.rows(settled, line.run_id) == []
+    assert {channel for channel, _ in sent} == set(line.stack.tenant.configuration.channels)
+    unresolved = "select key from outbox.changes where run_id = %s and status not in ('verified', 'conflicted')"
+    assert line.rows(unresolved, line.run_id) == []
     line.come_to_rest()
 
 
@@ -261,8 +261,8 @@ def test_half_a_success_is_half_a_success(line: Line) -> None:
     open_rejections = "select exception_id from exceptions.queue where kind = 'correction_rejected' and status = 'open'"
     rejections = [row[0] for row in line.rows(open_rejections)]
     assert len(rejections) == len(SHOPS)
-    retailer = line.rig.retailer
-    replay(retailer.warehouse, retailer.configuration, rejections, run_id="replay", actor="ann")
+    tenant = line.stack.tenant
+    replay(tenant.warehouse, tenant.configuration, rejections, run_id="replay", actor="ann")
     line.come_to_rest()
 
 
@@ -282,7 +282,7 @@ def test_a_stale_cursor_ends_the_read_and_concludes_nothing(line: Line) -> None:
 
 def test_a_timestamp_that_does_not_move_is_found_by_the_sweep(line: Line) -> None:
     """Hours in which no change moves its timestamp: what polls did not see of it, the next sweep tells and lands."""
-    world = line.rig.sandbox.world
+    world = line.stack.sandbox.world
     line.cycle()
     still = [{"system": "*", "kind": "still_timestamp"}]
     line.fault(still)
@@ -318,8 +318,8 @@ def test_a_malformed_record_waits_in_the_queue_and_the_others_land(line: Line) -
 
 
 def test_webhooks_that_come_twice_or_in_the_wrong_order_change_nothing(line: Line) -> None:
-    """The newest word stands whatever order the words come in; a movement told twice happened once."""
-    configuration, details = line.rig.retailer.configuration, line.rig.retailer.warehouse
+    """The newest word stands whatever order the words come in; a movement reported twice happened once."""
+    configuration, details = line.stack.tenant.configuration, line.stack.tenant.warehouse
     land = partial(land_records, details, configuration, arrival=Arrival.WEBHOOK, run_id="webhooks")
     line.cycle()
     key, payload, seen_at = line.rows(
@@ -327,11 +327,11 @@ def test_webhooks_that_come_twice_or_in_the_wrong_order_change_nothing(line: Lin
         " where payload is not null order by record_id desc limit 1"
     )[0]
 
-    def told(quantity: int, at: datetime) -> Record:
+    def reported(quantity: int, at: datetime) -> Record:
         quantities = [{**each, "quantity": quantity} for each in payload["quantities"]]
         return Record(key, {**payload, "quantities": quantities}, occurred_at=at)
 
-    older, newer = told(3, seen_at + timedelta(seconds=60)), told(2, seen_at + timedelta(seconds=120))
+    older, newer = reported(3, seen_at + timedelta(seconds=60)), reported(2, seen_at + timedelta(seconds=120))
     reports = [land("shopify_main", "listings", [each]) for each in (newer, older, newer, older)]
     assert [report.landed_count for report in reports] == [1, 0, 0, 0]
     assert [report.late_count for report in reports] == [0, 1, 0, 1]

@@ -9,7 +9,7 @@ from contextlib import suppress
 import psycopg
 import pytest
 from frozen_proxy import Proxy, proxy_before
-from landing_fakes import CONFIGURATION, Scripted, heads, level, page
+from landing_fakes import CONFIGURATION, Scripted, current_versions, level, page
 from line_shop import COUNT, TARGET, Shop, open_shop
 from transform_facts import Facts
 
@@ -17,7 +17,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
 from trueup.domain.records import ReadMode
 from trueup.landing.land import land_system
-from trueup.pipeline.failures import told_plainly
+from trueup.pipeline.failures import in_plain_words
 from trueup.warehouse import watch
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.deadlines import STATEMENT_SECONDS
@@ -47,7 +47,7 @@ def shop(facts: Facts) -> Iterator[tuple[Shop, Proxy]]:
 def ends_within(seconds: float, work: Callable[[], object]) -> None:
     """It fails, says why, and takes no longer."""
     started = time.monotonic()
-    with pytest.raises(Transient, match=SAYS_SO), told_plainly("the step"):
+    with pytest.raises(Transient, match=SAYS_SO), in_plain_words("the step"):
         work()
     assert time.monotonic() - started < seconds
 
@@ -142,7 +142,7 @@ def test_landing_without_an_answer_ends_and_the_next_read_lands(warehouse: Conne
         assert proxy.is_frozen
         proxy.thaw()
         land()
-        assert heads(warehouse) == {"a|1": "1"}
+        assert current_versions(warehouse) == {"a|1": "1"}
 
 
 @pytest.mark.usefixtures("impatient")
@@ -216,7 +216,7 @@ def test_a_statement_without_end_and_a_lock_that_is_held_name_where_to_look(
     warehouse: ConnectionDetails, statement: str
 ) -> None:
     def work() -> None:
-        with told_plainly("the step"), connect(warehouse, None) as connection:
+        with in_plain_words("the step"), connect(warehouse, None) as connection:
             connection.execute("set statement_timeout = '300ms'; set lock_timeout = '100ms'")
             connection.execute(statement.encode())
 
@@ -233,7 +233,7 @@ def test_migrating_behind_a_held_lock_ends(warehouse: ConnectionDetails, monkeyp
     monkeypatch.setattr(module, "OPTIONS", module.OPTIONS.replace("lock_timeout=300s", "lock_timeout=200ms"))
     with connect(warehouse, None) as holder:
         holder.execute("select pg_advisory_lock(%s)", (Lock.MIGRATION,))
-        with pytest.raises(Transient, match="pg_stat_activity"), told_plainly("migrating"):
+        with pytest.raises(Transient, match="pg_stat_activity"), in_plain_words("migrating"):
             migrate(warehouse)
 
 
@@ -269,7 +269,7 @@ def test_a_lost_socket_is_no_defect_of_the_code(warehouse: ConnectionDetails) ->
     """What a broken-off connection gives to whoever waits on it, and to whoever comes after."""
 
     def work() -> None:
-        with told_plainly("the step"), connect(warehouse, None) as connection:
+        with in_plain_words("the step"), connect(warehouse, None) as connection:
             watch._shut(connection)
             with suppress(psycopg.OperationalError):
                 connection.execute("select 1")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from connectors_scripted_server import ScriptedServer, Step, scripted_server
 from connectors_state import replaced_token_grant
-from landing_fakes import CONFIGURATION, Scripted, heads, level, page
+from landing_fakes import CONFIGURATION, Scripted, current_versions, level, page
 from line_shop import COUNT, TARGET, Shop, open_shop
 from transform_facts import Facts
 
@@ -24,7 +24,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
 from trueup.domain.records import ReadMode
 from trueup.landing.land import land_system
-from trueup.pipeline.failures import told_plainly
+from trueup.pipeline.failures import in_plain_words
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.shared_state import WarehouseState
 
@@ -75,7 +75,7 @@ def test_whatever_publishing_could_not_write_the_next_run_does(shop: Shop, table
 @pytest.mark.parametrize(
     ("table", "event"), [("outbox.changes", "update"), ("outbox.receipts", "insert"), ("audit.events", "insert")]
 )
-def test_whatever_correcting_could_not_write_is_settled_by_the_next_run(shop: Shop, table: str, event: str) -> None:
+def test_whatever_correcting_could_not_write_is_resolved_by_the_next_run(shop: Shop, table: str, event: str) -> None:
     """The shop may have taken what we could not note: it is read back, and nothing is applied twice."""
     shop.publish()
     with full_disk(shop.facts.details, table, event), pytest.raises(Transient, match=MAKE_ROOM):
@@ -103,11 +103,11 @@ def test_what_did_not_land_lands_with_the_next_read(warehouse: ConnectionDetails
             streams=["stock_levels"],
         )
 
-    told = r"stock_levels.*DiskFull, SQLSTATE 53100.*what was committed stays; make room on the disk"
-    with full_disk(warehouse, "audit.landings"), pytest.raises(Transient, match=told):
+    message = r"stock_levels.*DiskFull, SQLSTATE 53100.*what was committed stays; make room on the disk"
+    with full_disk(warehouse, "audit.landings"), pytest.raises(Transient, match=message):
         land()
     land()
-    assert heads(warehouse) == {"a|1": "1"}
+    assert current_versions(warehouse) == {"a|1": "1"}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_the_servers_other_distresses_name_their_remedy(
     warehouse: ConnectionDetails, sqlstate: str, remedy: str
 ) -> None:
     """After a failover the connection points at a server that takes no writes: no migration would mend that."""
-    with pytest.raises(Transient, match=remedy), told_plainly("the step"), connect(warehouse, None) as connection:
+    with pytest.raises(Transient, match=remedy), in_plain_words("the step"), connect(warehouse, None) as connection:
         connection.execute(f"do $$ begin raise exception 'no' using errcode = '{sqlstate}'; end $$".encode())
 
 
@@ -132,16 +132,16 @@ def test_this_machines_full_disk_is_named_by_whatever_step_meets_it(tmp_path: Pa
     """A traceback with `[Errno 28]` sends people to the code."""
     with (
         pytest.raises(Transient, match=r"build: .*report\.json cannot be written: No space left.*make room"),
-        told_plainly("build"),
+        in_plain_words("build"),
     ):
         raise OSError(28, "No space left on device", str(tmp_path / "report.json"))
-    with pytest.raises(FileNotFoundError), told_plainly("build"):
+    with pytest.raises(FileNotFoundError), in_plain_words("build"):
         (tmp_path / "missing").read_text()
 
 
 def test_another_defect_is_not_told_as_the_warehouses() -> None:
     """It shows whole, with its traceback."""
-    with pytest.raises(ZeroDivisionError), told_plainly("build"):
+    with pytest.raises(ZeroDivisionError), in_plain_words("build"):
         _ = 1 / 0
 
 
@@ -184,10 +184,10 @@ def test_nothing_is_asked_where_what_follows_could_not_be_kept(
 ) -> None:
     """A refresh token is used up by asking: without room for the next one the retailer would have to consent again."""
     client = sender(server.url, state, what)
-    told = (
+    message = (
         r"quotas and refresh tokens cannot be kept in warehouse.*No space left.*make room on the disk of the warehouse"
     )
-    with full_disk(warehouse, table), pytest.raises(Transient, match=told):
+    with full_disk(warehouse, table), pytest.raises(Transient, match=message):
         client.request("GET", "/things")
     assert server.requests == []
 

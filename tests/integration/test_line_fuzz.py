@@ -67,10 +67,10 @@ class Round:
         for system_id, system in self.configuration.systems.items():
             for name, stream in streams_of(system.connector):
                 whole = self._read(self.as_it_is, system_id, name, stream, is_on=False)
-                held = self._read(self.with_damage, system_id, name, stream, is_on=True)
+                found = self._read(self.with_damage, system_id, name, stream, is_on=True)
                 self.damaged[system_id, name] = set(self.damager.damaged)
-                if held < whole:
-                    self.vanished.append(f"{system_id}.{name}: {whole - held} records")
+                if found < whole:
+                    self.vanished.append(f"{system_id}.{name}: {whole - found} records")
         return sum(map(len, self.damaged.values()))
 
     def _read(self, facts: Facts, system_id: str, name: str, stream: Stream, *, is_on: bool) -> int:
@@ -93,8 +93,8 @@ class Round:
         for (system_id, stream), damaged in self.damaged.items():
             query = f"select source_key, payload_hash from raw.{system_id}__{stream}"
             whole = {tuple(row.values()) for row in self.as_it_is.rows(query)}
-            held = {tuple(row.values()) for row in self.with_damage.rows(query)}
-            keys = {key for key, _ in whole - held}
+            found = {tuple(row.values()) for row in self.with_damage.rows(query)}
+            keys = {key for key, _ in whole - found}
             found += [
                 f"{system_id}.{stream} {key}"
                 for key in sorted(keys)
@@ -147,10 +147,10 @@ def check_build(round_: Round) -> None:
     """Build what landed beside the damaged records, and the same without those that the build sets aside."""
     damaged = round_.with_damage
     damaged.build()
-    told = canonical(damaged)
+    found = canonical(damaged)
     remove_set_aside(damaged)
     damaged.build(is_full_refresh=True)
-    assert canonical(damaged) == told
+    assert canonical(damaged) == found
 
 
 def remove_set_aside(facts: Facts) -> None:

@@ -19,7 +19,7 @@ from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.corrections.engine.reports import RunState
 from trueup.corrections.engine.switches import resume_channel, stop_channel
 from trueup.domain.errors import Permanent
-from trueup.gates.standing import accept_total
+from trueup.gates.status import accept_total
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_more_than_the_largest_share_waits_for_a_person(shop: Shop) -> None:
     """All of the listings at once, where half may go."""
     shop.guard(largest_share=0.5)
     report = shop.publish()
-    assert (report.proposed_count, report.held_count) == (0, COUNT)
+    assert (report.proposed_count, report.on_hold_count) == (0, COUNT)
     assert shop.correct().channels == ()
     assert (shop.channel.calls, shop.untouched) == ([], COUNT)
     (hold,) = open_holds(shop.facts.details)
@@ -65,7 +65,7 @@ def test_more_than_the_largest_jump_waits_alone(shop: Shop) -> None:
     """One figure with a nought too many; the others are on their way."""
     shop.facts.land([netsuite_level("1001", 10 * ON_HAND, at(30))])
     report = shop.publish()
-    assert (report.proposed_count, report.held_count) == (COUNT - 1, 1)
+    assert (report.proposed_count, report.on_hold_count) == (COUNT - 1, 1)
     shop.correct()
     assert listing_id("1") not in shop.sent
     assert (len(shop.sent), shop.untouched) == (COUNT - 1, 1)

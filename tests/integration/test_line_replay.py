@@ -1,4 +1,4 @@
-"""A real retailer's trading days through the whole line, in a storm of faults, held against the file itself.
+"""A real retailer's trading days through the whole line, in a storm of faults, existing against the file itself.
 
 Nothing is asked of the sandbox about what was sold: pandas counts the file, SQL counts what landed. By default so many
 days as fit into the suite; TRUEUP_REPLAY_DAYS=20 replays the first twenty.
@@ -21,7 +21,7 @@ import pytest
 from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.demo.verification import WrongListing, verify
-from trueup.dev.local_stack import Rig, run_rig
+from trueup.dev.local_stack import LocalStack, run_local_stack
 from trueup.domain.errors import Transient
 from trueup.exceptions.queue import list_exceptions
 from trueup.pipeline import steps
@@ -54,13 +54,13 @@ class Close:
 
 @dataclass
 class Replayed:
-    """A rig whose world has lived through the days."""
+    """A local stack whose world has lived through the days."""
 
-    rig: Rig
+    stack: LocalStack
     closes: list[Close] = field(default_factory=list)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with connect(self.rig.retailer.warehouse, Role.OPERATOR) as connection:
+        with connect(self.stack.tenant.warehouse, Role.OPERATOR) as connection:
             return connection.execute(query.encode()).fetchall()
 
     def newest(self, table: str) -> list[dict[str, Any]]:
@@ -114,29 +114,29 @@ def replayed(file: Path, reachable_folder: Path) -> Iterator[Replayed]:
     assert f"|{UNDECLARED}|" in text
     channels.write_text(text.replace(f"|{UNDECLARED}|", "|"), encoding="utf-8")
     options = {"seed": 1, "world": file, "days": DAYS, "faults": "storm"}
-    with run_rig(PROJECT, state, options, tenants=tenants) as rig:
+    with run_local_stack(PROJECT, state, options, tenants=tenants) as stack:
         # Budgets of bigger plans: days pass in seconds here, and it is not the waiting that is to be seen.
         plus = {"points_per_second": 2_000, "bucket_size": 40_000}
-        rig.sandbox.world.put("/tuning", {**dict.fromkeys(SHOPS, plus), "shipbob": {"requests_per_minute": 3_000}})
-        replayed = Replayed(rig)
-        engine = DirectEngine(rig, 0, sweep_every_cycles=1_000_000)
+        stack.sandbox.world.put("/tuning", {**dict.fromkeys(SHOPS, plus), "shipbob": {"requests_per_minute": 3_000}})
+        replayed = Replayed(stack)
+        engine = DirectEngine(stack, 0, sweep_every_cycles=1_000_000)
         engine.cycle(is_sweep=True)
         for day in range(DAYS):
-            live_through(rig, engine)
-            replayed.closes.append(close(rig, engine, day))
-            rig.sandbox.world.tell("/resume")
-        rig.sandbox.world.tell("/quiet", {"ship": True, "count": True})
-        replayed.closes.append(close(rig, engine, DAYS))
+            live_through(stack, engine)
+            replayed.closes.append(close(stack, engine, day))
+            stack.sandbox.world.tell("/resume")
+        stack.sandbox.world.tell("/quiet", {"ship": True, "count": True})
+        replayed.closes.append(close(stack, engine, DAYS))
         # Some answers of every sweep are damaged: what is in them stays an exception, and the channels are true without
         # it when it ships no more. Then the storm passes, and nothing is done but one more sweep.
-        rig.sandbox.world.put("/faults", {"profile": "none"})
-        replayed.closes.append(close(rig, engine, DAYS + 1))
+        stack.sandbox.world.put("/faults", {"profile": "none"})
+        replayed.closes.append(close(stack, engine, DAYS + 1))
         yield replayed
 
 
-def live_through(rig: Rig, engine: DirectEngine) -> None:
+def live_through(stack: LocalStack, engine: DirectEngine) -> None:
     """The trading hours of a day, a cycle every few of them; customers still come after the last."""
-    world = rig.sandbox.world
+    world = stack.sandbox.world
     now = pd.Timestamp(world.ask("/clock")["now"])
     opening = now.normalize() + pd.Timedelta(hours=6, minutes=30)
     if opening < now.normalize() + pd.Timedelta(hours=now.hour):
@@ -149,13 +149,13 @@ def live_through(rig: Rig, engine: DirectEngine) -> None:
     world.tell("/step", {"until": "close"})
 
 
-def close(rig: Rig, engine: DirectEngine, day: int) -> Close:
-    """Let the day's papers arrive, orders left open, and let the line come to rest, an operator helping.
+def close(stack: LocalStack, engine: DirectEngine, day: int) -> Close:
+    """Let the day's order documents arrive, orders left open, and let the line come to rest, an operator helping.
 
     The tenant's guards hold jumps beyond 400 units for a person, and this trade has bigger ones every day. What a
     channel rejects is not sent again by itself: the storm's refusals pass, so it is replayed.
     """
-    world, retailer = rig.sandbox.world, rig.retailer
+    world, tenant = stack.sandbox.world, stack.tenant
     if day < DAYS:
         world.tell("/quiet", {"ship": False, "count": True})
     approved = replayed = 0
@@ -163,18 +163,18 @@ def close(rig: Rig, engine: DirectEngine, day: int) -> Close:
         # A sweep that a fault broke off is taken up by the next one; what a write changed, a poll sees.
         engine.cycle(is_sweep=attempt % 2 == 1)
         run_id = f"operator-{day}-{attempt}"
-        holds = open_holds(retailer.warehouse)
+        holds = open_holds(tenant.warehouse)
         for hold in holds:
-            decide_hold(retailer.warehouse, hold.hold_id, "approved", "operator", "trade orders by the thousand")
-        rejected = [each.exception_id for each in list_exceptions(retailer.warehouse, kind="correction_rejected")]
-        # By somebody else: what a replay proposes may be held, and who proposes does not approve.
-        replay(retailer.warehouse, retailer.configuration, rejected, run_id=run_id, actor="colleague")
+            decide_hold(tenant.warehouse, hold.hold_id, "approved", "operator", "trade orders by the thousand")
+        rejected = [each.exception_id for each in list_exceptions(tenant.warehouse, kind="correction_rejected")]
+        # By somebody else: what a replay proposes may be existing, and who proposes does not approve.
+        replay(tenant.warehouse, tenant.configuration, rejected, run_id=run_id, actor="colleague")
         if holds or rejected:
             approved += sum(hold.correction_count for hold in holds)
             replayed += len(rejected)
-            correct(rig, run_id)
+            correct(stack, run_id)
         truth = world.ask("/truth")
-        wrong = verify(truth, retailer.configuration).wrong
+        wrong = verify(truth, tenant.configuration).wrong
         if not wrong:
             break
         world.tell("/step", {"seconds": 60})
@@ -183,10 +183,10 @@ def close(rig: Rig, engine: DirectEngine, day: int) -> Close:
     return closed
 
 
-def correct(rig: Rig, run_id: str) -> None:
-    """Push what was let go; what fails for now is tried by the next cycle."""
+def correct(stack: LocalStack, run_id: str) -> None:
+    """Push what was released; what fails for now is tried by the next cycle."""
     with contextlib.suppress(Transient):
-        steps.correct(rig.retailer, run_id=run_id, actor="operator")
+        steps.correct(stack.tenant, run_id=run_id, actor="operator")
 
 
 def units(frame: pd.DataFrame) -> Counter[str]:
@@ -342,17 +342,17 @@ def test_what_is_no_article_never_reaches_a_channel(replayed: Replayed, sold: pd
 
 def test_in_the_end_the_tables_hold_what_the_shelves_hold(replayed: Replayed) -> None:
     """Every shelf of every place; nothing promised any more; no event landed twice."""
-    truth = replayed.rig.sandbox.world.ask("/truth")
-    held = {
+    truth = replayed.stack.sandbox.world.ask("/truth")
+    existing = {
         (sku, location_id): int(on_hand)
         for sku, location_id, on_hand in replayed.rows(
             "select sku, location_id, on_hand_quantity from canonical.stock_levels"
         )
     }
-    wrong = [shelf for shelf in truth["shelves"] if held[shelf["sku"], shelf["location_id"]] != shelf["physical"]]
+    wrong = [shelf for shelf in truth["shelves"] if existing[shelf["sku"], shelf["location_id"]] != shelf["physical"]]
     assert wrong == []
     assert replayed.rows("select * from canonical.reservations where status = 'open'") == []
-    for system_id, declaration in replayed.rig.retailer.configuration.systems.items():
+    for system_id, declaration in replayed.stack.tenant.configuration.systems.items():
         if "stock_movements" in declaration.streams:
             doubled = replayed.rows(
                 f'select source_key from raw."{system_id}__stock_movements" group by 1 having count(*) > 1'

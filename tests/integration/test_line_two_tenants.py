@@ -11,30 +11,30 @@ from warehouse_intruder import intrusions, name_of
 from trueup.configuration.tenants import load_tenant
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.demo.verification import verify
-from trueup.dev.local_stack import Rig, run_rig
+from trueup.dev.local_stack import LocalStack, run_local_stack
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
-from trueup.pipeline.tenant import open_retailer
+from trueup.pipeline.tenant import open_tenant
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.locks import Lock
 from trueup.warehouse.migrate import create_database, migrate
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 
 PROJECT = Path(__file__).resolve().parents[2]
 HOUR = 3600
 pytestmark = pytest.mark.timeout(900)
 
 
-def _second_tenant(tenants: Path, rig: Rig) -> ConnectionDetails:
+def _second_tenant(tenants: Path, stack: LocalStack) -> ConnectionDetails:
     """Another retailer on the same server, prepared as any; its roles exist."""
     for file in (tenants / "broken").iterdir():
         text = file.read_text(encoding="utf-8")
         file.write_text(text.replace("tenant: demo", "tenant: broken").replace("trueup_demo", "trueup_broken"))
-    details = rig.postgres.details("trueup_broken")
+    details = stack.postgres.details("trueup_broken")
     create_database(details)
     migrate(details)
     with connect(details, Role.CONFIGURATOR) as connection:
-        put_in_force(connection, load_tenant(tenants, "broken"), "test")
+        apply_configuration(connection, load_tenant(tenants, "broken"), "test")
     return details
 
 
@@ -52,12 +52,12 @@ def test_the_other_trades_untouched(reachable_folder: Path, hours: int) -> None:
     tenants = state / "tenants"
     for name in ("demo", "broken"):
         shutil.copytree(PROJECT / "tenants" / "demo", tenants / name)
-    with run_rig(PROJECT, state, {"seed": 7, "skus": 24}, tenants=tenants) as rig:
-        demo = rig.retailer.warehouse
-        broken = _second_tenant(tenants, rig)
+    with run_local_stack(PROJECT, state, {"seed": 7, "skus": 24}, tenants=tenants) as stack:
+        demo = stack.tenant.warehouse
+        broken = _second_tenant(tenants, stack)
         _break(tenants, broken)
         with pytest.raises((Permanent, UnicodeDecodeError)):
-            open_retailer(tenants, "broken", rig.retailer.connections, state / "state")
+            open_tenant(tenants, "broken", stack.tenant.connections, state / "state")
         with (
             connect(broken, Role.TRANSFORMER, is_autocommit=True) as building,
             connect(broken, Role.OPERATOR) as deciding,
@@ -65,10 +65,10 @@ def test_the_other_trades_untouched(reachable_folder: Path, hours: int) -> None:
             # Advisory locks, and whatever else is a number, are each database's own.
             building.execute("select pg_advisory_lock(number) from unnest(%s::bigint[]) as number", (list(Lock),))
             deciding.execute("select * from outbox.changes for update")
-            engine = DirectEngine(rig, HOUR)
+            engine = DirectEngine(stack, HOUR)
             engine.live(hours * HOUR, lambda *_: None)
-            rig.sandbox.world.tell("/quiet", {"ship": True, "count": True})
-            assert engine.settle(lambda: _is_true(rig), _quiet)
+            stack.sandbox.world.tell("/quiet", {"ship": True, "count": True})
+            assert engine.converge(lambda: _is_true(stack), _quiet)
         with connect(demo, Role.OPERATOR) as connection:
             sent = connection.execute("select count(*) from outbox.receipts").fetchone()
             failed = connection.execute("select count(*) from audit.builds where status <> 'succeeded'").fetchone()
@@ -82,8 +82,8 @@ def test_the_other_trades_untouched(reachable_folder: Path, hours: int) -> None:
             _require_locked_out(demo, role, broken)
 
 
-def _is_true(rig: Rig) -> bool:
-    return not verify(rig.sandbox.world.ask("/truth"), rig.retailer.configuration).wrong
+def _is_true(stack: LocalStack) -> bool:
+    return not verify(stack.sandbox.world.ask("/truth"), stack.tenant.configuration).wrong
 
 
 def _quiet(_share: float, _event: str) -> None:

@@ -26,7 +26,7 @@ from trueup.gates.run import run_gates
 from trueup.transform.build import BuildReport, build
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import migrate
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 
 PROJECT = Path(__file__).resolve().parents[2]
 DUMP = Path(__file__).parent / "data" / "warehouse_0017.sql.xz"
@@ -59,7 +59,7 @@ def upgraded(reachable_folder: Path) -> Iterator[Upgraded]:
         before["outbox.corrections"] = _rows(details, "select * from outbox.corrections order by correction_id")
         migrate(details)
         with connect(details, Role.CONFIGURATOR) as connection:
-            put_in_force(connection, CONFIGURATION, "ada")
+            apply_configuration(connection, CONFIGURATION, "ada")
         report = build(details, CONFIGURATION, run_id="after the upgrade")
         yield Upgraded(details, before, report)
 
@@ -130,14 +130,14 @@ def test_the_trail_is_untouched(upgraded: Upgraded, table: str) -> None:
 
 def test_every_correction_is_a_change_with_its_values_and_times(upgraded: Upgraded) -> None:
     """Proposed, held, verified and superseded ones; what was open stays open, and is not proposed a second time."""
-    told = {
+    changes = {
         row["key"]: row for row in upgraded.rows("select * from outbox.changes where run_id <> 'after the upgrade'")
     }
     before = upgraded.before["outbox.corrections"]
     assert {row["status"] for row in before} == {"proposed", "held", "verified", "superseded"}
-    assert len(told) == len(before)
+    assert len(changes) == len(before)
     for row in before:
-        now = told[row["key"]]
+        now = changes[row["key"]]
         assert (now["target_system"], now["record_ref"], now["subject_key"]) == (
             row["channel"],
             row["record_id"],
@@ -146,6 +146,7 @@ def test_every_correction_is_a_change_with_its_values_and_times(upgraded: Upgrad
         assert (now["expected"], now["desired"], now["status"]) == (row["expected"], row["target"], row["status"])
         same = ("cause", "correlation_id", "attempts", "hold_id", "proposed_at", "applied_at", "verified_at")
         assert [now[name] for name in same] == [row[name] for name in same]
+        assert now["resolved_at"] == row["settled_at"]
 
 
 def test_nothing_that_was_decided_is_decided_again(upgraded: Upgraded) -> None:

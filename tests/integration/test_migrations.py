@@ -60,16 +60,16 @@ def test_quantities_are_widened_under_data_and_views(postgres: EmbeddedPostgres)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "text",
     ["NaN", "Infinity", "1E+400", "1000000001", "-1000000001", "ask", ""],
 )
-def test_what_no_quantity_can_be_is_refused_by_the_cast(warehouse: ConnectionDetails, told: str) -> None:
+def test_what_no_quantity_can_be_is_refused_by_the_cast(warehouse: ConnectionDetails, text: str) -> None:
     """The build's last word on it, after the contracts."""
     with (
         connect(warehouse, Role.TRANSFORMER) as connection,
         pytest.raises((psycopg.DataError, psycopg.errors.CheckViolation)),
     ):
-        connection.execute("select %s::text::staging.quantity", (told,))
+        connection.execute("select %s::text::staging.quantity", (text,))
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,13 @@ _OLD_TABLES = (
 
 @pytest.fixture
 def old_warehouse(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
-    """A warehouse before movements had versions, with three of them landed; one told no time."""
+    """A warehouse before movements had versions, with three of them landed; one without a time."""
     postgres.create_database("before_versions")
     details = postgres.details("before_versions")
     migrate(details, "0008_read_again")
-    told = [movement("1", "-5"), movement("2", "-3"), movement("3", "4")]
+    reported = [movement("1", "-5"), movement("2", "-3"), movement("3", "4")]
     batch = Batch(StreamKind.STATE, load_contract("netsuite", "stock_movements").checker())
-    batch.add(told, at(0), at(1))
+    batch.add(reported, at(0), at(1))
     with connect(details, None) as connection, connection.transaction():
         connection.execute(_OLD_TABLES)
         for number, each in enumerate(batch.candidates.values(), 1):

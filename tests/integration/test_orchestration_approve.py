@@ -14,12 +14,12 @@ ADA = {"id": "7", "name": "ada"}
 
 
 @dataclass
-class _Retailer:
+class _Tenant:
     warehouse: ConnectionDetails
 
 
 @pytest.fixture
-def held(warehouse: ConnectionDetails, monkeypatch: pytest.MonkeyPatch) -> Line:
+def on_hold(warehouse: ConnectionDetails, monkeypatch: pytest.MonkeyPatch) -> Line:
     """A tenant with one jump that waits for a person."""
     from trueup.orchestration import tasks
 
@@ -27,7 +27,7 @@ def held(warehouse: ConnectionDetails, monkeypatch: pytest.MonkeyPatch) -> Line:
     line.list_skus(2)
     line.want(1, 5, 900)
     line.propose()
-    monkeypatch.setattr(tasks, "_open", lambda _tenant: _Retailer(warehouse))
+    monkeypatch.setattr(tasks, "_open", lambda _tenant: _Tenant(warehouse))
     return line
 
 
@@ -54,22 +54,24 @@ def _decide(question: dict[str, Any], chosen: list[str], who: dict[str, str] | N
     )
 
 
-def test_the_question_says_what_would_be_pushed_where_and_why_it_waits(held: Line) -> None:
+def test_the_question_says_what_would_be_pushed_where_and_why_it_waits(on_hold: Line) -> None:
     """The person sees nothing else."""
     question = _ask()
-    assert question["subject"] == "unit: push 1 held corrections to shop?"
+    assert question["subject"] == "unit: 1 corrections on hold for shop: push them?"
     assert "S00001 5 to 900" in question["body"]
 
 
-def test_approve_lets_the_held_go_in_the_name_of_who_answered(held: Line) -> None:
+def test_approve_releases_what_is_on_hold_in_the_name_of_who_answered(on_hold: Line) -> None:
     """And a task that is retried changes nothing more."""
     from trueup.orchestration.tasks import APPROVE
 
     question = _ask()
     for _ in range(2):
         _decide(question, [APPROVE], ADA)
-    assert held.statuses() == {"r1": ["proposed"]}
-    assert held.rows("select action, actor from audit.events where action like 'hold_%'") == [("hold_approved", "ada")]
+    assert on_hold.statuses() == {"r1": ["proposed"]}
+    assert on_hold.rows("select action, actor from audit.events where action like 'hold_%'") == [
+        ("hold_approved", "ada")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -83,18 +85,18 @@ def test_approve_lets_the_held_go_in_the_name_of_who_answered(held: Line) -> Non
         (["Approve", "Reject"], ADA, "ada"),
     ],
 )
-def test_anything_but_approve_drops_the_held(
-    held: Line, chosen: list[str], who: dict[str, str] | None, actor: str
+def test_anything_but_approve_drops_what_is_on_hold(
+    on_hold: Line, chosen: list[str], who: dict[str, str] | None, actor: str
 ) -> None:
     """What nobody agreed to is not pushed, and is not asked again within the day."""
     _decide(_ask(), chosen, who)
-    assert held.statuses() == {"r1": ["superseded"]}
-    assert held.rows("select decision, decided_by from outbox.holds") == [("rejected", actor)]
-    assert held.propose("again").channels[0].declined_count == 1
-    assert held.statuses() == {"r1": ["superseded"]}
+    assert on_hold.statuses() == {"r1": ["superseded"]}
+    assert on_hold.rows("select decision, decided_by from outbox.holds") == [("rejected", actor)]
+    assert on_hold.propose("again").channels[0].declined_count == 1
+    assert on_hold.statuses() == {"r1": ["superseded"]}
 
 
-def test_nothing_held_asks_nothing(held: Line) -> None:
+def test_nothing_on_hold_asks_nothing(on_hold: Line) -> None:
     """The task is skipped, so no question is put."""
     from airflow.sdk.exceptions import AirflowSkipException
 
@@ -105,13 +107,13 @@ def test_nothing_held_asks_nothing(held: Line) -> None:
         list_holds("unit")
 
 
-def test_an_answer_that_comes_too_late_changes_nothing(held: Line) -> None:
+def test_an_answer_that_comes_too_late_changes_nothing(on_hold: Line) -> None:
     """The hold was withdrawn while the question stood: the task says so, and no number is pushed."""
     from airflow.sdk.exceptions import AirflowFailException
 
     question = _ask()
-    held.withdraw(1)
-    held.propose("right again")
+    on_hold.withdraw(1)
+    on_hold.propose("right again")
     with pytest.raises(AirflowFailException, match="withdrawn by trueup; nothing was changed"):
         _decide(question, ["Approve"], ADA)
-    assert held.statuses() == {"r1": ["superseded"]}
+    assert on_hold.statuses() == {"r1": ["superseded"]}

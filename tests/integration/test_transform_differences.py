@@ -50,7 +50,7 @@ def _correct(facts: Facts, number: int, status: str, target: int, **columns: Any
     facts.execute(
         "insert into outbox.changes (key, target_system, entity, operation, record_ref, field, subject_key, expected,"
         " desired, size, cause, priority, facts_version, correlation_id, status, run_id, attempts, facts_received_at,"
-        " proposed_at, applied_at, settled_at)"
+        " proposed_at, applied_at, resolved_at)"
         " values (%s, 'shopify_main', 'stock', 'set', %s, 'available', %s, '1', to_jsonb(%s::bigint), %s,"
         " 'source_delay', 1, 'v', gen_random_uuid(),"
         f" %s, 'r', 1, {facts_at}, {proposed_at}, {applied_at}, {applied_at})",
@@ -67,7 +67,10 @@ def _correct(facts: Facts, number: int, status: str, target: int, **columns: Any
 def _causes(facts: Facts) -> dict[str, str]:
     return {
         row["sku"]: row["cause"]
-        for row in facts.rows("select sku, cause from marts.stock_differences where channel = 'shopify_main'")
+        for row in facts.rows(
+            "select subject_key as sku, cause from reconciliation.stock_differences"
+            " where target_system = 'shopify_main'"
+        )
     }
 
 
@@ -116,7 +119,8 @@ def test_each_cause_is_told_from_its_evidence(facts: Facts) -> None:
         # its listing was never written by us
         "HV-00014": "not_synced_yet",
     }
-    evidence = {row["sku"]: row["evidence"] for row in facts.rows("select sku, evidence from marts.stock_differences")}
+    found = facts.rows("select subject_key, evidence from reconciliation.stock_differences")
+    evidence = {row["subject_key"]: row["evidence"] for row in found}
     assert evidence["HV-00008"]["previous_available_quantity"] == SHOWN_RIGHT
     assert evidence["HV-00014"]["is_written"] is False
     assert evidence["HV-00001"]["written_quantity"] == SHOWN_RIGHT
@@ -153,9 +157,10 @@ def test_a_difference_that_returns_is_a_new_decision(facts: Facts) -> None:
     for moment, on_hand in ((100, 45), (200, ON_HAND), (300, 45)):
         facts.land([netsuite_level("1001", on_hand, at(moment))])
         facts.build()
-        versions += [row["facts_version"] for row in facts.rows("select facts_version from marts.stock_differences")]
+        found = facts.rows("select facts_version from reconciliation.stock_differences")
+        versions += [row["facts_version"] for row in found]
     assert len(versions) == len(set(versions)) == 2
     _correct(facts, 1, "conflicted", 44, applied_at="clock_timestamp()")
     facts.build()
-    after = facts.row("select facts_version from marts.stock_differences")["facts_version"]
+    after = facts.row("select facts_version from reconciliation.stock_differences")["facts_version"]
     assert after not in versions

@@ -59,7 +59,7 @@ QUERIES = (
     "select reservation_id, quantity, status, ordered_at from canonical.reservations order by 1",
     "select sku, channel, shown_quantity, is_listed from canonical.channel_listings order by 1, 2",
     "select sku, channel, ats_quantity, target_quantity, pool_quantity from marts.ats_positions order by 1, 2",
-    "select sku, channel, shown_quantity, target_quantity from marts.stock_differences order by 1, 2",
+    "select subject_key, target_system, shown, desired from reconciliation.stock_differences order by 1, 2",
 )
 OPEN = (
     "select system_id, stream, subject, reason, payload from exceptions.queue"

@@ -155,7 +155,7 @@ def test_a_stopped_channel_names_the_session(warehouse: ConnectionDetails) -> No
 
 
 @pytest.fixture
-def held(warehouse: ConnectionDetails) -> Line:
+def on_hold(warehouse: ConnectionDetails) -> Line:
     """One correction that waits for a person, and one that may go."""
     line = Line(warehouse, tenant(CAREFUL))
     line.list_skus(10)
@@ -185,12 +185,12 @@ def held(warehouse: ConnectionDetails) -> Line:
         "update exceptions.queue set subject = 'another'",
     ],
 )
-def test_the_operator_decides_by_the_function_alone(held: Line, statement: str) -> None:
+def test_the_operator_decides_by_the_function_alone(on_hold: Line, statement: str) -> None:
     """Past the guards any number could be set on what is proposed, in anybody's name."""
-    before = held.rows("select * from outbox.changes order by 1")
-    with connect(held.details, Role.OPERATOR) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+    before = on_hold.rows("select * from outbox.changes order by 1")
+    with connect(on_hold.details, Role.OPERATOR) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement)
-    assert held.rows("select * from outbox.changes order by 1") == before
+    assert on_hold.rows("select * from outbox.changes order by 1") == before
 
 
 @pytest.mark.parametrize(
@@ -204,43 +204,43 @@ def test_the_operator_decides_by_the_function_alone(held: Line, statement: str) 
         "delete from outbox.kill_switches",
     ],
 )
-def test_who_proposes_decides_on_nothing(held: Line, statement: str) -> None:
-    """The publish must not be able to let go what its own guards held."""
-    with connect(held.details, Role.PROPOSER) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+def test_who_proposes_decides_on_nothing(on_hold: Line, statement: str) -> None:
+    """The publish must not be able to release what its own guards put on hold."""
+    with connect(on_hold.details, Role.PROPOSER) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement)
 
 
-def test_who_proposed_does_not_approve(held: Line) -> None:
+def test_who_proposed_does_not_approve(on_hold: Line) -> None:
     """Two pairs of eyes: the one who ran the publish by hand is not the one who lets it go."""
-    (hold,) = open_holds(held.details)
+    (hold,) = open_holds(on_hold.details)
     with pytest.raises(Permanent, match="who proposes does not approve"):
-        decide_hold(held.details, hold.hold_id, "approved", "test")
-    assert [each.hold_id for each in open_holds(held.details)] == [hold.hold_id]
-    assert held.statuses()["r1"] == ["held"]
+        decide_hold(on_hold.details, hold.hold_id, "approved", "test")
+    assert [each.hold_id for each in open_holds(on_hold.details)] == [hold.hold_id]
+    assert on_hold.statuses()["r1"] == ["on_hold"]
 
-    assert decide_hold(held.details, hold.hold_id, "approved", "ada").correction_count == 1
-    assert held.statuses()["r1"] == ["proposed"]
-    assert held.rows("select decision, decided_by from outbox.holds") == [("approved", "ada")]
+    assert decide_hold(on_hold.details, hold.hold_id, "approved", "ada").correction_count == 1
+    assert on_hold.statuses()["r1"] == ["proposed"]
+    assert on_hold.rows("select decision, decided_by from outbox.holds") == [("approved", "ada")]
 
 
-def test_who_proposed_may_reject(held: Line) -> None:
+def test_who_proposed_may_reject(on_hold: Line) -> None:
     """Taking one's own proposal back harms nobody."""
-    (hold,) = open_holds(held.details)
-    assert decide_hold(held.details, hold.hold_id, "rejected", "test", "a mistake").correction_count == 1
-    assert held.rows("select status_reason from outbox.changes where record_ref = 'r1'") == [
+    (hold,) = open_holds(on_hold.details)
+    assert decide_hold(on_hold.details, hold.hold_id, "rejected", "test", "a mistake").correction_count == 1
+    assert on_hold.rows("select status_reason from outbox.changes where record_ref = 'r1'") == [
         (f"hold {hold.hold_id} rejected by test: a mistake",)
     ]
 
 
-def test_one_proposal_of_ones_own_in_a_hold_is_enough(held: Line) -> None:
+def test_one_proposal_of_ones_own_in_a_hold_is_enough(on_hold: Line) -> None:
     """A later publish by somebody else joins the same hold; it does not wash the first one clean."""
-    held.want(3, 5, 800)
-    propose(held.details, held.configuration, POLICIES, run_id="by another", actor="bob")
-    (hold,) = open_holds(held.details)
+    on_hold.want(3, 5, 800)
+    propose(on_hold.details, on_hold.configuration, POLICIES, run_id="by another", actor="bob")
+    (hold,) = open_holds(on_hold.details)
     for proposer in ("test", "bob"):
         with pytest.raises(Permanent, match="who proposes does not approve"):
-            decide_hold(held.details, hold.hold_id, "approved", proposer)
-    assert decide_hold(held.details, hold.hold_id, "approved", "ada").correction_count == 2
+            decide_hold(on_hold.details, hold.hold_id, "approved", proposer)
+    assert decide_hold(on_hold.details, hold.hold_id, "approved", "ada").correction_count == 2
 
 
 _MAY_BECOME = {
@@ -276,12 +276,12 @@ _MAY_BECOME = {
 }
 
 
-def test_a_correction_keeps_to_its_life(held: Line) -> None:
+def test_a_correction_keeps_to_its_life(on_hold: Line) -> None:
     """An end stays an end, and nothing is applied that was never sent."""
     allowed: dict[Status, set[Status]] = {status: set() for status in Status}
     for former, new in itertools.permutations(Status, 2):
-        held.act("update outbox.changes set status = %s where record_ref = 'r2'", former)
-        with connect(held.details, Role.OPERATOR) as connection:
+        on_hold.act("update outbox.changes set status = %s where record_ref = 'r2'", former)
+        with connect(on_hold.details, Role.OPERATOR) as connection:
             try:
                 connection.execute("update outbox.changes set status = %s where record_ref = 'r2'", (new,))
             except psycopg.errors.InsufficientPrivilege:

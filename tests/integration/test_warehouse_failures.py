@@ -1,4 +1,4 @@
-"""A lost connection passes, a refused one does not: who repairs what is told by which of the two it is."""
+"""A lost connection passes, a refused one does not: which of the two it is says who repairs what."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -110,7 +110,7 @@ def test_a_login_that_is_refused_is_no_server_that_is_away(warehouse: Connection
 
 
 def test_a_connection_lost_in_a_migration_passes(warehouse: ConnectionDetails, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Alembic's library wraps the driver's errors, and told nothing apart."""
+    """Alembic's library wraps the driver's errors, and hid which one it was."""
 
     def end(config: Config, _: str) -> None:
         config.attributes["connection"].execute(text("reset role"))

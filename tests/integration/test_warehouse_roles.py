@@ -343,9 +343,9 @@ def test_an_administrator_is_told_what_to_run(postgres: EmbeddedPostgres, login:
     with pytest.raises(Permanent, match="is missing and could not be created"):
         create_database(login)
     postgres.create_database(str(login.schema))
-    with pytest.raises(Permanent, match="let an administrator run: ") as told:
+    with pytest.raises(Permanent, match="let an administrator run: ") as caught:
         migrate(login)
-    statements = str(told.value).partition("let an administrator run: ")[2]
+    statements = str(caught.value).partition("let an administrator run: ")[2]
     with connect(postgres.details(str(login.schema)), None, is_autocommit=True) as administrator:
         for statement in statements.split("; "):
             administrator.execute(statement.encode())

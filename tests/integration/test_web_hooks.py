@@ -1,4 +1,4 @@
-"""Vendors' webhooks at the web server: the genuine ones ring, whatever their number and order; nothing else does."""
+"""Vendors' webhooks at the web server: the genuine ones trigger a poll in any number and order; nothing else does."""
 
 import json
 import shutil
@@ -46,52 +46,54 @@ class Declared:
 
 
 @pytest.fixture
-def rung() -> list[tuple[str, str, Notice]]:
+def triggered() -> list[tuple[str, str, Notice]]:
     return []
 
 
 @pytest.fixture
-def client(rung: list[tuple[str, str, Notice]], monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+def client(triggered: list[tuple[str, str, Notice]], monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     from trueup.web.app import create_app
 
-    def ring(tenant: str, system: str, notice: Notice) -> None:
-        if rung and rung[-1][2].topic == "deaf":
+    def trigger(tenant: str, system: str, notice: Notice) -> None:
+        if triggered and triggered[-1][2].topic == "no_dag":
             raise Transient("no DAG listens")
-        rung.append((tenant, system, notice))
+        triggered.append((tenant, system, notice))
 
     monkeypatch.setenv("TRUEUP_TENANTS_FOLDER", str(ROOT / "tenants"))
     monkeypatch.setenv("TRUEUP_TENANTS", "demo")
     server = FastAPI()
-    server.mount("/trueup", create_app(Declared, ring))
+    server.mount("/trueup", create_app(Declared, trigger))
     with TestClient(server) as caller:
         yield caller
 
 
-def square(told: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
-    body = json.dumps(told).encode()
+def square(notice: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
+    body = json.dumps(notice).encode()
     return body, {"x-square-hmacsha256-signature": square_notices.signature("square-key", URL, body)}
 
 
-def test_repeated_and_reordered_webhooks_only_ring(client: TestClient, rung: list[tuple[str, str, Notice]]) -> None:
+def test_repeated_and_reordered_webhooks_only_trigger(
+    client: TestClient, triggered: list[tuple[str, str, Notice]]
+) -> None:
     """They carry nothing, so nothing can be counted twice or overwritten by older news."""
     for number in (2, 1, 1):
         body, headers = square({"event_id": f"e-{number}", "type": "order.updated"})
         answer = client.post("/trueup/demo/hooks/square", content=body, headers=headers)
-        assert (answer.status_code, answer.json()) == (202, {"detail": "heard"})
+        assert (answer.status_code, answer.json()) == (202, {"detail": "accepted"})
 
-    assert [(tenant, system) for tenant, system, _ in rung] == [("demo", "square")] * 3
-    assert [notice.notice_id for *_, notice in rung] == ["e-2", "e-1", "e-1"]
+    assert [(tenant, system) for tenant, system, _ in triggered] == [("demo", "square")] * 3
+    assert [notice.notice_id for *_, notice in triggered] == ["e-2", "e-1", "e-1"]
 
 
-def test_a_forged_webhook_rings_nothing(client: TestClient, rung: list[tuple[str, str, Notice]]) -> None:
-    """Signed with another store's secret, or not at all; the answer tells no secret."""
+def test_a_forged_webhook_triggers_nothing(client: TestClient, triggered: list[tuple[str, str, Notice]]) -> None:
+    """Signed with another store's secret, or not at all; the answer names no secret."""
     body, headers = square({"event_id": "e-1"})
-    for path, told in (("square", {}), ("square", {**headers, "x-square-hmacsha256-signature": "AAAA"})):
-        answer = client.post(f"/trueup/demo/hooks/{path}", content=body, headers=told)
+    for path, sent in (("square", {}), ("square", {**headers, "x-square-hmacsha256-signature": "AAAA"})):
+        answer = client.post(f"/trueup/demo/hooks/{path}", content=body, headers=sent)
         assert answer.status_code == 401
         assert "square-key" not in answer.text
     assert client.post("/trueup/demo/hooks/shopify_main", content=body, headers=headers).status_code == 401
-    assert rung == []
+    assert triggered == []
 
 
 STRANGERS = {
@@ -120,16 +122,16 @@ HEADERS: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("headers", HEADERS)
 def test_whatever_is_not_genuine_gets_one_answer(
-    client: TestClient, rung: list[tuple[str, str, Notice]], headers: str
+    client: TestClient, triggered: list[tuple[str, str, Notice]], headers: str
 ) -> None:
     """A stranger learns neither which tenants and systems there are nor which connections lack their secret."""
-    told = {name: value.encode("latin-1") for name, value in HEADERS[headers].items()}
-    answers = [client.post(f"/trueup/{path}", content=b"{}", headers=told) for path in STRANGERS.values()]  # type: ignore[arg-type]
+    sent = {name: value.encode("latin-1") for name, value in HEADERS[headers].items()}
+    answers = [client.post(f"/trueup/{path}", content=b"{}", headers=sent) for path in STRANGERS.values()]  # type: ignore[arg-type]
 
     assert {(answer.status_code, answer.text, tuple(sorted(answer.headers))) for answer in answers} == {
         (401, answers[0].text, tuple(sorted(answers[0].headers)))
     }
-    assert rung == []
+    assert triggered == []
 
 
 def test_refusals_take_the_same_time_whatever_is_behind(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,16 +188,16 @@ def test_a_secret_that_was_replaced_counts_within_seconds(tmp_path: Path, monkey
     assert signatures.verified("demo", "square", headers, body) is None
 
 
-def test_a_missing_secret_is_told_to_the_keeper_and_not_to_the_stranger(
+def test_a_missing_secret_is_logged_and_not_shown_to_the_stranger(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Once a minute, or a stranger could fill the log."""
     for _ in range(3):
         answer = client.post("/trueup/demo/hooks/shopify_outlet", content=b"{}", headers=HEADERS["another vendor's"])
         assert "trueup_demo" not in answer.text
-    told = [record.getMessage() for record in caplog.records if "shopify_outlet" in record.getMessage()]
-    assert len(told) == 1
-    assert "'trueup_demo_shopify_outlet' has no client_secret" in told[0]
+    logged = [record.getMessage() for record in caplog.records if "shopify_outlet" in record.getMessage()]
+    assert len(logged) == 1
+    assert "'trueup_demo_shopify_outlet' has no client_secret" in logged[0]
 
 
 def test_more_than_a_vendor_sends_is_put_off(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,12 +232,12 @@ def test_strangers_fill_no_log_with_systems_of_a_broken_tenant(
     signatures = Signatures(Declared, lambda: tmp_path, lambda: ("demo",), clock=lambda: 0.0)
     for number in range(50):
         assert signatures.verified("demo", f"system{number}", HEADERS["forged"], b"{}") is None
-    (told,) = [record.getMessage() for record in caplog.records if record.name == "trueup.web.signatures"]
-    assert "onwer: unknown key" in told
+    (logged,) = [record.getMessage() for record in caplog.records if record.name == "trueup.web.signatures"]
+    assert "onwer: unknown key" in logged
 
 
 def test_a_flood_from_one_address_does_not_put_off_the_vendor(
-    rung: list[tuple[str, str, Notice]], monkeypatch: pytest.MonkeyPatch
+    triggered: list[tuple[str, str, Notice]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor that vendor's webhooks for another system."""
     from trueup.web import hooks
@@ -245,7 +247,7 @@ def test_a_flood_from_one_address_does_not_put_off_the_vendor(
     monkeypatch.setattr(hooks, "AT_ONCE", 3)
     monkeypatch.setenv("TRUEUP_TENANTS_FOLDER", str(ROOT / "tenants"))
     app = FastAPI()
-    app.mount("/trueup", create_app(Declared, lambda *told: rung.append(told)))
+    app.mount("/trueup", create_app(Declared, lambda *call: triggered.append(call)))
     stranger = TestClient(app, client=("203.0.113.7", 1))
     vendor = TestClient(app, client=("203.0.113.8", 1))
 
@@ -255,7 +257,7 @@ def test_a_flood_from_one_address_does_not_put_off_the_vendor(
     body, headers = square({"event_id": "e-1"})
     answers = [vendor.post("/trueup/demo/hooks/square", content=body, headers=headers).status_code for _ in range(4)]
     assert answers == [202, 202, 202, 429]
-    assert len(rung) == 3
+    assert len(triggered) == 3
 
 
 @pytest.mark.parametrize("length", ["9" * 5_000, "1048577", "-1", "x"])
@@ -265,19 +267,19 @@ def test_a_length_that_cannot_be_is_refused_before_anything_is_read(client: Test
     assert answer.status_code == 413
 
 
-def test_a_body_without_end_is_cut_off(client: TestClient, rung: list[tuple[str, str, Notice]]) -> None:
+def test_a_body_without_end_is_cut_off(client: TestClient, triggered: list[tuple[str, str, Notice]]) -> None:
     """Anybody can post here."""
     answer = client.post("/trueup/demo/hooks/square", content=b"x" * (1_048_576 + 1))
 
     assert answer.status_code == 413
-    assert rung == []
+    assert triggered == []
 
 
-def test_a_bell_that_nobody_hears_makes_the_vendor_send_again(
-    client: TestClient, rung: list[tuple[str, str, Notice]]
+def test_a_trigger_without_a_dag_makes_the_vendor_send_again(
+    client: TestClient, triggered: list[tuple[str, str, Notice]]
 ) -> None:
     """Before the DAGs are loaded for the first time."""
-    rung.append(("", "", Notice("", "deaf")))
+    triggered.append(("", "", Notice("", "no_dag")))
     body, headers = square({"event_id": "e-1"})
 
     assert client.post("/trueup/demo/hooks/square", content=body, headers=headers).status_code == 503

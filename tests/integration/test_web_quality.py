@@ -36,9 +36,9 @@ class OneWarehouse:
         return replace(self._details, conn_id=conn_id)
 
 
-def no_bell(*_: object) -> None:
-    """Pages ring nothing."""
-    raise AssertionError("a page rang")
+def no_trigger(*_: object) -> None:
+    """Pages trigger nothing."""
+    raise AssertionError("a page triggered a poll")
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def client(warehouse: ConnectionDetails, tenants: Path, token: str) -> Iterator[
     from trueup.web.app import create_app
 
     server = FastAPI()
-    server.mount("/trueup", create_app(lambda: OneWarehouse(warehouse), no_bell))
+    server.mount("/trueup", create_app(lambda: OneWarehouse(warehouse), no_trigger))
     with TestClient(server, headers=BROWSER, follow_redirects=False) as browser:
         yield browser
 
@@ -149,7 +149,7 @@ def test_a_bearer_token_opens_the_page_too(client: TestClient, gated: Connection
     assert client.get("/trueup/demo/quality", headers={"authorization": f"Bearer {token}"}).status_code == 200
 
 
-def test_the_page_says_what_failed_and_what_is_held(logged_in: TestClient, gated: ConnectionDetails) -> None:
+def test_the_page_says_what_failed_and_what_is_in_quarantine(logged_in: TestClient, gated: ConnectionDetails) -> None:
     """In the retailer's name, with the rule, the key and the reason."""
     answer = logged_in.get("/trueup/demo/quality")
     assert answer.status_code == 200
@@ -161,7 +161,7 @@ def test_the_page_says_what_failed_and_what_is_held(logged_in: TestClient, gated
 
 
 def test_what_came_from_outside_is_escaped(logged_in: TestClient, gated: ConnectionDetails) -> None:
-    """An article number is anybody's text."""
+    """A product number is anybody's text."""
     text = logged_in.get("/trueup/demo/quality").text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;|WH-EAST" in text
     assert "<script" not in text
@@ -300,7 +300,7 @@ def test_a_warehouse_that_cannot_be_reached_says_so_without_its_password(
 
     gone = replace(warehouse, schema="no_such_database", password="canary-secret")
     server = FastAPI()
-    server.mount("/trueup", create_app(lambda: OneWarehouse(gone), no_bell))
+    server.mount("/trueup", create_app(lambda: OneWarehouse(gone), no_trigger))
     with TestClient(server, headers=BROWSER, cookies={"_token": token}) as browser:
         text = browser.get("/trueup/demo/quality").text
     assert "cannot be read" in text

@@ -23,7 +23,7 @@ from trueup.domain.values import Document, State
 from trueup.explain.record_history import read_record_history
 from trueup.explain.trace import trace
 from trueup.warehouse.connection import Role, connect
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 
 FACT = UUID("00000000-0000-4000-8000-00000000000b")
 GIFT = Document.of({"holder": "Zoë", "face_value_cents": 2500, "lines": [{"code": "GIFT", "count": 1}]})
@@ -90,7 +90,7 @@ def test_a_document_is_created_once_over_two_approvals_and_a_kill(
     report = line.propose()
 
     (mine,) = [each for each in report.channels if each.workflow == "vouchers"]
-    assert (mine.channel, mine.proposed_count, mine.held_count) == (TARGET, 0, 1)
+    assert (mine.channel, mine.proposed_count, mine.on_hold_count) == (TARGET, 0, 1)
     (hold,) = open_holds(line.details)
     assert (hold.target_system, hold.workflow, hold.approvals_needed) == (TARGET, "vouchers", 2)
     with pytest.raises(Permanent, match="who proposes does not approve"):
@@ -256,7 +256,7 @@ def test_both_workflows_are_decided_in_one_publish(line: VoucherLine) -> None:
     line.want(1, 5, 3)
     line.wish(Operation.CREATE, "v1", None, GIFT)
     report = line.propose()
-    assert {each.workflow: (each.proposed_count, each.held_count) for each in report.channels} == {
+    assert {each.workflow: (each.proposed_count, each.on_hold_count) for each in report.channels} == {
         "inventory": (1, 0),
         "vouchers": (0, 1),
     }
@@ -280,7 +280,7 @@ def test_states_that_lead_back_to_themselves_are_no_policy() -> None:
 def _declare_owner(line: VoucherLine, owner: str) -> None:
     line.configuration = line.configuration.model_copy(update={"ownership": {"voucher.document": owner}})
     with connect(line.details, Role.CONFIGURATOR) as connection:
-        put_in_force(connection, line.configuration, "test")
+        apply_configuration(connection, line.configuration, "test")
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def _declare_owner(line: VoucherLine, owner: str) -> None:
 def test_nothing_is_written_to_the_owner_of_a_field(
     line: VoucherLine, owner: str, origin: str | None, *, is_refused: bool
 ) -> None:
-    """A system of record is never told by us what it knows itself; the change keeps whose record it follows."""
+    """A system of record is never sent what it knows itself; the change keeps whose record it follows."""
     _declare_owner(line, owner)
     line.wish(Operation.CREATE, "v1", None, GIFT, owner_system=origin, decided_from="canonical.vouchers V1")
     report = line.propose()

@@ -21,7 +21,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import StreamKind
 from trueup.transform.build import BuildReport, build
 from trueup.warehouse.connection import Role, connect
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 from trueup.warehouse.streams import Stream, create_stream_tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -73,7 +73,7 @@ class Facts:
         """Put a declaration in force."""
         self.configuration = configuration
         with connect(self.details, None) as connection:
-            put_in_force(connection, configuration, "test")
+            apply_configuration(connection, configuration, "test")
 
     def land(self, facts: Iterable[Fact]) -> None:
         """Append the records in this order."""

@@ -150,8 +150,8 @@ class Tryton:
             "to_location": storage,
             "company": 1,
         }
-        told = {"from_location": input_location, "to_location": storage, "company": 1, "moves": [["create", [line]]]}
-        shipment = self.post("stock.shipment.internal", told)["id"]
+        body = {"from_location": input_location, "to_location": storage, "company": 1, "moves": [["create", [line]]]}
+        shipment = self.post("stock.shipment.internal", body)["id"]
         for step in ("wait", "assign_force", "do"):
             self.post(f"stock.shipment.internal/{shipment}/{step}")
 
@@ -221,9 +221,9 @@ class Vendure:
         """The customer thinks better of it."""
         query = """mutation($i:CancelOrderInput!){cancelOrder(input:$i)
             {__typename ... on Order{state} ... on ErrorResult{message}}}"""
-        told = self.admin(query, i={"orderId": self._order(code)["id"], "reason": "changed my mind"})["cancelOrder"]
-        if told.get("state") != "Cancelled":
-            raise AssertionError(f"the order was not cancelled: {told}")
+        answer = self.admin(query, i={"orderId": self._order(code)["id"], "reason": "changed my mind"})["cancelOrder"]
+        if answer.get("state") != "Cancelled":
+            raise AssertionError(f"the order was not cancelled: {answer}")
 
     def _order(self, code: str) -> dict[str, Any]:
         query = "query($o:OrderListOptions){orders(options:$o){items{id code lines{id quantity}}}}"
@@ -233,7 +233,7 @@ class Vendure:
     def order(self, sku: str, units: int) -> str:
         """A customer buys and pays; the order's code."""
         url, token = f"{self.url}/shop-api", None
-        told: Any = None
+        answer: Any = None
         address = {"fullName": "Ann", "streetLine1": "1 Main st", "city": "T", "postalCode": "1", "countryCode": "US"}
         steps: list[tuple[str, dict[str, Any]]] = [
             (
@@ -256,10 +256,10 @@ class Vendure:
         ]
         for query, variables in steps:
             if "$m" in query:
-                variables = {"m": [told["eligibleShippingMethods"][0]["id"]]}
-            told, fresh = _graphql(url, query, variables, token)
+                variables = {"m": [answer["eligibleShippingMethods"][0]["id"]]}
+            answer, fresh = _graphql(url, query, variables, token)
             token = fresh or token
-        paid = told["addPaymentToOrder"]
+        paid = answer["addPaymentToOrder"]
         if paid.get("state") != "PaymentSettled":
             raise AssertionError(f"the order was not paid: {paid}")
         return str(paid["code"])
@@ -267,10 +267,10 @@ class Vendure:
 
 def _graphql(url: str, query: str, variables: dict[str, Any], token: str | None) -> tuple[Any, str | None]:
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
-    told, answered = _json(url, "POST", {"query": query, "variables": variables}, headers)
-    if told.get("errors"):
-        raise AssertionError(f"{query[:80]}: {told['errors']}")
-    return told["data"], answered.get("vendure-auth-token")
+    answer, answered = _json(url, "POST", {"query": query, "variables": variables}, headers)
+    if answer.get("errors"):
+        raise AssertionError(f"{query[:80]}: {answer['errors']}")
+    return answer["data"], answered.get("vendure-auth-token")
 
 
 def _json(url: str, method: str, body: Any, headers: dict[str, str]) -> tuple[Any, Any]:  # noqa: ANN401 - JSON
@@ -281,13 +281,13 @@ def _json(url: str, method: str, body: Any, headers: dict[str, str]) -> tuple[An
 
 
 def _start(script: Path, port: int, environment: dict[str, str]) -> None:
-    told = {**os.environ, "PORT": str(port), "PEER_HOME": str(peer_home()), **environment}
+    variables = {**os.environ, "PORT": str(port), "PEER_HOME": str(peer_home()), **environment}
     # Into a file: what the script leaves running would hold a pipe open.
     peer_home().mkdir(parents=True, exist_ok=True)
     log = peer_home() / f"{script.parent.name}.start.log"
     with log.open("wb") as output:
         ended = subprocess.run(
-            ["bash", str(script)], env=told, stdout=output, stderr=subprocess.STDOUT, timeout=_STARTING_SECONDS
+            ["bash", str(script)], env=variables, stdout=output, stderr=subprocess.STDOUT, timeout=_STARTING_SECONDS
         )
     if ended.returncode != 0:
         raise AssertionError(f"{script} failed:\n{log.read_text(encoding='utf-8', errors='replace')[-2000:]}")

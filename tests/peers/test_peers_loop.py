@@ -23,7 +23,7 @@ from trueup.landing.land import land_system
 from trueup.landing.report import LandingReport
 from trueup.transform.build import build
 from trueup.warehouse.connection import connect
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 
 EAST, WEST, EAST_STORAGE, EAST_INPUT = 5, 12, 3, 1
 BUFFER = 2
@@ -111,7 +111,7 @@ def loop(
     with psycopg.connect(
         host=warehouse.host, port=warehouse.port, dbname=warehouse.schema, user=warehouse.login
     ) as connection:
-        put_in_force(connection, configuration, "test")
+        apply_configuration(connection, configuration, "test")
     connections = {
         "tryton": ConnectionDetails(
             "trueup_peers_tryton", "tryton", host=tryton.url, password=tryton.key, extra={"database": "erp"}
@@ -179,13 +179,16 @@ def test_the_shop_shows_what_may_be_sold_whatever_happens_on_either_side(
     tryton.count("SKU-009", EAST_STORAGE, 78)
     loop.land(ReadMode.POLL)
     assert loop.publish() == 2
-    differences = {row["sku"]: row["cause"] for row in loop.rows("select sku, cause from marts.stock_differences")}
+    differences = {
+        row["sku"]: row["cause"]
+        for row in loop.rows("select subject_key as sku, cause from reconciliation.stock_differences")
+    }
     assert differences.keys() == {"SKU-007", "SKU-009"}
     assert differences["SKU-007"] == "edited"
     assert loop.correct() == 2
     assert wrong() == {}
 
-    # The order is entered in the ERP, shipped there, and only then told as sent by the shop: three words, one parcel.
+    # The order is entered in the ERP, shipped there, and only then sent in the shop's words: three words, one parcel.
     sale = tryton.sell("SKU-008", 6, EAST, code)
     loop.cycle(ReadMode.POLL)
     assert wrong() == {}

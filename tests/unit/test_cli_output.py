@@ -25,5 +25,5 @@ def test_a_warehouse_in_distress_is_one_readable_message(capsys: pytest.CaptureF
     with pytest.raises(typer.Exit) as ended, reporting_errors(as_json=True):
         raise psycopg.errors.DiskFull
     assert ended.value.exit_code == 1
-    told = json.loads(capsys.readouterr().out)
-    assert (told["kind"], "make room on the disk" in told["error"]) == ("transient", True)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["kind"], "make room on the disk" in printed["error"]) == ("transient", True)

@@ -42,9 +42,9 @@ def shown(value: int | None) -> Observation:
 )
 def test_each_outcome_has_its_status(outcome: Outcome, attempts: int, status: Status) -> None:
     """An unknown outcome is never a retry, however often it comes."""
-    settled = resolve_receipt(Receipt("k", outcome, None, "d"), attempts, 5)
-    assert settled.status is status
-    assert (settled.retry_after is not None) is (status is Status.PROPOSED)
+    resolved = resolve_receipt(Receipt("k", outcome, None, "d"), attempts, 5)
+    assert resolved.status is status
+    assert (resolved.retry_after is not None) is (status is Status.PROPOSED)
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,13 @@ def test_each_read_back_has_its_status(
     *, expected: int | None, target: int, outcome: Outcome, value: int | None, status: Status, is_unexplained: bool
 ) -> None:
     """Never proposed again from the same facts: only verified, or to be decided anew."""
-    settled = resolve_observation(correction(expected, target), outcome, shown(value), POLICY, 1, 5)
-    assert (settled.status, settled.is_unexplained) == (status, is_unexplained)
+    resolved = resolve_observation(correction(expected, target), outcome, shown(value), POLICY, 1, 5)
+    assert (resolved.status, resolved.is_unexplained) == (status, is_unexplained)
 
 
 @pytest.mark.parametrize(("outcome", "status"), [(Outcome.UNKNOWN, Status.SENT), (Outcome.APPLIED, Status.APPLIED)])
-def test_what_was_not_read_stays_in_doubt(outcome: Outcome, status: Status) -> None:
-    """None is unknown; it settles nothing."""
+def test_what_was_not_read_stays_unconfirmed(outcome: Outcome, status: Status) -> None:
+    """None is unknown; it resolves nothing."""
     assert resolve_observation(correction(5, 9), outcome, None, POLICY, 1, 5).status is status
 
 

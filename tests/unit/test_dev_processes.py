@@ -22,10 +22,10 @@ if sys.argv[2] == "stay":
 @pytest.mark.parametrize("parent", ["stay", "die"])
 def test_a_child_s_child_is_stopped_too(tmp_path: Path, parent: str) -> None:
     """Airflow's scheduler leaves its log server behind when it ends first."""
-    told = tmp_path / "pid"
-    child = start("family", [sys.executable, "-c", _PARENT, str(told), parent], own_environment(), tmp_path)
-    wait_until(lambda: told.exists() and told.read_text() != "", 20, "the grandchild starting")
-    grandchild = int(told.read_text())
+    pid_file = tmp_path / "pid"
+    child = start("family", [sys.executable, "-c", _PARENT, str(pid_file), parent], own_environment(), tmp_path)
+    wait_until(lambda: pid_file.exists() and pid_file.read_text() != "", 20, "the grandchild starting")
+    grandchild = int(pid_file.read_text())
     if parent == "die":
         child.process.wait(timeout=20)
     stop_tree(child.process.pid, grace_seconds=3)
@@ -41,11 +41,11 @@ def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
         "Path(sys.argv[1], 'pid').write_text(str(child.process.pid)); time.sleep(600)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)])
-    told = tmp_path / "pid"
-    wait_until(lambda: told.exists() and told.read_text() != "", 20, "the child starting")
+    pid_file = tmp_path / "pid"
+    wait_until(lambda: pid_file.exists() and pid_file.read_text() != "", 20, "the child starting")
     parent.kill()
     parent.wait(timeout=10)
-    wait_until(lambda: not psutil.pid_exists(int(told.read_text())), 20, "the child ending")
+    wait_until(lambda: not psutil.pid_exists(int(pid_file.read_text())), 20, "the child ending")
 
 
 def test_an_ended_child_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_new_connector_has_all_its_files_in_their_places(tmp_path: Path) -> No
     [
         ("shop", ["prices"], "no kind of record prices; there are locations"),
         ("shop", [], "no kind of record named"),
-        ("Corner Shop", ["orders"], "write small letters and underscores"),
+        ("Corner Shop", ["orders"], "use lower case letters and underscores"),
     ],
 )
 def test_a_mistake_writes_nothing(tmp_path: Path, name: str, streams: list[str], remedy: str) -> None:

@@ -20,6 +20,7 @@ RULE: dict[str, Any] = {
 }
 _NOTHING = {"entity": None, "subject": None, "target": None}
 SUITE: dict[str, Any] = {
+    "workflow": "any",
     "schema": "canonical",
     "table": "products",
     "description": "One row a SKU.",
@@ -31,7 +32,7 @@ SUITE: dict[str, Any] = {
 }
 
 
-def _write(folder: Path, content: object, name: str = "canonical/products.yml") -> Path:
+def _write(folder: Path, content: object, name: str = "any/products.yml") -> Path:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8")
@@ -49,9 +50,9 @@ def _with_rule(**changes: object) -> dict[str, Any]:
         ({key: value for key, value in SUITE.items() if key != "key"}, "key: required and missing"),
         (_with_rule(severity="grave"), "expectations.0.severity"),
         (_with_rule(notes="no"), "expectations.0.notes"),
-        (_with_rule(type="expect_column_values_to_be_unique"), "cannot judge a row"),
-        (_with_rule(type="expect_column_values_to_be_telepathic"), "cannot judge a row"),
-        (_with_rule(scope="table"), "cannot judge a table"),
+        (_with_rule(type="expect_column_values_to_be_unique"), "cannot validate a row"),
+        (_with_rule(type="expect_column_values_to_be_telepathic"), "cannot validate a row"),
+        (_with_rule(scope="table"), "cannot validate a table"),
         (_with_rule(kwargs={"column": "title", "mostly": 0.9}), "kwargs.mostly"),
         (_with_rule(baseline={"least_share": 0.5, "applies_from": 10}), "baseline: only"),
         (_with_rule(rule_id="title_present"), "expectations.0.rule_id"),
@@ -73,17 +74,17 @@ def test_a_mistake_is_named_with_its_file_and_key(tmp_path: Path, content: objec
     assert said in str(refused.value)
 
 
-def test_a_suite_stands_where_its_table_is(tmp_path: Path) -> None:
+def test_a_suite_stands_in_the_folder_of_its_workflow(tmp_path: Path) -> None:
     """The folder and the name are how people find the rules of a table."""
-    path = _write(tmp_path, SUITE, "marts/products.yml")
-    with pytest.raises(Permanent, match=r"move it to expectations/canonical/products\.yml"):
+    path = _write(tmp_path, SUITE, "inventory/products.yml")
+    with pytest.raises(Permanent, match=r"move it to expectations/any/products\.yml"):
         load_suite(path)
 
 
 def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     """One a run would be a long afternoon."""
-    _write(tmp_path, SUITE | {"one": 1}, "canonical/products.yml")
-    _write(tmp_path, SUITE | {"two": 2}, "marts/products.yml")
+    _write(tmp_path, SUITE | {"one": 1}, "any/products.yml")
+    _write(tmp_path, SUITE | {"two": 2}, "inventory/products.yml")
     with pytest.raises(Permanent, match=r"(?s)one: unknown key.*two: unknown key"):
         load_suites(tmp_path)
 
@@ -94,7 +95,7 @@ def test_no_suites_at_all_is_refused(tmp_path: Path) -> None:
         load_suites(tmp_path)
 
 
-def test_the_hash_follows_the_rules_and_what_they_are_held_against(tmp_path: Path) -> None:
+def test_the_hash_follows_the_rules_and_what_they_are_compared_with(tmp_path: Path) -> None:
     """Rows that passed other rules have not passed these."""
     path = _write(tmp_path, SUITE)
     before = suites_hash(tmp_path, {"channels": ["a"]})

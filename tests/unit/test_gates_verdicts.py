@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trueup.gates.judging import with_status
 from trueup.gates.suites import FIGURE_TYPES, TABLE_TYPES, Expectation, Scope, Severity
+from trueup.gates.validation import with_status
 from trueup.gates.verdict import Status, Verdict
 
 SUM, COUNT = "expect_column_sum_to_be_between", "expect_table_row_count_to_be_between"

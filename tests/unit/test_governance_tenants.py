@@ -68,7 +68,7 @@ def _edit(path: Path, change: Callable[[dict], object]) -> None:  # type: ignore
         (
             "systems.yml",
             lambda c: c["locations"]["STORE-1"].update(source_location_id="LSTORE2"),
-            "one place, one location",
+            "one id, one location",
         ),
     ],
 )

@@ -105,7 +105,7 @@ def test_a_source_that_lies_elsewhere_decides_those_who_read_it(project: Path) -
     change = _sub(
         "models/sources/sources.yml", "- name: channel_rules\n", "- name: channel_rules\n        identifier: x\n"
     )
-    assert changed_by(change, project) == {"ats_positions"}
+    assert changed_by(change, project) == {"int_ats_rules"}
 
 
 def test_a_connector_that_was_added_changes_nothing_for_those_without_it(project: Path) -> None:
@@ -126,6 +126,8 @@ def test_the_descendants_are_dbts_own() -> None:
     models = models_of(PROJECT, CONNECTORS)
     assert with_descendants(models, {"int_source_stock"}) == {
         "int_source_stock", "stock_levels", "int_order_places", "reservations", "ats_positions",
-        "stock_differences", "stock_changes",
+        "int_reported_levels", "int_level_movements", "int_level_overlays", "int_location_stock", "int_location_terms",
+        "int_unassigned_reservations", "int_pooled_stock", "int_stock_pools", "int_stock_mismatches",
+        "int_stock_edits", "int_stock_causes", "int_stock_ages", "stock_differences", "stock_changes",
     }  # fmt: skip
     assert "products" not in with_descendants(models, {"int_item_skus"})

@@ -4,10 +4,11 @@ with differences as not materialized (
 
 channels as not materialized (
     select * from {{ source("governance", "channels") }}
+    where is_enabled
 ),
 
-stream_positions as not materialized (
-    select * from {{ source("raw", "stream_positions") }}
+channel_reads as not materialized (
+    select * from {{ ref("int_channel_reads") }}
 ),
 
 changes as not materialized (
@@ -16,16 +17,16 @@ changes as not materialized (
 
 final as (
     select
-        'stock'::text as entity,
+        differences.entity,
         'set'::text as operation,
-        differences.channel as target_system,
-        differences.channel_record_id as record_ref,
-        channels.shows as field,
-        differences.sku as subject_key,
-        to_jsonb(differences.shown_quantity) as expected,
-        to_jsonb(differences.target_quantity) as desired,
+        differences.target_system,
+        differences.record_ref,
+        differences.field,
+        differences.subject_key,
+        differences.shown as expected,
+        differences.desired,
         -- What the guards measure: units up or down.
-        differences.target_quantity - coalesce(differences.shown_quantity, 0) as size,
+        -differences.difference_quantity as size,
         differences.cause,
         -- By harm: what a channel overstates can be sold twice, so it goes before what it understates; the larger
         -- first.
@@ -40,30 +41,26 @@ final as (
         greatest(differences.newest_received_at, differences.listing_received_at) as facts_received_at,
         differences.correlation_id,
         null::text as owner_system,
-        'marts.ats_positions ' || differences.sku || ' ' || differences.channel as decided_from,
+        'marts.ats_positions ' || differences.subject_key || ' ' || differences.target_system as decided_from,
         case when differences.target_quantity < 0 then 'would write a negative number' end as refused_because,
         differences.shown_quantity,
         differences.target_quantity,
         differences.build_id
     from differences
-    inner join channels on differences.channel = channels.channel and channels.is_enabled
-    left join stream_positions as listing_read
-        on channels.system_id = listing_read.system_id and listing_read.stream = 'listings'
-    -- A till's counts are its listings.
-    left join stream_positions as source_read
-        on channels.system_id = source_read.system_id and source_read.stream = 'stock_levels'
+    inner join channels on differences.target_system = channels.channel
+    left join channel_reads on differences.target_system = channel_reads.channel
     where
         -- What was read before our last push, or before a push was refused, says nothing about the record now.
         not exists (
             select 1
             from changes
             where
-                changes.target_system = differences.channel
-                and changes.record_ref = differences.channel_record_id
-                and changes.entity = 'stock'
+                changes.target_system = differences.target_system
+                and changes.record_ref = differences.record_ref
+                and changes.entity = differences.entity
                 and changes.status in ('applied', 'verified', 'conflicted')
-                and greatest(changes.applied_at, changes.settled_at)
-                >= coalesce(listing_read.last_read_started_at, source_read.last_read_started_at, '-infinity')
+                and greatest(changes.applied_at, changes.resolved_at)
+                >= coalesce(channel_reads.last_read_started_at, '-infinity')
         )
 )
 

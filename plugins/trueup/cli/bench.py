@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from trueup.cli.output import print_facts, print_json
-from trueup.cli.session import JsonOption, places, reporting_errors
+from trueup.cli.session import JsonOption, folders, reporting_errors
 
 app = typer.Typer()
 
@@ -32,7 +32,7 @@ def bench(
     with reporting_errors(as_json):
         reports = {}
         for name in names or list(Benchmark):
-            reports[name.value] = run_benchmark(places().project, name.value)
+            reports[name.value] = run_benchmark(folders().project, name.value)
             if not as_json:
                 print_facts(name.value, reports[name.value])
         if as_json:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from trueup.cli.output import console, print_json, print_rows
-from trueup.cli.session import JsonOption, places, reporting_errors
+from trueup.cli.session import JsonOption, folders, reporting_errors
 
 app = typer.Typer(no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The connector's folder, such as bigcommerce.")]
@@ -42,7 +42,7 @@ def new(
     from trueup.dev.skeleton import write_skeleton
 
     with reporting_errors(as_json):
-        written = write_skeleton(places().project, name, title or name.title(), streams.split(","))
+        written = write_skeleton(folders().project, name, title or name.title(), streams.split(","))
         print_json([str(path) for path in written]) if as_json else console.print("\n".join(map(str, written)))
 
 
@@ -56,5 +56,5 @@ def describe(name: Name, as_json: JsonOption = False) -> None:
     with reporting_errors(as_json):
         if name not in CONNECTORS:
             raise Permanent(f"no connector '{name}'; there are {', '.join(sorted(CONNECTORS))}")
-        path = write_description(places().project, name, CONNECTORS[name].title)
+        path = write_description(folders().project, name, CONNECTORS[name].title)
         print_json(str(path)) if as_json else console.print(str(path))

@@ -10,7 +10,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from trueup.cli.output import console, errors, print_json, print_rows
-from trueup.cli.session import JsonOption, places, reporting_errors, require_transactions
+from trueup.cli.session import JsonOption, folders, reporting_errors, require_transactions
 from trueup.dev.demo.options import DemoOptions, EngineName
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def demo(
     ] = None,
     days: Annotated[int, typer.Option(min=1, help="Trading days.")] = 1,
     seed: Annotated[int, typer.Option(help="The world's seed.")] = 1,
-    skus: Annotated[int, typer.Option(min=1, help="How many articles.")] = 500,
+    skus: Annotated[int, typer.Option(min=1, help="How many products.")] = 500,
     faults: Annotated[str, typer.Option(help="What goes wrong at the vendors: none, typical or storm.")] = "typical",
     speed: Annotated[float, typer.Option(help="World seconds a second, with Airflow.")] = 120.0,
     step: Annotated[int, typer.Option(min=60, help="World seconds a cycle, without Airflow.")] = 900,
@@ -68,7 +68,7 @@ def demo(
                 errors.print(headline, highlight=False)
                 last_said = headline
 
-        where = places()
+        where = folders()
         try:
             with run_demo(where.project, where.state / "demo", options, progress) as (report, airflow):
                 bar.stop()
@@ -133,7 +133,7 @@ def print_report(report: "DemoReport") -> None:
         "Corrections", [{"channel": channel, **counts} for channel, counts in report.pushed.items()], "none was needed"
     )
     for title, counts in (
-        ("Held for a person, by reason", report.held_reasons),
+        ("On hold for a person, by reason", report.hold_reasons),
         ("Rejected by the channel, by reason", report.rejected_reasons),
         ("Causes", report.causes),
         ("Quarantined rows, by rule", report.quarantined),
@@ -146,7 +146,7 @@ def print_report(report: "DemoReport") -> None:
         f" p95 {report.freshness_p95_seconds} s"
     )
     console.print(f"Peak memory of everything: {report.peak_memory_mib} MiB; took {report.seconds:.0f} s\n")
-    for name, place in report.look_at.items():
-        console.print(f"  {name:14}{place}", highlight=False, soft_wrap=True)
+    for name, where_to_look in report.look_at.items():
+        console.print(f"  {name:14}{where_to_look}", highlight=False, soft_wrap=True)
     if not sys.stdout.isatty():
         console.print("\nEverything is stopped now; in a terminal it stays up to be looked at.")

@@ -44,9 +44,9 @@ def replay(
     from trueup.pipeline.replay import replay as replay_exceptions
 
     with reporting_errors(as_json):
-        retailer = open_tenant(tenant)
+        opened = open_tenant(tenant)
         results = replay_exceptions(
-            retailer.warehouse, retailer.configuration, exception_ids, run_id=new_run_id(), actor=actor()
+            opened.warehouse, opened.configuration, exception_ids, run_id=new_run_id(), actor=actor()
         )
         print_json(results) if as_json else print_rows("Replayed", results, "nothing to replay")
 

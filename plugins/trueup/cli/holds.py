@@ -21,18 +21,18 @@ def list_holds(tenant: TenantOption = "demo", as_json: JsonOption = False) -> No
 
     with reporting_errors(as_json):
         holds = open_holds(open_tenant(tenant).warehouse)
-        print_json(holds) if as_json else print_rows("Held", holds, "Nothing is held.")
+        print_json(holds) if as_json else print_rows("On hold", holds, "Nothing is on hold.")
 
 
 @app.command()
 def approve(hold_id: HoldId, tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
-    """Push the held corrections with the next run."""
+    """Push the corrections on hold with the next run."""
     _decide(hold_id, "approved", tenant, as_json=as_json)
 
 
 @app.command()
 def reject(hold_id: HoldId, tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
-    """Drop the held corrections; the differences are decided afresh."""
+    """Drop the corrections on hold; the differences are decided afresh."""
     _decide(hold_id, "rejected", tenant, as_json=as_json)
 
 
@@ -43,7 +43,7 @@ def reconsider(hold_id: HoldId, tenant: TenantOption = "demo", as_json: JsonOpti
 
     with reporting_errors(as_json):
         reconsider_hold(open_tenant(tenant).warehouse, hold_id, actor())
-        print_json({"hold_id": hold_id}) if as_json else console.print(f"Hold {hold_id} may be decided anew.")
+        print_json({"hold_id": hold_id}) if as_json else console.print(f"Hold {hold_id} may be decided again.")
 
 
 def _decide(hold_id: int, decision: "Decision", tenant: str, *, as_json: bool) -> None:

@@ -22,11 +22,11 @@ def land(
     from trueup.pipeline import steps
 
     with reporting_errors(as_json):
-        retailer = open_tenant(tenant)
+        opened = open_tenant(tenant)
         mode = ReadMode.SWEEP if sweep else ReadMode.POLL
         run_id = new_run_id()
-        systems = [system] if system else list(retailer.configuration.systems)
-        reports = [report for name in systems for report in steps.land(retailer, name, run_id=run_id, mode=mode)]
+        systems = [system] if system else list(opened.configuration.systems)
+        reports = [report for name in systems for report in steps.land(opened, name, run_id=run_id, mode=mode)]
         if as_json:
             print_json(reports)
         else:
@@ -50,10 +50,10 @@ def build(
 @app.command()
 def gate(
     tenant: TenantOption = "demo",
-    full: Annotated[bool, typer.Option(help="Judge every row, not what the newest build wrote.")] = False,
+    full: Annotated[bool, typer.Option(help="Validate every row, not what the newest build wrote.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge the built tables; exits with 2 where a channel is stopped."""
+    """Validate the built tables; exits with 2 where a channel is stopped."""
     from trueup.pipeline import steps
 
     with reporting_errors(as_json):
@@ -65,20 +65,20 @@ def gate(
 
 @app.command("accept-total")
 def accept_total(
-    rule_id: Annotated[str, typer.Argument(help="The rule that refused the total, as the quality report names it.")],
+    rule_id: Annotated[str, typer.Argument(help="The rule that the total failed, as the quality report names it.")],
     reason: Annotated[str, typer.Option(help="Why the total is true; kept in the audit.")],
     tenant: TenantOption = "demo",
     as_json: JsonOption = False,
 ) -> None:
-    """Take a total that a gate refused for true, and let go of the stop it caused."""
-    from trueup.gates.standing import accept_total as accept
+    """Accept a total that failed a rule, and release the stop that it caused."""
+    from trueup.gates.status import accept_total as accept
 
     with reporting_errors(as_json):
         total = accept(open_tenant(tenant).warehouse, rule_id, actor=actor(), reason=reason)
         if as_json:
             print_json({"rule_id": rule_id, "total": total})
         else:
-            typer.echo(f"{rule_id}: {total:g} is what the next total is held against.")
+            typer.echo(f"{rule_id}: {total:g} is accepted; the next total is compared with it.")
 
 
 @app.command()
@@ -93,7 +93,7 @@ def propose(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
 
 @app.command()
 def correct(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
-    """Push what is due, read it back, settle what was in doubt."""
+    """Push what is due, read it back, resolve what was unconfirmed."""
     from trueup.pipeline import steps
 
     with reporting_errors(as_json):
@@ -103,7 +103,7 @@ def correct(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
 
 @app.command()
 def reconcile(tenant: TenantOption = "demo", as_json: JsonOption = False) -> None:
-    """Judge everything and count what the channels show wrong, by cause."""
+    """Validate everything and count what the channels show wrong, by cause."""
     from trueup.pipeline import steps
 
     with reporting_errors(as_json):

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from trueup.cli.output import console, print_json, print_rows
-from trueup.cli.session import JsonOption, actor, open_tenant, places, reporting_errors
+from trueup.cli.session import JsonOption, actor, folders, open_tenant, reporting_errors
 
 app = typer.Typer()
 
@@ -13,7 +13,7 @@ app = typer.Typer()
 @app.command()
 def up(
     seed: Annotated[int, typer.Option(help="The world's seed.")] = 1,
-    skus: Annotated[int, typer.Option(help="How many articles.")] = 500,
+    skus: Annotated[int, typer.Option(help="How many products.")] = 500,
     speed: Annotated[float, typer.Option(help="World seconds a second; 0 stands still until told.")] = 0.0,
     faults: Annotated[str, typer.Option(help="none, typical or storm.")] = "none",
     fresh: Annotated[bool, typer.Option("--fresh", help="Drop the warehouse of an earlier `up` first.")] = False,
@@ -24,7 +24,7 @@ def up(
     from trueup.pipeline.steps import prepare
 
     with reporting_errors(as_json):
-        parts = bring_up(places().state, seed=seed, skus=skus, speed=speed, faults=faults, is_fresh=fresh)
+        parts = bring_up(folders().state, seed=seed, skus=skus, speed=speed, faults=faults, is_fresh=fresh)
         prepare(open_tenant("demo"), actor())
         if as_json:
             print_json(parts)
@@ -39,7 +39,7 @@ def down(as_json: JsonOption = False) -> None:
     from trueup.dev.local import take_down
 
     with reporting_errors(as_json):
-        parts = take_down(places().state)
+        parts = take_down(folders().state)
         print_json(parts) if as_json else print_rows("Local machinery", parts, "nothing")
 
 
@@ -49,5 +49,5 @@ def status(as_json: JsonOption = False) -> None:
     from trueup.dev.local import local_status
 
     with reporting_errors(as_json):
-        parts = local_status(places().state)
+        parts = local_status(folders().state)
         print_json(parts) if as_json else print_rows("Local machinery", parts, "nothing")

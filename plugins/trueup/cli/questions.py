@@ -22,8 +22,8 @@ def explain(
     from trueup.explain.explain import explain as explain_position
 
     with reporting_errors(as_json):
-        retailer = open_tenant(tenant)
-        explanation = explain_position(retailer.warehouse, retailer.configuration, sku, channel)
+        opened = open_tenant(tenant)
+        explanation = explain_position(opened.warehouse, opened.configuration, sku, channel)
         if as_json:
             print_json(explanation)
         else:

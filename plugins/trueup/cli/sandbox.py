@@ -19,7 +19,7 @@ def serve(
         str | None, typer.Option(help="Name that the base URLs carry, where it is not --host.")
     ] = None,
     seed: Annotated[int, typer.Option(help="The world's seed.")] = 1,
-    skus: Annotated[int, typer.Option(help="How many articles.")] = 500,
+    skus: Annotated[int, typer.Option(help="How many products.")] = 500,
     intensity: Annotated[float, typer.Option(help="Multiplies the demand.")] = 1.0,
     world: Annotated[
         Path | None, typer.Option(help="Real transactions to replay (UCI Online Retail II layout).")

@@ -16,15 +16,16 @@ from trueup.cli.output import errors, print_json
 from trueup.configuration.connections import connections_from_environment
 from trueup.domain.connections import ConnectionDetails, Connections
 from trueup.domain.errors import Permanent, Transient, TrueupError
-from trueup.pipeline.failures import told_plainly
-from trueup.pipeline.tenant import Retailer, open_retailer
+from trueup.pipeline import tenant as pipeline_tenant
+from trueup.pipeline.failures import in_plain_words
+from trueup.pipeline.tenant import Tenant
 
 TenantOption = Annotated[str, typer.Option("--tenant", "-t", help="The tenant.", envvar="TRUEUP_TENANT")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Folders:
     """Where things are: the project, its tenants, and what may be deleted."""
 
     project: Path
@@ -37,25 +38,25 @@ class Places:
         return self.state / "connections.json"
 
 
-def places() -> Places:
+def folders() -> Folders:
     """The project is the nearest folder upwards with `dags` and `tenants`; the environment may say otherwise."""
     here = Path.cwd()
     project = next(
         (folder for folder in (here, *here.parents) if (folder / "dags").is_dir() and (folder / "tenants").is_dir()),
         here,
     )
-    return Places(
+    return Folders(
         project=project,
         tenants=Path(os.environ.get("TRUEUP_TENANTS_FOLDER", project / "tenants")),
         state=Path(os.environ.get("TRUEUP_STATE_FOLDER", project / ".trueup")),
     )
 
 
-def open_tenant(tenant: str) -> Retailer:
-    """The tenant's declarations with connections from the environment, `.trueup/connections.json` or Airflow."""
-    where = places()
+def open_tenant(tenant: str) -> Tenant:
+    """The tenant's configuration with connections from the environment, `.trueup/connections.json` or Airflow."""
+    where = folders()
     connections = connections_from_environment(where.connections_file, airflow_connections())
-    return open_retailer(where.tenants, tenant, connections, where.state)
+    return pipeline_tenant.open_tenant(where.tenants, tenant, connections, where.state)
 
 
 def airflow_connections() -> Connections | None:
@@ -102,7 +103,7 @@ def actor() -> str:
 def reporting_errors(as_json: bool) -> Iterator[None]:  # noqa: FBT001 - the flag as the user gave it
     """Print our two failures as one readable message and exit with 1; anything else is a defect and shows whole."""
     try:
-        with told_plainly("the command"):
+        with in_plain_words("the command"):
             yield
     except TrueupError as error:
         if as_json:

@@ -1,16 +1,16 @@
-"""What a retailer declares: checked, and put in force."""
+"""What a retailer declares: checked, and applied to its warehouse."""
 
 from typing import Annotated
 
 import typer
 
 from trueup.cli.output import console, print_json, print_rows
-from trueup.cli.session import JsonOption, actor, open_tenant, places, reporting_errors
+from trueup.cli.session import JsonOption, actor, folders, open_tenant, reporting_errors
 from trueup.domain.errors import TrueupError
-from trueup.pipeline.tenant import Retailer
+from trueup.pipeline.tenant import Tenant
 
 app = typer.Typer(no_args_is_help=True)
-Tenant = Annotated[str, typer.Argument(help="The tenant's folder under tenants/.")]
+TenantName = Annotated[str, typer.Argument(help="The tenant's folder under tenants/.")]
 
 
 @app.command("list")
@@ -19,13 +19,13 @@ def list_tenants(as_json: JsonOption = False) -> None:
     from trueup.configuration.tenants import tenant_names
 
     with reporting_errors(as_json):
-        names = tenant_names(places().tenants)
+        names = tenant_names(folders().tenants)
         print_json(names) if as_json else console.print("\n".join(names) or "No tenants.")
 
 
 @app.command()
 def check(
-    tenant: Tenant,
+    tenant: TenantName,
     connect: Annotated[bool, typer.Option(help="Call every system too, with the connections at hand.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -34,14 +34,14 @@ def check(
     from trueup.corrections.policies import POLICIES
 
     with reporting_errors(as_json):
-        retailer = open_tenant(tenant)
-        require_owners(retailer.configuration, POLICIES)
-        reached = [_reach(retailer, name) for name in (retailer.configuration.systems if connect else {})]
+        opened = open_tenant(tenant)
+        require_owners(opened.configuration, POLICIES)
+        reached = [_reach(opened, name) for name in (opened.configuration.systems if connect else {})]
         summary = {
             "tenant": tenant,
-            "systems": len(retailer.configuration.systems),
-            "locations": len(retailer.configuration.locations),
-            "channels": len(retailer.configuration.channels),
+            "systems": len(opened.configuration.systems),
+            "locations": len(opened.configuration.locations),
+            "channels": len(opened.configuration.channels),
             "reached": reached,
         }
         if as_json:
@@ -58,27 +58,27 @@ def check(
 
 
 @app.command()
-def prepare(tenant: Tenant, as_json: JsonOption = False) -> None:
-    """Migrate the tenant's warehouse and put its files in force; safe to repeat."""
+def prepare(tenant: TenantName, as_json: JsonOption = False) -> None:
+    """Migrate the tenant's warehouse and apply its configuration; safe to repeat."""
     from trueup.pipeline.steps import prepare as prepare_tenant
     from trueup.warehouse.roles import Role, role_name
 
     with reporting_errors(as_json):
-        retailer = open_tenant(tenant)
-        is_changed = prepare_tenant(retailer, actor())
-        analyst = role_name(str(retailer.warehouse.schema), Role.ANALYST)
+        opened = open_tenant(tenant)
+        is_changed = prepare_tenant(opened, actor())
+        analyst = role_name(str(opened.warehouse.schema), Role.ANALYST)
         if as_json:
             print_json({"tenant": tenant, "is_changed": is_changed, "analyst_role": analyst})
         else:
             console.print(
-                f"{tenant}: the warehouse is migrated; its files were {'put' if is_changed else 'already'} in force."
+                f"{tenant}: the warehouse is migrated; its configuration {'is' if is_changed else 'was'} applied."
                 f" Analysts read it with the role {analyst}."
             )
 
 
-def _reach(retailer: Retailer, system_id: str) -> dict[str, str | bool]:
+def _reach(opened: Tenant, system_id: str) -> dict[str, str | bool]:
     """Call one system; what hinders is its answer, so that one wrong connection does not hide the next."""
     try:
-        return {"system": system_id, "is_reached": True, "answer": retailer.connector(system_id).check()}
+        return {"system": system_id, "is_reached": True, "answer": opened.connector(system_id).check()}
     except TrueupError as error:
         return {"system": system_id, "is_reached": False, "answer": str(error)}

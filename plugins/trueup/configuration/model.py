@@ -59,7 +59,7 @@ class SystemDeclaration(_Declared):
 
 
 class LocationDeclaration(_Declared):
-    """A place with stock, the system whose word counts there, and its id in that system."""
+    """A location with stock, its system of record, and its id in that system."""
 
     name: str
     system_of_record: Identifier

@@ -150,18 +150,18 @@ def _parsed(folder: Path, tenant: str, contents: Mapping[str, bytes]) -> TenantC
         configuration = TenantConfiguration.model_validate(merged)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise Permanent(_told(_mistake(home, problem) for problem in found)) from None
+        raise Permanent(_as_message(_mistake(home, problem) for problem in found)) from None
     problems = list(_contradictions(configuration))
     if configuration.tenant != tenant:
         problems.append(
             f"tenant.yml: tenant is '{configuration.tenant}' but its folder is '{tenant}'; make them the same"
         )
     if problems:
-        raise Permanent(_told(f"{home}/{problem}" for problem in problems))
+        raise Permanent(_as_message(f"{home}/{problem}" for problem in problems))
     return configuration
 
 
-def _told(mistakes: Iterator[str]) -> str:
+def _as_message(mistakes: Iterator[str]) -> str:
     """One a line, as many as a person reads; a file of nonsense makes as many mistakes as it has words."""
     lines = [_shortened(mistake, _LONGEST_MISTAKE) for mistake in mistakes]
     more = len(lines) - _MOST_MISTAKES
@@ -208,7 +208,7 @@ def _location_contradictions(configuration: TenantConfiguration) -> Iterator[str
             yield f"systems.yml: locations.{name}.system_of_record: no system '{location.system_of_record}'; declare it"
         key = (location.system_of_record, location.source_location_id)
         if key in owners:
-            yield f"systems.yml: locations.{name}: same source location as {owners[key]}; one place, one location"
+            yield f"systems.yml: locations.{name}: same source location as {owners[key]}; one id, one location"
         owners[key] = name
 
 

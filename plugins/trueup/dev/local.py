@@ -47,10 +47,10 @@ def bring_up(state: Path, *, seed: int, skus: int, speed: float, faults: str, is
         raise Permanent("the local sandbox is running already; `trueup down` stops it")
     world = {"seed": seed, "skus": skus}
     world_file = state / "world.json"
-    held = json.loads(world_file.read_text()) if world_file.exists() else world
-    if held != world and not is_fresh:
+    kept = json.loads(world_file.read_text()) if world_file.exists() else world
+    if kept != world and not is_fresh:
         raise Permanent(
-            f"the local warehouse holds the world of seed {held['seed']} with {held['skus']} SKUs;"
+            f"the local warehouse holds the world of seed {kept['seed']} with {kept['skus']} SKUs;"
             " `trueup up --fresh` with your options drops it and begins anew"
         )
     postgres = start_postgres(state / "postgres")

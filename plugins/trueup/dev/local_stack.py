@@ -1,4 +1,4 @@
-"""The whole local machinery for as long as a block runs: PostgreSQL, the sandbox, a prepared tenant.
+"""The local stack, for as long as a block runs: PostgreSQL, the sandbox, a prepared tenant.
 
 The demo, the end-to-end tests and the benchmarks run on it; Airflow is put on top where it is wanted.
 """
@@ -15,18 +15,18 @@ from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.dev.sandbox_process import SandboxProcess, run_sandbox_process
 from trueup.dev.secret_files import write_secret
 from trueup.pipeline.steps import prepare
-from trueup.pipeline.tenant import Retailer, open_retailer
+from trueup.pipeline.tenant import Tenant, open_tenant
 
 SandboxOptions = Mapping[str, str | int | float | Path | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Rig:
+class LocalStack:
     """A prepared demo tenant over a running sandbox and PostgreSQL."""
 
     postgres: EmbeddedPostgres
     sandbox: SandboxProcess
-    retailer: Retailer
+    tenant: Tenant
     paths: AirflowPaths
 
     @property
@@ -36,7 +36,9 @@ class Rig:
 
 
 @contextmanager
-def run_rig(project: Path, state: Path, options: SandboxOptions, *, tenants: Path | None = None) -> Iterator[Rig]:
+def run_local_stack(
+    project: Path, state: Path, options: SandboxOptions, *, tenants: Path | None = None
+) -> Iterator[LocalStack]:
     """Start everything but Airflow under `state`; stop it all when the block ends."""
     tenants_folder = tenants or project / "tenants"
     connections_file = state / "connections.json"
@@ -44,8 +46,8 @@ def run_rig(project: Path, state: Path, options: SandboxOptions, *, tenants: Pat
         write_secret(connections_file, {**sandbox.connections, "trueup_demo": warehouse_connection(postgres, DATABASE)})
         postgres.create_database("airflow")
         connections = DeclaredConnections({}, connections_file)
-        retailer = open_retailer(tenants_folder, "demo", connections, state / "state")
-        prepare(retailer, "demo")
+        tenant = open_tenant(tenants_folder, "demo", connections, state / "state")
+        prepare(tenant, "demo")
         paths = AirflowPaths(
             home=state / "airflow",
             dags=project / "dags",
@@ -53,4 +55,4 @@ def run_rig(project: Path, state: Path, options: SandboxOptions, *, tenants: Pat
             connections_file=connections_file,
             state=state / "state",
         )
-        yield Rig(postgres, sandbox, retailer, paths)
+        yield LocalStack(postgres, sandbox, tenant, paths)

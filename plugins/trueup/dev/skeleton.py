@@ -197,7 +197,7 @@ def write_skeleton(project: Path, name: str, title: str, streams: Sequence[str])
     if unknown or not streams:
         raise Permanent(f"no kind of record {', '.join(unknown) or 'named'}; there are {', '.join(record_kinds())}")
     if not (name.isidentifier() and name.islower()):
-        raise Permanent(f"'{name}' is no name of a folder; write small letters and underscores")
+        raise Permanent(f"'{name}' cannot name a folder; use lower case letters and underscores")
     texts = _texts(name, title, streams)
     there = [path for path in texts if (project / path).exists()]
     if there:
@@ -217,7 +217,7 @@ def write_description(project: Path, name: str, title: str) -> Path:
 
 def _texts(name: str, title: str, streams: Sequence[str]) -> Mapping[str, str]:
     words = "".join(part.title() for part in name.split("_"))
-    told = {
+    placeholders = {
         "name": name,
         "title": title,
         "class": f"{words}Streams",
@@ -229,14 +229,14 @@ def _texts(name: str, title: str, streams: Sequence[str]) -> Mapping[str, str]:
     connector, simulator = f"plugins/trueup/connectors/{name}", f"plugins/trueup/sandbox/vendors/{name}"
     texts = {
         f"{connector}/__init__.py": f'"""{title}: what it is (spec.py), what reads it and what writes to it."""\n',
-        f"{connector}/spec.py": _SPEC.substitute(told),
-        f"{connector}/reader.py": _READER.substitute(told),
+        f"{connector}/spec.py": _SPEC.substitute(placeholders),
+        f"{connector}/reader.py": _READER.substitute(placeholders),
         f"{simulator}/__init__.py": f'"""{title}: its API over its own books, from the published contract."""\n',
-        f"{simulator}/simulator.py": _SIMULATOR.substitute(told),
-        f"docs/systems/{name}.md": _PAGE.substitute(told),
+        f"{simulator}/simulator.py": _SIMULATOR.substitute(placeholders),
+        f"docs/systems/{name}.md": _PAGE.substitute(placeholders),
     }
     for stream in streams:
-        texts[f"plugins/trueup/contracts/{name}/{stream}.yml"] = _CONTRACT.substitute(told, stream=stream)
+        texts[f"plugins/trueup/contracts/{name}/{stream}.yml"] = _CONTRACT.substitute(placeholders, stream=stream)
         texts[f"dbt_project/models/staging/{name}/stg_{name}__{stream}.sql"] = _staging(name, stream)
     return texts
 

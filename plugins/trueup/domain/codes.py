@@ -18,7 +18,7 @@ _INVISIBLE: Final = re.compile(
 
 
 def _small_letters() -> dict[int, str]:
-    """Capital to small, one to one, for the alphabets that have both and that articles are numbered in."""
+    """Capital to small, one to one, for the alphabets that have both and that product codes are written in."""
     folds = {}
     for number in (*range(0x41, 0x590), *range(0x1E00, 0x2000)):
         letter = chr(number)

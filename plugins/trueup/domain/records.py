@@ -37,10 +37,10 @@ class Arrival(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One fact as the system told it.
+    """One fact as the system reported it.
 
     `payload` is the vendor's own JSON object; None is a tombstone. `occurred_at` is the source's
-    clock, None where it tells none. `correlation_id` is None where the source gave no id to follow.
+    clock, None where it gives none. `correlation_id` is None where the source gave no id to follow.
     """
 
     source_key: str

@@ -16,4 +16,4 @@ def shipped_folder(name: str, marker: str) -> Path:
     for folder in candidates:
         if next(folder.glob(marker), None) is not None:
             return folder
-    raise Permanent(f"no {name} at {' or '.join(map(str, candidates))}; install Trueup anew: its wheel brings it")
+    raise Permanent(f"no {name} at {' or '.join(map(str, candidates))}; install Trueup again: its wheel brings it")

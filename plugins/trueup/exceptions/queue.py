@@ -276,12 +276,12 @@ def _close_by_hand(
     if not reason.strip():
         raise Permanent(f"exception {exception_id}: say why it is {status}; the audit keeps the reason")
     with connect(details, Role.OPERATOR) as connection, connection.transaction():
-        if not settle_exception(connection, exception_id, status=status, actor=actor, reason=reason):
+        if not close_by_id(connection, exception_id, status=status, actor=actor, reason=reason):
             found = read_exceptions(connection, [exception_id])[0]
             raise Permanent(f"exception {exception_id} is already {found.status} (by {found.closed_by}); nothing to do")
 
 
-def settle_exception(
+def close_by_id(
     connection: Warehouse,
     exception_id: int,
     *,

@@ -12,7 +12,7 @@ from typing import Literal
 from trueup.configuration.model import TenantConfiguration
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import TrueupError
-from trueup.exceptions.queue import QueuedException, read_exceptions, settle_exception
+from trueup.exceptions.queue import QueuedException, close_by_id, read_exceptions
 from trueup.warehouse.connection import Role, connect
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def _replay_one(
     if not outcome.is_done:
         return result("still_failing", outcome.detail)
     with connect(details, Role.OPERATOR) as connection, connection.transaction():
-        settle_exception(
+        close_by_id(
             connection, queued.exception_id, status="replayed", actor=actor, reason=outcome.detail, run_id=run_id
         )
     return result("replayed", outcome.detail)

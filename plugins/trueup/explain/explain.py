@@ -16,10 +16,10 @@ from trueup.domain.codes import visible_code
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.quantities import Quantity
+from trueup.explain.differences import find_difference
 from trueup.explain.explanation import (
     Attempt,
     CorrectionStory,
-    Difference,
     Explanation,
     LocationTerms,
     ReadBack,
@@ -83,7 +83,7 @@ def explain(details: ConnectionDetails, configuration: TenantConfiguration, sku:
             facts_version=str(position["facts_version"]),
             reservations=_reservations(connection, sku, channel),
             shown=shown,
-            difference=_difference(connection, sku, channel),
+            difference=find_difference(connection, "stock", sku, channel),
             corrections=_corrections(connection, sku, channel),
             withheld=_withheld(connection, sku, channel),
         )
@@ -179,22 +179,6 @@ def _shown(connection: Warehouse, sku: str, channel: str) -> Shown | None:
     )
 
 
-def _difference(connection: Warehouse, sku: str, channel: str) -> Difference | None:
-    row = _one(connection, "select * from marts.stock_differences where sku = %s and channel = %s", (sku, channel))
-    if row is None:
-        return None
-    return Difference(
-        quantity=row["difference_quantity"],
-        cause=row["cause"],
-        evidence=row["evidence"] or {},
-        detected_at=row["detected_at"],
-        age_source_seconds=row["age_source_seconds"],
-        age_landing_seconds=row["age_landing_seconds"],
-        age_build_seconds=row["age_build_seconds"],
-        age_queue_seconds=row["age_queue_seconds"],
-    )
-
-
 def _corrections(connection: Warehouse, sku: str, channel: str) -> tuple[CorrectionStory, ...]:
     rows = _all(
         connection,
@@ -250,7 +234,7 @@ def _no_position(connection: Warehouse, sku: str, channel: str) -> str:
     if _one(connection, "select from canonical.products where sku = %s", (sku,)) is not None:
         return (
             f"{sku} is known, but no build has computed it for '{channel}' yet; run `trueup build`, and see that the"
-            " channel is in force (`trueup tenant check`)"
+            " applied configuration has the channel (`trueup tenant check`)"
         )
     spelling = _one(
         connection,

@@ -130,7 +130,7 @@ class Explanation:
     """Why a channel should show what it should for a SKU. `lines` is the text for a person.
 
     `is_consistent`: the terms give `available` and `target` when they are computed again. Both are None where what lies
-    at a serving place is unknown, and `unknown_because` says why.
+    at a serving location is unknown, and `unknown_because` says why.
     """
 
     sku: str

@@ -33,9 +33,9 @@ def lines_of(it: "Explanation") -> Iterator[str]:
         yield ""
         yield "Reservations"
         for each in it.reservations:
-            place = each.location_id or "no location yet"
+            location = each.location_id or "no location yet"
             yield (
-                f"  {_units(each.quantity):>6}  {each.order_name} ({each.channel or 'own order'}), {place},"
+                f"  {_units(each.quantity):>6}  {each.order_name} ({each.channel or 'own order'}), {location},"
                 f" ordered {_time(each.ordered_at)}, received {_time(each.received_at)}, {each.record}"
             )
     if it.corrections:
@@ -69,15 +69,15 @@ def _location_lines(it: "Explanation") -> Iterator[str]:
             yield f"  {'':<{width}}  {_units(each.withdrawn)} of these are not offered: {each.withdrawn_because}"
         if each.base is not None and each.movements:
             since = f"{'+' if each.movements > 0 else ''}{_units(each.movements)}"
-            yield f"  {'':<{width}}  on hand is {_units(each.base)} told and {since} in movements since"
+            yield f"  {'':<{width}}  on hand is {_units(each.base)} reported and {since} in movements since"
         if each.record is not None:
             yield f"  {'':<{width}}  from {each.record}"
 
 
 def _term_lines(it: "Explanation") -> Iterator[str]:
     def term(sign: str, name: str, value: object, rule: str | None = None) -> str:
-        told = f"   rule {it.rules[rule]}" if rule and it.rules.get(rule) else ""
-        return f"  {sign} {name:<34} {value!s:>8}{told}"
+        rule_name = f"   rule {it.rules[rule]}" if rule and it.rules.get(rule) else ""
+        return f"  {sign} {name:<34} {value!s:>8}{rule_name}"
 
     yield term(" ", "free at these locations", _units(it.free))
     yield term("-", "reserved there beyond their stock", _units(it.shortfall))

@@ -1,7 +1,7 @@
-"""Which hop of the line still held, at one moment, what the channel needed to know.
+"""At which hop of the pipeline the news was, at one moment, that the channel needed.
 
 Everything is timed by our own clock. A source's clock is never compared with it: that a source had not
-told of something yet is concluded from a read that began after the moment and did not bring it.
+reported something yet is concluded from a read that began after the moment and did not bring it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -54,7 +54,7 @@ where changes.entity = 'stock'
     and (changes.expected is null or changes.size < 0)
     and changes.status not in ('superseded')
     and coalesce(changes.facts_received_at, changes.proposed_at) < %(at)s + interval '1 day'
-    and coalesce(changes.applied_at, changes.settled_at, 'infinity') > %(at)s
+    and coalesce(changes.applied_at, changes.resolved_at, 'infinity') > %(at)s
 order by changes.change_id
 limit 1
 """
@@ -116,14 +116,14 @@ def _of_correction(
     sku, channel, at = arguments["sku"], arguments["channel"], arguments["at"]
     name = f"correction {correction['change_id']} ({correction['expected']} to {correction['desired']})"
     received = correction["facts_received_at"] or correction["proposed_at"]
-    shown_at = correction["applied_at"] or correction["settled_at"]
+    shown_at = correction["applied_at"] or correction["resolved_at"]
     if correction["sent_at"] is not None and correction["sent_at"] <= at:
         why = f"{name} had been sent and was not known to be shown"
         return Lag(sku, channel, at, Hop.CHANNEL, why, correction["sent_at"], shown_at, None)
     if correction["proposed_at"] <= at:
         why = f"{name} waited in the outbox"
         if correction["held_at"] is not None and (correction["decided_at"] is None or correction["decided_at"] > at):
-            why = f"{name} was held for a person (hold {correction['hold_id']})"
+            why = f"{name} waited for a person (hold {correction['hold_id']})"
         return Lag(sku, channel, at, Hop.QUEUE, why, correction["proposed_at"], correction["sent_at"], None)
     if received <= at:
         why = f"its newest fact had landed, {name} was not decided yet"

@@ -60,7 +60,7 @@ _TABLES: Final = {
         left join audit.builds as builds on builds.build_id = rows.build_id where rows.correlation_id = %(id)s""",
     "canonical.stock_levels": """
         select builds.finished_at, rows.sku || ' at ' || rows.location_id || ': ' || rows.on_hand_quantity
-            || ' on hand (' || rows.base_quantity || ' told, ' || rows.movement_quantity || ' in movements since)'
+            || ' on hand (' || rows.base_quantity || ' reported, ' || rows.movement_quantity || ' in movements since)'
         from canonical.stock_levels as rows
         left join audit.builds as builds on builds.build_id = rows.build_id where rows.correlation_id = %(id)s""",
     "canonical.reservations": """
@@ -96,7 +96,7 @@ _TABLES: Final = {
         from outbox.receipts as rows
         inner join outbox.changes as changes using (key) where changes.correlation_id = %(id)s""",
     "outbox.read_backs": """
-        select coalesce(changes.verified_at, changes.settled_at), 'change ' || changes.change_id
+        select coalesce(changes.verified_at, changes.resolved_at), 'change ' || changes.change_id
             || ' read back '
             || case when rows.observed is null then 'no such record' else outbox.value_text(rows.observed) end
             || case when rows.is_verified then ', verified' else '' end
@@ -149,22 +149,27 @@ def _landed(connection: Warehouse, correlation_id: UUID) -> Iterator[Step]:
             (correlation_id,),
         ).fetchall()
         for record_id, source_key, received_at, occurred_at, arrival, run_id, is_gone in rows:
-            told = "unknown" if occurred_at is None else f"{occurred_at:%Y-%m-%d %H:%M:%S}"
+            as_of = "unknown" if occurred_at is None else f"{occurred_at:%Y-%m-%d %H:%M:%S}"
             gone = ", gone at the source" if is_gone else ""
-            text = f"record {record_id} of {source_key} by {arrival} of {run_id}, as of {told} (source's clock){gone}"
+            text = f"record {record_id} of {source_key} by {arrival} of {run_id}, as of {as_of} (source's clock){gone}"
             yield Step(received_at, f"raw.{name}", text)
 
 
 def _built(connection: Warehouse, correlation_id: UUID) -> Iterator[Step]:
-    """Rows of every other table of the build that carries the id, told by their leading columns."""
+    """Rows of every other table of the build that carries the id, described by their leading columns."""
     tables = connection.execute(
-        "select relations.relnamespace::regnamespace::text, relations.relname, (array_agg(columns.attname order by"
-        " columns.attnum))[1:4], bool_or(columns.attname = 'build_id')"
+        "select relations.relnamespace::regnamespace::text, relations.relname,"
+        " (array_agg(columns.attname order by columns.attnum))"
+        # Every table of differences begins with what is wrong where, and how.
+        "[1:case when relations.relnamespace = 'reconciliation'::regnamespace then 7 else 4 end],"
+        " bool_or(columns.attname = 'build_id')"
         " from pg_catalog.pg_class as relations"
         " inner join pg_catalog.pg_attribute as columns on columns.attrelid = relations.oid"
-        " where relations.relnamespace in ('canonical'::regnamespace, 'marts'::regnamespace)"
+        " where relations.relnamespace in"
+        " ('canonical'::regnamespace, 'marts'::regnamespace, 'reconciliation'::regnamespace)"
         " and relations.relkind in ('r', 'p', 'v', 'm') and columns.attnum > 0 and not columns.attisdropped"
-        " group by 1, 2 having bool_or(columns.attname = 'correlation_id') order by 1, 2"
+        " group by relations.relnamespace, relations.relname"
+        " having bool_or(columns.attname = 'correlation_id') order by 1, 2"
     ).fetchall()
     for schema, name, leading, has_build in tables:
         if f"{schema}.{name}" in _TABLES:

@@ -15,7 +15,7 @@ from trueup.gates.verdict import Status, Verdict
 from trueup.trail.trail import record_event
 from trueup.warehouse.connection import Warehouse
 
-# More failing rows of one rule than this are not held back one by one: everything stops.
+# More failing rows of one rule than this are not quarantined one by one: everything stops.
 LARGEST_QUARANTINE = 100_000
 ALL_CHANNELS = "all channels"
 _SAMPLE = 10
@@ -33,15 +33,15 @@ class Ledger:
         self._connection = connection
         self._run_id = run_id
         self._results: list[tuple[object, ...]] = []
-        self._held: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._quarantined: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._stops: dict[tuple[str, str], dict[str | None, int]] = defaultdict(dict)
 
     def open(self) -> None:
-        """Look up what is held back at the start of the transaction."""
+        """Look up what is in quarantine at the start of the transaction."""
         for schema, table, rule_id in self._connection.execute(
             "select distinct schema_name, table_name, rule_id from gates.quarantine where released_at is null"
         ):
-            self._held[schema, table].add(rule_id)
+            self._quarantined[schema, table].add(rule_id)
         for suite_name, rule_id, target, stop_id in self._connection.execute(
             "select suite, rule_id, target_system, stop_id from gates.stops where released_at is null"
         ):
@@ -51,9 +51,9 @@ class Ledger:
         )
 
     def record_suite_runs(self, suite_name: str, schema: str, table: str, error: str | None) -> None:
-        """Whether a suite could be judged at all is a verdict itself: what was not judged stops everything."""
+        """Whether a suite could be validated at all is a verdict itself: what was not validated stops everything."""
         rule_id = f"{table}.suite_runs"
-        note = "What could not be judged did not pass."
+        note = "What could not be validated did not pass."
         self._results.append(
             (
                 *(self._run_id, suite_name, schema, table, rule_id, "trueup", "critical", "table", "suite_runs"),
@@ -93,7 +93,7 @@ class Ledger:
             )
         )
 
-    def is_anything_held(self) -> bool:
+    def has_quarantine(self) -> bool:
         """Whether any row is in quarantine, after what this run did."""
         row = self._connection.execute(
             "select exists (select from gates.quarantine where released_at is null)"
@@ -101,10 +101,10 @@ class Ledger:
         return row is None or bool(row[0])
 
     def keep_baseline(self, suite: Suite, rule: Expectation, value: float, *, is_clean: bool) -> None:
-        """The total passed: the next one is held against it. One that did not move is not written again.
+        """The total passed: the next one is compared with it. One that did not move is not written again.
 
         While anything is wrong a total may only lower it: one mistaken number of four millions would pass as
-        growth, and what is true afterwards would look like a collapse.
+        growth, and what is true afterwards would look like a great loss.
         """
         if is_clean:
             self._connection.execute(
@@ -120,10 +120,10 @@ class Ledger:
                 (value, self._run_id, suite.name, rule.rule_id, value),
             )
 
-    def judge_quarantine_share(self, suite: Suite) -> None:
+    def validate_quarantine_share(self, suite: Suite) -> None:
         """Stop the target of which more than the suite's share of rows is in quarantine."""
         stops: dict[str | None, str] = {}
-        if self._held[suite.schema_name, suite.table]:
+        if self._quarantined[suite.schema_name, suite.table]:
             where = f"{suite.schema_name}.{suite.table}"
             counts = self._connection.execute(
                 "select target_system, count(distinct row_key) from gates.quarantine"
@@ -141,10 +141,10 @@ class Ledger:
         self._set_stops(suite.name, f"{suite.table}.quarantine_share", stops, suite.withholds.entity)
 
     def release_withdrawn(self, suites: Sequence[Suite]) -> None:
-        """Let go what only a rule held back that stands in no suite any more."""
+        """Release what only a rule quarantined that is in no suite any more."""
         rules = {(suite.schema_name, suite.table): {rule.rule_id for rule in suite.expectations} for suite in suites}
-        for (schema, table), held in self._held.items():
-            for rule_id in held - rules.get((schema, table), set()):
+        for (schema, table), quarantined in self._quarantined.items():
+            for rule_id in quarantined - rules.get((schema, table), set()):
                 self.released_count += self._connection.execute(
                     "update gates.quarantine set released_at = clock_timestamp() where schema_name = %s"
                     " and table_name = %s and rule_id = %s and released_at is null",
@@ -231,11 +231,11 @@ class Ledger:
             " on conflict (schema_name, table_name, row_key, rule_id) where released_at is null do nothing",
             (suite.schema_name, suite.table, suite.withholds.entity, rule.rule_id, rule.notes, self._run_id),
         ).rowcount
-        self._held[suite.schema_name, suite.table].add(rule.rule_id)
+        self._quarantined[suite.schema_name, suite.table].add(rule.rule_id)
 
     def _release(self, suite: Suite, rule: Expectation, failing_count: int, since_build: int | None) -> None:
-        """Let go what was judged again and passed; after a full run also what is not there any more."""
-        if rule.rule_id not in self._held[suite.schema_name, suite.table]:
+        """Release what was validated again and passed; after a full run also what does not exist any more."""
+        if rule.rule_id not in self._quarantined[suite.schema_name, suite.table]:
             return
         statement = sql.SQL(
             "update gates.quarantine set released_at = clock_timestamp() where schema_name = {} and table_name = {}"
@@ -244,8 +244,8 @@ class Ledger:
         if failing_count:
             statement += sql.SQL(" and row_key not in (select row_key from failing_rows)")
         if since_build is not None and suite.build is not None:
-            statement += sql.SQL(" and row_key in (select {} from {} as judged where judged.{} > {})").format(
-                subject.row_key(suite, "judged"),
+            statement += sql.SQL(" and row_key in (select {} from {} as validated where validated.{} > {})").format(
+                subject.row_key(suite, "validated"),
                 subject.table(suite),
                 sql.Identifier(suite.build),
                 sql.Literal(since_build),
@@ -256,6 +256,5 @@ class Ledger:
 def _seen(verdict: Verdict) -> str:
     if verdict.observed is None:
         return ""
-    held_against = verdict.bound
-    last = f"; {held_against['last_passed']:g} passed last" if "last_passed" in held_against else ""
+    last = f"; {verdict.bound['last_passed']:g} passed last" if "last_passed" in verdict.bound else ""
     return f" Now: {verdict.observed}{last}."

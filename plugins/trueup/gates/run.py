@@ -1,7 +1,7 @@
-"""Judges what was built: quarantines rows, stops channels, keeps every verdict.
+"""Validates what was built: quarantines rows, stops channels, keeps every verdict.
 
-After a build only the rows are judged that were written since the last gated build, and the totals of the
-tables; a full run judges everything. Great Expectations is imported when there is something to judge.
+After a build only the rows are validated that were written since the last gated build, and the totals of the
+tables; a full run validates everything. Great Expectations is imported when there is something to validate.
 """
 
 import logging
@@ -14,9 +14,9 @@ from typing import Any
 from trueup.configuration.model import TenantConfiguration
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
-from trueup.gates.judging import BrokenSuite, JudgedSuite, judge_all
 from trueup.gates.ledger import ALL_CHANNELS, Ledger
 from trueup.gates.suites import Severity, default_folder, suite_files, suites_hash
+from trueup.gates.validation import BrokenSuite, ValidatedSuite, validate_all
 from trueup.gates.verdict import Status
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
@@ -69,7 +69,7 @@ def run_gates(
     is_full: bool = False,
     folder: Path | None = None,
 ) -> GateReport:
-    """Judge the newest build, and act on it; does nothing where it was judged before.
+    """Validate the newest build, and act on it; does nothing where it was validated before.
 
     A failed expectation is not an error of this call. Raises `Transient` where the warehouse is lost,
     `Permanent` where there are no suites at all: then nothing would be gated.
@@ -81,7 +81,7 @@ def run_gates(
     parameters = _parameters(configuration)
     fingerprint = suites_hash(folder, parameters)
     with (
-        translated("judging"),
+        translated("validation"),
         connect(details, Role.TRANSFORMER, is_autocommit=True) as connection,
     ):
         # Two runs at once would each quarantine, and release, by what the other has half written.
@@ -91,11 +91,11 @@ def run_gates(
         if build_id is None or (is_known and since_build == build_id and not is_full):
             return _nothing(connection, run_id, build_id, started)
         since_build = since_build if is_known and not is_full else None
-        judged, broken = judge_all(details, connection, folder, parameters, since_build)
+        validated, broken = validate_all(details, connection, folder, parameters, since_build)
         with connection.transaction():
             ledger = Ledger(connection, run_id)
-            failed = _write(ledger, judged, broken, since_build)
-            statuses = [verdict.status for one in judged for verdict in one.verdicts]
+            failed = _write(ledger, validated, broken, since_build)
+            statuses = [verdict.status for one in validated for verdict in one.verdicts]
             count = len(statuses) - statuses.count(Status.ERROR)
             connection.execute(
                 "insert into gates.runs (run_id, build_id, is_full, suites_hash, started_at, expectation_count,"
@@ -108,13 +108,13 @@ def run_gates(
                     *(ledger.quarantined_count, ledger.released_count),
                 ),
             )
-        open_stops, held_count = _standing(connection)
+        open_stops, quarantined_count = _open_stops_and_quarantine(connection)
     report = GateReport(
         run_id=run_id,
         build_id=build_id,
         is_full=since_build is None,
         is_skipped=False,
-        suite_count=len(judged) + len(broken),
+        suite_count=len(validated) + len(broken),
         expectation_count=count,
         not_applicable_count=statuses.count(Status.NOT_APPLICABLE),
         failed=tuple(failed),
@@ -123,7 +123,7 @@ def run_gates(
         stopped=tuple(sorted(set(ledger.stopped))),
         resumed=tuple(sorted(set(ledger.resumed))),
         open_stops=open_stops,
-        open_quarantine_count=held_count,
+        open_quarantine_count=quarantined_count,
         seconds=round(time.monotonic() - started, 3),
     )
     log.info(
@@ -145,14 +145,18 @@ def _parameters(configuration: TenantConfiguration) -> dict[str, Any]:
 
 def _nothing(connection: Warehouse, run_id: str, build_id: int | None, started: float) -> GateReport:
     seconds = round(time.monotonic() - started, 3)
-    return GateReport(run_id, build_id, False, True, 0, 0, 0, (), 0, 0, (), (), *_standing(connection), seconds)
+    return GateReport(
+        run_id, build_id, False, True, 0, 0, 0, (), 0, 0, (), (), *_open_stops_and_quarantine(connection), seconds
+    )
 
 
-def _standing(connection: Warehouse) -> tuple[tuple[str, ...], int]:
+def _open_stops_and_quarantine(connection: Warehouse) -> tuple[tuple[str, ...], int]:
     """The open stops, by target, and the number of rows in quarantine."""
     stops = connection.execute("select distinct target_system from gates.stops where released_at is null").fetchall()
-    held = connection.execute("select count(*) from gates.quarantine where released_at is null").fetchone()
-    return tuple(sorted(target or ALL_CHANNELS for (target,) in stops)), 0 if held is None else int(held[0])
+    quarantined = connection.execute("select count(*) from gates.quarantine where released_at is null").fetchone()
+    return tuple(sorted(target or ALL_CHANNELS for (target,) in stops)), 0 if quarantined is None else int(
+        quarantined[0]
+    )
 
 
 def _newest_build(connection: Warehouse) -> int | None:
@@ -169,7 +173,7 @@ def _last_gated(connection: Warehouse, fingerprint: str) -> tuple[int | None, bo
 
 
 def _write(
-    ledger: Ledger, judged: Sequence[JudgedSuite], broken: Sequence[BrokenSuite], since_build: int | None
+    ledger: Ledger, validated: Sequence[ValidatedSuite], broken: Sequence[BrokenSuite], since_build: int | None
 ) -> list[FailedRule]:
     ledger.open()
     failed: list[FailedRule] = []
@@ -177,27 +181,29 @@ def _write(
         name = f"{one.schema}_{one.table}"
         ledger.record_suite_runs(name, one.schema, one.table, one.error)
         failed.append(FailedRule(name, f"{one.table}.suite_runs", "critical", "table", one.error))
-    for suite_judged in judged:
-        suite = suite_judged.suite
-        ledger.record_suite_runs(suite.name, suite.schema_name, suite.table, suite_judged.error)
-        if suite_judged.error is not None:
-            failed.append(FailedRule(suite.name, f"{suite.table}.suite_runs", "critical", "table", suite_judged.error))
-        for verdict in suite_judged.verdicts:
+    for validated_suite in validated:
+        suite = validated_suite.suite
+        ledger.record_suite_runs(suite.name, suite.schema_name, suite.table, validated_suite.error)
+        if validated_suite.error is not None:
+            failed.append(
+                FailedRule(suite.name, f"{suite.table}.suite_runs", "critical", "table", validated_suite.error)
+            )
+        for verdict in validated_suite.verdicts:
             ledger.record(suite, verdict, since_build)
             rule = verdict.expectation
             if verdict.status is Status.FAILED:
                 failed.append(FailedRule(suite.name, rule.rule_id, str(rule.severity), str(rule.scope), None))
         # Of a table that cannot be read nothing is counted; its stop is of another rule.
-        if suite_judged.error is None:
-            ledger.judge_quarantine_share(suite)
+        if validated_suite.error is None:
+            ledger.validate_quarantine_share(suite)
     if not broken:
-        ledger.release_withdrawn([one.suite for one in judged])
-    is_clean = not ledger.is_anything_held() and not any(one.severity == Severity.CRITICAL for one in failed)
-    for suite_judged in judged:
-        for verdict in suite_judged.verdicts:
+        ledger.release_withdrawn([one.suite for one in validated])
+    is_clean = not ledger.has_quarantine() and not any(one.severity == Severity.CRITICAL for one in failed)
+    for validated_suite in validated:
+        for verdict in validated_suite.verdicts:
             rule = verdict.expectation
             is_passed = verdict.status is Status.PASSED
             if is_passed and rule.baseline is not None and isinstance(verdict.observed, int | float):
-                ledger.keep_baseline(suite_judged.suite, rule, float(verdict.observed), is_clean=is_clean)
+                ledger.keep_baseline(validated_suite.suite, rule, float(verdict.observed), is_clean=is_clean)
     ledger.close()
     return failed

@@ -1,4 +1,4 @@
-"""The rows of a suite's table as SQL: which are judged, with which derived columns, under which key."""
+"""The rows of a suite's table as SQL: which are validated, with which derived columns, under which key."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ def table(suite: Suite) -> sql.Composable:
 
 
 def rows(suite: Suite, expectations: Iterable[Expectation], since_build: int | None) -> sql.Composable:
-    """Select the rows that `expectations` judge: all, or those that builds after `since_build` wrote.
+    """Select the rows that `expectations` validate: all, or those that builds after `since_build` wrote.
 
     Only the derived columns that are used are computed: some look at the whole table. In their SQL the
     table is called `subject`.

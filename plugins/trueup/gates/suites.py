@@ -2,7 +2,7 @@
 
 A file names the table, its key and its expectations in Great Expectations' own words. What a rule needs
 beyond the columns there are (a sum of terms, a check digit, a look at another table) is a `derived`
-column: SQL that is computed with the row, so that all rules of a table are judged in one pass over it.
+column: SQL that is computed with the row, so that all rules of a table are validated in one pass over it.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ Sentence = Annotated[str, StringConstraints(min_length=10)]
 # The same as SafeLoader, in C: a hot gate run reads every suite, and would spend a quarter of its time on that.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# One row against itself: what can be said of each row alone, so that its key can be held back alone.
+# One row against itself: what can be said of each row alone, so that its key can be quarantined alone.
 # Uniqueness is left out on purpose: derive a count instead, which also names the rows.
 ROW_TYPES = frozenset(
     {
@@ -40,7 +40,7 @@ ROW_TYPES = frozenset(
         "expect_column_pair_values_to_be_equal",
     }
 )
-# A total that can be held against the last one that passed.
+# A total that can be compared with the last one that passed.
 TOTAL_TYPES = frozenset({"expect_table_row_count_to_be_between", "expect_column_sum_to_be_between"})
 # Something must be there: an empty table breaks them.
 PRESENCE_TYPES = TOTAL_TYPES | {
@@ -68,7 +68,7 @@ class Severity(StrEnum):
 
 
 class Scope(StrEnum):
-    """What an expectation judges: each row for itself, or the table as a whole."""
+    """What an expectation validates: each row for itself, or the table as a whole."""
 
     ROW = "row"
     TABLE = "table"
@@ -122,9 +122,9 @@ class Expectation(_Written):
     @model_validator(mode="after")
     def _is_meant(self) -> Self:
         if self.scope is Scope.ROW and self.type not in ROW_TYPES:
-            raise ValueError(f"type: {self.type} cannot judge a row; one of {', '.join(sorted(ROW_TYPES))} can")
+            raise ValueError(f"type: {self.type} cannot validate a row; one of {', '.join(sorted(ROW_TYPES))} can")
         if self.scope is Scope.TABLE and self.type not in TABLE_TYPES:
-            raise ValueError(f"type: {self.type} cannot judge a table; one of {', '.join(sorted(TABLE_TYPES))} can")
+            raise ValueError(f"type: {self.type} cannot validate a table; one of {', '.join(sorted(TABLE_TYPES))} can")
         if self.scope is Scope.ROW and "mostly" in self.kwargs:
             raise ValueError("kwargs.mostly: a row either passes or not; remove it")
         if self.baseline is not None and self.type not in TOTAL_TYPES:
@@ -152,10 +152,12 @@ class Withholding(_Written):
 class Suite(_Written):
     """Everything that must hold of one table or view.
 
-    `key` tells a row, `withholds` what a failed one holds back. `build`: the column with the build that last wrote a
-    row, null for a view, which is then validated whole.
+    `workflow`: whom it serves, `any` for all; the folder that the file lies in. `key` tells a row, `withholds` what a
+    failed one holds back. `build`: the column with the build that last wrote a row, null for a view, which is then
+    validated whole.
     """
 
+    workflow: Name
     schema_name: Annotated[Name, Field(alias="schema")]
     table: Name
     description: Sentence
@@ -201,7 +203,7 @@ class Suite(_Written):
     @property
     def file(self) -> str:
         """Where it is written, for messages."""
-        return f"expectations/{self.schema_name}/{self.table}.yml"
+        return f"expectations/{self.workflow}/{self.table}.yml"
 
 
 def default_folder() -> Path:
@@ -210,9 +212,8 @@ def default_folder() -> Path:
 
 
 def suite_files(folder: Path) -> list[Path]:
-    """Every suite file below `folder`, in the line's order."""
-    order = {"staging": 0, "canonical": 1, "marts": 2, "outbox": 3}
-    return sorted(folder.glob("*/*.yml"), key=lambda path: (order.get(path.parent.name, 9), path.name))
+    """Every suite file below `folder`, by workflow and table."""
+    return sorted(folder.glob("*/*.yml"))
 
 
 def load_suite(path: Path) -> Suite:
@@ -227,8 +228,8 @@ def load_suite(path: Path) -> Suite:
         suite = Suite.model_validate(content)
     except ValidationError as error:
         raise Permanent("\n".join(f"{path}: {line}" for line in _mistakes(error))) from None
-    if (path.parent.name, path.stem) != (suite.schema_name, suite.table):
-        raise Permanent(f"{path}: is about {suite.schema_name}.{suite.table}; move it to {suite.file}")
+    if (path.parent.name, path.stem) != (suite.workflow, suite.table):
+        raise Permanent(f"{path}: is {suite.workflow}'s of {suite.table}; move it to {suite.file}")
     return suite
 
 

@@ -1,199 +1,220 @@
-"""Great Expectations at work: one ephemeral context, one pass of few queries over each suite's rows.
+"""Validates suite after suite; whatever hinders one is its own failure, not the others'."""
 
-Every suite is validated over a query asset: a table asset reflects its table first, which costs more
-than the checks. Rules of rows are asked for a boolean only, which Great Expectations computes in one
-statement; the keys that failed are then selected by the very condition that it computed.
-"""
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
-
-import great_expectations as gx
-import psycopg
-from great_expectations.data_context.types.base import (
-    DataContextConfig,
-    InMemoryStoreBackendDefaults,
-    ProgressBarsConfig,
-)
-from great_expectations.exceptions import GreatExpectationsError
-from great_expectations.execution_engine import SqlAlchemyExecutionEngine
-from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-from great_expectations.expectations.registry import get_expectation_impl, get_metric_kwargs
-from great_expectations.validator.metric_configuration import MetricConfiguration
-from sqlalchemy import column, event, select
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from psycopg import sql
 
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.errors import Permanent, Transient
-from trueup.gates.suites import Expectation, Scope, Suite
+from trueup.domain.errors import Permanent
+from trueup.gates import subject
+from trueup.gates.suites import (
+    FIGURE_TYPES,
+    PRESENCE_TYPES,
+    Expectation,
+    Runs,
+    Scope,
+    Severity,
+    Suite,
+    load_suite,
+    suite_files,
+)
 from trueup.gates.verdict import Status, Verdict
-from trueup.warehouse.connection import Role, connect
-from trueup.warehouse.failures import next_step, next_step_of_words
+from trueup.warehouse.connection import Role, Warehouse
 
-# SQLAlchemy would take a colon before a word for a parameter.
-_COLON = re.compile(r"(?<![:\w\\]):(?=\w)")
+if TYPE_CHECKING:
+    from trueup.gates.validator import Validator
 
-# Only to satisfy Great Expectations' check of the address: the connection is made by our own `connect`, so that
-# no password is in any configuration that it keeps or prints.
-_ADDRESS = "postgresql+psycopg://trueup@warehouse/trueup"
+_ROW_COUNT = "expect_table_row_count_to_be_between"
+_SUM = "expect_column_sum_to_be_between"
 
 
-class Validator:
-    """One ephemeral Great Expectations context over one warehouse. Use it as `open_validator` gives it."""
+@dataclass(frozen=True, slots=True)
+class ValidatedSuite:
+    """One suite's verdicts, or why it could not be validated."""
 
-    def __init__(self, creator: Callable[[], Any]) -> None:
-        self._context = gx.get_context(
-            mode="ephemeral",
-            project_config=DataContextConfig(
-                store_backend_defaults=InMemoryStoreBackendDefaults(),
-                analytics_enabled=False,
-                progress_bars=ProgressBarsConfig(globally=False),
-            ),
+    suite: Suite
+    verdicts: Sequence[Verdict]
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenSuite:
+    """A suite file that could not be read."""
+
+    schema: str
+    table: str
+    error: str
+
+
+def validate_all(
+    details: ConnectionDetails,
+    connection: Warehouse,
+    folder: Path,
+    parameters: Mapping[str, Any],
+    since_build: int | None,
+) -> tuple[list[ValidatedSuite], list[BrokenSuite]]:
+    """Validate every suite: rows that builds after `since_build` wrote, None for all; totals always whole.
+
+    `parameters`: what suites refer to as `$PARAMETER`. Imports Great Expectations, which takes seconds.
+    """
+    from trueup.gates.validator import open_validator
+
+    validated: list[ValidatedSuite] = []
+    broken: list[BrokenSuite] = []
+    with open_validator(details, Role.TRANSFORMER) as validator:
+        for path in suite_files(folder):
+            try:
+                suite = load_suite(path)
+            except Permanent as error:
+                broken.append(BrokenSuite(path.parent.name, path.stem, str(error)))
+                continue
+            try:
+                validated.append(_validate(connection, validator, suite, parameters, since_build))
+            except Permanent as error:
+                validated.append(ValidatedSuite(suite, (), str(error)))
+    return validated, broken
+
+
+def _validate(
+    connection: Warehouse,
+    validator: "Validator",
+    suite: Suite,
+    parameters: Mapping[str, Any],
+    since_build: int | None,
+) -> ValidatedSuite:
+    """Validate one suite; whatever hinders it is its own failure, not the other suites'."""
+    error = subject.why_unreadable(connection, suite)
+    if error is not None:
+        return ValidatedSuite(suite, (), error)
+    wanted = [rule for rule in suite.expectations if since_build is None or rule.runs is Runs.ALWAYS]
+    counts: dict[int | None, int] = {}
+    verdicts: list[Verdict] = []
+    for rules, since in _passes(connection, suite, wanted, since_build):
+        # After a build there is often nothing new: Great Expectations would take its time to find that.
+        if rules[0].scope is Scope.ROW and since_build is not None:
+            counts[since] = _count(connection, suite, since)
+            if not counts[since]:
+                # Nothing was written since: what was found of the rows before still holds. No row at all is a finding.
+                if since is None:
+                    verdicts += [Verdict(rule, Status.NOT_APPLICABLE, evaluated_count=0) for rule in rules]
+                continue
+        bounds = {rule.rule_id: _bound(connection, suite, rule) for rule in rules}
+        rows = subject.rows(suite, rules, since)
+        found = validator.validate(
+            suite, [_with_bound(rule, bounds[rule.rule_id]) for rule in rules], rows.as_string(connection), parameters
         )
-        self._source = self._context.data_sources.add_postgres(
-            "warehouse", connection_string=_ADDRESS, kwargs={"creator": creator, "pool_size": 1, "max_overflow": 0}
-        )
-        self._asset_count = 0
-        self._whole: set[str] = set()
-        event.listen(
-            self._source.get_execution_engine().engine, "before_cursor_execute", self._ask_names_only, retval=True
-        )
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._source.get_execution_engine().close()
-        self._source.get_engine().dispose()
-
-    def judge(
-        self, suite: Suite, expectations: Sequence[Expectation], rows: str, parameters: Mapping[str, Any]
-    ) -> list[Verdict]:
-        """Validate `expectations` over the rows that the select `rows` yields.
-
-        Raises `Transient` where the warehouse is lost, `Permanent` where the suite cannot be judged at all.
-        """
-        try:
-            return self._judge(suite, expectations, rows, parameters)
-        except (SQLAlchemyError, GreatExpectationsError, ConnectionError) as error:
-            message = f"{suite.file}: {str(error).strip().splitlines()[0][:300]}"
-            lost = _loss(error)
-            if lost is not None:
-                raise Transient(f"{message}; {lost}") from error
-            raise Permanent(f"{message}; correct the suite or the model") from error
-
-    def _judge(
-        self, suite: Suite, expectations: Sequence[Expectation], rows: str, parameters: Mapping[str, Any]
-    ) -> list[Verdict]:
-        self._asset_count += 1
-        self._whole.add(rows)
-        asset = self._source.add_query_asset(name=f"{suite.name}_{self._asset_count}", query=_COLON.sub(r"\:", rows))
-        batch = asset.add_batch_definition_whole_table("rows").get_batch()
-        judged: dict[str, Verdict] = {}
-        for format_name, chosen in _by_result_format(expectations):
-            built = [_build(expectation) for expectation in chosen]
-            answer = batch.validate(
-                gx.ExpectationSuite(name=suite.name, expectations=built),
-                result_format=format_name,
-                expectation_parameters=dict(parameters),
+        if since not in counts:
+            counted = _counted(found)
+            counts[since] = _count(connection, suite, since) if counted is None else counted
+        verdicts += [
+            with_status(
+                replace(verdict, evaluated_count=counts[since], bound=bounds[verdict.expectation.rule_id]), parameters
             )
-            by_rule = {expectation.rule_id: expectation for expectation in chosen}
-            for result in answer.results:
-                expectation = by_rule[result.expectation_config.meta["rule_id"]]
-                judged[expectation.rule_id] = self._judgement(batch, expectation, result)
-        return [judged[expectation.rule_id] for expectation in expectations]
-
-    def _ask_names_only(
-        self, _connection: object, _cursor: object, statement: str, parameters: object, *_: object
-    ) -> tuple[str, object]:
-        """To learn the names of a query's columns Great Expectations runs it whole and reads no row of it."""
-        return (f"{statement}\nlimit 0" if statement in self._whole else statement), parameters
-
-    def _judgement(self, batch: Any, expectation: Expectation, result: Any) -> Verdict:  # noqa: ANN401 - untyped library
-        error = _error_of(result.exception_info)
-        passing = None if error is None else next_step_of_words(error)
-        if passing is not None:
-            raise Transient(f"{expectation.rule_id} could not be judged: {error}; {passing}")
-        if error is not None:
-            return Verdict(expectation, Status.ERROR, error=error)
-        observed = (result.result or {}).get("observed_value")
-        if observed is not None and not isinstance(observed, int | float):
-            observed = str(observed)
-        status = Status.PASSED if result.success else Status.FAILED
-        if result.success or expectation.scope is Scope.TABLE:
-            return Verdict(expectation, status, observed=observed)
-        return Verdict(expectation, status, failing_rows=self._failing_rows(batch, result.expectation_config))
-
-    def _failing_rows(self, batch: Any, configuration: ExpectationConfiguration) -> str:  # noqa: ANN401
-        engine: SqlAlchemyExecutionEngine = self._source.get_execution_engine()
-        name = f"{get_expectation_impl(configuration.type).map_metric}.condition"
-        kwargs = get_metric_kwargs(metric_name=name, configuration=configuration)
-        metric = MetricConfiguration(
-            metric_name=name,
-            metric_domain_kwargs={**kwargs["metric_domain_kwargs"], "batch_id": batch.id},
-            metric_value_kwargs=kwargs["metric_value_kwargs"],
-        )
-        validator = self._context.get_validator(batch_list=[batch])
-        condition, compute_domain, accessor_domain = validator.get_metric(metric)
-        source = engine.get_domain_records(domain_kwargs={**compute_domain, **accessor_domain})
-        if hasattr(source, "subquery"):
-            source = source.subquery()
-        statement: Any = select(column("*", is_literal=True)).select_from(source).where(condition)
-        # Not the driver's own style: that doubles every percent sign, and this is run without parameters.
-        dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
-        return str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+            for verdict in found
+        ]
+    errors = [f"{suite.file}: {one.expectation.rule_id}: {one.error}" for one in verdicts if one.error]
+    return ValidatedSuite(suite, verdicts, f"{errors[0]}; correct the suite or the model" if errors else None)
 
 
-@contextmanager
-def open_validator(details: ConnectionDetails, role: Role) -> Iterator[Validator]:
-    """A context for one run: parallel runs that share one corrupt each other."""
-    validator = Validator(lambda: connect(details, role))
-    try:
-        yield validator
-    finally:
-        validator.close()
+def _passes(
+    connection: Warehouse, suite: Suite, wanted: Sequence[Expectation], since_build: int | None
+) -> Iterator[tuple[Sequence[Expectation], int | None]]:
+    """The rules of one pass over the table, and after which build its rows were written; None for all rows.
+
+    A warning about rows that failed last is looked at over all rows until it passes: its rows may have been mended by
+    going away, and no quarantine remembers them.
+    """
+    of_rows = [rule for rule in wanted if rule.scope is Scope.ROW]
+    since = None if suite.build is None else since_build
+    again: set[str] = set() if since is None else _failed_last(connection, suite, of_rows)
+    for rules, after in (
+        ([rule for rule in of_rows if rule.rule_id not in again], since),
+        ([rule for rule in of_rows if rule.rule_id in again], None),
+        ([rule for rule in wanted if rule.scope is Scope.TABLE], None),
+    ):
+        if rules:
+            yield rules, after
 
 
-def _by_result_format(expectations: Iterable[Expectation]) -> Iterator[tuple[str, list[Expectation]]]:
-    """Totals are wanted with their value; of rows a boolean is enough, anything more is a query each."""
-    chosen = list(expectations)
-    for format_name, scope in (("BOOLEAN_ONLY", Scope.ROW), ("BASIC", Scope.TABLE)):
-        of_scope = [expectation for expectation in chosen if expectation.scope is scope]
-        if of_scope:
-            yield format_name, of_scope
+def _failed_last(connection: Warehouse, suite: Suite, rules: Sequence[Expectation]) -> set[str]:
+    """Of the rules that quarantine nothing, those whose newest verdict is a failure."""
+    names = [rule.rule_id for rule in rules if rule.severity is not Severity.CRITICAL]
+    rows = connection.execute(
+        "select rules.rule_id from unnest(%s::text[]) as rules (rule_id) cross join lateral ("
+        " select results.status from gates.results as results"
+        " where results.suite = %s and results.rule_id = rules.rule_id order by results.result_id desc limit 1"
+        ") as newest where newest.status = 'failed'",
+        (names, suite.name),
+    ).fetchall()
+    return {str(rule_id) for (rule_id,) in rows}
 
 
-def _build(expectation: Expectation) -> Any:  # noqa: ANN401 - Great Expectations publishes no types
-    return get_expectation_impl(expectation.type)(
-        **expectation.kwargs,
-        severity=str(expectation.severity),
-        notes=expectation.notes,
-        meta={"rule_id": expectation.rule_id, "owner": expectation.owner},
-    )
+def with_status(verdict: Verdict, parameters: Mapping[str, Any]) -> Verdict:
+    """The verdict where there was nothing to validate, or no value: not applicable, unless that itself breaks the rule.
+
+    The largest or the mean of no values is none. A sum of no values is 0 and a count of them too: a total that is
+    compared with the last one that passed fails by it.
+    """
+    rule = verdict.expectation
+    if verdict.status is Status.ERROR:
+        return verdict
+    if rule.type == _SUM and verdict.observed is None:
+        total = replace(verdict, observed=0.0)
+        is_within = _is_within(0.0, rule.kwargs, parameters)
+        if is_within is False:
+            return replace(total, status=Status.FAILED)
+        is_empty = not verdict.evaluated_count or is_within is None
+        return replace(total, status=Status.NOT_APPLICABLE if is_empty else Status.PASSED)
+    has_no_value = verdict.observed is None and rule.type in FIGURE_TYPES
+    is_broken_by_absence = verdict.status is Status.FAILED and rule.type in PRESENCE_TYPES
+    if has_no_value or (verdict.evaluated_count == 0 and not is_broken_by_absence):
+        return replace(verdict, status=Status.NOT_APPLICABLE)
+    return verdict
 
 
-def _loss(error: BaseException) -> str | None:
-    """What to do where the warehouse is what failed, however deep Great Expectations wrapped it; None where not."""
-    seen: BaseException | None = error
-    lost = None
-    while seen is not None:
-        passing = next_step(seen) if isinstance(seen, psycopg.Error) else None
-        if passing is not None:
-            return passing
-        if isinstance(seen, OperationalError | InterfaceError):
-            lost = "the warehouse was lost, run again"
-        seen = seen.__cause__ or seen.__context__
-    return lost
-
-
-def _error_of(information: Mapping[str, Any] | None) -> str | None:
-    """The first line of what went wrong, None where nothing did."""
-    if not information:
+def _is_within(value: float, kwargs: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool | None:
+    """Whether the value keeps its limits, None where it has none."""
+    limits = {name: kwargs[name] for name in ("min_value", "max_value") if kwargs.get(name) is not None}
+    limits_as_numbers = {
+        name: float(parameters[limit["$PARAMETER"]] if isinstance(limit, Mapping) else limit)
+        for name, limit in limits.items()
+    }
+    if not limits_as_numbers:
         return None
-    # One exception stands flat, exceptions of several metrics under a key each.
-    found = [information] if "raised_exception" in information else list(information.values())
-    for one in found:
-        if one.get("raised_exception"):
-            return str(one.get("exception_message") or "no message").strip().splitlines()[0][:300]
+    return limits_as_numbers.get("min_value", value) <= value <= limits_as_numbers.get("max_value", value)
+
+
+def _counted(verdicts: Sequence[Verdict]) -> int | None:
+    """The rows of the table, where a rule has counted them already: over a million that takes a second."""
+    for verdict in verdicts:
+        if verdict.expectation.type == _ROW_COUNT and isinstance(verdict.observed, int | float):
+            return int(verdict.observed)
     return None
+
+
+def _count(connection: Warehouse, suite: Suite, since_build: int | None) -> int:
+    statement = sql.SQL("select count(*) from ({}) as validated").format(subject.rows(suite, (), since_build))
+    row = connection.execute(statement).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _bound(connection: Warehouse, suite: Suite, rule: Expectation) -> dict[str, float]:
+    """The least total that passes, from the last one that did; nothing where there is none to go by."""
+    if rule.baseline is None:
+        return {}
+    row = connection.execute(
+        "select value from gates.baselines where suite = %s and rule_id = %s", (suite.name, rule.rule_id)
+    ).fetchone()
+    if row is None or row[0] < rule.baseline.applies_from:
+        return {}
+    return {"last_passed": row[0], "least": row[0] * rule.baseline.least_share}
+
+
+def _with_bound(rule: Expectation, bound: Mapping[str, float]) -> Expectation:
+    if "least" not in bound:
+        return rule
+    least = max(int(bound["least"]), int(rule.kwargs.get("min_value") or 0))
+    return rule.model_copy(update={"kwargs": {**rule.kwargs, "min_value": least}})

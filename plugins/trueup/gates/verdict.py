@@ -21,7 +21,7 @@ class Verdict:
     """One expectation, validated once.
 
     `evaluated_count`: rows it was validated over. `observed`: the total or extreme of a rule of the table,
-    None for rules of rows and where there was no value; `bound`: what it was held against beyond its own words.
+    None for rules of rows and where there was no value; `bound`: what it was compared with beside the rule's limits.
     `failing_rows`: a select of the failing rows, None where there are none to tell. `error`: why it could not be
     validated.
     """

@@ -35,9 +35,9 @@ _sha256 = hashlib.sha256
 class Candidate(msgspec.Struct, gc=False):
     """One record that may land, and then its row.
 
-    `occurred_at`: for state the source's clock at which it was true, for an event when it happened, None where nobody
-    told. `changed_at`: the record's own time, where it tells one. `payload` None is a tombstone. `correlation`: the
-    bytes of the id to follow it by; empty until it gets a new one.
+    `occurred_at`: for state the source's clock at which it was true, for an event when it happened, None where
+    neither says. `changed_at`: the record's own time, where it has one. `payload` None is a tombstone.
+    `correlation`: the bytes of the id to follow it by; empty until it gets a new one.
     """
 
     # Not a dataclass: there are millions, and this is made four times as fast and left alone by the garbage collector.
@@ -57,7 +57,7 @@ class Batch:
     """What one transaction lands, of one stream.
 
     `is_clean`: what is personal was cut out of all of its records. `reasons`: why a key's record must not land, as far
-    as that shows before it is held against the contract.
+    as that shows before it is checked against the contract.
     """
 
     kind: StreamKind
@@ -96,15 +96,16 @@ class Batch:
             if not 0 < len(key) <= _LONGEST_KEY or not ((key.isascii() and key.isprintable()) or _is_storable_key(key)):
                 self._set_aside(record.payload, _UNUSABLE_KEY)
                 continue
-            told = None if record.occurred_at is None else in_utc(record.occurred_at)
-            is_ahead = latest is not None and told is not None and told > latest
+            reported_at = None if record.occurred_at is None else in_utc(record.occurred_at)
+            is_ahead = latest is not None and reported_at is not None and reported_at > latest
             if is_ahead:
                 # It cannot be true, and taken for true it would outlast every correction of it.
-                told = None
-            occurred_at = told
+                reported_at = None
+            occurred_at = reported_at
             if is_state:
                 # Both are times at which it was true; a record's own is often only when it last changed.
-                occurred_at = moment if told is None or (moment is not None and moment > told) else told
+                is_older = reported_at is None or (moment is not None and moment > reported_at)
+                occurred_at = moment if is_older else reported_at
                 if occurred_at is None:
                     raise Permanent(_UNTIMED)
             known = candidates.get(key)
@@ -122,7 +123,7 @@ class Batch:
                 self.reasons.pop(key, None)
             correlation = b"" if record.correlation_id is None else record.correlation_id.bytes
             candidates[key] = Candidate(
-                key, payload, payload_hash, record.source_version, occurred_at, told, received_at, correlation
+                key, payload, payload_hash, record.source_version, occurred_at, reported_at, received_at, correlation
             )
 
     def _written(self, key: str, content: Mapping[str, Any]) -> bytes | None:

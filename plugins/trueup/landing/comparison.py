@@ -14,45 +14,46 @@ _NO_HASH = bytes(HASH_BYTES)
 
 # Keys and hashes go over as one value each: a tenth of what two arrays of them cost to write. The
 # separator stands in no key; no payload's hash is all zeros, so that stands for the null of a tombstone.
-# The lateral subquery with its limit keeps the planner from reading all heads for every batch.
+# The lateral subquery with its limit keeps the planner from reading all current versions for every batch.
 _CHANGED_STATE = """
     with matched as materialized (
         select
             incoming.position,
             incoming.source_key,
-            head.record_id,
-            head.source_version,
-            head.observed_at,
-            head.seen_at,
-            head.record_id is null or head.payload_hash is distinct from nullif(
+            known.record_id,
+            known.source_version,
+            known.observed_at,
+            known.seen_at,
+            known.record_id is null or known.payload_hash is distinct from nullif(
                 substring(%b::bytea from (incoming.position::integer - 1) * {hash_bytes} + 1 for {hash_bytes}),
                 {no_hash}
             ) as is_changed
         from unnest(string_to_array(%b::text, {separator})) with ordinality as incoming (source_key, position)
         left join lateral (
-            select * from {heads} as heads where heads.source_key = incoming.source_key limit 1
-        ) as head on true
+            select * from {current_versions} as newest where newest.source_key = incoming.source_key limit 1
+        ) as known on true
     ){noted}
     select position, source_version, observed_at, seen_at from matched where is_changed order by position
 """
 # A sweep confirms everything it meets when it is complete; until then it notes what that is.
 _NOTED_BY_SWEEP = """,
     noted as (
-        insert into pg_temp.seen_heads select record_id from matched where record_id is not null
+        insert into pg_temp.seen_versions select record_id from matched where record_id is not null
     )
 """
 # Else a value that left and came back unnoticed would be overwritten by the late news of its leaving.
 _CONFIRMED = """,
     confirmed as (
-        update {heads} as heads
-        set observed_at = told.observed_at, seen_at = greatest(heads.seen_at, told.seen_at)
+        update {current_versions} as current_versions
+        set observed_at = later.observed_at, seen_at = greatest(current_versions.seen_at, later.seen_at)
         from matched
-        inner join unnest(%b::timestamptz[], %b::timestamptz[]) with ordinality as told (observed_at, seen_at, position)
-            on matched.position = told.position
+        inner join unnest(%b::timestamptz[], %b::timestamptz[])
+            with ordinality as later (observed_at, seen_at, position)
+            on matched.position = later.position
         where
             not matched.is_changed
-            and heads.source_key = matched.source_key
-            and date_trunc('second', heads.observed_at) < date_trunc('second', told.observed_at)
+            and current_versions.source_key = matched.source_key
+            and date_trunc('second', current_versions.observed_at) < date_trunc('second', later.observed_at)
     )
 """
 _NEW_EVENTS = """
@@ -67,15 +68,15 @@ _NEW_EVENTS = """
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """A candidate that differs from what has landed of its key. `head_*` None: nothing has.
+    """A candidate that differs from what has landed of its key. `known_*` None: nothing has.
 
-    `head_observed_at` is the source's clock, `head_seen_at` ours, when that version was last known to be true.
+    `known_observed_at` is the source's clock, `known_seen_at` ours, when that version was last known to be true.
     """
 
     candidate: Candidate
-    head_version: str | None
-    head_observed_at: datetime | None
-    head_seen_at: datetime | None
+    known_version: str | None
+    known_observed_at: datetime | None
+    known_seen_at: datetime | None
 
     def is_late(self, read_started_at: datetime | None, position: Position) -> bool:
         """Whether it was observed before what is known already, and so says nothing about now.
@@ -83,33 +84,33 @@ class Change(msgspec.Struct, frozen=True, gc=False):
         What a read brings that began after the known version was last seen is newer whatever the source's clock says.
         Else that clock decides, in whole seconds: most vendors tell no finer.
         """
-        if self.head_observed_at is None or self.head_seen_at is None or self.candidate.occurred_at is None:
+        if self.known_observed_at is None or self.known_seen_at is None or self.candidate.occurred_at is None:
             return False
-        seen_at = _later(self.head_seen_at, position.swept_at)
+        seen_at = _later(self.known_seen_at, position.swept_at)
         if read_started_at is not None and seen_at <= read_started_at:
             return False
-        known_at = _later(self.head_observed_at, position.swept_as_of)
+        known_at = _later(self.known_observed_at, position.swept_as_of)
         return self.candidate.occurred_at.replace(microsecond=0) < known_at.replace(microsecond=0)
 
     def has_leaked(self, polled_as_of: datetime) -> bool:
         """Whether polls could not, or did not, see it: its version stayed, or its time lies before the cursor's."""
         version = self.candidate.source_version
-        if version is not None and version == self.head_version:
+        if version is not None and version == self.known_version:
             return True
         changed_at = self.candidate.changed_at or _moment_of(version)
         return changed_at is not None and changed_at < polled_as_of
 
 
-def note_seen_heads(connection: Warehouse) -> None:
+def note_seen_versions(connection: Warehouse) -> None:
     """Make the place where a sweep notes which versions it met, for as long as the connection lives."""
-    connection.execute("create temporary table if not exists seen_heads (record_id bigint not null)")
+    connection.execute("create temporary table if not exists seen_versions (record_id bigint not null)")
 
 
 def find_changes(connection: Warehouse, stream: Stream, batch: Batch, *, is_sweep: bool) -> list[Change]:
     """The batch's candidates that differ from the newest landed version of their key, in their order.
 
     For events: those whose id has not landed. Versions met again are confirmed as of their observation; by a sweep
-    they are noted (`note_seen_heads`).
+    they are noted (`note_seen_versions`).
     """
     if not batch.candidates:
         return []
@@ -122,11 +123,11 @@ def find_changes(connection: Warehouse, stream: Stream, batch: Batch, *, is_swee
     else:
         noted = _NOTED_BY_SWEEP if is_sweep else _CONFIRMED
         statement = sql.SQL(_CHANGED_STATE).format(
-            heads=stream.heads,
+            current_versions=stream.current_versions,
             separator=separator,
             hash_bytes=sql.Literal(HASH_BYTES),
             no_hash=sql.Literal(_NO_HASH),
-            noted=sql.SQL(noted).format(heads=stream.heads),
+            noted=sql.SQL(noted).format(current_versions=stream.current_versions),
         )
         arguments = [b"".join([each.payload_hash or _NO_HASH for each in candidates]), keys]
         if not is_sweep:

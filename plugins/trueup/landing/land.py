@@ -23,7 +23,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import CredentialsRefused, Permanent, Transient, TrueupError
 from trueup.domain.records import Arrival, ReadMode, Record
 from trueup.landing.batch import Batch
-from trueup.landing.comparison import note_seen_heads
+from trueup.landing.comparison import note_seen_versions
 from trueup.landing.due import due_streams
 from trueup.landing.landing import Landing
 from trueup.landing.read import LARGEST_BATCH, Read
@@ -114,7 +114,7 @@ def _land_stream(
         landing.read_started_at = landing.started_at
         if mode is ReadMode.SWEEP:
             with connection.transaction():
-                note_seen_heads(connection)
+                note_seen_versions(connection)
         read = Read(connection, landing, started)
         # A sweep starts at the beginning, wherever polls stand.
         pages = iter(connector.read(stream.name, mode, landing.before.cursor if mode is ReadMode.POLL else None))
@@ -130,7 +130,7 @@ def _begin(
     before = read_position(connection, stream)
     connection.commit()
     if row is None:
-        raise Transient(f"{stream}: the warehouse did not tell its time; try again")
+        raise Transient(f"{stream}: the warehouse gave no time; try again")
     return Landing(
         stream=stream,
         connector=connector_name,
@@ -188,7 +188,7 @@ def _summary(
 
 def _report(landing: Landing, counts: Counts, started: float, *, is_conclusive: bool) -> LandingReport:
     log.info(
-        "%s: %s read %d, landed %d (%d tombstones), unchanged %d, late %d, refused %d, leaked %d, run %s",
+        "%s: %s read %d, landed %d (%d tombstones), unchanged %d, late %d, rejected %d, leaked %d, run %s",
         landing.stream,
         landing.mode,
         counts.read,
@@ -211,7 +211,7 @@ def _report(landing: Landing, counts: Counts, started: float, *, is_conclusive: 
         unchanged_count=counts.unchanged,
         late_count=counts.late,
         tombstone_count=counts.tombstones,
-        doubted_count=counts.doubted,
+        unconfirmed_deletion_count=counts.unconfirmed_deletions,
         violation_count=counts.violations,
         damaged_count=counts.damaged,
         leaked_count=counts.leaked,
@@ -225,12 +225,12 @@ def _report(landing: Landing, counts: Counts, started: float, *, is_conclusive: 
 
 @contextmanager
 def _translated(stream: Stream, details: ConnectionDetails) -> Iterator[None]:
-    """The warehouse's own failures, told apart by whether trying again can mend them."""
+    """The warehouse's own failures, by whether trying again can mend them."""
     try:
         yield
     except psycopg.Error as error:
-        told = f"{type(error).__name__}, SQLSTATE {error.sqlstate}"
-        message = f"{stream}: warehouse '{details.conn_id}' failed while landing ({told}); what was committed stays"
+        cause = f"{type(error).__name__}, SQLSTATE {error.sqlstate}"
+        message = f"{stream}: warehouse '{details.conn_id}' failed while landing ({cause}); what was committed stays"
         remedy = "run `trueup tenant prepare TENANT` to bring its tables and rights up to date"
         raise failure(error, message, remedy) from error
 

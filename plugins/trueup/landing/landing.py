@@ -14,7 +14,7 @@ class Landing:
 
     `read_started_at`: our clock, None for records that nobody asked for. `before`: where the stream stood then.
     `is_polled_whole`: every poll of the stream reads all there is, so none can miss a change.
-    `has_refused`: something in it could not land, and had not been refused before. `reached`: how far it came since.
+    `has_rejected`: a record could not land that was not rejected before. `reached`: how far it came since.
     """
 
     stream: Stream
@@ -27,8 +27,8 @@ class Landing:
     read_started_at: datetime | None
     before: Position
     is_polled_whole: bool = False
-    told_drifts: set[str] = field(default_factory=set)
-    has_refused: bool = False
+    reported_drifts: set[str] = field(default_factory=set)
+    has_rejected: bool = False
     reached: Cursor | None = None
 
     @property

@@ -65,7 +65,7 @@ class Read:
                 f"{self._landing.stream}: the sweep ended without its last page, so nothing was concluded from it;"
                 " try again"
             )
-        return self._counts, completion.is_conclusive and not self._counts.doubted
+        return self._counts, completion.is_conclusive and not self._counts.unconfirmed_deletions
 
     def _take(self, batch: Batch, page: Page) -> None:
         landing = self._landing

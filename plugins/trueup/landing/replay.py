@@ -1,4 +1,4 @@
-"""Takes back onto the line what landing held off: a mended record, or a loss that a person has found to be real."""
+"""Replays what landing rejected: a mended record, or deletions that a person has confirmed."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from trueup.landing.land import land_records
 def replay_violation(
     details: ConnectionDetails, configuration: TenantConfiguration, queued: QueuedException, run_id: str, actor: str
 ) -> HandlerOutcome:
-    """Hold the kept payload against today's contract and land it as it was observed then. Idempotent."""
+    """Check the kept payload against today's contract and land it as it was observed then. Idempotent."""
     system = configuration.systems.get(queued.system_id or "")
     if system is None or queued.system_id is None or queued.stream is None:
         raise Permanent(f"no system '{queued.system_id}' is declared any more; dismiss exception {queued.exception_id}")
@@ -41,7 +41,7 @@ def replay_violation(
         as_of=_moment(queued.context.get("occurred_at")),
     )
     if report.violation_count:
-        return HandlerOutcome(is_done=False, detail="the warehouse refuses it; see the exception's reason")
+        return HandlerOutcome(is_done=False, detail="the warehouse rejects it; see the exception's reason")
     if report.landed_count:
         return HandlerOutcome(is_done=True, detail=f"landed as record {report.last_record_id}, asked for by {actor}")
     if report.late_count:
@@ -53,7 +53,7 @@ def _moment(written: str | None) -> datetime | None:
     return None if written is None else datetime.fromisoformat(written)
 
 
-def accept_loss(
+def accept_deletion(
     details: ConnectionDetails,  # noqa: ARG001 - every handler's shape
     configuration: TenantConfiguration,  # noqa: ARG001
     queued: QueuedException,

@@ -8,8 +8,8 @@ class Counts:
     """What transactions did. read = landed (but for concluded tombstones) + unchanged + late + violations.
 
     `late`: state observed before what had landed of its key. `leaked`: changes a sweep found although the cursor had
-    passed them. `tombstones` are among `landed`; `doubted`: keys a sweep did not meet, too many to be deleted.
-    `damaged` are pieces that could not be read as records.
+    passed them. `tombstones` are among `landed`. `unconfirmed_deletions`: keys that a sweep did not meet, too many
+    to be deleted without a person. `damaged` are pieces that could not be read as records.
     """
 
     pages: int = 0
@@ -18,7 +18,7 @@ class Counts:
     unchanged: int = 0
     late: int = 0
     tombstones: int = 0
-    doubted: int = 0
+    unconfirmed_deletions: int = 0
     violations: int = 0
     damaged: int = 0
     leaked: int = 0
@@ -34,7 +34,7 @@ class Counts:
         self.unchanged += other.unchanged
         self.late += other.late
         self.tombstones += other.tombstones
-        self.doubted += other.doubted
+        self.unconfirmed_deletions += other.unconfirmed_deletions
         self.violations += other.violations
         self.damaged += other.damaged
         self.leaked += other.leaked
@@ -47,9 +47,9 @@ class Counts:
 class LandingReport:
     """One read of one stream. `mode`: poll, sweep, or how records came that nobody asked for (webhook, file, replay).
 
-    `is_conclusive`: all there is was shown and could be read, so a sweep has concluded deletions. `doubted_count`: keys
-    that a sweep did not meet, too many for that.
-    `drifted_fields`: met, landed and not in the contract.
+    `is_conclusive`: all there is was shown and could be read, so a sweep has concluded deletions. `drifted_fields`:
+    met, landed and not in the contract. `unconfirmed_deletion_count`: keys that a sweep did not meet, too many to be
+    deleted without a person.
     """
 
     system_id: str
@@ -62,7 +62,7 @@ class LandingReport:
     unchanged_count: int
     late_count: int
     tombstone_count: int
-    doubted_count: int
+    unconfirmed_deletion_count: int
     violation_count: int
     damaged_count: int
     leaked_count: int

@@ -1,4 +1,4 @@
-"""Changes become rows: facts by COPY, heads by one statement, tombstones for what a sweep no longer met."""
+"""Changes become rows: facts by COPY, current versions by one statement, tombstones for what a sweep no longer met."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,48 +17,48 @@ from trueup.warehouse.streams import Stream
 _REPLACING = (
     " on conflict (source_key) do update set record_id = excluded.record_id, source_version = excluded.source_version,"
     " observed_at = excluded.observed_at, seen_at = excluded.seen_at, payload_hash = excluded.payload_hash,"
-    " happened_at = coalesce(excluded.happened_at, head.happened_at)"
+    " happened_at = coalesce(excluded.happened_at, known.happened_at)"
 )
 # A record that tells no time of its own may lie in any window or in none: nothing is concluded about it.
-_IS_COVERED = sql.SQL("(%(covers_since)s::timestamptz is null or head.happened_at >= %(covers_since)s)")
+_IS_COVERED = sql.SQL("(%(covers_since)s::timestamptz is null or known.happened_at >= %(covers_since)s)")
 
 
 def copy_changes(
     connection: Warehouse, landing: Landing, changes: list[Change], first_record_id: int
 ) -> tuple[list[Change], list[tuple[Candidate, str]]]:
-    """COPY the changes; what PostgreSQL itself refuses is found by halving and left out, so that the rest lands."""
+    """COPY the changes; what PostgreSQL itself rejects is found by halving and left out, so that the rest lands."""
     if not changes:
         return [], []
     _complete(changes)
-    refusal = _try_copy(connection, landing, changes, first_record_id, is_kept=True)
-    if refusal is None:
+    reason = _try_copy(connection, landing, changes, first_record_id, is_kept=True)
+    if reason is None:
         return changes, []
-    refused = _find_refused(connection, landing, changes, first_record_id, refusal)
-    keys = {candidate.source_key for candidate, _ in refused}
+    rejected = _find_rejected(connection, landing, changes, first_record_id, reason)
+    keys = {candidate.source_key for candidate, _ in rejected}
     kept = [change for change in changes if change.candidate.source_key not in keys]
     if kept:
         _copy_rows(connection, landing, kept, first_record_id)
-    return kept, refused
+    return kept, rejected
 
 
-def _find_refused(
-    connection: Warehouse, landing: Landing, changes: list[Change], first_record_id: int, refusal: str
+def _find_rejected(
+    connection: Warehouse, landing: Landing, changes: list[Change], first_record_id: int, reason: str
 ) -> list[tuple[Candidate, str]]:
     if len(changes) == 1:
-        return [(changes[0].candidate, f"PostgreSQL cannot keep it: {refusal}")]
-    refused: list[tuple[Candidate, str]] = []
+        return [(changes[0].candidate, f"PostgreSQL cannot keep it: {reason}")]
+    rejected: list[tuple[Candidate, str]] = []
     middle = len(changes) // 2
     for half in (changes[:middle], changes[middle:]):
-        half_refusal = _try_copy(connection, landing, half, first_record_id, is_kept=False)
-        if half_refusal is not None:
-            refused += _find_refused(connection, landing, half, first_record_id, half_refusal)
-    return refused
+        half_reason = _try_copy(connection, landing, half, first_record_id, is_kept=False)
+        if half_reason is not None:
+            rejected += _find_rejected(connection, landing, half, first_record_id, half_reason)
+    return rejected
 
 
 def _try_copy(
     connection: Warehouse, landing: Landing, changes: list[Change], first_record_id: int, *, is_kept: bool
 ) -> str | None:
-    """The kind of PostgreSQL's refusal, None where it takes the rows. Its own words may quote the payload."""
+    """The kind of PostgreSQL's error, None where it takes the rows. Its message may quote the payload."""
     try:
         with connection.transaction(force_rollback=not is_kept):
             _copy_rows(connection, landing, changes, first_record_id)
@@ -87,12 +87,12 @@ def _complete(changes: list[Change]) -> None:
         candidate = change.candidate
         if not candidate.correlation:
             candidate.correlation = new_id
-        known_at = change.head_observed_at
+        known_at = change.known_observed_at
         if known_at is not None and candidate.occurred_at is not None and candidate.occurred_at < known_at:
             candidate.occurred_at = known_at
 
 
-def move_heads(
+def move_current_versions(
     connection: Warehouse,
     stream: Stream,
     first_record_id: int,
@@ -110,14 +110,18 @@ def move_heads(
         return
     connection.execute(
         sql.SQL(
-            "insert into {heads} as head"
+            "insert into {current_versions} as known"
             " (source_key, record_id, source_version, observed_at, seen_at, payload_hash, happened_at)"
             " select facts.source_key, facts.record_id, facts.source_version, facts.occurred_at, facts.received_at,"
             " facts.payload_hash, own_times.happened_at from {table} as facts"
             " left join unnest(%(happened_at)s::timestamptz[]) with ordinality as own_times (happened_at, position)"
             " on facts.record_id = own_times.position + %(first)s - 1"
             " where facts.record_id between %(first)s and %(last)s{replacing}"
-        ).format(heads=stream.heads, table=stream.table, replacing=sql.SQL("" if are_keys_new else _REPLACING)),
+        ).format(
+            current_versions=stream.current_versions,
+            table=stream.table,
+            replacing=sql.SQL("" if are_keys_new else _REPLACING),
+        ),
         {"first": first_record_id, "last": last_record_id, "happened_at": list(happened_at)},
     )
 
@@ -125,9 +129,9 @@ def move_heads(
 def count_known(connection: Warehouse, stream: Stream, covers_since: datetime | None) -> int:
     """Return how many of the stream's keys that a sweep covers are there, as far as has landed."""
     row = connection.execute(
-        sql.SQL("select count(*) from {heads} as head where head.payload_hash is not null and {is_covered}").format(
-            heads=stream.heads, is_covered=_IS_COVERED
-        ),
+        sql.SQL(
+            "select count(*) from {current_versions} as known where known.payload_hash is not null and {is_covered}"
+        ).format(current_versions=stream.current_versions, is_covered=_IS_COVERED),
         {"covers_since": covers_since},
     ).fetchone()
     return int(row[0]) if row else 0
@@ -136,8 +140,8 @@ def count_known(connection: Warehouse, stream: Stream, covers_since: datetime | 
 def conclude_sweep(connection: Warehouse, landing: Landing, completion: Completion, last_record_id: int) -> int:
     """Land a tombstone for every key that the sweep did not meet; how many.
 
-    Only versions that had landed before the sweep began are judged: what came in meanwhile may be newer than the page
-    on which it would have stood. So are only records that happened in the time that the sweep covers.
+    Only versions that landed before the sweep began can be missing: a later one may be newer than the page on which it
+    would have stood. The same goes for records that happened outside the time that the sweep covers.
     """
     stream = landing.stream
     if stream.kind is StreamKind.EVENT or completion.as_of is None:
@@ -145,12 +149,12 @@ def conclude_sweep(connection: Warehouse, landing: Landing, completion: Completi
     gone = connection.execute(
         sql.SQL(
             "insert into {table} (record_id, source_key, occurred_at, received_at, arrival, correlation_id, run_id)"
-            " select %(last)s + row_number() over (order by head.record_id), head.source_key,"
-            " greatest(head.observed_at, %(as_of)s), clock_timestamp(), %(arrival)s, gen_random_uuid(), %(run_id)s"
-            " from {heads} as head"
-            " where head.record_id <= %(before)s and head.payload_hash is not null and {is_covered} and not exists ("
-            " select from pg_temp.seen_heads as seen where seen.record_id = head.record_id)"
-        ).format(table=stream.table, heads=stream.heads, is_covered=_IS_COVERED),
+            " select %(last)s + row_number() over (order by known.record_id), known.source_key,"
+            " greatest(known.observed_at, %(as_of)s), clock_timestamp(), %(arrival)s, gen_random_uuid(), %(run_id)s"
+            " from {current_versions} as known"
+            " where known.record_id <= %(before)s and known.payload_hash is not null and {is_covered} and not exists ("
+            " select from pg_temp.seen_versions as seen where seen.record_id = known.record_id)"
+        ).format(table=stream.table, current_versions=stream.current_versions, is_covered=_IS_COVERED),
         {
             "last": last_record_id,
             "as_of": completion.as_of,
@@ -160,5 +164,5 @@ def conclude_sweep(connection: Warehouse, landing: Landing, completion: Completi
             "covers_since": completion.covers_since,
         },
     ).rowcount
-    move_heads(connection, stream, last_record_id + 1, last_record_id + gone)
+    move_current_versions(connection, stream, last_record_id + 1, last_record_id + gone)
     return gone

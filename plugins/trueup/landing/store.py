@@ -1,4 +1,4 @@
-"""Lands a batch in one transaction: records, heads, exceptions, cursor, position and count, or none of them."""
+"""Lands a batch in one transaction, all or none: records, current versions, exceptions, cursor, position and count."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -11,25 +11,25 @@ from trueup.domain.records import Arrival, Cursor
 from trueup.landing.batch import Batch, Candidate, hash_of
 from trueup.landing.comparison import Change, find_changes
 from trueup.landing.landing import Completion, Landing
-from trueup.landing.refusals import (
-    accepted_loss,
-    close_collapse,
+from trueup.landing.rejected_records import (
+    accepted_deletion_count,
+    close_mass_deletion,
     close_mended,
     close_vanished,
-    open_collapse,
     open_malformed,
+    open_mass_deletion,
     open_violations,
 )
 from trueup.landing.report import Counts
-from trueup.landing.rows import conclude_sweep, copy_changes, count_known, move_heads
+from trueup.landing.rows import conclude_sweep, copy_changes, count_known, move_current_versions
 from trueup.warehouse.connection import Warehouse
 from trueup.warehouse.storable import canonical_json, storable_json, storable_text
 from trueup.warehouse.streams import Position, advance_position, create_stream_tables, lock_stream, read_position
 
 log = logging.getLogger(__name__)
 
-_LARGEST_LOSS: Final = 0.5
-_LOSS_DOUBTED_FROM: Final = 20
+_LARGEST_DELETION_SHARE: Final = 0.5
+_LEAST_SUSPECT_DELETION: Final = 20
 _UNKEEPABLE = (
     "a text in it holds U+0000 or half a character, which jsonb cannot keep; replayed, it lands with U+FFFD there"
 )
@@ -45,23 +45,23 @@ def store_batch(
         create_stream_tables(connection, stream)
         position = read_position(connection, stream)
         counts = Counts(pages=batch.page_count, read=batch.read_count, damaged=len(batch.damaged))
-        changes, reasons = _held_against_contract(connection, landing, batch)
+        changes, reasons = _checked_against_contract(connection, landing, batch)
         fresh, late = _without_late(landing, position, changes)
         kept, broken = _parted(fresh, reasons)
-        kept, refused = copy_changes(connection, landing, kept, position.last_record_id + 1)
-        broken += refused
+        kept, rejected = copy_changes(connection, landing, kept, position.last_record_id + 1)
+        broken += rejected
         counts.landed = len(kept)
         counts.tombstones = sum(change.candidate.payload is None for change in kept)
         counts.late = len(late)
         counts.violations = len(broken)
         counts.unchanged = batch.read_count - counts.landed - counts.late - counts.violations
         counts.leaked = _leaks(landing, kept)
-        _settle_exceptions(connection, landing, batch, broken, late)
+        _update_exceptions(connection, landing, batch, broken, late)
         counts.drifts = _record_drifts(connection, landing)
         last_record_id = position.last_record_id + counts.landed
-        are_keys_new = all(change.head_seen_at is None for change in kept)
+        are_keys_new = all(change.known_seen_at is None for change in kept)
         own_times = [change.candidate.changed_at for change in kept]
-        move_heads(
+        move_current_versions(
             connection,
             stream,
             position.last_record_id + 1,
@@ -70,11 +70,11 @@ def store_batch(
             are_keys_new=are_keys_new,
         )
         if completion is not None and completion.is_conclusive and landing.is_sweep:
-            gone, counts.doubted = _conclude(connection, landing, completion, position, last_record_id)
+            gone, counts.unconfirmed_deletions = _conclude(connection, landing, completion, position, last_record_id)
             counts.landed += gone
             counts.tombstones += gone
             last_record_id += gone
-            completion = replace(completion, is_conclusive=counts.doubted == 0)
+            completion = replace(completion, is_conclusive=counts.unconfirmed_deletions == 0)
         if counts.landed:
             counts.first_record_id, counts.last_record_id = position.last_record_id + 1, last_record_id
         _advance(connection, landing, position, last_record_id, cursor, completion)
@@ -85,7 +85,7 @@ def store_batch(
 def _conclude(
     connection: Warehouse, landing: Landing, completion: Completion, position: Position, last_record_id: int
 ) -> tuple[int, int]:
-    """Land tombstones for what the sweep did not meet: how many, and how many are too many to be believed.
+    """Land tombstones for what the sweep did not meet: how many, and how many are too many to be deleted unasked.
 
     A system that answers with an empty list, or with what a lesser role may see, has not deleted anything.
     """
@@ -94,17 +94,23 @@ def _conclude(
     is_believed = True
     with connection.transaction() as conclusion:
         gone = conclude_sweep(connection, landing, completion, last_record_id)
-        if gone >= _LOSS_DOUBTED_FROM:
+        if gone >= _LEAST_SUSPECT_DELETION:
             known = gone + count_known(connection, stream, completion.covers_since)
-            is_believed = gone <= max(known * _LARGEST_LOSS, accepted_loss(connection, stream, position.swept_at))
+            accepted = accepted_deletion_count(connection, stream, position.swept_at)
+            is_believed = gone <= max(known * _LARGEST_DELETION_SHARE, accepted)
         if not is_believed:
             raise psycopg.Rollback(conclusion)
         close_vanished(connection, stream, landing.started_at, completion.covers_since)
-        close_collapse(connection, stream)
+        close_mass_deletion(connection, stream)
     if is_believed:
         return gone, 0
-    open_collapse(connection, stream, missing=gone, known=known, run_id=landing.run_id)
-    log.warning("%s: a sweep met %d of %d records; none is taken for deleted", stream, known - gone, known)
+    open_mass_deletion(connection, stream, missing=gone, known=known, run_id=landing.run_id)
+    log.warning(
+        "%s: mass deletion suspected: a sweep met %d of %d records; none is taken for deleted",
+        stream,
+        known - gone,
+        known,
+    )
     return 0, gone
 
 
@@ -117,10 +123,10 @@ def _without_late(landing: Landing, position: Position, changes: Sequence[Change
     return fresh, late
 
 
-def _held_against_contract(
+def _checked_against_contract(
     connection: Warehouse, landing: Landing, batch: Batch
 ) -> tuple[list[Change], dict[str, str]]:
-    """What of the batch is new, and the reasons of the keys that must not land: what has landed was held before.
+    """What of the batch is new, and the reasons of the keys that must not land: what has landed was checked before.
 
     Where the contract does not know a field that sounds personal, its record is compared once more without it.
     """
@@ -165,7 +171,7 @@ def _leaks(landing: Landing, kept: Sequence[Change]) -> int:
     return sum(change.has_leaked(polled_as_of) for change in kept)
 
 
-def _settle_exceptions(
+def _update_exceptions(
     connection: Warehouse,
     landing: Landing,
     batch: Batch,
@@ -173,7 +179,7 @@ def _settle_exceptions(
     late: Sequence[Change],
 ) -> None:
     if broken:
-        landing.has_refused |= open_violations(
+        landing.has_rejected |= open_violations(
             connection,
             landing.stream,
             broken,
@@ -182,7 +188,7 @@ def _settle_exceptions(
             run_id=landing.run_id,
         )
     if batch.damaged:
-        landing.has_refused |= open_malformed(connection, landing.stream, batch.damaged, run_id=landing.run_id)
+        landing.has_rejected |= open_malformed(connection, landing.stream, batch.damaged, run_id=landing.run_id)
     # A replay's exception is closed by the replay itself, in the name of whoever asked for it.
     if batch.candidates and landing.arrival is not Arrival.REPLAY:
         not_evidence = {candidate.source_key for candidate, _ in broken}
@@ -192,9 +198,9 @@ def _settle_exceptions(
 
 def _record_drifts(connection: Warehouse, landing: Landing) -> list[str]:
     """Report each unknown field once a read."""
-    fresh = [path for path in landing.checker.unknown_fields if path not in landing.told_drifts]
+    fresh = [path for path in landing.checker.unknown_fields if path not in landing.reported_drifts]
     if fresh:
-        landing.told_drifts.update(fresh)
+        landing.reported_drifts.update(fresh)
         connection.execute(
             "insert into audit.drifts as drift (system_id, stream, field_path)"
             " select %s, %s, incoming.field_path from unnest(%s::text[]) as incoming (field_path)"
@@ -214,13 +220,13 @@ def _advance(
     cursor: Cursor | None,
     completion: Completion | None,
 ) -> None:
-    """Move the stream's position; past what was refused for the first time only when a poll has asked for it again.
+    """Move the stream's position; past what was rejected for the first time only when a poll has asked for it again.
 
-    Damage on the way is gone then, and a record that was half written is whole. Whatever goes on being refused holds
+    Damage on the way is gone then, and a record that was half written is whole. Whatever goes on being rejected holds
     polls back by one read, not for ever.
     """
     next_cursor: Cursor | None = position.next_cursor
-    if landing.has_refused:
+    if landing.has_rejected:
         landing.reached = cursor or landing.reached
         cursor, next_cursor = (None, next_cursor) if completion is None else (next_cursor, landing.reached)
     elif completion is not None:

@@ -95,7 +95,7 @@ def every(expression: str) -> CronTriggerTimetable:
 
 @functools.cache
 def _most_active_tasks() -> int:
-    # Asked once: a DAG that is not told looks it up itself, each anew.
+    # Asked once: a DAG that is not given it looks it up itself, each again.
     return int(conf.getint("core", "max_active_tasks_per_dag"))
 
 
@@ -167,7 +167,7 @@ def _broken_dag(tenant: str, name: str, mistakes: str) -> DAG:
 
 
 def _in_an_id(tenant: str) -> str:
-    """The name in letters that an id may have; what had to be changed is told apart by a hash of it."""
+    """The name in letters that an id may have; names that had to be changed differ by a hash."""
     plain = _NOT_IN_AN_ID.sub("_", tenant)[:_LONGEST_NAME]
     return plain if plain == tenant else f"{plain}_{hashlib.sha256(tenant.encode()).hexdigest()[:6]}"
 

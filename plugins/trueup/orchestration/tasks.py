@@ -1,7 +1,7 @@
 """What the tasks do: one call to a step of the line each, with its two failures in Airflow's terms.
 
 `Permanent` fails the task at once; `Transient` lets Airflow try again. A step that found nothing to
-do is skipped, so that it rings no bell.
+do is skipped, so that it triggers no DAG.
 """
 
 import functools
@@ -34,10 +34,10 @@ def in_airflow_terms(body: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(body)
     def in_terms(*arguments: P.args, **options: P.kwargs) -> R:
-        from trueup.pipeline.failures import told_plainly
+        from trueup.pipeline.failures import in_plain_words
 
         try:
-            with told_plainly(body.__name__):
+            with in_plain_words(body.__name__):
                 return body(*arguments, **options)
         except Permanent as error:
             raise AirflowFailException(str(error)) from error
@@ -52,10 +52,10 @@ def in_airflow_terms(body: Callable[P, R]) -> Callable[P, R]:
     return in_terms
 
 
-def _open(tenant: str) -> Any:  # noqa: ANN401 - Retailer is imported late: parsing must not pay for it
-    from trueup.pipeline.tenant import open_retailer
+def _open(tenant: str) -> Any:  # noqa: ANN401 - Tenant is imported late: parsing must not pay for it
+    from trueup.pipeline.tenant import open_tenant
 
-    return open_retailer(tenants_folder(), tenant, AirflowConnections(), state_folder())
+    return open_tenant(tenants_folder(), tenant, AirflowConnections(), state_folder())
 
 
 def _run_id() -> str:
@@ -77,7 +77,7 @@ def land(tenant: str, system: str, mode: str) -> None:
     landed = sum(report.landed_count for report in reports)
     log.info("%s.%s %s: %d landed over %d streams", tenant, system, mode, landed, len(reports))
     if not landed:
-        raise AirflowSkipException(f"{system} told nothing new")
+        raise AirflowSkipException(f"{system} has nothing new")
 
 
 @in_airflow_terms
@@ -91,7 +91,7 @@ def build(tenant: str) -> None:
 
 @in_airflow_terms
 def gate(tenant: str) -> None:
-    """Judge what the build wrote. A failed expectation quarantines or stops; it does not fail the task."""
+    """Validate what the build wrote. A failed expectation quarantines or stops; it does not fail the task."""
     from trueup.pipeline import steps
 
     report = steps.gate(_open(tenant), run_id=_run_id())
@@ -100,17 +100,17 @@ def gate(tenant: str) -> None:
 
 @in_airflow_terms
 def propose(tenant: str, outlet_events: Any = None) -> None:  # noqa: ANN401 - Airflow fills it in
-    """Fill the outbox; skipped, so that no bell rings, where nothing is due and nothing new is held."""
+    """Fill the outbox; skipped, so that it triggers no DAG, where nothing is due and nothing new is on hold."""
     from trueup.corrections.engine.due import due_count
-    from trueup.orchestration.assets import holds_asset, holds_bell
+    from trueup.orchestration.assets import holds_asset, holds_trigger
     from trueup.pipeline import steps
 
-    retailer = _open(tenant)
-    report = steps.propose(retailer, run_id=_run_id(), actor=ACTOR)
+    opened = _open(tenant)
+    report = steps.propose(opened, run_id=_run_id(), actor=ACTOR)
     log.info("%s proposed: %s", tenant, report)
     if any(channel.hold_id is not None for channel in report.channels):
-        outlet_events[holds_bell(tenant)].add(holds_asset(tenant))
-    elif not due_count(retailer.warehouse):
+        outlet_events[holds_trigger(tenant)].add(holds_asset(tenant))
+    elif not due_count(opened.warehouse):
         raise AirflowSkipException("nothing is due")
 
 
@@ -125,16 +125,16 @@ def correct(tenant: str) -> None:
 
 @in_airflow_terms
 def list_holds(tenant: str) -> list[dict[str, Any]]:
-    """The held runs that a person has to decide, as questions; skipped where there are none."""
+    """The holds that a person has to decide, as questions; skipped where there are none."""
     from trueup.corrections.engine.holds import open_holds
 
     holds = open_holds(_open(tenant).warehouse)
     if not holds:
-        raise AirflowSkipException("nothing is held")
+        raise AirflowSkipException("nothing is on hold")
     return [
         {
             "hold_id": hold.hold_id,
-            "subject": f"{tenant}: push {hold.correction_count} held corrections to {hold.target_system}?",
+            "subject": f"{tenant}: {hold.correction_count} corrections on hold for {hold.target_system}: push them?",
             "body": f"{hold.reason}\n\nApprove pushes them with the next run; Reject drops them.",
         }
         for hold in holds
@@ -143,7 +143,7 @@ def list_holds(tenant: str) -> list[dict[str, Any]]:
 
 @in_airflow_terms
 def decide_hold(tenant: str, hold: dict[str, Any], answer: dict[str, Any]) -> None:
-    """Release or drop one held run, in the name of who answered; nobody in time means Reject."""
+    """Release or drop one hold, in the name of who answered; nobody in time means Reject."""
     from trueup.corrections.engine.holds import Decision
     from trueup.corrections.engine.holds import decide_hold as decide
 
@@ -155,7 +155,7 @@ def decide_hold(tenant: str, hold: dict[str, Any], answer: dict[str, Any]) -> No
 
 @in_airflow_terms
 def reconcile(tenant: str) -> None:
-    """Judge everything again and log what the channels still show wrong."""
+    """Validate everything again and log what the channels still show wrong."""
     from trueup.pipeline import steps
 
     report = steps.reconcile(_open(tenant), run_id=_run_id(), actor=ACTOR)
@@ -183,9 +183,9 @@ def replay(tenant: str, exception_ids: list[int]) -> None:
     """Try again what left the line."""
     from trueup.pipeline.replay import replay as replay_exceptions
 
-    retailer = _open(tenant)
+    opened = _open(tenant)
     log.info(
         "%s replayed: %s",
         tenant,
-        replay_exceptions(retailer.warehouse, retailer.configuration, exception_ids, run_id=_run_id(), actor=ACTOR),
+        replay_exceptions(opened.warehouse, opened.configuration, exception_ids, run_id=_run_id(), actor=ACTOR),
     )

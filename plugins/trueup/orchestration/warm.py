@@ -3,7 +3,7 @@
 import dbt.adapters.postgres
 import dbt.cli.main
 
-import trueup.gates.validation
+import trueup.gates.validator
 import trueup.pipeline.steps
 
 __all__ = ["dbt", "trueup"]

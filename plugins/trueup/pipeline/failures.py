@@ -1,4 +1,4 @@
-"""What may fail in any step, told as our two failures: the warehouse and this machine's disk."""
+"""What may fail in any step, as our two failures: the warehouse and this machine's disk."""
 
 import errno
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 @contextmanager
-def told_plainly(work: str) -> Iterator[None]:
+def in_plain_words(work: str) -> Iterator[None]:
     """Raise `Transient` or `Permanent` for what PostgreSQL says and for a disk that takes no more.
 
     Steps tell what they can tell better themselves; this is for whatever passes them.

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from psycopg import sql
 
-from trueup.pipeline.tenant import Retailer
+from trueup.pipeline.tenant import Tenant
 from trueup.trail.trail import record_event
 from trueup.warehouse.connection import Role, connect
 
@@ -27,12 +27,10 @@ class PrunedTable:
     removed_count: int
 
 
-def prune(
-    retailer: Retailer, *, run_id: str, actor: str, retention: timedelta = timedelta(days=30)
-) -> list[PrunedTable]:
+def prune(tenant: Tenant, *, run_id: str, actor: str, retention: timedelta = timedelta(days=30)) -> list[PrunedTable]:
     """Remove verdicts, dbt timings and landing counts older than `retention`, and say so in the audit."""
     removed: list[PrunedTable] = []
-    with connect(retailer.warehouse, Role.CONFIGURATOR) as connection:
+    with connect(tenant.warehouse, Role.CONFIGURATOR) as connection:
         for schema, table, column in _PRUNED:
             cursor = connection.execute(
                 sql.SQL("delete from {} where {} < clock_timestamp() - %s").format(

@@ -10,7 +10,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.exceptions.queue import QueuedException
 from trueup.exceptions.replay import Handler, HandlerOutcome, ReplayResult
 from trueup.exceptions.replay import replay as replay_exceptions
-from trueup.landing.replay import accept_loss, replay_violation
+from trueup.landing.replay import accept_deletion, replay_violation
 
 
 def _replay_change(
@@ -23,7 +23,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "contract_violation": replay_violation,
     "correction_exhausted": _replay_change,
     "correction_rejected": _replay_change,
-    "sweep_collapsed": accept_loss,
+    "mass_deletion_suspected": accept_deletion,
 }
 """Kind of exception to what takes it back. A kind that is not here closes by mending its cause, not by replay."""
 

@@ -3,7 +3,6 @@
 import logging
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from datetime import datetime
 
 from trueup.corrections.engine.correct import CorrectionReport
 from trueup.corrections.engine.correct import correct as send_changes
@@ -11,33 +10,34 @@ from trueup.corrections.engine.proposal import ProposalReport
 from trueup.corrections.engine.propose import propose as propose_changes
 from trueup.corrections.policies import POLICIES
 from trueup.domain.records import ReadMode
+from trueup.explain.differences import DifferenceCount, count_differences
 from trueup.gates.docs import build_data_docs
 from trueup.gates.run import GateReport, run_gates
 from trueup.landing.land import land_system
 from trueup.landing.report import LandingReport
-from trueup.pipeline.tenant import Retailer
+from trueup.pipeline.tenant import Tenant
 from trueup.transform.build import BuildReport
 from trueup.transform.build import build as build_tables
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import create_database, migrate
-from trueup.warehouse.registry import put_in_force
+from trueup.warehouse.registry import apply_configuration
 
 log = logging.getLogger(__name__)
 
 
-def prepare(retailer: Retailer, actor: str) -> bool:
-    """Create the warehouse where there is none, migrate it, put the tenant's files in force.
+def prepare(tenant: Tenant, actor: str) -> bool:
+    """Create the warehouse where there is none, migrate it, apply the tenant's configuration.
 
     True where the files were new. Safe to repeat.
     """
-    create_database(retailer.warehouse)
-    migrate(retailer.warehouse)
-    with connect(retailer.warehouse, Role.CONFIGURATOR) as connection:
-        return put_in_force(connection, retailer.configuration, actor)
+    create_database(tenant.warehouse)
+    migrate(tenant.warehouse)
+    with connect(tenant.warehouse, Role.CONFIGURATOR) as connection:
+        return apply_configuration(connection, tenant.configuration, actor)
 
 
 def land(
-    retailer: Retailer,
+    tenant: Tenant,
     system_id: str,
     *,
     run_id: str,
@@ -46,10 +46,10 @@ def land(
     is_due_only: bool = False,
 ) -> list[LandingReport]:
     """Read one system's streams into raw. `is_due_only`: those that a schedule has to read now."""
-    with retailer.shared_state(Role.LOADER) as state, closing(retailer.connector(system_id, state)) as connector:
+    with tenant.shared_state(Role.LOADER) as state, closing(tenant.connector(system_id, state)) as connector:
         return land_system(
-            retailer.warehouse,
-            retailer.configuration,
+            tenant.warehouse,
+            tenant.configuration,
             system_id,
             connector,
             mode=mode,
@@ -59,46 +59,35 @@ def land(
         )
 
 
-def build(retailer: Retailer, *, run_id: str, actor: str, is_full_refresh: bool = False) -> BuildReport:
-    """Put changed declarations in force and bring canonical and marts up to date with raw."""
-    with connect(retailer.warehouse, Role.CONFIGURATOR) as connection:
-        put_in_force(connection, retailer.configuration, actor)
-    return build_tables(retailer.warehouse, retailer.configuration, run_id=run_id, is_full_refresh=is_full_refresh)
+def build(tenant: Tenant, *, run_id: str, actor: str, is_full_refresh: bool = False) -> BuildReport:
+    """Apply a changed configuration and bring canonical and marts up to date with raw."""
+    with connect(tenant.warehouse, Role.CONFIGURATOR) as connection:
+        apply_configuration(connection, tenant.configuration, actor)
+    return build_tables(tenant.warehouse, tenant.configuration, run_id=run_id, is_full_refresh=is_full_refresh)
 
 
-def gate(retailer: Retailer, *, run_id: str, is_full: bool = False) -> GateReport:
-    """Judge what the newest build wrote, or everything."""
-    return run_gates(retailer.warehouse, retailer.configuration, run_id=run_id, is_full=is_full)
+def gate(tenant: Tenant, *, run_id: str, is_full: bool = False) -> GateReport:
+    """Validate what the newest build wrote, or everything."""
+    return run_gates(tenant.warehouse, tenant.configuration, run_id=run_id, is_full=is_full)
 
 
-def propose(retailer: Retailer, *, run_id: str, actor: str) -> ProposalReport:
+def propose(tenant: Tenant, *, run_id: str, actor: str) -> ProposalReport:
     """Put what may be pushed into the outbox, and hold what a person must see."""
-    return propose_changes(retailer.warehouse, retailer.configuration, POLICIES, run_id=run_id, actor=actor)
+    return propose_changes(tenant.warehouse, tenant.configuration, POLICIES, run_id=run_id, actor=actor)
 
 
-def correct(retailer: Retailer, *, run_id: str, actor: str) -> CorrectionReport:
-    """Push what is due, read it back, settle what was in doubt."""
-    with retailer.shared_state(Role.OPERATOR) as state, ExitStack() as opened:
-        writers = retailer.writers(state)
+def correct(tenant: Tenant, *, run_id: str, actor: str) -> CorrectionReport:
+    """Push what is due, read it back, resolve what was unconfirmed."""
+    with tenant.shared_state(Role.OPERATOR) as state, ExitStack() as opened:
+        writers = tenant.writers(state)
         for writer in writers.values():
             opened.callback(writer.close)
-        return send_changes(retailer.warehouse, retailer.configuration, POLICIES, writers, run_id=run_id, actor=actor)
-
-
-@dataclass(frozen=True, slots=True)
-class DifferenceCount:
-    """Open differences of one channel with one cause; units are |shown - target| summed."""
-
-    channel: str
-    cause: str
-    count: int
-    units: int
-    oldest_at: datetime | None
+        return send_changes(tenant.warehouse, tenant.configuration, POLICIES, writers, run_id=run_id, actor=actor)
 
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationReport:
-    """Everything judged again, and what the channels still show wrong."""
+    """Everything validated again, and what the targets still show wrong."""
 
     build: BuildReport
     gates: GateReport
@@ -106,24 +95,21 @@ class ReconciliationReport:
     differences: tuple[DifferenceCount, ...]
 
 
-def reconcile(retailer: Retailer, *, run_id: str, actor: str) -> ReconciliationReport:
-    """Build, judge every row, and count the differences by channel and cause."""
-    built = build(retailer, run_id=run_id, actor=actor)
-    gates = gate(retailer, run_id=run_id, is_full=True)
-    with connect(retailer.warehouse, Role.OPERATOR) as connection:
+def reconcile(tenant: Tenant, *, run_id: str, actor: str) -> ReconciliationReport:
+    """Build, validate every row, and count the differences by target and cause."""
+    built = build(tenant, run_id=run_id, actor=actor)
+    gates = gate(tenant, run_id=run_id, is_full=True)
+    with connect(tenant.warehouse, Role.OPERATOR) as connection:
         listings = connection.execute("select count(*) from canonical.channel_listings where is_listed").fetchone()
-        rows = connection.execute(
-            "select channel, cause, count(*), coalesce(sum(abs(difference_quantity)), 0), min(detected_at)"
-            " from marts.stock_differences group by channel, cause order by channel, cause"
-        ).fetchall()
+        differences = count_differences(connection)
     return ReconciliationReport(
         build=built,
         gates=gates,
         listing_count=int(listings[0]) if listings else 0,
-        differences=tuple(DifferenceCount(row[0], row[1], int(row[2]), int(row[3]), row[4]) for row in rows),
+        differences=differences,
     )
 
 
-def document(retailer: Retailer) -> None:
+def document(tenant: Tenant) -> None:
     """Build the Data Docs from the latest verdicts."""
-    build_data_docs(retailer.warehouse, retailer.docs_folder)
+    build_data_docs(tenant.warehouse, tenant.docs_folder)

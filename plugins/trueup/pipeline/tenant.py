@@ -17,7 +17,7 @@ from trueup.warehouse.shared_state import WarehouseState
 
 
 @dataclass(frozen=True, slots=True)
-class Retailer:
+class Tenant:
     """One tenant with its connections. `state_folder` holds what may be deleted: dbt's state, Data Docs."""
 
     configuration: TenantConfiguration
@@ -80,6 +80,6 @@ class _TrialState(ProcessState):
         return self._open_warehouse().secret(name)
 
 
-def open_retailer(tenants_folder: Path, tenant: str, connections: Connections, state_folder: Path) -> Retailer:
+def open_tenant(tenants_folder: Path, tenant: str, connections: Connections, state_folder: Path) -> Tenant:
     """Read the tenant's files; raise `Permanent` naming the mistake, or the tenants there are."""
-    return Retailer(load_tenant(tenants_folder, tenant), connections, state_folder)
+    return Tenant(load_tenant(tenants_folder, tenant), connections, state_folder)

@@ -1,6 +1,6 @@
-"""What the bell is called that a vendor's webhook rings: the web server rings it, a DAG listens to it."""
+"""The asset that a vendor's webhook triggers: the web server writes its events, a DAG is scheduled by it."""
 
 
-def webhook_bell(tenant: str, system: str) -> tuple[str, str]:
+def webhook_asset_name(tenant: str, system: str) -> tuple[str, str]:
     """Name and URI of the asset."""
     return f"webhook/{tenant}/{system}", f"trueup://webhook/{tenant}/{system}"

@@ -229,7 +229,8 @@ def _selection(connection: Warehouse, plan: Plan) -> list[str]:
         return [*warm, "config.materialized:incremental"]
     # Nothing else can have changed: a build that died is made good from the scope that it left.
     reached = [f"{view}+,config.materialized:incremental" for view in changed_views(connection)]
-    return [*warm, *reached, "stock_differences"]
+    # What became of our own changes, and what the gates hold, no stream tells.
+    return [*warm, *reached, "path:models/reconciliation,config.materialized:incremental"]
 
 
 def _finish(connection: Warehouse, plan: Plan, run_id: str) -> tuple[int, int]:

@@ -1,1 +1,1 @@
-"""PostgreSQL: connections, roles, migrations, COPY, and the tenant's declarations as tables."""
+"""PostgreSQL: connections, roles, migrations, COPY, and the tenant's configuration as tables."""

@@ -80,15 +80,15 @@ def next_step(error: psycopg.Error) -> str | None:
     """What to do about an error that passes: first what helps, where something must. None where it does not pass."""
     if not isinstance(error, _PASSING):
         return None
-    remedy = next((told for kind, told in _REMEDIES.items() if isinstance(error, kind)), None)
+    remedy = next((help_text for kind, help_text in _REMEDIES.items() if isinstance(error, kind)), None)
     return _then(remedy)
 
 
 def next_step_of_words(message: str) -> str | None:
     """The same by the server's words alone; None where it is no error that passes."""
     words = message.lower()
-    for told, remedy in _PASSING_WORDS.items():
-        if told in words:
+    for phrase, remedy in _PASSING_WORDS.items():
+        if phrase in words:
             return _then(remedy)
     return None
 
@@ -96,7 +96,7 @@ def next_step_of_words(message: str) -> str | None:
 def opening_is_refused(error: psycopg.OperationalError) -> bool:
     """Whether the server turned the login away; else it was not reached, or had no time or room for us."""
     words = str(error).lower()
-    return any(refusal in words for refusal in _REFUSING_WORDS)
+    return any(phrase in words for phrase in _REFUSING_WORDS)
 
 
 def failure(error: psycopg.Error, message: str, remedy: str) -> Transient | Permanent:

@@ -14,7 +14,7 @@ class Lock(IntEnum):
     """Migrating the warehouse."""
 
     CONFIGURATION = 7303018
-    """Putting a tenant's files in force."""
+    """Applying a tenant's configuration."""
 
     BUILD = 7303015
     """Building. Proposing shares it: half a build has numbers that no gate has seen."""

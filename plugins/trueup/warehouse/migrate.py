@@ -68,7 +68,7 @@ def _upgrade(details: ConnectionDetails, revision: str) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
     except sqlalchemy.exc.DBAPIError as error:
-        # Our failures are told apart by the driver's error, which Alembic's library wraps.
+        # Our two failures differ by the driver's error, which Alembic's library wraps.
         if isinstance(error.orig, psycopg.Error):
             raise error.orig from error
         raise

@@ -1,4 +1,4 @@
-"""Puts a tenant's declarations in force: the YAML as tables that dbt and the guards join to."""
+"""Applies a tenant's configuration: the YAML as tables that dbt and the guards join to."""
 
 import hashlib
 import json
@@ -10,10 +10,10 @@ from trueup.warehouse.connection import Warehouse, act_as
 from trueup.warehouse.locks import Lock
 
 
-def put_in_force(connection: Warehouse, configuration: TenantConfiguration, actor: str) -> bool:
+def apply_configuration(connection: Warehouse, configuration: TenantConfiguration, actor: str) -> bool:
     """Replace the registry's tables by `configuration`; True where anything changed.
 
-    One transaction, as the configurator: a reader sees the old declarations or the new.
+    One transaction, as the configurator: a reader sees the old configuration or the new.
     """
     content = configuration.model_dump(mode="json")
     content_hash = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -41,7 +41,7 @@ def put_in_force(connection: Warehouse, configuration: TenantConfiguration, acto
         )
         connection.execute(
             "insert into audit.events (action, subject, reason, details)"
-            " values ('declarations_put_in_force', %s, 'the tenant''s files changed', %s)",
+            " values ('configuration_applied', %s, 'the tenant''s files changed', %s)",
             (configuration.tenant, Jsonb({"content_hash": content_hash})),
         )
     return True
@@ -60,8 +60,8 @@ def _write_rows(connection: Warehouse, configuration: TenantConfiguration) -> No
         cursor.executemany(
             "insert into governance.locations values (%s, %s, %s, %s)",
             [
-                (name, place.name, place.system_of_record, place.source_location_id)
-                for name, place in configuration.locations.items()
+                (name, location.name, location.system_of_record, location.source_location_id)
+                for name, location in configuration.locations.items()
             ],
         )
         for name, channel in configuration.channels.items():

@@ -3,7 +3,8 @@
 do $$
 declare
     lines constant text[] := array[
-        'governance', 'raw', 'staging', 'canonical', 'marts', 'gates', 'outbox', 'audit', 'exceptions', 'connectors'
+        'governance', 'raw', 'staging', 'canonical', 'marts', 'reconciliation', 'gates', 'outbox', 'audit', 'exceptions',
+        'connectors'
     ];
     owner_name constant name := (select own from role_moves where purpose = 'owner' limit 1);
     statement text;

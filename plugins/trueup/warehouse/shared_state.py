@@ -118,10 +118,10 @@ class WarehouseState:
     @contextmanager
     def secret(self, name: str) -> Iterator["_Secret"]:
         # A session of its own: the lock is held while the vendor is asked, and nobody of this process shares it.
-        with self._told():
+        with self._translated():
             secret = _Secret(self._open, name, self._sleep)
         try:
-            with self._told():
+            with self._translated():
                 secret.load()
             yield secret
         finally:
@@ -129,7 +129,7 @@ class WarehouseState:
 
     def _done(self, work: Callable[[Warehouse], Result]) -> Result:
         """Do it on the open session, and once more on a fresh one where that session turns out to be dead."""
-        with self._lock, self._told():
+        with self._lock, self._translated():
             is_fresh = self._connection is None or self._connection.broken
             try:
                 return work(self._session())
@@ -152,7 +152,7 @@ class WarehouseState:
         return connection
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translated(self) -> Iterator[None]:
         try:
             yield
         except psycopg.Error as error:
@@ -215,8 +215,8 @@ class _Secret:
                     (content, self._name),
                 )
             except (psycopg.Error, TrueupError) as error:
-                told = error.diag.message_primary if isinstance(error, psycopg.Error) else error
-                log.warning("a refresh token could not be kept, attempt %d: %s", attempt, told)
+                reason = error.diag.message_primary if isinstance(error, psycopg.Error) else error
+                log.warning("a refresh token could not be kept, attempt %d: %s", attempt, reason)
             else:
                 return
         raise Transient(

@@ -52,7 +52,7 @@ class Stream:
         return sql.Identifier("raw", self.table_name)
 
     @property
-    def heads(self) -> sql.Identifier:
+    def current_versions(self) -> sql.Identifier:
         """The newest version of each of its keys; a state stream's only."""
         return sql.Identifier("raw", f"{self.table_name}__heads")
 

@@ -10,15 +10,15 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from trueup.domain.connections import Connections
 from trueup.gates.docs import site_index
 from trueup.web import settings
-from trueup.web.hooks import Bell, hooks
+from trueup.web.hooks import Trigger, hooks
 from trueup.web.quality import list_tenants, report
 from trueup.web.security import LOGGED_IN, send_to_login, with_policy
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def create_app(connections: Callable[[], Connections], bell: Bell) -> FastAPI:
-    """Build the application; nothing is opened before a page is asked for. `bell` is what webhooks ring."""
+def create_app(connections: Callable[[], Connections], trigger: Trigger) -> FastAPI:
+    """Build the application; nothing is opened before a page is asked for. `trigger` is called for each webhook."""
     # No generated documentation: those routes would stand outside the login.
     app = FastAPI(title="Trueup", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(HTTPException, send_to_login)
@@ -67,7 +67,7 @@ def create_app(connections: Callable[[], Connections], bell: Bell) -> FastAPI:
         return FileResponse(file)
 
     app.include_router(pages)
-    app.include_router(hooks(connections, bell))
+    app.include_router(hooks(connections, trigger))
     return app
 
 

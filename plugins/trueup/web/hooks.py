@@ -34,20 +34,20 @@ REFUSED_AFTER_SECONDS: Final = 0.1
 _BODY_SECONDS: Final = 10
 
 
-class Bell(Protocol):
-    """Has a system polled. Rung again before somebody came, it stays one ring."""
+class Trigger(Protocol):
+    """Has a system polled. Called again before the poll began, it is still one poll."""
 
     def __call__(self, tenant: str, system: str, notice: Notice) -> None: ...
 
 
-def hooks(connections: Callable[[], Connections], bell: Bell) -> APIRouter:
-    """Build the routes; `bell` is rung for every genuine webhook."""
+def hooks(connections: Callable[[], Connections], trigger: Trigger) -> APIRouter:
+    """Build the routes; `trigger` is called for every genuine webhook."""
     router = APIRouter()
     rate = Rate(A_SECOND, AT_ONCE)
     signatures = Signatures(connections, settings.tenants_folder, settings.chosen_tenants)
 
     @router.post("/{tenant}/hooks/{system}", status_code=status.HTTP_202_ACCEPTED)
-    async def hear(request: Request, tenant: str, system: str) -> Response:
+    async def receive(request: Request, tenant: str, system: str) -> Response:
         if not rate.take((request.client.host if request.client else "", tenant, system)):
             raise HTTPException(status.HTTP_429_TOO_MANY_REQUESTS, "too many; send it again", {"Retry-After": "5"})
         notice: Notice | None = None
@@ -58,19 +58,19 @@ def hooks(connections: Callable[[], Connections], bell: Bell) -> APIRouter:
             notice = await run_in_threadpool(signatures.verified, tenant, system, request.headers, body)
         if notice is None:
             await asyncio.sleep(REFUSED_AFTER_SECONDS - (time.monotonic() - read_at) % REFUSED_AFTER_SECONDS)
-            told = {"detail": "not signed as the vendor signs; nothing was done"}
-            return JSONResponse(told, status.HTTP_401_UNAUTHORIZED)
-        return await run_in_threadpool(_ring, tenant, system, notice)
+            answer = {"detail": "not signed as the vendor signs; nothing was done"}
+            return JSONResponse(answer, status.HTTP_401_UNAUTHORIZED)
+        return await run_in_threadpool(_trigger, tenant, system, notice)
 
-    def _ring(tenant: str, system: str, notice: Notice) -> Response:
+    def _trigger(tenant: str, system: str, notice: Notice) -> Response:
         try:
-            bell(tenant, system, notice)
+            trigger(tenant, system, notice)
         except TrueupError as error:
             # The vendor sends it again; whoever runs the DAGs finds the remedy here.
             log.error("webhook for %s of %s could not be taken: %s", system, tenant, error)  # noqa: TRY400 - no trace
-            told = {"detail": "not ready to take webhooks; see the web server's log"}
-            return JSONResponse(told, status.HTTP_503_SERVICE_UNAVAILABLE)
-        return JSONResponse({"detail": "heard"}, status.HTTP_202_ACCEPTED)
+            answer = {"detail": "not ready to take webhooks; see the web server's log"}
+            return JSONResponse(answer, status.HTTP_503_SERVICE_UNAVAILABLE)
+        return JSONResponse({"detail": "accepted"}, status.HTTP_202_ACCEPTED)
 
     return router
 

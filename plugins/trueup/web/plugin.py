@@ -6,7 +6,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from trueup.web.app import create_app
 from trueup.web.connections import ServerConnections
-from trueup.web.triggers import ring
+from trueup.web.triggers import trigger_poll
 from trueup.web.unset_port import UnsetPort
 
 
@@ -15,7 +15,7 @@ class TrueupPlugin(AirflowPlugin):
 
     name = "trueup"
     fastapi_apps: list[Any] = [  # noqa: RUF012 - Airflow's base class declares it so
-        {"app": create_app(ServerConnections, ring), "url_prefix": "/trueup", "name": "Trueup"}
+        {"app": create_app(ServerConnections, trigger_poll), "url_prefix": "/trueup", "name": "Trueup"}
     ]
     fastapi_root_middlewares: list[Any] = [  # noqa: RUF012
         {"middleware": UnsetPort, "args": [], "kwargs": {}, "name": "Trueup: a port that is not set"}

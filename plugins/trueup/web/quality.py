@@ -1,4 +1,4 @@
-"""The data-quality report as the page shows it: one tenant's standing, grouped and in order of urgency."""
+"""The data-quality report as the page shows it: the status of one tenant's gates, grouped and in order of urgency."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from pathlib import Path
 from trueup.configuration.tenants import load_tenant, tenant_names
 from trueup.domain.connections import Connections
 from trueup.domain.errors import Permanent, TrueupError
-from trueup.gates.standing import Standing, StandingVerdict, standing
+from trueup.gates.status import GateStatus, NewestVerdict, read_gate_status
 
-_SCHEMAS = ("staging", "canonical", "marts", "outbox")
+_SCHEMAS = ("staging", "canonical", "marts", "reconciliation", "outbox")
 _SEVERITIES = ("critical", "warning", "info")
 
 
@@ -20,7 +20,7 @@ class SuiteReport:
 
     name: str
     table: str
-    verdicts: Sequence[StandingVerdict]
+    verdicts: Sequence[NewestVerdict]
     failed_count: int
     passed_count: int
     worst_severity: str | None
@@ -28,13 +28,13 @@ class SuiteReport:
 
 @dataclass(frozen=True, slots=True)
 class TenantReport:
-    """One tenant on the page. `problem`: why nothing can be shown of it; then `standing` is None."""
+    """One tenant on the page. `problem`: why nothing can be shown of it; then `gates` is None."""
 
     tenant: str
     display_name: str
     partner_name: str | None
     support_contact: str | None
-    standing: Standing | None
+    gates: GateStatus | None
     suites: Sequence[SuiteReport]
     problem: str | None
 
@@ -45,17 +45,17 @@ class TenantReport:
 
     @property
     def expectation_count(self) -> int:
-        """Rules that were ever judged."""
+        """Rules that were ever validated."""
         return sum(len(suite.verdicts) for suite in self.suites)
 
     @property
     def tone(self) -> str:
-        """`bad` where a channel is stopped, `warn` where something is held, failing or ungated, else `good`."""
-        if self.standing is None or self.standing.stops:
+        """`bad`: a channel is stopped; `warn`: rows in quarantine, a failing rule, a gate to run; else `good`."""
+        if self.gates is None or self.gates.stops:
             return "bad"
-        run = self.standing.last_run
+        run = self.gates.last_run
         is_behind = run is None or run.newest_build_id != run.build_id
-        return "warn" if self.standing.held_count or self.failed_count or is_behind else "good"
+        return "warn" if self.gates.quarantined_count or self.failed_count or is_behind else "good"
 
 
 def list_tenants(folder: Path, chosen: Sequence[str]) -> list[str]:
@@ -72,31 +72,31 @@ def report(folder: Path, tenant: str, connections: Connections) -> TenantReport:
     branding = configuration.branding
     heading = (tenant, branding.display_name, branding.partner_name, branding.support_contact)
     try:
-        found = standing(connections.get(configuration.warehouse_connection))
+        found = read_gate_status(connections.get(configuration.warehouse_connection))
     except TrueupError as error:
         return TenantReport(*heading, None, (), str(error))
     return TenantReport(*heading, found, _by_suite(found.verdicts), None)
 
 
-def _by_suite(verdicts: Sequence[StandingVerdict]) -> list[SuiteReport]:
+def _by_suite(verdicts: Sequence[NewestVerdict]) -> list[SuiteReport]:
     suites = [
         _suite(name, sorted(group, key=_urgency))
         for name, group in groupby(sorted(verdicts, key=lambda verdict: verdict.suite), lambda verdict: verdict.suite)
     ]
-    return sorted(suites, key=_place_in_line)
+    return sorted(suites, key=_order_on_page)
 
 
-def _suite(name: str, verdicts: Sequence[StandingVerdict]) -> SuiteReport:
+def _suite(name: str, verdicts: Sequence[NewestVerdict]) -> SuiteReport:
     failed = [verdict for verdict in verdicts if verdict.is_failing]
     passed = sum(verdict.status == "passed" for verdict in verdicts)
     return SuiteReport(name, verdicts[0].table, verdicts, len(failed), passed, failed[0].severity if failed else None)
 
 
-def _urgency(verdict: StandingVerdict) -> tuple[bool, int, int, str]:
-    return (not verdict.is_failing, _SEVERITIES.index(verdict.severity), -verdict.held_count, verdict.rule_id)
+def _urgency(verdict: NewestVerdict) -> tuple[bool, int, int, str]:
+    return (not verdict.is_failing, _SEVERITIES.index(verdict.severity), -verdict.quarantined_count, verdict.rule_id)
 
 
-def _place_in_line(suite: SuiteReport) -> tuple[int, int, str]:
+def _order_on_page(suite: SuiteReport) -> tuple[int, int, str]:
     worst = _SEVERITIES.index(suite.worst_severity) if suite.worst_severity else len(_SEVERITIES)
     schema = suite.table.partition(".")[0]
     return (worst, _SCHEMAS.index(schema) if schema in _SCHEMAS else len(_SCHEMAS), suite.table)

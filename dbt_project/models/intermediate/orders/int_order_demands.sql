@@ -9,7 +9,7 @@ locations as not materialized (
 ),
 
 -- What each system says of each SKU of an order; of no SKU where a line maps to none.
-told as (
+reported as (
     select
         order_lines.owner_system_id,
         order_lines.order_name,
@@ -51,12 +51,12 @@ told as (
 -- line of it maps to no product) is held as the copies have it.
 accounted as (
     select
-        told.*,
-        max(told.channel) over of_order as order_channel,
-        told.is_own
-        or coalesce(bool_or(told.is_unresolved) filter (where told.is_own) over of_order, true) as is_heard
-    from told
-    window of_order as (partition by told.owner_system_id, told.order_name)
+        reported.*,
+        max(reported.channel) over of_order as order_channel,
+        reported.is_own
+        or coalesce(bool_or(reported.is_unresolved) filter (where reported.is_own) over of_order, true) as is_heard
+    from reported
+    window of_order as (partition by reported.owner_system_id, reported.order_name)
 ),
 
 -- Two copies tell of the same units, but for those that each has at places of its own: these are different ones.

@@ -61,7 +61,7 @@ reported as (
 ),
 
 -- Whatever left by a landed movement is out of the stock level: in its base, or in what is laid over it.
-told as (
+counted as (
     select
         owner_system_id,
         order_name,
@@ -100,7 +100,7 @@ final as (
         sum(unconfirmed_quantity) as unconfirmed_quantity,
         max(confirmed_by) as confirmed_by,
         max(received_at) as received_at
-    from told
+    from counted
     group by owner_system_id, order_name, sku, location_id
 )
 

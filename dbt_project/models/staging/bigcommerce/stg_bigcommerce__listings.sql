@@ -5,7 +5,7 @@ with records as (
 final as (
     select
         {{ record_columns() }},
-        -- Stock tells no time, so two answers of one second are told apart by their order of arrival alone: what was
+        -- Stock tells no time, so two answers of one second are distinguished by their order of arrival alone: what was
         -- shown last is by nature what was seen last.
         records.record_id as tie_rank,
 

@@ -13,7 +13,7 @@ lines as (
         {{ moment("records.payload ->> 'date_created'") }} as ordered_at,
         line.content as line,
         coalesce({{ quantity("line.content ->> 'quantity'") }}, 0) as ordered_quantity,
-        coalesce({{ quantity("line.content ->> 'quantity_shipped'") }}, 0) as told_shipped_quantity,
+        coalesce({{ quantity("line.content ->> 'quantity_shipped'") }}, 0) as reported_shipped_quantity,
         coalesce({{ quantity("line.content ->> 'quantity_refunded'") }}, 0) as refunded_quantity
     from records
     left join lateral jsonb_array_elements(records.payload -> 'lines') as line (content) on true
@@ -45,7 +45,7 @@ typed as (
         lines.ordered_quantity,
         0::numeric as shipped_quantity,
         -- What has left or is still to leave: units refunded after they were shipped did leave, those before will not.
-        greatest(lines.ordered_quantity - lines.refunded_quantity, lines.told_shipped_quantity) as committed_quantity,
+        greatest(lines.ordered_quantity - lines.refunded_quantity, lines.reported_shipped_quantity) as committed_quantity,
 
         ---------- booleans
         lines.is_cancelled,

@@ -10,7 +10,7 @@ channels as not materialized (
 final as (
     select
         {{ record_columns() }},
-        -- Two answers of one second are told apart by their order of arrival alone: what was shown last is by nature
+        -- Two answers of one second are distinguished by their order of arrival alone: what was shown last is by nature
         -- what was seen last.
         records.record_id as tie_rank,
 

@@ -16,6 +16,8 @@ from trueup.connectors.state import Kept, SharedState, noted_if_possible
 from trueup.domain.errors import Transient
 
 _POLL_SECONDS = 0.02
+_LONGEST_REQUEST_SECONDS = 120.0
+"""No answer takes longer (transport.py breaks it off)."""
 
 
 class Turn(Protocol):
@@ -230,8 +232,13 @@ class _Spent:
         entries: list[list[Any]] = list(kept["spent"]) if kept else []
         self._limit = limit
         self._window = window
-        # A moment ahead of the clock was noted before the clock was put back.
-        self._entries = [[min(at, now), weight, name] for at, weight, name in entries if now - at < window]
+        # A moment ahead of the clock was noted before the clock was put back. A request without an answer may arrive at
+        # any time: it counts until it has one, or none can come any more.
+        self._entries = [
+            [min(at, now), weight, name]
+            for at, weight, name in entries
+            if now - at < window + (_LONGEST_REQUEST_SECONDS if name else 0)
+        ]
 
     def take(self, name: str, weight: int, now: float) -> float:
         """Note a request, or return how many seconds pass until there is room for it."""
@@ -239,10 +246,10 @@ class _Spent:
         if excess <= 0:
             self._entries.append([now, weight, name])
             return 0.0
-        for at, freed, _ in sorted(self._entries, key=lambda entry: float(entry[0])):
+        for at, freed, under_way in sorted(self._entries, key=lambda entry: float(entry[0])):
             excess -= freed
             if excess <= 0:
-                return max(0.001, float(at) + self._window - now)
+                return max(_POLL_SECONDS if under_way else 0.001, float(at) + self._window - now)
         return self._window
 
     def answered(self, name: str, remaining: int | None, now: float) -> float:

@@ -54,7 +54,7 @@ class BatchResult:
 class Batches:
     """Sends and resolves one workflow's changes of one target, over a session that holds the target's lock.
 
-    `attempts_allowed`: after so many that did not happen, or did not verify, a person is told.
+    `attempts_allowed`: after so many that did not happen, or did not verify, it goes to the exception queue.
     """
 
     connection: Warehouse
@@ -119,15 +119,15 @@ class Batches:
         claimed = [row for row in rows if row.status is Status.CLAIMED]
         outbox.release(self.connection, claimed, "taken by a run that ended before sending it")
         redeemed = self._redeem([row for row in rows if row.status is Status.PENDING])
-        doubtful = [row for row in rows if row.status in (Status.SENT, Status.APPLIED)]
-        kept = outbox.kept_attempts(self.connection, [row.change.key for row in doubtful])
-        lost = [row for row in doubtful if (row.change.key, row.attempts) not in kept]
+        unconfirmed = [row for row in rows if row.status in (Status.SENT, Status.APPLIED)]
+        kept = outbox.kept_attempts(self.connection, [row.change.key for row in unconfirmed])
+        lost = [row for row in unconfirmed if (row.change.key, row.attempts) not in kept]
         with self.connection.transaction():
             receipts = [(_unknown(row, _INTERRUPTED), row.attempts) for row in lost]
             outbox.write_receipts(self.connection, receipts, self.run_id)
         resolved = redeemed | self._read_back(
             [
-                *((row, Outcome.UNKNOWN if row.status is Status.SENT else Outcome.APPLIED) for row in doubtful),
+                *((row, Outcome.UNKNOWN if row.status is Status.SENT else Outcome.APPLIED) for row in unconfirmed),
                 *(
                     (row, Outcome.APPLIED if ending.status is Status.APPLIED else Outcome.UNKNOWN)
                     for row in rows

@@ -67,7 +67,7 @@ def correct(
     work = _Work(details, run_id, actor, sleep, patience_seconds)
     with translated("looking for due changes"), connect(details, Role.OPERATOR) as connection:
         with_work = set(targets_with_work(connection))
-    # What is switched off in the declarations keeps its rows until the next publish takes them back.
+    # What is switched off in the configuration keeps its rows until the next publish takes them back.
     aims: dict[str, list[_Aim]] = defaultdict(list)
     for policy in policies:
         for target in policy.targets(configuration):
@@ -189,7 +189,7 @@ def _audit(work: _Work, connection: Warehouse, report: ChannelCorrections) -> No
         run_id=work.run_id,
     )
     log.info(
-        "run %s corrected %s: %s, %d sent in %d calls, %d verified, %d conflicted, %d refused, %d in doubt",
+        "run %s corrected %s: %s, %d sent in %d calls, %d verified, %d conflicted, %d rejected, %d unconfirmed",
         work.run_id,
         report.channel,
         report.state,
@@ -198,7 +198,7 @@ def _audit(work: _Work, connection: Warehouse, report: ChannelCorrections) -> No
         report.verified_count,
         report.conflicted_count,
         report.rejected_count + report.exhausted_count,
-        report.undetermined_count,
+        report.unconfirmed_count,
     )
 
 

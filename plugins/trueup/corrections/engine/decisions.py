@@ -4,15 +4,15 @@ They run in one transaction on temporary tables: `limits` (what a policy allows 
 may follow which), `candidates` (what is wanted), `gated` (those that are withheld) and `decisions` (one row a candidate
 with its `verdict`). Verdicts:
 
-    stopped    the target's kill switch is on
-    gated      a gate stopped the target, or its subject is in quarantine
-    refused    it must not be written at all: `refusal` says why
-    in_doubt   an earlier change of the record is on its way: nothing new until that is resolved
-    unread     the target has not been read since an earlier change of the record ended
-    declined   the target or a person (within a day) refused the same decision, and nothing has changed since
-    unchanged  the same decision is open already
-    held       beyond what one run may push without a person
-    proposed   may go
+    stopped      the target's kill switch is on
+    gated        a gate stopped the target, or its subject is in quarantine
+    refused      it must not be written at all: `refusal` says why
+    unconfirmed  an earlier change of the record is on its way: nothing new until that is resolved
+    unread       the target has not been read since an earlier change of the record ended
+    declined     the target or a person (within a day) refused the same decision, and nothing has changed since
+    unchanged    the same decision is open already
+    held         beyond what one run may push without a person
+    proposed     may go
 """
 
 from typing import Final, LiteralString
@@ -48,7 +48,7 @@ create temporary table state_steps (
 ) on commit drop
 """
 
-# Rows that a corrector is claiming this moment are left to it (skip locked): they count as in doubt below.
+# Rows that a corrector is claiming this moment are left to it (skip locked): they count as unconfirmed below.
 LOCK_REPLACEABLE: Final = """
 create temporary table replaceable on commit drop as
 select change_id, status, hold_id, target_system, entity, size from outbox.changes
@@ -150,7 +150,7 @@ with newest as (
         end as refusal,
         previous.change_id as previous_id,
         previous.status as previous_status,
-        previous.settled_at as previous_settled_at,
+        previous.resolved_at as previous_resolved_at,
         previous.is_replayed,
         replaceable.change_id is not null as is_replaceable,
         replaceable.status is not distinct from 'held' or replaceable.hold_id is null as is_unseen,
@@ -167,8 +167,8 @@ with newest as (
         coalesce(
             holds.decision = 'rejected'
             and holds.decided_at > clock_timestamp() - interval '1 day'
-            -- It was still held when the person answered.
-            and previous.settled_at >= holds.decided_at,
+            -- It was still on hold when the person answered.
+            and previous.resolved_at >= holds.decided_at,
             false
         ) as is_dropped_by_person,
         (previous.desired, previous.expected) is not distinct from (candidates.desired, candidates.expected)
@@ -199,14 +199,14 @@ select
         when compared.target_system in (select target_system from gates.withheld where kind = 'switch') then 'stopped'
         when gated.candidate_id is not null then 'gated'
         when refusal is not null then 'refused'
-        when previous_status in ('claimed', 'sent', 'pending', 'applied') then 'in_doubt'
-        when previous_status in ('proposed', 'held') and not is_replaceable then 'in_doubt'
+        when previous_status in ('claimed', 'sent', 'pending', 'applied') then 'unconfirmed'
+        when previous_status in ('proposed', 'held') and not is_replaceable then 'unconfirmed'
         when is_replaceable and is_same_change and is_same_version then 'unchanged'
         when is_replayed then 'proposed'
         when previous_status = 'rejected' and is_same_change and is_same_version then 'declined'
         when previous_status = 'superseded' and is_dropped_by_person and is_same_change then 'declined'
         when previous_status in ('verified', 'conflicted', 'exhausted') and is_read
-            and coalesce(last_read_started_at, '-infinity') <= previous_settled_at then 'unread'
+            and coalesce(last_read_started_at, '-infinity') <= previous_resolved_at then 'unread'
         else 'proposed'
     end as verdict
 from compared

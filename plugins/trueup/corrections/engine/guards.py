@@ -1,4 +1,4 @@
-"""What one run may push by itself: changes beyond it are held for people, with the reason in words.
+"""What one run may push by itself: changes beyond it are put on hold for people, with the reason in words.
 
 Measured are the share of a target's records, the size of one change and the sizes of all, each as the policy says.
 """
@@ -96,14 +96,14 @@ group by decisions.target_system, decisions.workflow, limits.largest_size
 order by decisions.target_system
 """
 
-_HELD: Final = """
+_NEW_HOLDS: Final = """
 select target_system, workflow, max(approvals_always) from decisions where verdict = 'held'
 group by target_system, workflow order by target_system, workflow
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class NewHold:
     """Why one workflow's changes of one target wait, and for how many people."""
 
     target: str
@@ -112,8 +112,8 @@ class Held:
     approvals_needed: int
 
 
-def hold_beyond_limits(connection: Warehouse, policies: Sequence[Policy]) -> list[Held]:
-    """Turn decisions that the limits do not allow into `held`."""
+def hold_beyond_limits(connection: Warehouse, policies: Sequence[Policy]) -> list[NewHold]:
+    """Turn decisions that the limits do not allow into `held`: on hold."""
     reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
     connection.execute(_MEASURE)
     for policy in policies:
@@ -139,13 +139,13 @@ def hold_beyond_limits(connection: Warehouse, policies: Sequence[Policy]) -> lis
         )
     beyond = {policy.workflow: policy.beyond_guards for policy in policies}
     return [
-        Held(
+        NewHold(
             target,
             workflow,
             "; ".join(reasons.get((target, workflow), [])) or f"every change of {workflow} waits for approval",
             max(always, beyond[workflow] if (target, workflow) in reasons else 0),
         )
-        for target, workflow, always in connection.execute(_HELD).fetchall()
+        for target, workflow, always in connection.execute(_NEW_HOLDS).fetchall()
     ]
 
 

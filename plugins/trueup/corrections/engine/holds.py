@@ -1,8 +1,9 @@
-"""What a guard held back, and what people decide on it.
+"""What a guard put on hold, and what people decide on it.
 
-Approving lets the held changes go, once as many people have as the policy wants; each still has its fence, so one that
-has grown old is refused by the target. Rejecting drops them, and the same decision is not put to a person again for a
-day, unless somebody asks for it (`reconsider_hold`): an answer that was only a timeout must not leave a target wrong.
+Approving releases the changes on hold, once as many people have as the policy wants; each still has its fence, so
+one that has grown old is refused by the target. Rejecting drops them, and the same decision is not put to a person
+again for a day, unless somebody asks for it (`reconsider_hold`): an answer that was only a timeout must not leave a
+target wrong.
 """
 
 from dataclasses import dataclass
@@ -128,8 +129,8 @@ def reconsider_hold(details: ConnectionDetails, hold_id: int, actor: str) -> int
 
 
 def take_proposal_lock(connection: Warehouse) -> None:
-    """Serialise whoever moves held changes, until the transaction ends.
+    """Serialise whoever moves changes on hold, until the transaction ends.
 
-    Proposing and deciding both move held rows and their hold: one at a time, so neither waits on the other's rows.
+    Proposing and deciding both move rows on hold and their hold: one at a time, so neither waits on the other's rows.
     """
     connection.execute("select pg_advisory_xact_lock(%s)", (Lock.PROPOSAL,))

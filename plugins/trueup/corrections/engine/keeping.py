@@ -6,7 +6,7 @@ from typing import Final
 SUPERSEDE: Final = """
 update outbox.changes as changes set
     status = 'superseded',
-    settled_at = clock_timestamp(),
+    resolved_at = clock_timestamp(),
     status_reason = case
         when replaced.verdict in ('proposed', 'held')
             then 'a newer decision: ' || outbox.value_text(replaced.expected)

@@ -230,7 +230,7 @@ def move(connection: Warehouse, resolved: Mapping[int, Resolution]) -> dict[int,
         " applied_at = case when moved.status in ('applied', 'verified')"
         " then coalesce(applied_at, statement_timestamp()) else applied_at end,"
         " verified_at = case when moved.status = 'verified' then statement_timestamp() end,"
-        " settled_at = case when moved.status in ('verified', 'conflicted', 'rejected', 'exhausted')"
+        " resolved_at = case when moved.status in ('verified', 'conflicted', 'rejected', 'exhausted')"
         " then statement_timestamp() end"
         " from unnest(%(ids)s::bigint[], %(statuses)s::text[], %(reasons)s::text[], %(waits)s::double precision[],"
         " %(tickets)s::text[]) as moved (change_id, status, reason, retry_after_seconds, ticket)"

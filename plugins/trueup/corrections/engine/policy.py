@@ -39,7 +39,7 @@ class Limits:
     `largest_share`: of the target's records, once `largest_share_applies_from` would change. `largest_size`: of one
     change; `largest_total`: of all changes of a run, sizes without their signs. None: no such guard.
     `canary_share`: of a run's changes, sent and read back before the rest; 0: no canary.
-    `attempts`: after so many that did not happen, or did not verify, a person is told.
+    `attempts`: after so many that did not happen, or did not verify, it goes to the exception queue.
     """
 
     largest_share: Decimal | None = None

@@ -20,14 +20,14 @@ class ChannelProposal:
     `waiting_count`: an earlier change is under way, or the target was not read since it ended.
     `declined_count`: the target or a person refused the same before. `withheld_count`: kill switch, gate
     or quarantine. `refused_count`: would have been wrong to write (see decisions.py). `overstated_count`: of those
-    proposed or held, the ones that lower.
+    proposed or on hold, the ones that lower.
     """
 
     channel: str
     workflow: str
     candidate_count: int
     proposed_count: int
-    held_count: int
+    on_hold_count: int
     overstated_count: int
     superseded_count: int
     unchanged_count: int
@@ -52,9 +52,9 @@ class ProposalReport:
         return sum(each.proposed_count for each in self.channels)
 
     @property
-    def held_count(self) -> int:
+    def on_hold_count(self) -> int:
         """Changes that wait for a person."""
-        return sum(each.held_count for each in self.channels)
+        return sum(each.on_hold_count for each in self.channels)
 
 
 def summarise(
@@ -75,11 +75,11 @@ def summarise(
             workflow=aim[1],
             candidate_count=sum(counts[aim].values()),
             proposed_count=counts[aim]["proposed"],
-            held_count=counts[aim]["held"],
+            on_hold_count=counts[aim]["held"],
             overstated_count=overstated[aim],
             superseded_count=superseded.get(aim, 0),
             unchanged_count=counts[aim]["unchanged"],
-            waiting_count=counts[aim]["in_doubt"] + counts[aim]["unread"],
+            waiting_count=counts[aim]["unconfirmed"] + counts[aim]["unread"],
             declined_count=counts[aim]["declined"],
             withheld_count=counts[aim]["stopped"] + counts[aim]["gated"],
             refused_count=counts[aim]["refused"],

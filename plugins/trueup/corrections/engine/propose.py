@@ -1,4 +1,4 @@
-"""Puts what may be pushed into the outbox, holds back what a person must see, drops what is outdated.
+"""Puts what may be pushed into the outbox, puts on hold what a person must see, drops what is outdated.
 
 One transaction over all workflows: either the whole publish is decided or none of it, and doing it again changes
 nothing.
@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from trueup.configuration.model import TenantConfiguration
 from trueup.corrections.engine import decisions, keeping
 from trueup.corrections.engine.failed_changes import REFUSED
-from trueup.corrections.engine.guards import Held, hold_beyond_limits
+from trueup.corrections.engine.guards import NewHold, hold_beyond_limits
 from trueup.corrections.engine.holds import take_proposal_lock
 from trueup.corrections.engine.policy import Policy
 from trueup.corrections.engine.proposal import Aims, ChannelProposal, ProposalReport, keep_in_trail, summarise
@@ -61,19 +61,19 @@ def propose(
         take_proposal_lock(connection)
         _require_validated(connection)
         _decide(connection, policies, aims)
-        held = hold_beyond_limits(connection, policies)
+        new_holds = hold_beyond_limits(connection, policies)
         superseded = _count_superseded(connection, policies)
-        holds = _open_holds(connection, held, run_id, actor)
+        holds = _open_holds(connection, new_holds, run_id, actor)
         connection.execute(keeping.INSERT, {"run_id": run_id})
         _withdraw_empty_holds(connection, run_id)
         _report_refused(connection, aims, run_id)
         report = ProposalReport(run_id, summarise(connection, aims, superseded, holds))
         keep_in_trail(connection, report, run_id, actor)
     log.info(
-        "run %s proposed %d changes and held %d over %d targets",
+        "run %s proposed %d changes and put %d on hold over %d targets",
         run_id,
         report.proposed_count,
-        report.held_count,
+        report.on_hold_count,
         len(report.channels),
     )
     return report
@@ -106,7 +106,9 @@ def _require_validated(connection: Warehouse) -> None:
     if begun is None or (validated is not None and validated >= begun):
         return
     if built == begun:
-        raise Transient(f"build {built} was not judged yet, so nothing was proposed from it; run `trueup gate` first")
+        raise Transient(
+            f"build {built} was not validated yet, so nothing was proposed from it; run `trueup gate` first"
+        )
     raise Transient(
         f"build {begun} did not come to its end, so nothing was proposed from what it left; run `trueup build` and"
         " `trueup gate` first"
@@ -175,10 +177,10 @@ def _count_superseded(connection: Warehouse, policies: Sequence[Policy]) -> dict
 
 
 def _open_holds(
-    connection: Warehouse, held: Sequence[Held], run_id: str, actor: str
+    connection: Warehouse, new_holds: Sequence[NewHold], run_id: str, actor: str
 ) -> dict[tuple[str, str], tuple[int, str]]:
     holds: dict[tuple[str, str], tuple[int, str]] = {}
-    for each in held:
+    for each in new_holds:
         row = connection.execute(
             keeping.OPEN_HOLD,
             {
@@ -211,7 +213,7 @@ def _withdraw_empty_holds(connection: Warehouse, run_id: str) -> None:
                 actor="trueup",
                 action="hold_withdrawn",
                 subject=target,
-                reason="every correction it held was replaced by a newer decision or is not needed any more",
+                reason="every correction of it was replaced by a newer decision or is not needed any more",
                 details={"hold_id": hold_id},
                 run_id=run_id,
             )

@@ -22,8 +22,8 @@ class RunState(StrEnum):
 class ChannelCorrections:
     """One workflow's run to one channel or other target. Counts are of changes by what became of them in this run.
 
-    `undetermined_count`: sent, and still in doubt; the next run reads them first. `recovered_count`: left in
-    doubt by an earlier run and settled by this one. `calls` are writes, `read_back_calls` reads.
+    `unconfirmed_count`: sent, and not read back yet; the next run reads them first. `recovered_count`: left
+    unconfirmed by an earlier run and resolved by this one. `calls` are writes, `read_back_calls` reads.
     The facts are timed by our own clock, from landing to the verified read-back.
     """
 
@@ -37,7 +37,7 @@ class ChannelCorrections:
     rejected_count: int
     retried_count: int
     exhausted_count: int
-    undetermined_count: int
+    unconfirmed_count: int
     recovered_count: int
     calls: int
     read_back_calls: int
@@ -78,7 +78,7 @@ class Counters:
     freshness_seconds: list[float] = field(default_factory=list)
 
     def report(
-        self, channel: str, workflow: str, state: RunState, reason: str | None, undetermined: int, seconds: float
+        self, channel: str, workflow: str, state: RunState, reason: str | None, unconfirmed: int, seconds: float
     ) -> ChannelCorrections:
         """Freeze the counts."""
         return ChannelCorrections(
@@ -92,7 +92,7 @@ class Counters:
             rejected_count=self.rejected,
             retried_count=self.retried,
             exhausted_count=self.exhausted,
-            undetermined_count=undetermined,
+            unconfirmed_count=unconfirmed,
             recovered_count=self.recovered,
             calls=self.calls,
             read_back_calls=self.read_back_calls,

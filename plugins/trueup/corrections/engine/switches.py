@@ -92,4 +92,4 @@ def _require_declared(connection: Warehouse, channel: str) -> None:
     ]
     if channel not in known:
         # A switch thrown for a misspelt name would look thrown and stop nothing.
-        raise Permanent(f"no channel '{channel}' is in force; there is: {', '.join(known) or 'none'}")
+        raise Permanent(f"the applied configuration has no channel '{channel}'; it has: {', '.join(known) or 'none'}")

@@ -72,7 +72,7 @@ class TargetRun:
                 is_canary_passed = any(each.count(Status.VERIFIED) for each in canaries)
 
     def _send(self, limit: int) -> list[BatchResult]:
-        """Send up to `limit` in as few calls as the target allows; stops early where it is told to."""
+        """Send up to `limit` in as few calls as the target allows; stops early where the run must stop."""
         results: list[BatchResult] = []
         left = limit
         while left > 0:
@@ -121,7 +121,7 @@ class TargetRun:
                     system_id=self._batches.system_id,
                     subject=self._target,
                     reason=problem,
-                    remedy="look at what the target did with these changes; stop it if in doubt."
+                    remedy="look at what the target did with these changes; stop it if you are not sure."
                     " The next run sends a canary again before anything else",
                     run_id=self._batches.run_id,
                 )

@@ -14,7 +14,7 @@ from trueup.domain.values import Quantity, Value
 
 
 def targets(configuration: TenantConfiguration) -> Sequence[Target]:
-    """Every channel. What it shows is told by its listings, or by its stock levels where it has none."""
+    """Every channel. What it shows is read from its listings, or by its stock levels where it has none."""
     found = []
     for name, channel in configuration.channels.items():
         system = configuration.systems.get(channel.system)

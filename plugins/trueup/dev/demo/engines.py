@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from trueup.dev.airflow import LocalAirflow
-from trueup.dev.local_stack import Rig
+from trueup.dev.local_stack import LocalStack
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import ReadMode
 from trueup.pipeline import steps
@@ -25,7 +25,7 @@ class Engine(Protocol):
         """Keep the line running until the world's clock shows `world_seconds`."""
         ...
 
-    def settle(self, is_true: Callable[[], bool], progress: Progress) -> bool:
+    def converge(self, is_true: Callable[[], bool], progress: Progress) -> bool:
         """Keep it running over the quiet world until `is_true`, or give up; return whether it is."""
         ...
 
@@ -33,55 +33,55 @@ class Engine(Protocol):
 class DirectEngine:
     """The same steps as the DAGs, one after another in this process, over a stepped clock."""
 
-    def __init__(self, rig: Rig, step_seconds: int, sweep_every_cycles: int = 8) -> None:
-        self._rig = rig
+    def __init__(self, stack: LocalStack, step_seconds: int, sweep_every_cycles: int = 8) -> None:
+        self._stack = stack
         self._step_seconds = step_seconds
         self._sweep_every_cycles = sweep_every_cycles
         self._cycles = 0
 
     def live(self, world_seconds: int, progress: Progress) -> None:
         """Step the world, then run one cycle, again and again."""
-        done = int(self._rig.sandbox.world.ask("/clock")["seconds"])
+        done = int(self._stack.sandbox.world.ask("/clock")["seconds"])
         self.cycle(is_sweep=True)
         while done < world_seconds:
             step = min(self._step_seconds, world_seconds - done)
-            clock = self._rig.sandbox.world.tell("/step", {"seconds": step})
+            clock = self._stack.sandbox.world.tell("/step", {"seconds": step})
             done = int(clock["seconds"])
             self.cycle()
             progress(done / world_seconds, f"the world's clock: {str(clock['now'])[:16]}")
 
-    def settle(self, is_true: Callable[[], bool], progress: Progress) -> bool:
+    def converge(self, is_true: Callable[[], bool], progress: Progress) -> bool:
         """Sweep and correct until true; a system that answers with faults is asked again."""
         for attempt in range(12):
             progress(attempt / 12, "letting the line come to rest")
             self.cycle(is_sweep=True)
             if is_true():
                 return True
-            self._rig.sandbox.world.tell("/step", {"seconds": 60})
+            self._stack.sandbox.world.tell("/step", {"seconds": 60})
         return False
 
     def cycle(self, *, is_sweep: bool = False) -> None:
-        """Land every system, build, judge, propose, correct. What fails for now is tried by the next cycle."""
+        """Land every system, build, validate, propose, correct. What fails for now is tried by the next cycle."""
         self._cycles += 1
         run_id = f"direct__{self._cycles}"
-        retailer = self._rig.retailer
+        tenant = self._stack.tenant
         mode = ReadMode.SWEEP if is_sweep or self._cycles % self._sweep_every_cycles == 0 else ReadMode.POLL
-        systems = retailer.configuration.systems
+        systems = tenant.configuration.systems
         # Landing is mostly waiting for vendors, so each gets a thread, as each has a DAG.
         with ThreadPoolExecutor(max_workers=len(systems), thread_name_prefix="land") as threads:
             landings = [
-                threads.submit(steps.land, retailer, system_id, run_id=run_id, mode=mode) for system_id in systems
+                threads.submit(steps.land, tenant, system_id, run_id=run_id, mode=mode) for system_id in systems
             ]
         for landing in landings:
             try:
                 landing.result()
             except Transient as error:
                 log.warning("cycle %d: %s", self._cycles, error)
-        steps.build(retailer, run_id=run_id, actor="demo")
-        steps.gate(retailer, run_id=run_id)
-        steps.propose(retailer, run_id=run_id, actor="demo")
+        steps.build(tenant, run_id=run_id, actor="demo")
+        steps.gate(tenant, run_id=run_id)
+        steps.propose(tenant, run_id=run_id, actor="demo")
         try:
-            steps.correct(retailer, run_id=run_id, actor="demo")
+            steps.correct(tenant, run_id=run_id, actor="demo")
         except Transient as error:
             log.warning("cycle %d: %s", self._cycles, error)
 
@@ -89,16 +89,18 @@ class DirectEngine:
 class AirflowEngine:
     """The DAGs, on their schedules, while the world's clock runs."""
 
-    def __init__(self, rig: Rig, airflow: LocalAirflow, speed: float, *, settle_seconds: float = 300) -> None:
-        self._rig = rig
+    def __init__(
+        self, stack: LocalStack, airflow: LocalAirflow, speed: float, *, converge_seconds: float = 300
+    ) -> None:
+        self._stack = stack
         self._airflow = airflow
         self._speed = speed
-        self._settle_seconds = settle_seconds
+        self._converge_seconds = converge_seconds
 
     def live(self, world_seconds: int, progress: Progress) -> None:
         """Let the clock run and watch it."""
         self.wait_for_first_correction(progress)
-        world = self._rig.sandbox.world
+        world = self._stack.sandbox.world
         world.tell("/run", {"speed": self._speed})
         while (clock := world.ask("/clock"))["seconds"] < world_seconds:
             self._require_running()
@@ -106,9 +108,9 @@ class AirflowEngine:
             time.sleep(0.5)
         world.tell("/pause")
 
-    def settle(self, is_true: Callable[[], bool], progress: Progress) -> bool:
+    def converge(self, is_true: Callable[[], bool], progress: Progress) -> bool:
         """Let the clock go on at its own pace, and sweep until all is true."""
-        self._rig.sandbox.world.tell("/run", {"speed": 1})
+        self._stack.sandbox.world.tell("/run", {"speed": 1})
         return self.sweep_until(is_true, progress)
 
     def sweep_until(self, is_true: Callable[[], bool], progress: Progress) -> bool:
@@ -118,13 +120,13 @@ class AirflowEngine:
         """
         started = time.monotonic()
         next_sweep_at = started
-        while (passed := time.monotonic() - started) < self._settle_seconds:
+        while (passed := time.monotonic() - started) < self._converge_seconds:
             self._require_running()
-            progress(passed / self._settle_seconds, "letting the line come to rest")
+            progress(passed / self._converge_seconds, "letting the line come to rest")
             if is_true():
                 return True
             if time.monotonic() >= next_sweep_at:
-                for system_id in self._rig.retailer.configuration.systems:
+                for system_id in self._stack.tenant.configuration.systems:
                     self.trigger(f"sweep.{system_id}")
                 next_sweep_at = time.monotonic() + 60
             time.sleep(1)
@@ -134,7 +136,7 @@ class AirflowEngine:
         """Start one of the tenant's DAGs now, as its button does."""
         with self._airflow.client() as client:
             answer = client.post(
-                f"/dags/{self._rig.retailer.configuration.tenant}.{name}/dagRuns", json={"logical_date": None}
+                f"/dags/{self._stack.tenant.configuration.tenant}.{name}/dagRuns", json={"logical_date": None}
             )
             if answer.is_error:
                 raise Permanent(f"Airflow did not start {name}: {answer.status_code} {answer.text[:300]}")
@@ -147,7 +149,7 @@ class AirflowEngine:
         while time.monotonic() < deadline:
             self._require_running()
             progress(0.0, "the first pass through the line")
-            with connect(self._rig.retailer.warehouse, Role.OPERATOR) as connection:
+            with connect(self._stack.tenant.warehouse, Role.OPERATOR) as connection:
                 row = connection.execute(
                     "select count(*) filter (where status = 'verified'),"
                     " count(*) filter (where status in ('proposed', 'claimed', 'sent', 'pending', 'applied'))"
@@ -159,5 +161,5 @@ class AirflowEngine:
         raise Permanent(f"no correction was verified within {seconds:.0f} s; see the DAGs at {self._airflow.url}")
 
     def _require_running(self) -> None:
-        for child in (*self._airflow.children, self._rig.sandbox.child):
+        for child in (*self._airflow.children, self._stack.sandbox.child):
             child.require_running()

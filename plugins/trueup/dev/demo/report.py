@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trueup.explain.freshness import freshness
-from trueup.gates.standing import standing
-from trueup.pipeline.tenant import Retailer
+from trueup.gates.status import read_gate_status
+from trueup.pipeline.tenant import Tenant
 from trueup.warehouse.connection import Role, connect
 
 
@@ -50,8 +50,8 @@ class DemoReport:
     oversales: tuple[Oversale, ...]
     pushed: Mapping[str, Mapping[str, int]]
     causes: Mapping[str, int]
-    held: int
-    held_reasons: Mapping[str, int]
+    on_hold: int
+    hold_reasons: Mapping[str, int]
     rejected_reasons: Mapping[str, int]
     quarantined: Mapping[str, int]
     failing_rules: tuple[str, ...]
@@ -65,9 +65,9 @@ class DemoReport:
     look_at: Mapping[str, str] = field(default_factory=dict)
 
 
-def count_facts(retailer: Retailer) -> dict[str, Any]:
+def count_facts(tenant: Tenant) -> dict[str, Any]:
     """The counts that the warehouse keeps, under the report's names."""
-    with connect(retailer.warehouse, Role.OPERATOR) as connection:
+    with connect(tenant.warehouse, Role.OPERATOR) as connection:
 
         def counts(query: str) -> dict[str, int]:
             return {str(name): int(number) for name, number in connection.execute(query.encode()).fetchall()}
@@ -77,15 +77,15 @@ def count_facts(retailer: Retailer) -> dict[str, Any]:
             "select target_system, status, count(*) from outbox.changes group by 1, 2 order by 1, 2"
         ).fetchall():
             pushed.setdefault(channel, {})[status] = int(number)
-        held_reasons = counts(
+        hold_reasons = counts(
             "select target_system || ': ' || reason || ' (' || coalesce(decision, 'open') || ')', sum(correction_count)"
             " from outbox.holds group by 1 order by 2 desc"
         )
         facts = {
             "pushed": pushed,
             "causes": counts("select cause, count(*) from outbox.changes group by cause order by 2 desc"),
-            "held": sum(held_reasons.values()),
-            "held_reasons": held_reasons,
+            "on_hold": sum(hold_reasons.values()),
+            "hold_reasons": hold_reasons,
             "rejected_reasons": counts(
                 "select target_system || ': ' || coalesce(status_reason, 'no reason given'), count(*)"
                 " from outbox.changes where status = 'rejected' group by 1 order by 2 desc"
@@ -106,9 +106,9 @@ def count_facts(retailer: Retailer) -> dict[str, Any]:
             ),
             "sku_count": counts("select 'skus', count(*) from canonical.products")["skus"],
         }
-    verdicts = standing(retailer.warehouse).verdicts
+    verdicts = read_gate_status(tenant.warehouse).verdicts
     facts["failing_rules"] = tuple(sorted(verdict.rule_id for verdict in verdicts if verdict.is_failing))
-    fresh = freshness(retailer.warehouse)
+    fresh = freshness(tenant.warehouse)
     facts["freshness_p50_seconds"] = fresh.p50_seconds
     facts["freshness_p95_seconds"] = fresh.p95_seconds
     return facts

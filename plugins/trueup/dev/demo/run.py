@@ -19,7 +19,7 @@ from trueup.dev.demo.engines import AirflowEngine, DirectEngine, Engine, Progres
 from trueup.dev.demo.options import DemoOptions, EngineName
 from trueup.dev.demo.report import DemoReport, Oversale, count_facts
 from trueup.dev.demo.verification import Verification, verify
-from trueup.dev.local_stack import Rig, SandboxOptions, run_rig
+from trueup.dev.local_stack import LocalStack, SandboxOptions, run_local_stack
 from trueup.dev.processes import proportional_memory
 from trueup.explain.explain import explain_lag
 from trueup.gates.docs import site_index
@@ -78,21 +78,21 @@ def run_demo(
         "world": options.world_file,
         "days": options.days if options.world_file else None,
     }
-    with ExitStack() as stack:
-        memory = stack.enter_context(MemoryWatch())
+    with ExitStack() as opened:
+        memory = opened.enter_context(MemoryWatch())
         progress(0.0, "starting PostgreSQL and the sandbox")
         tenants = None if options.world_file is None else wholesale_tenants(project / "tenants", state / "tenants")
-        rig = stack.enter_context(run_rig(project, state, sandbox_options, tenants=tenants))
-        world = rig.sandbox.world
-        first = verify(world.ask("/truth"), rig.retailer.configuration)
+        stack = opened.enter_context(run_local_stack(project, state, sandbox_options, tenants=tenants))
+        world = stack.sandbox.world
+        first = verify(world.ask("/truth"), stack.tenant.configuration)
         airflow: LocalAirflow | None = None
         engine: Engine
         if options.engine is EngineName.AIRFLOW:
             progress(0.0, "starting Airflow: scheduler, DAG processor, triggerer, API server")
-            airflow = stack.enter_context(run_airflow(rig.paths, rig.metadata_url, ("demo",)))
-            engine = AirflowEngine(rig, airflow, options.speed)
+            airflow = opened.enter_context(run_airflow(stack.paths, stack.metadata_url, ("demo",)))
+            engine = AirflowEngine(stack, airflow, options.speed)
         else:
-            engine = DirectEngine(rig, options.step_seconds)
+            engine = DirectEngine(stack, options.step_seconds)
         last_day = TRADING_SECONDS if options.world_file is None else REPLAY_SECONDS
         world_seconds = (options.days - 1) * DAY_SECONDS + last_day
         engine.live(world_seconds, progress)
@@ -100,16 +100,16 @@ def run_demo(
         world.tell("/quiet", {"ship": True, "count": True})
         # The one fault of the master data that a rule of the gates reports until a person has mended it.
         world.tell("/barcodes", {})
-        is_converged = engine.settle(lambda: not check(rig).wrong and not _shares_barcode(rig), progress)
+        is_converged = engine.converge(lambda: not check(stack).wrong and not _shares_barcode(stack), progress)
         progress(1.0, "the same world and seed with a naive sync")
         with ProcessPoolExecutor(max_workers=1) as pool:
             naive = pool.submit(baseline, options, lived).result()
         progress(1.0, "everything once more through the gates")
-        reconcile(rig.retailer, run_id="demo__last", actor="demo")
-        document(rig.retailer)
+        reconcile(stack.tenant, run_id="demo__last", actor="demo")
+        document(stack.tenant)
         truth = world.ask("/truth")
-        last = verify(truth, rig.retailer.configuration)
-        configuration = rig.retailer.configuration
+        last = verify(truth, stack.tenant.configuration)
+        configuration = stack.tenant.configuration
         report = DemoReport(
             is_converged=is_converged and not last.wrong,
             engine=options.engine,
@@ -126,11 +126,11 @@ def run_demo(
             lost_units=int(truth["lost_units"]),
             naive_oversold_units=naive.oversold_units,
             naive_lost_units=naive.lost_units,
-            oversales=_explained(rig, truth["oversold"]),
-            **count_facts(rig.retailer),
+            oversales=_explained(stack, truth["oversold"]),
+            **count_facts(stack.tenant),
             peak_memory_mib=memory.peak_bytes // 2**20,
             seconds=round(time.monotonic() - started, 1),
-            look_at=_look_at(state, rig.retailer.docs_folder, airflow),
+            look_at=_look_at(state, stack.tenant.docs_folder, airflow),
         )
         (state / "report.json").write_text(json.dumps(plain(report), indent=2) + "\n", encoding="utf-8")
         yield report, airflow
@@ -147,31 +147,31 @@ def wholesale_tenants(tenants: Path, folder: Path) -> Path:
     return folder
 
 
-def check(rig: Rig) -> Verification:
+def check(stack: LocalStack) -> Verification:
     """All listings now, compared with the world's own books."""
-    return verify(rig.sandbox.world.ask("/truth"), rig.retailer.configuration)
+    return verify(stack.sandbox.world.ask("/truth"), stack.tenant.configuration)
 
 
-def _shares_barcode(rig: Rig) -> bool:
+def _shares_barcode(stack: LocalStack) -> bool:
     """Whether the clerk's work has not come through yet."""
-    with connect(rig.retailer.warehouse, Role.OPERATOR) as connection:
+    with connect(stack.tenant.warehouse, Role.OPERATOR) as connection:
         row = connection.execute(
             "select from canonical.products where gtin is not null group by gtin having count(*) > 1 limit 1"
         ).fetchone()
     return row is not None
 
 
-def _explained(rig: Rig, cases: Sequence[Mapping[str, Any]]) -> tuple[Oversale, ...]:
+def _explained(stack: LocalStack, cases: Sequence[Mapping[str, Any]]) -> tuple[Oversale, ...]:
     """For each oversale the hop that still held what would have kept the channel from selling it.
 
     The world's diary tells when, on our clock, the order came.
     """
-    diary = rig.sandbox.world.ask("/events", kind="oversold")["events"]
+    diary = stack.sandbox.world.ask("/events", kind="oversold")["events"]
     sold_at = {(entry["facts"]["order"], entry["facts"]["sku"]): float(entry["real_at"]) for entry in diary}
     explained = []
     for case in cases:
         moment = datetime.fromtimestamp(sold_at[case["order_name"], case["sku"]], UTC)
-        lag = explain_lag(rig.retailer.warehouse, case["sku"], case["channel_id"], moment)
+        lag = explain_lag(stack.tenant.warehouse, case["sku"], case["channel_id"], moment)
         explained.append(
             Oversale(
                 channel=case["channel_id"],
@@ -187,15 +187,15 @@ def _explained(rig: Rig, cases: Sequence[Mapping[str, Any]]) -> tuple[Oversale, 
 
 
 def _look_at(state: Path, docs_folder: Path, airflow: LocalAirflow | None) -> dict[str, str]:
-    places = {
+    look_at = {
         "report": str(state / "report.json"),
         "explain": f"TRUEUP_STATE_FOLDER={state} trueup explain SKU CHANNEL --tenant demo",
         "Data Docs": str(site_index(docs_folder)),
     }
     if airflow is not None:
-        places |= {
+        look_at |= {
             "Airflow": airflow.url,
             "login": f"{airflow.user} / {airflow.password}",
             "data quality": f"{airflow.url}/trueup/demo/quality",
         }
-    return places
+    return look_at

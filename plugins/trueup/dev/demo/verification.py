@@ -1,6 +1,6 @@
 """What every channel should show, worked out from the world's own books and not from our tables.
 
-The rules of the tenant's files, the books of each place's system of record, the open orders: section by section
+The rules of the tenant's files, the books of each location's system of record, the open orders: section by section
 the formula of `trueup.domain.quantities`. It shares no SQL with the line, so an error there shows here.
 """
 

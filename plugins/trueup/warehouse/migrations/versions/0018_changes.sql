@@ -9,6 +9,7 @@ alter table outbox.changes rename column channel to target_system;
 alter table outbox.changes rename column record_id to record_ref;
 alter table outbox.changes rename column sku to subject_key;
 alter table outbox.changes rename column target to desired;
+alter table outbox.changes rename column settled_at to resolved_at;
 alter table outbox.changes drop constraint corrections_target_check;
 alter table outbox.changes
 alter column expected type jsonb using to_jsonb(expected),
@@ -100,7 +101,7 @@ order by change_id;
 insert into outbox.transitions (change_id, status, reason, attempts, happened_at)
 select
     change_id, status, status_reason, attempts,
-    greatest(proposed_at, coalesce(settled_at, verified_at, applied_at, sent_at, claimed_at))
+    greatest(proposed_at, coalesce(resolved_at, verified_at, applied_at, sent_at, claimed_at))
 from outbox.changes
 where status not in ('proposed', 'held')
 order by change_id;
@@ -157,7 +158,7 @@ begin
     if outbox.is_owner() then
         return new;
     end if;
-    raise exception 'change % is % and cannot become %; what is held is let go by outbox.decide_hold()',
+    raise exception 'change % is % and cannot become %; a change on hold is released by outbox.decide_hold()',
         old.change_id, old.status, new.status
         using errcode = 'insufficient_privilege';
 end
@@ -237,7 +238,7 @@ begin
             ));
         end if;
         if missing_approvals = 0 then
-            -- Before the changes are moved: what left the hold earlier was settled before this moment, and was no part
+            -- Before the changes are moved: what left the hold earlier was resolved before this moment, and was no part
             -- of what the person answered.
             update outbox.holds as holds set
                 decision = wanted_decision, decided_by = actor, decided_at = clock_timestamp()
@@ -251,7 +252,7 @@ begin
                     )
                     else actor
                 end) || coalesce(': ' || nullif(wanted_reason, ''), ''),
-                settled_at = case wanted_decision when 'rejected' then clock_timestamp() end
+                resolved_at = case wanted_decision when 'rejected' then clock_timestamp() end
             where changes.hold_id = wanted_hold_id and changes.status = 'held';
             get diagnostics moved_count = row_count;
         end if;
