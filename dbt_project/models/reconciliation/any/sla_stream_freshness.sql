@@ -19,7 +19,7 @@ cadences as (
     from (
         values
         (null::text, null::text, null::integer)
-        {%- for system_id, stream, every_seconds in var("seldom_streams") %},
+        {%- for system_id, stream, every_seconds in (var("seldom_streams") if execute else []) %},
         ('{{ system_id }}', '{{ stream }}', {{ every_seconds }})
         {%- endfor %}
     ) as cadence (system_id, stream, every_seconds)

@@ -45,7 +45,8 @@ typed as (
         lines.ordered_quantity,
         0::numeric as shipped_quantity,
         -- What has left or is still to leave: units refunded after they were shipped did leave, those before will not.
-        greatest(lines.ordered_quantity - lines.refunded_quantity, lines.reported_shipped_quantity) as committed_quantity,
+        greatest(lines.ordered_quantity - lines.refunded_quantity, lines.reported_shipped_quantity)
+            as committed_quantity,
 
         ---------- booleans
         lines.is_cancelled,

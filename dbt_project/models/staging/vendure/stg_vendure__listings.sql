@@ -29,7 +29,7 @@ final as (
         summed.correlation_id,
         summed.payload_hash,
         summed.is_deleted,
-        -- updatedAt stands still when an order allocates, so two answers of one second are distinguished by their order of
+        -- updatedAt stands still when an order allocates, so two answers of one second are told apart by their order of
         -- arrival alone: what was shown last is by nature what was seen last.
         summed.record_id as tie_rank,
 
