@@ -125,6 +125,6 @@ def wrong(warehouse: ConnectionDetails) -> Mapping[str, int]:
     """How many listings of each channel show something else than they should."""
     with connect(warehouse, Role.ANALYST) as connection:
         rows = connection.execute(
-            "select channel, count(*) from marts.stock_differences group by channel order by channel"
+            "select target_system, count(*) from reconciliation.stock_differences group by 1 order by 1"
         ).fetchall()
     return {str(channel): int(count) for channel, count in rows}

@@ -117,7 +117,7 @@ def test_a_failed_build_is_not_gated_but_its_rows_are_with_the_next(built: Conne
 def test_a_changed_rule_validates_everything_again(built: ConnectionDetails, levels: Path) -> None:
     """What passed another rule has not passed this one."""
     _gate(built, levels)
-    suite = levels / "canonical" / "stock_levels.yml"
+    suite = levels / "inventory" / "stock_levels.yml"
     suite.write_text(suite.read_text().replace("max_value: 1000000", "max_value: 10"), encoding="utf-8")
     report = _gate(built, levels)
     assert report.is_full
@@ -164,7 +164,7 @@ def test_a_withdrawn_rule_releases_what_it_quarantined(built: ConnectionDetails,
     """Nothing would ever validate those rows again."""
     _build(built, 2, SPOIL % 2)
     _gate(built, levels)
-    suite = levels / "canonical" / "stock_levels.yml"
+    suite = levels / "inventory" / "stock_levels.yml"
     text = suite.read_text()
     begin = text.index("  - rule_id: stock_levels.damaged_not_negative")
     suite.write_text(text[:begin] + text[text.index("  - rule_id: stock_levels.quality_control") :], encoding="utf-8")
@@ -348,7 +348,7 @@ def test_the_transformer_is_who_validates(built: ConnectionDetails, levels: Path
         connection.execute("create table canonical.secrets (sku text, build_id bigint)")
         transformer = sql.Identifier(role_name(str(built.schema), Role.TRANSFORMER))
         connection.execute(sql.SQL("revoke all on canonical.secrets from {}").format(transformer))
-    suite = levels / "canonical" / "stock_levels.yml"
+    suite = levels / "inventory" / "stock_levels.yml"
     suite.write_text(
         suite.read_text().replace("from canonical.products as product", "from canonical.secrets as product")
     )

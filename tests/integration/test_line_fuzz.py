@@ -93,8 +93,8 @@ class Round:
         for (system_id, stream), damaged in self.damaged.items():
             query = f"select source_key, payload_hash from raw.{system_id}__{stream}"
             whole = {tuple(row.values()) for row in self.as_it_is.rows(query)}
-            found = {tuple(row.values()) for row in self.with_damage.rows(query)}
-            keys = {key for key, _ in whole - found}
+            beside = {tuple(row.values()) for row in self.with_damage.rows(query)}
+            keys = {key for key, _ in whole - beside}
             found += [
                 f"{system_id}.{stream} {key}"
                 for key in sorted(keys)

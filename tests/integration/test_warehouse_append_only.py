@@ -216,7 +216,7 @@ def test_who_proposed_does_not_approve(on_hold: Line) -> None:
     with pytest.raises(Permanent, match="who proposes does not approve"):
         decide_hold(on_hold.details, hold.hold_id, "approved", "test")
     assert [each.hold_id for each in open_holds(on_hold.details)] == [hold.hold_id]
-    assert on_hold.statuses()["r1"] == ["on_hold"]
+    assert on_hold.statuses()["r1"] == ["held"]
 
     assert decide_hold(on_hold.details, hold.hold_id, "approved", "ada").correction_count == 1
     assert on_hold.statuses()["r1"] == ["proposed"]
