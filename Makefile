@@ -13,7 +13,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 export GX_ANALYTICS_ENABLED = false
 
-.PHONY: help setup demo test lint unit docs test-nightly test-peers bench lock clean
+.PHONY: help setup demo test lint lint-python lint-sql unit docs test-nightly test-peers bench lock clean
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,11 +32,16 @@ demo: setup ## Run the whole loop in a real Airflow over the sandbox
 	@$(BIN)/trueup demo
 
 lint: setup ## Lint, types, import rules, SQL
+	@$(MAKE) --no-print-directory -j2 lint-sql lint-python
+
+lint-python: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@if ls dbt_project/dbt_project.yml >/dev/null 2>&1; then $(BIN)/sqlfluff lint --disable-progress-bar dbt_project; fi
+	$(BIN)/mypy
+
+lint-sql: setup
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 
 test: lint ## Every check and every test
 	$(BIN)/pytest -m "not peers and not nightly and not airflow" -n 4 --dist loadfile --no-loadscope-reorder

@@ -1,8 +1,10 @@
 """From raw records to correction candidates, through a real dbt and a real PostgreSQL."""
 
+import time
 from dataclasses import replace
 
 import pytest
+from dbt.adapters.cache import RelationsCache
 from tests.integration.conftest import fresh_facts
 from tests.integration.transform_facts import (
     Facts,
@@ -113,6 +115,22 @@ def test_a_process_parses_the_project_once(shop: Facts, monkeypatch: pytest.Monk
     monkeypatch.setattr("dbt.cli.requires.parse_manifest", parse)
     shop.land([netsuite_level("1001", 41, at(10))])
     assert shop.build().status == "succeeded"
+
+
+def test_a_schema_is_listed_whole_before_a_model_is_told_of_it(shop: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four threads ask at once; one that heard of half a list would take its model for new and compile it so."""
+    known = RelationsCache.add
+
+    def slowly(cache: RelationsCache, relation: object) -> None:
+        known(cache, relation)
+        time.sleep(0.02)
+
+    shop.land([netsuite_level("1001", 40, at(0)), shopify_listing("1", 30, at(0))])
+    shop.build()
+    monkeypatch.setattr(RelationsCache, "add", slowly)
+    shop.land([netsuite_level("1001", 50, at(10)), shopify_listing("1", 20, at(10))])
+    assert shop.build().status == "succeeded"
+    assert shop.row("select expected, desired from outbox.stock_changes") == {"expected": 20, "desired": 49}
 
 
 def _models_of(shop: Facts, report: BuildReport) -> set[str]:

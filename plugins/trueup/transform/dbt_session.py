@@ -19,6 +19,7 @@ import yaml
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
+from trueup.transform.dbt_library import adapter_flags_as_they_are, no_events, tables_listed_whole
 from trueup.transform.project import project_hash
 from trueup.warehouse.deadlines import CLIENT, OPTIONS
 from trueup.warehouse.failures import next_step_of_words
@@ -102,8 +103,9 @@ class DbtSession:
         }
         with (
             _environment(variables),
-            _adapter_flags_as_they_are(),
-            _no_events(),
+            adapter_flags_as_they_are(),
+            no_events(),
+            #tables_listed_whole(),
             all_connections_looked_after(self._details),
         ):
             reset_metadata_vars()
@@ -212,53 +214,6 @@ class _Parsed:
             del _PARSED[next(iter(_PARSED))]
         if manifest is not None:
             _PARSED[self.key] = manifest
-
-
-@contextmanager
-def _no_events() -> Iterator[None]:
-    """Have dbt make no message of an event that nobody listens to; that was a seventh of a small build.
-
-    A warning that dbt is told to treat as an error is still one.
-    """
-    from dbt_common.events.event_manager import EventManager
-    from dbt_common.events.event_manager_client import ctx_set_event_manager, get_event_manager
-
-    class OnlyWarnings(EventManager):
-        def fire_event(
-            self,
-            e: Any,  # noqa: ANN401 -- dbt publishes no types
-            level: Any = None,  # noqa: ANN401
-            node: Any = None,  # noqa: ANN401
-            force_warn_or_error_handling: bool = False,  # noqa: FBT001 -- dbt's own signature
-        ) -> None:
-            if force_warn_or_error_handling or self.require_warn_or_error_handling or self.loggers:
-                super().fire_event(e, level, node, force_warn_or_error_handling)
-
-    before = get_event_manager()
-    ctx_set_event_manager(OnlyWarnings())
-    try:
-        yield
-    finally:
-        ctx_set_event_manager(before)
-
-
-@contextmanager
-def _adapter_flags_as_they_are() -> Iterator[None]:
-    """Spare dbt the search for the module that declares its adapter's flags, and keep their list from growing.
-
-    It looks through the whole stack and all modules for the name, once a flag, and each run in one process leaves one
-    flag more in a list of the library's (dbt-adapters 1.24, `BaseAdapter.behavior`): within Airflow or pytest, where
-    stacks are deep, that is seconds a run.
-    """
-    from dbt.adapters.base.impl import DEFAULT_BASE_BEHAVIOR_FLAGS
-    from dbt_common.behavior_flags import BehaviorFlagRendered
-
-    BehaviorFlagRendered._default_source = staticmethod(lambda: __name__)  # type: ignore[method-assign]
-    declared = len(DEFAULT_BASE_BEHAVIOR_FLAGS)
-    try:
-        yield
-    finally:
-        del DEFAULT_BASE_BEHAVIOR_FLAGS[declared:]
 
 
 @contextmanager
