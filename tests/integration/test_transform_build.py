@@ -1,9 +1,10 @@
 """From raw records to correction candidates, through a real dbt and a real PostgreSQL."""
 
-import time
+import threading
 from dataclasses import replace
 
 import pytest
+from dbt.adapters.base.impl import BaseAdapter
 from dbt.adapters.cache import RelationsCache
 from tests.integration.conftest import fresh_facts
 from tests.integration.transform_facts import (
@@ -118,18 +119,34 @@ def test_a_process_parses_the_project_once(shop: Facts, monkeypatch: pytest.Monk
 
 
 def test_a_schema_is_listed_whole_before_a_model_is_told_of_it(shop: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four threads ask at once; one that heard of half a list would take its model for new and compile it so."""
-    known = RelationsCache.add
+    """Four threads ask at once; one that heard of half a list would take its model for new, in this place or that."""
+    add, is_cached = RelationsCache.add, BaseAdapter._schema_is_cached
+    first, has_one, has_been_asked = threading.Lock(), threading.Event(), threading.Event()
+    known: set[tuple[str, int]] = set()
 
-    def slowly(cache: RelationsCache, relation: object) -> None:
-        known(cache, relation)
-        time.sleep(0.02)
+    def added(cache: RelationsCache, relation: object) -> None:
+        add(cache, relation)
+        if not has_one.is_set():
+            has_one.set()
+            has_been_asked.wait(2)
+
+    def asked(adapter: BaseAdapter, database: str | None, schema: str) -> bool:
+        if not first.acquire(blocking=False):
+            has_one.wait(10)
+        answer: bool = is_cached(adapter, database, schema)
+        if has_one.is_set():
+            has_been_asked.set()
+        if answer:
+            known.add((schema, len(adapter.cache.get_relations(database, schema))))
+        return answer
 
     shop.land([netsuite_level("1001", 40, at(0)), shopify_listing("1", 30, at(0))])
     shop.build()
-    monkeypatch.setattr(RelationsCache, "add", slowly)
+    monkeypatch.setattr(RelationsCache, "add", added)
+    monkeypatch.setattr(BaseAdapter, "_schema_is_cached", asked)
     shop.land([netsuite_level("1001", 50, at(10)), shopify_listing("1", 20, at(10))])
     assert shop.build().status == "succeeded"
+    assert len(known) == len(dict(known)) > 1
     assert shop.row("select expected, desired from outbox.stock_changes") == {"expected": 20, "desired": 49}
 
 

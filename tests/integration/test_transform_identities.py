@@ -10,6 +10,7 @@ from tests.integration.transform_facts import (
     Facts,
     Line,
     at,
+    demo_tenant,
     netsuite_item,
     netsuite_level,
     shipbob_level,
@@ -278,3 +279,28 @@ def test_what_two_of_one_system_claim_is_nobodys_and_a_person_is_told(facts: Fac
     assert "on better evidence" in told["103"]
     remedies = facts.rows("select remedy from exceptions.queue where status = 'open' and subject like '%/102'")
     assert "take one of them down" in remedies[0]["remedy"]
+
+
+def test_a_claim_by_the_alias_file_is_seen_by_whom_it_contests(facts: Facts) -> None:
+    """Who had the product keeps it on better evidence; the other was renamed later, in a build of parts."""
+    facts.declare(demo_tenant(sku_aliases={"shopify_main": {"OLD-1": "HV-00001"}}))
+    facts.land(
+        [
+            *(netsuite_item(f"100{number}", f"HV-0000{number}") for number in (1, 2)),
+            *(shopify_variant(str(number), f"HV-0000{number}") for number in (1, 2)),
+            *(netsuite_level(f"100{number}", 10, at(0)) for number in (1, 2)),
+            *(shopify_listing(number, 3, at(0)) for number in ("1", "2")),
+        ]
+    )
+    facts.build()
+    facts.land([shopify_variant("2", "OLD-1", when=at(50))])
+    facts.build()
+    items = facts.rows(
+        "select source_item_id, sku, match_rule from staging.int_item_skus where system_id = 'shopify_main' order by 1"
+    )
+    assert [tuple(row.values())[1:] for row in items] == [("HV-00001", "exact_sku"), (None, "ambiguous")]
+    # Had the alias been the product's only code here, neither would be pushed.
+    facts.land([shopify_variant("1", "OLD-1", when=at(60))])
+    facts.build()
+    assert facts.row("select count(*) as pushed from outbox.stock_changes")["pushed"] == 0
+    assert facts.row("select count(*) as listed from canonical.channel_listings")["listed"] == 0

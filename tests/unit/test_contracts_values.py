@@ -296,3 +296,9 @@ def test_a_model_that_needs_a_personal_field_reads_it() -> None:
     for name, model in kept:
         (file,) = MODELS.rglob(f"{model}.sql")
         assert f"'{name}'" in file.read_text(encoding="utf-8")
+
+
+def test_half_a_surrogate_pair_is_no_moment() -> None:
+    """No JSON text can hold it, an object can: what converts it raises another error."""
+    checker = load_contract("netsuite", "stock_levels").checker()
+    assert checker.violations([LEVEL, {**LEVEL, "lastquantityavailablechange": "half \ud800 a pair"}]).keys() == {1}

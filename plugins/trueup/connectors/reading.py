@@ -11,6 +11,7 @@ import orjson
 
 from trueup.connectors.http.answers import Answer
 from trueup.connectors.http.client import HttpClient
+from trueup.contracts.values import NOT_OF_TYPE
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, Record
 
@@ -134,7 +135,7 @@ def moment_or_none(told: object) -> datetime | None:
         return None
     try:
         parsed = msgspec.convert(told, datetime)
-    except msgspec.ValidationError:
+    except NOT_OF_TYPE:
         return None
     if not _EARLIEST_YEAR <= parsed.year <= _LATEST_YEAR:
         return None

@@ -21,6 +21,7 @@ from trueup.contracts.values import (
     LONGEST_ID,
     MOST_DECIMALS,
     MOST_DIGITS,
+    NOT_OF_TYPE,
     Look,
     bounds,
     is_value,
@@ -105,7 +106,7 @@ class Checker:
         for position, payload in enumerate(payloads):
             try:
                 is_good = self._look(msgspec.convert(payload, self._type))
-            except msgspec.ValidationError:
+            except NOT_OF_TYPE:
                 is_good = False
             if not is_good:
                 self._look_closely(position, payload, verdicts)

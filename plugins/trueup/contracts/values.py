@@ -64,6 +64,10 @@ JSON_TYPES: Mapping[FieldType, Any] = {
 }
 
 
+# What a value raises that is not of its type: the second is half a surrogate pair where a time should be.
+NOT_OF_TYPE = (msgspec.ValidationError, UnicodeEncodeError)
+
+
 def scalar_type(declaration: FieldDeclaration) -> Any:  # noqa: ANN401 - a type expression
     """Return the type that a value of a scalar field must convert to."""
     match declaration.type:
@@ -101,7 +105,7 @@ def is_value(declaration: FieldDeclaration, value: object) -> bool:
     """Whether a value is what its scalar field says. The thorough form of type and look together."""
     try:
         converted = msgspec.convert(value, scalar_type(declaration))
-    except msgspec.ValidationError:
+    except NOT_OF_TYPE:
         return False
     if declaration.type is FieldType.TIMESTAMP:
         return declaration.any_year or is_sane(converted)

@@ -105,7 +105,7 @@ class DbtSession:
             _environment(variables),
             adapter_flags_as_they_are(),
             no_events(),
-            #tables_listed_whole(),
+            tables_listed_whole(),
             all_connections_looked_after(self._details),
         ):
             reset_metadata_vars()
