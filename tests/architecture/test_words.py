@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "plugins" / "trueup"
-STEPS = ("gates", "corrections/engine", "exceptions", "trail", "explain/record_history.py")
+STEPS = (
+    *("landing", "transform", "gates", "corrections/engine", "exceptions", "trail", "orchestration"),
+    "explain/record_history.py",
+)
 _WORD = re.compile(r"stock|\bskus?\b|quantit", re.IGNORECASE)
 
 

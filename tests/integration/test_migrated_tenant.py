@@ -22,6 +22,7 @@ from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.explain.record_history import read_record_history
 from trueup.explain.trace import trace
+from trueup.findings import FINDINGS
 from trueup.gates.run import run_gates
 from trueup.transform.build import BuildReport, build
 from trueup.warehouse.connection import Role, connect
@@ -60,7 +61,7 @@ def upgraded(reachable_folder: Path) -> Iterator[Upgraded]:
         migrate(details)
         with connect(details, Role.CONFIGURATOR) as connection:
             apply_configuration(connection, CONFIGURATION, "ada")
-        report = build(details, CONFIGURATION, run_id="after the upgrade")
+        report = build(details, CONFIGURATION, FINDINGS, run_id="after the upgrade")
         yield Upgraded(details, before, report)
 
 
@@ -173,7 +174,7 @@ def test_what_was_pushed_half_a_day_ago_is_explained_and_traced(upgraded: Upgrad
 def test_the_second_build_finds_nothing_to_do(upgraded: Upgraded) -> None:
     """The upgrade's own build took everything in: nothing is made anew for ever."""
     assert upgraded.first_build.status == "succeeded"
-    assert build(upgraded.details, CONFIGURATION, run_id="the next").status == "unchanged"
+    assert build(upgraded.details, CONFIGURATION, FINDINGS, run_id="the next").status == "unchanged"
 
 
 def test_a_backup_restores_by_itself(upgraded: Upgraded) -> None:

@@ -19,6 +19,7 @@ from trueup.configuration.model import TenantConfiguration
 from trueup.configuration.tenants import load_tenant
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import StreamKind
+from trueup.findings import FINDINGS
 from trueup.transform.build import BuildReport, build
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.registry import apply_configuration
@@ -125,7 +126,13 @@ class Facts:
         """Build, as a task would."""
         self._runs += 1
         with _build_lock:
-            return build(self.details, self.configuration, run_id=f"run-{self._runs}", is_full_refresh=is_full_refresh)
+            return build(
+                self.details,
+                self.configuration,
+                FINDINGS,
+                run_id=f"run-{self._runs}",
+                is_full_refresh=is_full_refresh,
+            )
 
     def rows(self, query: str, parameters: Sequence[Any] | None = None) -> list[dict[str, Any]]:
         """The rows of a query, as the login's own."""
@@ -653,6 +660,7 @@ import os, signal, sys, threading
 import psycopg
 from tests.integration.transform_facts import demo_tenant
 from trueup.domain.connections import ConnectionDetails
+from trueup.findings import FINDINGS
 from trueup.transform.build import build
 
 host, database, model = sys.argv[1:]
@@ -669,7 +677,7 @@ def watch():
     PostgresConnectionManager.commit = committed
 
 watch()
-build(details, demo_tenant(), run_id="killed")
+build(details, demo_tenant(), FINDINGS, run_id="killed")
 """
 
 

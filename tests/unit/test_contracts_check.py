@@ -241,6 +241,7 @@ def test_a_stream_is_of_a_kind_that_there_is() -> None:
         ("kind: state", "kind: sometimes", "kinds.orders.kind: "),
         ("workflow: orders", "workflows: orders", "kinds.orders.workflow: Field required"),
         ("kinds:", "kinds: [", "not YAML"),
+        ("columns: {order", "part: line_id, columns: {order", "kinds.orders: Value error, part: no column 'line_id'"),
     ],
 )
 def test_a_mistake_in_the_kinds_names_its_key(old: str, new: str, message: str) -> None:
