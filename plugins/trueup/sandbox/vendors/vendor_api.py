@@ -6,7 +6,7 @@ A vendor says how its answers look; when one is refused is decided here, the sam
 import json
 import math
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ from trueup.sandbox.world.world import World
 Item = TypeVar("Item")
 
 
-class Refusal(Exception):
+class Refusal(Exception, ABC):
     """The vendor does not do what was asked; `response` is its own way to say so."""
 
+    @abstractmethod
     def response(self) -> Response:
         """The answer to send."""
-        raise NotImplementedError
 
 
 def json_object(content: bytes, not_json: Refusal, no_object: Refusal) -> dict[str, Any]:

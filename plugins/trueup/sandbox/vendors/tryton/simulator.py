@@ -103,9 +103,9 @@ class TrytonSimulator(GuardedApi):
             case "product.product":
                 locations = context.get("locations") or []
                 # Without a company in the context Tryton answers with nulls where its figures should stand.
-                is_told = bool(locations) and context.get("company") == COMPANY
+                is_counted = bool(locations) and context.get("company") == COMPANY
                 return [
-                    {**row, "quantity": books.held(number, int(locations[0])) if is_told else None}
+                    {**row, "quantity": books.held(number, int(locations[0])) if is_counted else None}
                     for number, row in books.products.items()
                 ]
             case "stock.move":
