@@ -1,4 +1,4 @@
-"""What the transform tests stand on: raw records as the connectors land them, and a tenant in force."""
+"""What the transform tests stand on: raw records as the connectors land them, and a tenant's configuration, applied."""
 
 import hashlib
 import json
@@ -71,7 +71,7 @@ class Facts:
         self.declare(configuration)
 
     def declare(self, configuration: TenantConfiguration) -> None:
-        """Put a declaration in force."""
+        """Apply a configuration."""
         self.configuration = configuration
         with connect(self.details, None) as connection:
             apply_configuration(connection, configuration, "test")
@@ -188,14 +188,14 @@ def netsuite_item(
 
 def place(system_id: str, location: str, when: datetime, *, is_active: bool = True, is_gone: bool = False) -> Fact:
     """A place as its system tells of it: in use, switched off or removed."""
-    told: dict[str, dict[str, Any]] = {
+    reported: dict[str, dict[str, Any]] = {
         "netsuite": {"isinactive": "F" if is_active else "T"},
         "shipbob": {"is_active": is_active},
         "square": {"status": "ACTIVE" if is_active else "INACTIVE"},
         "tryton": {"active": is_active, "type": "warehouse"},
         "vendure": {},
     }
-    payload = {"id": location, "name": f"Place {location}", **told.get(system_id, {"isActive": is_active})}
+    payload = {"id": location, "name": f"Place {location}", **reported.get(system_id, {"isActive": is_active})}
     return Fact(system_id, "locations", location, None if is_gone else payload, when)
 
 

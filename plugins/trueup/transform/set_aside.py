@@ -172,12 +172,12 @@ def _reason(connection: Warehouse, reading: _Reading, record_id: int) -> str:
         " where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum",
         (f"staging.{reading.view}",),
     ).fetchall()
-    told = [
+    failures = [
         (name, _failure(connection, reading, sql.Identifier("staged", name), record_id - 1, record_id))
         for (name,) in columns
     ]
-    failed = [(name, words) for name, words in told if words is not None]
-    if len(failed) == len(told):
+    failed = [(name, words) for name, words in failures if words is not None]
+    if len(failed) == len(failures):
         return f"it cannot be taken apart: {failed[0][1]}"
     return f"{failed[0][0]}: {failed[0][1]}" if failed else "it cannot be read whole"
 

@@ -251,17 +251,17 @@ class Paged:
 
 def number_in(request: Request, name: str, refusal: Refusal) -> int:
     """A number out of a query, 0 where there is none; the refusal where it is something else."""
-    told = request.query_params.get(name, "0")
-    if not told.isdecimal():
+    asked = request.query_params.get(name, "0")
+    if not asked.isdecimal():
         raise refusal
-    return int(told)
+    return int(asked)
 
 
-def moment_in(told: str | None, refusal: Refusal) -> datetime | None:
+def moment_in(asked: str | None, refusal: Refusal) -> datetime | None:
     """A time out of a query, None where there is none; the refusal where it is no ISO 8601."""
-    if told is None:
+    if asked is None:
         return None
     try:
-        return datetime.fromisoformat(told).astimezone(UTC)
+        return datetime.fromisoformat(asked).astimezone(UTC)
     except ValueError:
         raise refusal from None

@@ -111,10 +111,10 @@ class ShopBooks:
     def _enter(self, entry: OrderEntered) -> None:
         now = entry.recorded_at
         lines: dict[str, Line] = {}
-        for told in entry.order.lines:
-            variant = None if told.sku is None else self.variants.get(told.sku)
-            lines[told.line_id] = Line(self.new_number(), told.code, told.title, told.quantity, variant)
-            self.by_id[lines[told.line_id].id] = lines[told.line_id]
+        for content in entry.order.lines:
+            variant = None if content.sku is None else self.variants.get(content.sku)
+            lines[content.line_id] = Line(self.new_number(), content.code, content.title, content.quantity, variant)
+            self.by_id[lines[content.line_id].id] = lines[content.line_id]
         order = ShopOrder(self.new_number(), entry.order.name, now, now, entry.order.currency, lines)
         self.orders[order.name] = order
         self.by_id[order.id] = order
