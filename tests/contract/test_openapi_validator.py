@@ -70,7 +70,7 @@ def test_an_exchange_that_keeps_the_contract_has_no_problems() -> None:
 
 
 @pytest.mark.parametrize(
-    ("response", "told"),
+    ("response", "reported"),
     [
         ({"note": "x"}, "'id' is a required property"),
         ({"id": 1}, "is not of type 'string'"),
@@ -89,7 +89,7 @@ def test_an_answer_that_breaks_the_contract_is_named(response: object, reported:
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "reported"),
     [
         ({"query": "limit=many"}, "'limit' is no integer"),
         ({"query": "page=2"}, "'page' is not in the contract"),

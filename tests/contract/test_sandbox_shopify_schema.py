@@ -86,7 +86,7 @@ def test_the_idempotent_directive_is_the_vendors(published: GraphQLSchema) -> No
 
 
 @pytest.mark.parametrize(
-    ("told", "renamed"),
+    ("reported", "renamed"),
     [("changeFromQuantity: Int", "expectedQuantity: Int"), ("updatedAt: DateTime!", "changedAt: DateTime!")],
 )
 def test_a_field_of_another_name_is_found(reported: str, renamed: str, published: GraphQLSchema) -> None:

@@ -394,7 +394,7 @@ def test_a_read_is_repeated_without_being_asked_to(server: ScriptedServer) -> No
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("reported", "expected"),
     [
         ("315360000", LONGEST_WAIT_SECONDS),
         ("inf", LONGEST_WAIT_SECONDS),
@@ -490,7 +490,7 @@ def test_a_bucket_that_cannot_be_locks_nobody_out(lie: ReportedBucket) -> None:
     assert sum(clock.slept) < 1
 
 
-@pytest.mark.parametrize("told", [315_360_000.0, float("inf"), 1e18])
+@pytest.mark.parametrize("reported", [315_360_000.0, float("inf"), 1e18])
 @pytest.mark.parametrize("kind", ["points", "window"])
 def test_a_pause_without_end_ends(kind: str, reported: float) -> None:
     clock = Clock()
@@ -512,7 +512,7 @@ def test_a_pause_without_end_ends(kind: str, reported: float) -> None:
     assert sum(clock.slept) < 1
 
 
-@pytest.mark.parametrize("told", ["²", "9" * 5000, "-3", "1e3", "", "99999999999999999"])
+@pytest.mark.parametrize("reported", ["²", "9" * 5000, "-3", "1e3", "", "99999999999999999"])
 def test_a_count_of_remaining_calls_that_is_none_is_not_counted_with(server: ScriptedServer, reported: str) -> None:
     """`²` is a digit to Python and no number."""
     server.script(Step(body={}, headers={"x-remaining-calls": reported.encode("latin-1").decode("latin-1")}))
@@ -583,7 +583,7 @@ def test_a_leap_is_believed_once_it_is_shown_again_and_again(server: ScriptedSer
 # -- tokens ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("told", [-5, 0, "1e400", "inf", "soon", "nan", None, True, [3600], "-1e400", "9" * 5000])
+@pytest.mark.parametrize("reported", [-5, 0, "1e400", "inf", "soon", "nan", None, True, [3600], "-1e400", "9" * 5000])
 def test_a_token_that_lasts_impossibly_is_used_until_it_is_refused(server: ScriptedServer, reported: object) -> None:
     """Renewed at every call, it would use up a refresh token and a request each time."""
     server.script(lambda _: Step(body={"access_token": "granted", "expires_in": reported}))

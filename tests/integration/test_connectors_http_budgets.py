@@ -321,12 +321,12 @@ SPEND = f"""{OPEN}
 from trueup.connectors.http.auth import NoCredentials
 from trueup.connectors.http.client import HttpClient, Resend
 from trueup.connectors.http.cost_bucket import CostBucket, ReportedBucket
-def told(answer):
+def reported(answer):
     body = answer.body
     return ReportedBucket(
         body["available"], body["size"], body["rate"], body["requestedQueryCost"], body["actualQueryCost"])
 details = ConnectionDetails(conn_id="c", conn_type="shop", host=sys.argv[2])
-budget = CostBucket("shop/app", state, told)
+budget = CostBucket("shop/app", state, reported)
 sender = HttpClient("Shop", details, authenticator=NoCredentials(), budget=budget)
 for _ in range(int(sys.argv[3])):
     sender.request("POST", "/", cost=10, operation="write")

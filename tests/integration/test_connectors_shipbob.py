@@ -233,7 +233,7 @@ def test_a_vendor_that_gives_fewer_than_asked_for_is_read_to_the_end(state: Last
     assert [record.source_key for record in all_records(pages)] == ["1", "2", "3", "4", "5"]
 
 
-@pytest.mark.parametrize("told", ["many", "0", "-5"])
+@pytest.mark.parametrize("reported", ["many", "0", "-5"])
 def test_a_budget_that_cannot_be_meant_is_named(state: LastingState, reported: str) -> None:
     """A typing error in the form must not switch the budget off."""
     details = ConnectionDetails(

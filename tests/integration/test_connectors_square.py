@@ -341,7 +341,7 @@ def test_a_count_that_cannot_be_read_is_unknown_not_gone(state: LastingState, fi
 
 
 @pytest.mark.parametrize(
-    ("told", "whole"),
+    ("reported", "whole"),
     [("10.7", 10), ("-0.5", -1), ("NaN", None), ("Infinity", None), ("1E+1000000", None), ("", None)],
 )
 def test_a_count_is_whole_units_rounded_down_or_unknown(state: LastingState, reported: str, whole: int | None) -> None:

@@ -200,7 +200,7 @@ def test_pages_put_together_are_the_whole(netsuite: VendorCalls) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("SELECT quantity FROM item", "Column 'quantity' could not be resolved"),
         ("SELECT id FROM customer", "Record 'customer' was not found"),

@@ -108,7 +108,7 @@ def test_the_same_settings_begin_the_same_world_with_the_same_credentials(
 
 
 @pytest.mark.parametrize(
-    ("path", "told", "wrong"),
+    ("path", "reported", "wrong"),
     [
         ("/step", {"seconds": -1}, "negative"),
         ("/step", {}, "seconds"),
@@ -131,7 +131,7 @@ def test_a_mistake_is_named(world: httpx.Client, path: str, reported: dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("told", "wrong"),
+    ("reported", "wrong"),
     [({"profile": "gale"}, "gale"), ({"rules": [{"kind": "quake"}]}, "quake"), ({}, "rules")],
 )
 def test_a_fault_that_cannot_be_meant_is_named(world: httpx.Client, reported: dict[str, object], wrong: str) -> None:
@@ -354,7 +354,7 @@ def test_a_sandbox_process_serves_until_it_is_asked_to_end(tmp_path: Path) -> No
 import sys, json
 from trueup.sandbox.server import run_sandbox
 from trueup.sandbox.world.settings import WorldSettings
-run_sandbox(WorldSettings(skus=5), announce=lambda told: print(json.dumps(told["base_url"]), flush=True), speed=60)
+run_sandbox(WorldSettings(skus=5), announce=lambda at: print(json.dumps(at["base_url"]), flush=True), speed=60)
 """
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
     try:

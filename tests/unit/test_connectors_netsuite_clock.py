@@ -51,7 +51,7 @@ def test_the_truth_lies_between_the_two_readings(change: tuple[ZoneInfo, datetim
 
 
 @pytest.mark.parametrize(
-    ("told", "earliest", "latest"),
+    ("reported", "earliest", "latest"),
     [
         ("2026-10-25 01:59:59", "2026-10-24 23:59:59", "2026-10-24 23:59:59"),
         ("2026-10-25 02:30:00", "2026-10-25 00:30:00", "2026-10-25 01:30:00"),
@@ -83,7 +83,7 @@ def test_what_a_poll_asks_for(since: datetime, asked: str) -> None:
     assert time_literal(since, BERLIN) == f"TO_DATE('{asked}', 'YYYY-MM-DD HH24:MI:SS')"
 
 
-@pytest.mark.parametrize("told", [None, 7, "", "13/45/2026", "0001-01-01 00:00:00", "9999-12-31 23:59:59"])
+@pytest.mark.parametrize("reported", [None, 7, "", "13/45/2026", "0001-01-01 00:00:00", "9999-12-31 23:59:59"])
 def test_what_is_no_time_is_left_to_the_contract(reported: object) -> None:
     """Not even a year in which no other zone has a date stops the page."""
     parse_time(reported, ZoneInfo("Pacific/Kiritimati"))

@@ -66,7 +66,7 @@ def test_the_cursor_is_kept_with_the_last_page_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00", "1969-12-31T23:59:59Z", "2201-01-01T00:00:00Z",
      "13/45/2026", "2026-02-30T00:00:00Z", "", None, 5, {"year": 2026}],
 )  # fmt: skip

@@ -69,7 +69,7 @@ def test_every_secret_of_a_form_is_marked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "connection", "remedy"),
+    ("reported", "connection", "remedy"),
     [
         (declaration("shopifi"), details(), "no connector 'shopifi'; systems.yml can name .*shopify"),
         (declaration("shopify", "prices"), details(), "Shopify has no stream prices; systems.yml can name locations"),

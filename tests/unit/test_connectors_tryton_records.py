@@ -28,7 +28,7 @@ def test_a_location_belongs_to_the_nearest_warehouse_above_it(location: int | No
 
 
 @pytest.mark.parametrize(
-    ("location", "told"),
+    ("location", "reported"),
     [(21, {"warehouse": 5}), (7, {"warehouse": None}), (30, {}), (99, {}), (None, {}), ("x", {}), (40, {}), (41, {})],
 )
 def test_a_move_whose_warehouse_is_not_known_does_not_tell_one(location: object, reported: dict[str, object]) -> None:
@@ -51,7 +51,7 @@ def test_equal_records_have_one_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "moment"),
+    ("reported", "moment"),
     [
         (
             {

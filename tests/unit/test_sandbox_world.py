@@ -382,7 +382,7 @@ def test_a_storm_has_every_fault_and_comes_the_same_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "wrong"),
+    ("reported", "wrong"),
     [
         ({"system": "x"}, "kind"),
         ({"kind": "earthquake"}, "earthquake"),

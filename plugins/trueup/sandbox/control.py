@@ -234,18 +234,18 @@ def _concerns(facts: Mapping[str, Any], sku: str) -> bool:
     return facts.get("sku") == sku or any(line.get("sku") == sku for line in facts.get("lines", ()))
 
 
-def plain(asked: object) -> object:
+def plain(thing: object) -> object:
     """JSON's own types: moments as ISO 8601, dataclasses as objects."""
-    if isinstance(asked, datetime):
-        return asked.isoformat()
-    if isinstance(asked, Enum):
-        return asked.value
-    if isinstance(asked, Path):
-        return str(asked)
-    if dataclasses.is_dataclass(asked) and not isinstance(asked, type):
-        return {item.name: plain(getattr(asked, item.name)) for item in dataclasses.fields(asked)}
-    if isinstance(asked, Mapping):
-        return {str(key): plain(value) for key, value in asked.items()}
-    if isinstance(asked, list | tuple | frozenset | set):
-        return [plain(item) for item in asked]
-    return asked
+    if isinstance(thing, datetime):
+        return thing.isoformat()
+    if isinstance(thing, Enum):
+        return thing.value
+    if isinstance(thing, Path):
+        return str(thing)
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        return {item.name: plain(getattr(thing, item.name)) for item in dataclasses.fields(thing)}
+    if isinstance(thing, Mapping):
+        return {str(key): plain(value) for key, value in thing.items()}
+    if isinstance(thing, list | tuple | frozenset | set):
+        return [plain(item) for item in thing]
+    return thing

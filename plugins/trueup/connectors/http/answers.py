@@ -18,9 +18,7 @@ class Resend(StrEnum):
     """
 
     SAFE = "safe"  # a read
-    IDEMPOTENT = (
-        "idempotent"  # a write with an idempotency key: sent again, unconfirmed only where no answer ever comes
-    )
+    IDEMPOTENT = "idempotent"  # a write with an idempotency key: sent again, unconfirmed only where nobody answers
     UNSAFE = "unsafe"  # a write: sent again only where it was certainly not carried out
 
 

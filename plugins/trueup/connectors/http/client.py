@@ -161,7 +161,7 @@ class HttpClient:
             before_sleep=_tell_retry,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
-        doubts: list[bool] = []
+        unconfirmed: list[bool] = []
 
         def attempt() -> Answer | Failure:
             try:
@@ -169,14 +169,14 @@ class HttpClient:
                 result = self._attempt(call)
             except TrueupError as error:  # no token, no budget: nothing was sent
                 result = Failure(error)
-            doubts.append(isinstance(result, Failure) and result.is_unconfirmed)
+            unconfirmed.append(isinstance(result, Failure) and result.is_unconfirmed)
             return result
 
         result = retrying(attempt)
         if isinstance(result, Answer):
             return result
         # Raised here, outside any handler: an error of httpx would come along as context, with headers and body.
-        if resend is Resend.IDEMPOTENT and any(doubts):
+        if resend is Resend.IDEMPOTENT and any(unconfirmed):
             # What an earlier attempt may have done stays done, whatever the last one was answered.
             raise Unconfirmed(f"{result.error}; it may have been carried out: read back") from result.cause
         if result.cause is not None:
@@ -316,10 +316,10 @@ class HttpClient:
         if path.startswith("/"):
             return self.base_url + path
         # Credentials go to the connection's own server only, whatever link an answer holds.
-        reported, own = httpx.URL(path), httpx.URL(self.base_url)
-        if (reported.scheme, reported.host, reported.port) != (own.scheme, own.host, own.port):
+        target, own = httpx.URL(path), httpx.URL(self.base_url)
+        if (target.scheme, target.host, target.port) != (own.scheme, own.host, own.port):
             raise Permanent(
-                f"{self.system} (connection '{self.conn_id}') pointed us to another server, {reported.host};"
+                f"{self.system} (connection '{self.conn_id}') pointed us to another server, {target.host};"
                 " nothing was sent there; check the connection's host and token URL"
             )
         return path

@@ -66,17 +66,17 @@ class _Ledger:
     """One bucket's level, its bookings in their order, and what each operation was last found to cost."""
 
     def __init__(self, kept: Kept | None, now: float) -> None:
-        reported: Kept = kept or {"level": None, "maximum": None, "bookings": {}, "next": 1, "costs": {}}
+        state: Kept = kept or {"level": None, "maximum": None, "bookings": {}, "next": 1, "costs": {}}
         self.now = now
-        self.maximum: float | None = reported["maximum"]
-        self.costs: dict[str, float] = dict(reported["costs"])
-        self._next = int(reported["next"])
+        self.maximum: float | None = state["maximum"]
+        self.costs: dict[str, float] = dict(state["costs"])
+        self._next = int(state["next"])
         self.bookings: dict[int, tuple[float, float]] = {
             int(number): (cost, at)
-            for number, (cost, at) in reported["bookings"].items()
+            for number, (cost, at) in state["bookings"].items()
             if -1 <= now - at <= _FORGOTTEN_AFTER_SECONDS
         }
-        level = None if reported["level"] is None else _Level(*reported["level"])
+        level = None if state["level"] is None else _Level(*state["level"])
         # A moment ahead of the clock was noted before the clock was put back. And no answer is believed for ever:
         # what it told of a bucket may have been wrong, so after the longest wait one request asks anew.
         is_usable = level is not None and level.at <= now + 1 and now - level.learned_at <= LONGEST_WAIT_SECONDS
@@ -175,11 +175,11 @@ class CostBucket:
 
     def pause(self, seconds: float) -> None:
         """Count the bucket as empty until then: it was told to us in points, or it will be with the next answer."""
-        reported = min(seconds, LONGEST_WAIT_SECONDS)
+        wait = min(seconds, LONGEST_WAIT_SECONDS)
 
         def empty(ledger: _Ledger) -> None:
             if ledger.level is not None:
-                ledger.put(min(ledger.level.now(ledger.now), -reported * ledger.level.restore))
+                ledger.put(min(ledger.level.now(ledger.now), -wait * ledger.level.restore))
 
         with noted_if_possible(self._owner):
             self._change(empty)

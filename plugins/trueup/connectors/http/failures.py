@@ -104,27 +104,27 @@ def _answer_out_of_bounds(error: TransportFailed, where: str, resend: Resend) ->
 def refused(answer: Answer, where: str, resend: Resend, wait: float | None, redaction: Redaction) -> Failure:
     """Translate an answer whose status tells that it failed."""
     status = answer.status
-    reported = f"{where}: {status}{_reason(answer.body, redaction)}"
+    message = f"{where}: {status}{_reason(answer.body, redaction)}"
     if 300 <= status < 400:
         target = _host(answer.headers.get("location"))
         error: TrueupError = Permanent(
-            f"{reported}, a redirect to {redaction.clean(target)}, which is not followed; check the connection's host"
+            f"{message}, a redirect to {redaction.clean(target)}, which is not followed; check the connection's host"
         )
         return Failure(error, status=status, answer=answer)
     if status < 200:
-        return Failure(Transient(f"{reported}, an answer that is none; try again"), status=status, answer=answer)
+        return Failure(Transient(f"{message}, an answer that is none; try again"), status=status, answer=answer)
     if status < 500 and status not in _RETRYABLE:
         remedy = _REMEDIES.get(status, "see the vendor's message")
         kind = CredentialsRefused if status == 401 else Permanent
-        return Failure(kind(f"{reported}; {remedy}"), status=status, answer=answer)
+        return Failure(kind(f"{message}; {remedy}"), status=status, answer=answer)
     if status in _HOPELESS:
-        return Failure(Permanent(f"{reported}; check the connection's host and version"), status=status, answer=answer)
+        return Failure(Permanent(f"{message}; check the connection's host and version"), status=status, answer=answer)
     is_certainly_undone = status in (425, 429) or (status == 503 and wait is not None)
     if resend is Resend.UNSAFE and not is_certainly_undone:
-        return Failure(Unconfirmed(f"{reported}; read back what became of the write"), status=status, answer=answer)
+        return Failure(Unconfirmed(f"{message}; read back what became of the write"), status=status, answer=answer)
     remedy = "asked us to slow down; try again later" if status == 429 else "try again"
     return Failure(
-        Transient(f"{reported}; {remedy}", wait),
+        Transient(f"{message}; {remedy}", wait),
         may_repeat=True,
         is_unconfirmed=not is_certainly_undone,
         wait_seconds=wait,

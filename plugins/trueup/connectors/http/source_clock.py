@@ -39,14 +39,14 @@ class SourceClock:
         if self._last_year is None:
             self._last_year = self._now().year + _YEARS_AHEAD
         if not _FIRST_YEAR <= reported.year <= self._last_year:
-            self._reconsider(reported)
+            self._disbelieve(reported)
             return None
         if self._known is not None and not _agrees(self._known, reported, at):
             is_agreeing = self._candidate is not None and _agrees(self._candidate, reported, at)
             self._agreeing = self._agreeing + 1 if is_agreeing else 1
             self._candidate = (reported, at)
             if self._agreeing < _AGREEING:
-                self._reconsider(reported)
+                self._disbelieve(reported)
                 return None
         self._known, self._candidate, self._agreeing = (reported, at), None, 0
         return reported
@@ -68,7 +68,7 @@ class SourceClock:
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._our_time(), UTC)
 
-    def _reconsider(self, reported: datetime) -> None:
+    def _disbelieve(self, reported: datetime) -> None:
         if not self._is_reported:
             self._is_reported = True
             log.warning(

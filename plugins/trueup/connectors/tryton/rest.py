@@ -95,7 +95,7 @@ class Models:
 def touched_since(since: datetime, *prefixes: str) -> list[Any]:
     """Return the clause for records written or made since; `prefixes` lead to the records asked about."""
     moment = since.astimezone(UTC)
-    reported = {
+    earliest = {
         "__class__": "datetime",
         "year": moment.year,
         "month": moment.month,
@@ -106,7 +106,7 @@ def touched_since(since: datetime, *prefixes: str) -> list[Any]:
         "microsecond": moment.microsecond,
     }
     names = [f"{prefix}{name}" for prefix in prefixes for name in ("write_date", "create_date")]
-    return ["OR", *([name, ">=", reported] for name in names)]
+    return ["OR", *([name, ">=", earliest] for name in names)]
 
 
 def moment(reported: object) -> datetime | None:

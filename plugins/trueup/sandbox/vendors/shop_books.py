@@ -47,7 +47,7 @@ class ShopLine:
     """A line of an order. `number` counts from 0; `stocked` None: no product of this shop, such as postage."""
 
     number: int
-    content: OrderLine
+    ordered: OrderLine
     stocked: Stocked | None
     shipped: int = 0
     given_back: int = 0
@@ -104,11 +104,11 @@ class ShopBooks:
     def _enter(self, entry: OrderEntered) -> None:
         at, order = entry.recorded_at, entry.order
         kept = self.orders[order.name] = ShopOrder(order.name, at, at, order.country)
-        for number, content in enumerate(order.lines):
-            stocked = None if content.sku is None else self.stock[content.sku]
-            kept.lines[content.line_id] = ShopLine(number, content, stocked)
+        for number, ordered in enumerate(order.lines):
+            stocked = None if ordered.sku is None else self.stock[ordered.sku]
+            kept.lines[ordered.line_id] = ShopLine(number, ordered, stocked)
             if stocked is not None:
-                stocked.on_hand -= content.quantity
+                stocked.on_hand -= ordered.quantity
 
     def _touched(self, entry: Entry, name: str, parts: tuple[LineQuantity, ...]) -> Iterator[tuple[ShopLine, int]]:
         order = self.orders[name]

@@ -20,7 +20,7 @@ class Subscriber(Generic[T]):
     number: str
     url: str
     topics: Collection[str]
-    content: T
+    details: T
     secret: str = ""
     is_enabled: bool = True
 

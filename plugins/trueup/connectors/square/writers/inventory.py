@@ -109,11 +109,11 @@ class SquareShelf:
         return ask
 
     def send(self, changes: Sequence[Change], levels: Mapping[str, Level]) -> Sent:
-        reported = [_change(each, _dated(levels[each.record_ref])) for each in changes]
+        desired = [_change(each, _dated(levels[each.record_ref])) for each in changes]
         body = {
-            "changes": reported,
+            "changes": desired,
             "ignore_unchanged_counts": True,
-            "idempotency_key": _idempotency_key(changes, reported),
+            "idempotency_key": _idempotency_key(changes, desired),
         }
         answer = self._client.request(
             "POST",

@@ -55,9 +55,9 @@ def _matches(kept: Kept, query: Mapping[str, str]) -> bool:
         ("LastUpdateStartDate", kept.updated_at, 1),
         ("LastUpdateEndDate", kept.updated_at, -1),
     )
-    for name, content, sign in limits:
+    for name, at, sign in limits:
         limit = moment(query.get(name), name)
-        if limit is not None and (content - limit).total_seconds() * sign < 0:
+        if limit is not None and (at - limit).total_seconds() * sign < 0:
             return False
     return (not ids or str(kept.number) in ids.split(",")) and (
         not references or kept.order.name in references.split(",")

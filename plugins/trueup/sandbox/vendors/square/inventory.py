@@ -52,7 +52,7 @@ class Inventory:
         if start is not None:
             found = [item for item in found if (-item[0], -item[1]) > (-start[0], -start[1])]
         page, rest = found[:limit], found[limit:]
-        content: dict[str, Any] = {"counts": self._books.stock.content(key for _, _, key in page)}
+        content: dict[str, Any] = {"counts": self._books.stock.counts_of(key for _, _, key in page)}
         if rest:
             content["cursor"] = write_cursor(body, "counts", page[-1][:2])
         return content
@@ -106,7 +106,10 @@ class Inventory:
         made = [self._apply(body, *change) for change in wanted[len(done) : half]]
         done += made
         kept = [change for change in done if change]
-        content: dict[str, Any] = {"counts": self._books.stock.content(_keys_of(wanted[: len(done)])), "changes": kept}
+        content: dict[str, Any] = {
+            "counts": self._books.stock.counts_of(_keys_of(wanted[: len(done)])),
+            "changes": kept,
+        }
         if half is not None:
             self._partial.keep(key, body, done)
             error = ApiError(

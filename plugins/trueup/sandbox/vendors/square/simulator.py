@@ -217,7 +217,7 @@ class SquareSimulator(Simulator):
 
     def _tell_changes(self, changes: Sequence[_Body]) -> None:
         keys = [key for key in touched(changes) if key[2] == IN_STOCK]
-        self._notices.tell_counts(self.books.stock.asked(keys))
+        self._notices.tell_counts(self.books.stock.counts_of(keys))
 
 
 class _Listing:

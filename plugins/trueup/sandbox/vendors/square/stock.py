@@ -91,7 +91,7 @@ class SquareStock:
                     self._touch(state_count, received)
         return self._keep("ADJUSTMENT", "adjustment", {**fields, "quantity": quantity(units)}, received)
 
-    def content(self, keys: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
+    def counts_of(self, keys: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
         """Counts as the API shows them; keys without a count are left out."""
         return [
             {
