@@ -21,6 +21,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import StreamKind
 from trueup.findings import FINDINGS
 from trueup.transform.build import BuildReport, build
+from trueup.transform.findings import Finding
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.registry import apply_configuration
 from trueup.warehouse.streams import Stream, create_stream_tables
@@ -122,14 +123,14 @@ class Facts:
         """A complete sweep that found everything as landed."""
         self.position(system_id, stream, swept_as_of=as_of, swept_at=datetime.now(UTC))
 
-    def build(self, *, is_full_refresh: bool = False) -> BuildReport:
+    def build(self, *, is_full_refresh: bool = False, findings: Sequence[Finding] = FINDINGS) -> BuildReport:
         """Build, as a task would."""
         self._runs += 1
         with _build_lock:
             return build(
                 self.details,
                 self.configuration,
-                FINDINGS,
+                findings,
                 run_id=f"run-{self._runs}",
                 is_full_refresh=is_full_refresh,
             )
