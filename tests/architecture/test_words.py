@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "plugins" / "trueup"
-STEPS = ("gates", "corrections/engine", "exceptions", "trail", "explain/record_history.py")
+STEPS = (
+    *("landing", "transform", "gates", "corrections/engine", "exceptions", "trail", "orchestration"),
+    "explain/record_history.py",
+)
 _WORD = re.compile(r"stock|\bskus?\b|quantit", re.IGNORECASE)
 
 
@@ -58,12 +61,13 @@ FORMER = {
 }
 # The parts of the tree whose identifiers follow the glossary already.
 PARTS = (
-    *("cli", "configuration", "corrections", "dev", "domain", "exceptions", "explain", "gates", "landing"),
-    *("orchestration", "pipeline", "trail", "warehouse", "web"),
+    *("cli", "configuration", "connectors", "contracts", "corrections", "dev", "domain", "exceptions", "explain"),
+    *("findings", "gates", "landing", "orchestration", "pipeline", "sandbox", "trail", "transform", "warehouse", "web"),
 )
 # Identifier, and why it keeps the word.
 EXCEPTIONS = {
     "force_rollback": "psycopg's own argument",
+    "force_warn_or_error_handling": "dbt's own argument",
 }
 _PARTS_OF_A_NAME = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
@@ -79,7 +83,8 @@ def former_words(source: str) -> Iterator[tuple[str, str]]:
 
 def _sources() -> list[Path]:
     found = [path for part in PARTS for path in (PACKAGE / part).rglob("*.py")]
-    return sorted([*found, *(ROOT / "dags").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")])
+    found += [path for folder in ("dags", "benchmarks", "tests") for path in (ROOT / folder).rglob("*.py")]
+    return sorted(found)
 
 
 @pytest.mark.parametrize("path", _sources(), ids=lambda path: str(path.relative_to(ROOT)))

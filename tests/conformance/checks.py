@@ -37,7 +37,7 @@ def check_fence(writer: Writer, shown: Mapping[str, int]) -> None:
     assert observed_units(writer, [stale, good]) == {stale: shown[stale], good: shown[good] + 2}
 
 
-def check_refusals(writer: Writer, shown: Mapping[str, int], foreign: str) -> None:
+def check_rejections(writer: Writer, shown: Mapping[str, int], foreign: str) -> None:
     """One receipt for each, in order, whatever is wrong with some: unknown, elsewhere, below nothing, twice."""
     good = sorted(shown)[5]
     item, _, location = good.partition("|")

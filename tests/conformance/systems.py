@@ -58,8 +58,8 @@ class Subject:
 
     @property
     def details(self) -> ConnectionDetails:
-        told = self.sandbox.describe()["connections"][f"trueup_{TENANT}_{self.system_id}"]
-        return ConnectionDetails(conn_id=f"trueup_{TENANT}_{self.system_id}", **told)
+        reported = self.sandbox.describe()["connections"][f"trueup_{TENANT}_{self.system_id}"]
+        return ConnectionDetails(conn_id=f"trueup_{TENANT}_{self.system_id}", **reported)
 
     @property
     def channel(self) -> tuple[str, ChannelDeclaration]:
@@ -96,9 +96,9 @@ class Subject:
             kept[key] = contents(self.sweep(stream))
         return kept[key]
 
-    def fault(self, kind: str, count: int = 1, **told: object) -> None:
+    def fault(self, kind: str, count: int = 1, **reported: object) -> None:
         """Let so many requests of this system meet a fault."""
-        rule = {"system": self.system_id, "kind": kind, "count": count, **told}
+        rule = {"system": self.system_id, "kind": kind, "count": count, **reported}
         self._put("/faults", {"rules": [rule]})
 
     def no_faults(self) -> None:

@@ -131,8 +131,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _secrets(details: ConnectionDetails) -> list[str]:
-    told = [details.password, *details.extra.values()]
-    return [secret for secret in told if isinstance(secret, str) and len(secret) > 15]
+    reported = [details.password, *details.extra.values()]
+    return [secret for secret in reported if isinstance(secret, str) and len(secret) > 15]
 
 
 def test_every_connector_is_in_the_suite() -> None:

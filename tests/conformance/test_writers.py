@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.conformance.checks import check_fence, check_refusals, check_write
+from tests.conformance.checks import check_fence, check_rejections, check_write
 from tests.conformance.systems import CONFIGURATION, WRITING, Subject
 from tests.stock_changes import observed_units, stock_change
 from trueup.connectors.base import Observation, Writer
@@ -30,7 +30,7 @@ def test_each_change_has_its_receipt_whatever_is_wrong_with_others(subject: Subj
     foreign = next(
         channel.listing_location for channel in CONFIGURATION.channels.values() if channel != subject.channel[1]
     )
-    check_refusals(subject.writer(), subject.shown(), foreign)
+    check_rejections(subject.writer(), subject.shown(), foreign)
 
 
 @each_writer

@@ -69,15 +69,15 @@ def vendor_contract(vendor: str, shared: Path, alter: Callable[[str], str] = lam
 
     `alter`: changes the text of what the vendor publishes, to see that a change is noticed.
     """
-    told = yaml.safe_load((FOLDER / f"{vendor}.yml").read_text(encoding="utf-8"))
-    schema = alter((shared / told["graphql"]).read_text(encoding="utf-8")) if "graphql" in told else None
+    reported = yaml.safe_load((FOLDER / f"{vendor}.yml").read_text(encoding="utf-8"))
+    schema = alter((shared / reported["graphql"]).read_text(encoding="utf-8")) if "graphql" in reported else None
     return VendorContract(
         [
             read_spec(vendor, json.loads(alter((shared / file).read_text(encoding="utf-8"))))
-            for file in told.get("openapi", ())
+            for file in reported.get("openapi", ())
         ],
         None if schema is None else build_schema(schema, assume_valid=True),
-        told.get("server", ""),
-        tuple(told.get("outside", ())),
-        [Gap(gap["text"], gap["reason"]) for gap in told.get("gaps", ())],
+        reported.get("server", ""),
+        tuple(reported.get("outside", ())),
+        [Gap(gap["text"], gap["reason"]) for gap in reported.get("gaps", ())],
     )

@@ -20,13 +20,13 @@ OK = 200
 
 def validate_graphql_line(schema: GraphQLSchema, line: Mapping[str, Any]) -> list[str]:
     """What the schema has against one line of a sandbox recording: its document, its variables, its answer."""
-    told = line["request"]
-    document = parse(told["query"])
+    reported = line["request"]
+    document = parse(reported["query"])
     errors: list[GraphQLError] = list(validate(schema, document))
     operation = get_operation_ast(document)
     if errors or not isinstance(operation, OperationDefinitionNode):
         return [str(error) for error in errors]
-    variables = get_variable_values(schema, operation.variable_definitions or (), told["variables"])
+    variables = get_variable_values(schema, operation.variable_definitions or (), reported["variables"])
     if isinstance(variables, list):
         return [str(error) for error in variables]
     answer = line["response"]
@@ -51,19 +51,19 @@ def _error_problems(status: int, answer: Mapping[str, Any]) -> list[str]:
 
 
 def _data_problems(schema: GraphQLSchema, line: Mapping[str, Any]) -> list[str]:
-    told = line["request"]
+    reported = line["request"]
 
     def kind_of(*_: object) -> str:
         # The answer does not say what a node is; its id in the question does.
-        ids = told["variables"].get("ids") or [told["variables"]["id"]]
+        ids = reported["variables"].get("ids") or [reported["variables"]["id"]]
         return str(ids[0].split("/")[3])
 
     # The answer is run through the schema as if it were the data: a wrong type or a null where none may be is an error.
     run = execute_sync(
         schema,
-        parse(told["query"]),
+        parse(reported["query"]),
         root_value=line["response"]["data"],
-        variable_values=told["variables"],
+        variable_values=reported["variables"],
         field_resolver=lambda source, info, **_: source[info.path.key],
         type_resolver=kind_of,
     )

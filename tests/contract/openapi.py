@@ -141,13 +141,13 @@ def _parameter_problems(
     spec: Spec, operation: Mapping[str, Any], query: str, headers: Mapping[str, str] | None
 ) -> Iterator[str]:
     parameters = [_resolved(spec, parameter) for parameter in operation.get("parameters", ())]
-    told = dict(parse_qsl(query, keep_blank_values=True))
+    reported = dict(parse_qsl(query, keep_blank_values=True))
     known = {parameter["name"]: parameter for parameter in parameters if parameter["in"] == "query"}
-    for name in told.keys() - known.keys() - _CARRIED.get(spec.name, frozenset()):
+    for name in reported.keys() - known.keys() - _CARRIED.get(spec.name, frozenset()):
         yield f"query parameter '{name}' is not in the contract"
     for name, parameter in known.items():
-        if name in told:
-            yield from _value_problems(f"query parameter '{name}'", told[name], parameter.get("schema", {}))
+        if name in reported:
+            yield from _value_problems(f"query parameter '{name}'", reported[name], parameter.get("schema", {}))
         elif parameter.get("required"):
             yield f"query parameter '{name}' is required"
     if headers is None:
@@ -163,16 +163,16 @@ def _parameter_problems(
             yield from _value_problems(f"header '{parameter['name']}'", value, parameter.get("schema", {}))
 
 
-def _value_problems(what: str, told: str, schema: Mapping[str, Any]) -> Iterator[str]:
-    if schema.get("type") == "integer" and not re.fullmatch(r"-?\d+", told):
+def _value_problems(what: str, reported: str, schema: Mapping[str, Any]) -> Iterator[str]:
+    if schema.get("type") == "integer" and not re.fullmatch(r"-?\d+", reported):
         yield f"{what} is no integer"
-    if schema.get("type") == "boolean" and told not in ("true", "false"):
+    if schema.get("type") == "boolean" and reported not in ("true", "false"):
         yield f"{what} is no boolean"
-    if "enum" in schema and told not in schema["enum"]:
+    if "enum" in schema and reported not in schema["enum"]:
         yield f"{what} is none of {schema['enum']}"
     if schema.get("format") == "date-time":
         try:
-            datetime.fromisoformat(told)
+            datetime.fromisoformat(reported)
         except ValueError:
             yield f"{what} is no date-time"
 
@@ -235,13 +235,13 @@ def _absolute(schema: object) -> object:
     return [_absolute(item) for item in schema] if isinstance(schema, list) else schema
 
 
-def _resolved(spec: Spec, told: Mapping[str, Any]) -> Mapping[str, Any]:
-    while "$ref" in told:
+def _resolved(spec: Spec, reported: Mapping[str, Any]) -> Mapping[str, Any]:
+    while "$ref" in reported:
         target: Any = spec.document
-        for part in told["$ref"].removeprefix("#/").split("/"):
+        for part in reported["$ref"].removeprefix("#/").split("/"):
             target = target[part.replace("~1", "/").replace("~0", "~")]
-        told = target
-    return told
+        reported = target
+    return reported
 
 
 def _parts(node: object, *, is_in_all_of: bool = False) -> Iterator[str]:

@@ -167,9 +167,9 @@ def test_a_renamed_field_of_a_contract_is_noticed(
     copy.parent.mkdir(parents=True)
     copy.write_text(text, encoding="utf-8")
 
-    told = " ".join(set(problems(recording, tmp_path, vendor)))
+    reported = " ".join(set(problems(recording, tmp_path, vendor)))
 
-    assert [word for _, _, word in RENAMED[vendor] if word not in told] == []
+    assert [word for _, _, word in RENAMED[vendor] if word not in reported] == []
 
 
 def test_every_suiteql_statement_names_records_and_columns_that_netsuite_has(recording: Path) -> None:
@@ -208,19 +208,19 @@ class TestEveryCallWasMade:
         asked = {line["request"]["q"] for line in lines if line["path"].endswith("/suiteql")}
         assert {netsuite_queries.NOW, netsuite_queries.COUNT_LOCATIONS} <= asked
         for stream, statement in netsuite_queries.statements("custbody_channel").items():
-            told = [text for text in asked if text.startswith(statement.text(None, None).split(" WHERE ")[0][:200])]
-            assert told, stream
+            reported = [text for text in asked if text.startswith(statement.text(None, None).split(" WHERE ")[0][:200])]
+            assert reported, stream
             whole, _, order = statement.text(None, None).rpartition(" ORDER BY ")
             if statement.happened is None:
-                assert f"{whole} ORDER BY {order}" in told, stream
+                assert f"{whole} ORDER BY {order}" in reported, stream
             else:
                 # Of what happened a sweep asks for the last months.
                 since = statement.happened("TO_DATE(").partition("TO_DATE(")[0]
-                assert any(text.startswith(f"{whole} AND {since}TO_DATE(") for text in told), stream
+                assert any(text.startswith(f"{whole} AND {since}TO_DATE(") for text in reported), stream
             if statement.changed is not None:
-                assert any("TO_DATE(" in text for text in told), stream
+                assert any("TO_DATE(" in text for text in reported), stream
             if stream != "locations":
-                assert any(f"{statement.key[0][0]} > " in text for text in told), stream
+                assert any(f"{statement.key[0][0]} > " in text for text in reported), stream
         assert any("/oauth2/" in line["path"] for line in lines)
 
     def test_shipbob(self, recording: Path) -> None:
@@ -247,7 +247,7 @@ class TestEveryCallWasMade:
         assert next_pages >= {path for path in known if path.endswith("batch-retrieve")}
 
     @pytest.mark.parametrize("system_id", ["netsuite", "shipbob", "square", *SHOPS])
-    def test_refusals_too(self, recording: Path, system_id: str) -> None:
+    def test_rejections_too(self, recording: Path, system_id: str) -> None:
         """The vendor's words for too many requests and for its own failure were held against its contract as well."""
         statuses = {line["status"] for line in lines_of(recording, system_id)}
         assert 429 in statuses

@@ -70,7 +70,7 @@ def test_an_exchange_that_keeps_the_contract_has_no_problems() -> None:
 
 
 @pytest.mark.parametrize(
-    ("response", "told"),
+    ("response", "reported"),
     [
         ({"note": "x"}, "'id' is a required property"),
         ({"id": 1}, "is not of type 'string'"),
@@ -81,15 +81,15 @@ def test_an_exchange_that_keeps_the_contract_has_no_problems() -> None:
         ({"id": "1", "made_at": "2026-10-05T09:00:00"}, "is not a 'date-time'"),
     ],
 )
-def test_an_answer_that_breaks_the_contract_is_named(response: object, told: str) -> None:
+def test_an_answer_that_breaks_the_contract_is_named(response: object, reported: str) -> None:
     """Missing, mistyped and renamed fields are what a changed contract looks like."""
     found = problems("GET", "/rest/thing/1", None, 200, response)
     assert len(found) == 1
-    assert told in found[0]
+    assert reported in found[0]
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "reported"),
     [
         ({"query": "limit=many"}, "'limit' is no integer"),
         ({"query": "page=2"}, "'page' is not in the contract"),
@@ -97,11 +97,11 @@ def test_an_answer_that_breaks_the_contract_is_named(response: object, told: str
         ({"headers": {"prefer": "respond-async"}}, "header 'Prefer' is none of"),
     ],
 )
-def test_a_request_that_breaks_the_contract_is_named(more: dict[str, Any], told: str) -> None:
+def test_a_request_that_breaks_the_contract_is_named(more: dict[str, Any], reported: str) -> None:
     """A connector may send only what the vendor lists."""
     found = problems("GET", "/rest/thing/1", None, 200, {"id": "1"}, **more)
     assert len(found) == 1
-    assert told in found[0]
+    assert reported in found[0]
 
 
 @pytest.mark.parametrize(

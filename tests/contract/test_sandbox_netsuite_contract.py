@@ -72,8 +72,8 @@ def test_records_keep_the_contract(netsuite: VendorCalls, kind: str) -> None:
     listed = netsuite.call("GET", f"{_RECORDS}/{kind}", params={"limit": 2}).json()
     number = listed["items"][0]["id"]
     netsuite.call("GET", f"{_RECORDS}/{kind}/{number}")
-    told = netsuite.call("GET", f"{_RECORDS}/{kind}/{number}", params={"expandSubResources": "true"}).json()
-    assert told["item" if kind == "salesOrder" else "locations"]["items"]
+    reported = netsuite.call("GET", f"{_RECORDS}/{kind}/{number}", params={"expandSubResources": "true"}).json()
+    assert reported["item" if kind == "salesOrder" else "locations"]["items"]
 
 
 def test_an_inventory_adjustment_keeps_the_contract(netsuite: VendorCalls) -> None:
@@ -85,8 +85,8 @@ def test_an_inventory_adjustment_keeps_the_contract(netsuite: VendorCalls) -> No
     }
     made = netsuite.call("POST", f"{_RECORDS}/inventoryAdjustment", body=body, expect=204)
     path = made.headers["location"].removeprefix(netsuite.connection["host"])
-    told = netsuite.call("GET", path, params={"expandSubResources": "true"}).json()
-    assert told["inventory"]["items"][0]["adjustQtyBy"] == -1
+    reported = netsuite.call("GET", path, params={"expandSubResources": "true"}).json()
+    assert reported["inventory"]["items"][0]["adjustQtyBy"] == -1
     netsuite.call("GET", f"{_RECORDS}/inventoryAdjustment")
 
 

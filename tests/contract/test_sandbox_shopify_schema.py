@@ -86,12 +86,12 @@ def test_the_idempotent_directive_is_the_vendors(published: GraphQLSchema) -> No
 
 
 @pytest.mark.parametrize(
-    ("told", "renamed"),
+    ("reported", "renamed"),
     [("changeFromQuantity: Int", "expectedQuantity: Int"), ("updatedAt: DateTime!", "changedAt: DateTime!")],
 )
-def test_a_field_of_another_name_is_found(told: str, renamed: str, published: GraphQLSchema) -> None:
+def test_a_field_of_another_name_is_found(reported: str, renamed: str, published: GraphQLSchema) -> None:
     """The comparison itself can fail."""
-    changed = build_schema(print_schema(admin_schema()).replace(told, renamed))
+    changed = build_schema(print_schema(admin_schema()).replace(reported, renamed))
     found = [
         difference
         for name in _OWN_TYPES

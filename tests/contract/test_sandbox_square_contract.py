@@ -44,7 +44,7 @@ def test_locations_keep_the_contract(square: VendorCalls) -> None:
 def test_the_catalog_keeps_the_contract(square: VendorCalls) -> None:
     """Items with their variation, categories, and the search by time."""
     listed = square.call("GET", "/v2/catalog/list", params={"types": "ITEM,CATEGORY"}).json()
-    assert {told["type"] for told in listed["objects"]} == {"ITEM", "CATEGORY"}
+    assert {reported["type"] for reported in listed["objects"]} == {"ITEM", "CATEGORY"}
     body = {"object_types": ["ITEM"], "begin_time": "2020-01-01T00:00:00Z", "limit": 3, "include_deleted_objects": True}
     page = square.call("POST", "/v2/catalog/search", body=body).json()
     square.call("POST", "/v2/catalog/search", body={**body, "cursor": page["cursor"]})
@@ -65,11 +65,11 @@ def test_counts_and_changes_keep_the_contract(square: VendorCalls) -> None:
 def test_every_kind_of_change_keeps_the_contract(square: VendorCalls, sandbox: Sandbox) -> None:
     """Sales, returns, receipts, damages, counts: all that a day and more of trading brings."""
     changes = square.call("POST", "/v2/inventory/changes/batch-retrieve", body={"limit": 1000}).json()["changes"]
-    told = {
+    reported = {
         (change.get("adjustment", {}).get("from_state"), change.get("adjustment", {}).get("to_state"))
         for change in changes
     }
-    assert {("IN_STOCK", "SOLD"), ("NONE", "IN_STOCK")} <= told
+    assert {("IN_STOCK", "SOLD"), ("NONE", "IN_STOCK")} <= reported
 
 
 def test_changes_made_over_the_api_keep_the_contract(square: VendorCalls, sandbox: Sandbox) -> None:
@@ -122,7 +122,7 @@ def test_webhook_subscriptions_keep_the_contract(square: VendorCalls) -> None:
     square.call("DELETE", "/v2/webhooks/subscriptions/unknown", expect=404)
 
 
-def test_refusals_are_lists_of_errors(square: VendorCalls) -> None:
+def test_rejections_are_lists_of_errors(square: VendorCalls) -> None:
     """Category and code out of Square's own lists."""
     square.call("GET", "/v2/locations", headers={"Authorization": "Bearer nobody"}, expect=401)
     square.call("POST", "/v2/inventory/counts/batch-retrieve", body={"limit": 1001}, expect=400)

@@ -20,16 +20,16 @@ def sandbox_world(skus: int = 60) -> Iterator[Sandbox]:
         yield sandbox
 
 
-def control(sandbox: Sandbox, method: str, path: str, told: object = None) -> Any:  # noqa: ANN401 - whatever it answers
+def control(sandbox: Sandbox, method: str, path: str, reported: object = None) -> Any:  # noqa: ANN401 - whatever it answers
     """Ask `/world`, raise where it refuses."""
-    answer = httpx.request(method, f"{sandbox.base_url}/world{path}", json=told, timeout=60)
+    answer = httpx.request(method, f"{sandbox.base_url}/world{path}", json=reported, timeout=60)
     answer.raise_for_status()
     return answer.json()
 
 
-def fault(sandbox: Sandbox, system: str, kind: str, count: int = 1, **told: object) -> None:
+def fault(sandbox: Sandbox, system: str, kind: str, count: int = 1, **reported: object) -> None:
     """Let the next `count` requests of a system meet a fault, none after."""
-    rule = {"system": system, "kind": kind, "count": count, **told}
+    rule = {"system": system, "kind": kind, "count": count, **reported}
     control(sandbox, "PUT", "/faults", {"rules": [rule]})
 
 
@@ -40,8 +40,8 @@ def no_faults(sandbox: Sandbox) -> None:
 
 def details_of(sandbox: Sandbox, system: str, **changed: object) -> ConnectionDetails:
     """The system's connection, with what a test changes."""
-    told = sandbox.describe()["connections"][f"trueup_demo_{system}"]
-    return ConnectionDetails(conn_id=f"trueup_demo_{system}", **{**told, **changed})
+    reported = sandbox.describe()["connections"][f"trueup_demo_{system}"]
+    return ConnectionDetails(conn_id=f"trueup_demo_{system}", **{**reported, **changed})
 
 
 def payloads(pages: Sequence[Page]) -> dict[str, Any]:

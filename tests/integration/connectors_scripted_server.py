@@ -121,8 +121,8 @@ def _read(stream: BinaryIO) -> Request | None:
     if len(line) != 3:
         return None
     headers: dict[str, str] = {}
-    while (told := stream.readline().decode().strip()) != "":
-        name, _, value = told.partition(":")
+    while (reported := stream.readline().decode().strip()) != "":
+        name, _, value = reported.partition(":")
         headers[name.lower()] = value.strip()
     return Request(line[0], line[1], headers, stream.read(int(headers.get("content-length", 0))), time.monotonic())
 

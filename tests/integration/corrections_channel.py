@@ -3,14 +3,15 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import httpx
+from tests.integration.http_server import served
 
 from trueup.connectors.base import Observation
 from trueup.domain.changes import Change, Outcome, Receipt
@@ -165,17 +166,6 @@ class HttpWriter:
         }
 
 
-@contextmanager
-def run_channel(channel: Channel) -> Iterator[str]:
+def run_channel(channel: Channel) -> AbstractContextManager[str]:
     """Serve the channel until the block ends; its address."""
-    handler = type("Handler", (_Handler,), {"channel": channel})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return served(type("Handler", (_Handler,), {"channel": channel}))

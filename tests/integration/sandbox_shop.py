@@ -62,10 +62,10 @@ class Shop:
         answer: dict[str, Any] = response.json()
         return answer
 
-    def grant(self, **told: str) -> httpx.Response:
+    def grant(self, **reported: str) -> httpx.Response:
         """Ask the token endpoint."""
         authorization = self.simulator.authorization
-        form = {"client_id": authorization.client_id, "client_secret": authorization.client_secret, **told}
+        form = {"client_id": authorization.client_id, "client_secret": authorization.client_secret, **reported}
         return self.client.post("/admin/oauth/access_token", data=form)
 
     def entry(self, sku: str, quantity: int, expected: int | None) -> dict[str, Any]:
@@ -79,8 +79,8 @@ class Shop:
 
     def set(self, key: str, entries: Sequence[Mapping[str, Any]], **changed: object) -> dict[str, Any]:
         """Run the mutation; its payload."""
-        told = {"name": "available", "reason": "correction", "quantities": entries, **changed}
-        answer = self.ask(SET_QUANTITIES, input=told, key=key)
+        reported = {"name": "available", "reason": "correction", "quantities": entries, **changed}
+        answer = self.ask(SET_QUANTITIES, input=reported, key=key)
         payload: dict[str, Any] = answer["data"]["inventorySetQuantities"]
         return payload
 

@@ -73,7 +73,7 @@ def test_each_number_names_its_record_and_both_clocks(line: AuditLine) -> None:
     assert "  spent in: source 60 s, landing 1 s, build 2 s" in found.lines
 
 
-def test_what_was_done_is_told_attempt_by_attempt(line: AuditLine) -> None:
+def test_what_was_done_is_shown_attempt_by_attempt(line: AuditLine) -> None:
     """A lost answer and the read-back that resolved it are both part of the story."""
     line.act(
         "insert into outbox.stock_changes (target_system, record_ref, subject_key, expected, desired)"

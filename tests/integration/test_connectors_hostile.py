@@ -18,7 +18,7 @@ from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.base import Connector
 from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer, wait_header
 from trueup.connectors.http.auth import TokenHeader, bearer
-from trueup.connectors.http.client import HttpClient, InDoubt, Limits
+from trueup.connectors.http.client import HttpClient, Limits, Unconfirmed
 from trueup.connectors.http.cost_bucket import CostBucket, ReportedBucket
 from trueup.connectors.http.deadline import LONGEST_POLL_SECONDS, LONGEST_SWEEP_SECONDS, BoundedReader
 from trueup.connectors.http.quotas import Unlimited, WindowBudget
@@ -49,12 +49,12 @@ def dated(moment: datetime = NOON) -> dict[str, str]:
     return {"Date": format_datetime(moment, usegmt=True)}
 
 
-def client(server: ScriptedServer, **told: object) -> HttpClient:
+def client(server: ScriptedServer, **reported: object) -> HttpClient:
     details = ConnectionDetails(conn_id="shop_connection", conn_type="shop", host=server.url)
-    told.setdefault("authenticator", bearer("a-token-nobody-may-see"))
-    told.setdefault("limits", Limits(connect_seconds=2, read_seconds=0.4, answer_seconds=0.8, attempts=2))
-    told.setdefault("sleep", lambda _: None)
-    return HttpClient("Shop", details, **told)  # type: ignore[arg-type]
+    reported.setdefault("authenticator", bearer("a-token-nobody-may-see"))
+    reported.setdefault("limits", Limits(connect_seconds=2, read_seconds=0.4, answer_seconds=0.8, attempts=2))
+    reported.setdefault("sleep", lambda _: None)
+    return HttpClient("Shop", details, **reported)  # type: ignore[arg-type]
 
 
 # -- answers that do not end -----------------------------------------------------------------------------------------
@@ -378,13 +378,13 @@ def test_what_may_write_is_not_repeated_unless_its_author_says_so(server: Script
     """Whoever adds a vendor and forgets to say it must not have every stock change made twice."""
     server.script(Step(hang_up=True), Step(body={}))
 
-    with pytest.raises(InDoubt, match="read back"):
+    with pytest.raises(Unconfirmed, match="read back"):
         client(server).request(method, "/things", json={})
 
     assert len(server.requests) == 1
 
 
-def test_a_read_is_repeated_without_being_told_to(server: ScriptedServer) -> None:
+def test_a_read_is_repeated_without_being_asked_to(server: ScriptedServer) -> None:
     server.script(Step(hang_up=True), Step(body={"fine": True}))
 
     assert client(server).request("GET", "/things").body == {"fine": True}
@@ -394,7 +394,7 @@ def test_a_read_is_repeated_without_being_told_to(server: ScriptedServer) -> Non
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("reported", "expected"),
     [
         ("315360000", LONGEST_WAIT_SECONDS),
         ("inf", LONGEST_WAIT_SECONDS),
@@ -410,10 +410,10 @@ def test_a_read_is_repeated_without_being_told_to(server: ScriptedServer) -> Non
     ],
 )
 def test_nobody_waits_longer_for_a_wrong_answer_than_for_a_right_one(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture, told: str, expected: float | None
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture, reported: str, expected: float | None
 ) -> None:
     """Ten years in a header, believed, and the channel stands still for ten years."""
-    server.script(Step(status=429, headers={**dated(), "Retry-After": told}))
+    server.script(Step(status=429, headers={**dated(), "Retry-After": reported}))
     sender = client(server, limits=Limits(attempts=1))
 
     for _ in range(2):
@@ -490,9 +490,9 @@ def test_a_bucket_that_cannot_be_locks_nobody_out(lie: ReportedBucket) -> None:
     assert sum(clock.slept) < 1
 
 
-@pytest.mark.parametrize("told", [315_360_000.0, float("inf"), 1e18])
+@pytest.mark.parametrize("reported", [315_360_000.0, float("inf"), 1e18])
 @pytest.mark.parametrize("kind", ["points", "window"])
-def test_a_pause_without_end_ends(kind: str, told: float) -> None:
+def test_a_pause_without_end_ends(kind: str, reported: float) -> None:
     clock = Clock()
     state = ProcessState(clock)
     level = ReportedBucket(990, 1000, 50, 10, 10)
@@ -503,7 +503,7 @@ def test_a_pause_without_end_ends(kind: str, told: float) -> None:
     )
     with budget.turn(10, "read") as turn:
         turn.learn(Answer(200, {}, {}, None))
-    budget.pause(told)
+    budget.pause(reported)
     clock.now += LONGEST_WAIT_SECONDS + 1
 
     with budget.turn(10, "read"):
@@ -512,10 +512,10 @@ def test_a_pause_without_end_ends(kind: str, told: float) -> None:
     assert sum(clock.slept) < 1
 
 
-@pytest.mark.parametrize("told", ["²", "9" * 5000, "-3", "1e3", "", "99999999999999999"])
-def test_a_count_of_remaining_calls_that_is_none_is_not_counted_with(server: ScriptedServer, told: str) -> None:
+@pytest.mark.parametrize("reported", ["²", "9" * 5000, "-3", "1e3", "", "99999999999999999"])
+def test_a_count_of_remaining_calls_that_is_none_is_not_counted_with(server: ScriptedServer, reported: str) -> None:
     """`²` is a digit to Python and no number."""
-    server.script(Step(body={}, headers={"x-remaining-calls": told.encode("latin-1").decode("latin-1")}))
+    server.script(Step(body={}, headers={"x-remaining-calls": reported.encode("latin-1").decode("latin-1")}))
     budget = WindowBudget("account", 10, 60, ProcessState(), remaining_header="x-remaining-calls")
 
     for _ in range(3):
@@ -583,10 +583,10 @@ def test_a_leap_is_believed_once_it_is_shown_again_and_again(server: ScriptedSer
 # -- tokens ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("told", [-5, 0, "1e400", "inf", "soon", "nan", None, True, [3600], "-1e400", "9" * 5000])
-def test_a_token_that_lasts_impossibly_is_used_until_it_is_refused(server: ScriptedServer, told: object) -> None:
+@pytest.mark.parametrize("reported", [-5, 0, "1e400", "inf", "soon", "nan", None, True, [3600], "-1e400", "9" * 5000])
+def test_a_token_that_lasts_impossibly_is_used_until_it_is_refused(server: ScriptedServer, reported: object) -> None:
     """Renewed at every call, it would use up a refresh token and a request each time."""
-    server.script(lambda _: Step(body={"access_token": "granted", "expires_in": told}))
+    server.script(lambda _: Step(body={"access_token": "granted", "expires_in": reported}))
     grant = replaced_token_grant(server.url, LastingState())
     sender = client(server, authenticator=TokenHeader(grant))
 

@@ -12,7 +12,7 @@ from connectors_scripted_server import Request, ScriptedServer, Step, scripted_s
 
 from trueup.connectors.http.answers import Answer
 from trueup.connectors.http.auth import StaticHeader, TokenHeader, bearer, client_secret_grant
-from trueup.connectors.http.client import HttpClient, InDoubt, Limits, Resend, Verdict
+from trueup.connectors.http.client import HttpClient, Limits, Resend, Unconfirmed, Verdict
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 
@@ -25,12 +25,12 @@ def server() -> Iterator[ScriptedServer]:
         yield running
 
 
-def client(server: ScriptedServer, **told: object) -> HttpClient:
+def client(server: ScriptedServer, **reported: object) -> HttpClient:
     details = ConnectionDetails(conn_id="shop_connection", conn_type="shop", host=server.url)
-    told.setdefault("authenticator", bearer("a-token-nobody-may-see"))
-    told.setdefault("limits", Limits(connect_seconds=2, read_seconds=0.4, answer_seconds=0.8, attempts=3))
-    told.setdefault("sleep", lambda _: None)
-    return HttpClient("Shop", details, **told)  # type: ignore[arg-type]
+    reported.setdefault("authenticator", bearer("a-token-nobody-may-see"))
+    reported.setdefault("limits", Limits(connect_seconds=2, read_seconds=0.4, answer_seconds=0.8, attempts=3))
+    reported.setdefault("sleep", lambda _: None)
+    return HttpClient("Shop", details, **reported)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_write_that_may_have_been_carried_out_is_never_repeated(server: Script
     """Sent twice it would count twice; only a look at the record can tell."""
     server.script(fault, Step(body={}))
 
-    with pytest.raises(InDoubt, match="read back"):
+    with pytest.raises(Unconfirmed, match="read back"):
         client(server).request("POST", "/things", json={}, resend=Resend.UNSAFE)
 
     assert len(server.requests) == 1
@@ -125,22 +125,22 @@ def test_an_idempotent_write_is_sent_again_after_a_lost_answer(server: ScriptedS
     assert client(server).request("POST", "/things", json={}, resend=Resend.IDEMPOTENT).body == {"done": True}
 
 
-def test_an_idempotent_write_that_nobody_answers_is_in_doubt(server: ScriptedServer) -> None:
+def test_an_idempotent_write_that_nobody_answers_is_unconfirmed(server: ScriptedServer) -> None:
     """The first attempt may have been carried out although the last one was turned away."""
     server.script(Step(hang_up=True), Step(status=429), Step(status=429))
 
-    with pytest.raises(InDoubt):
+    with pytest.raises(Unconfirmed):
         client(server).request("POST", "/things", json={}, resend=Resend.IDEMPOTENT)
 
 
-def test_an_idempotent_write_that_was_only_turned_away_is_not_in_doubt(server: ScriptedServer) -> None:
+def test_an_idempotent_write_that_was_only_turned_away_is_not_unconfirmed(server: ScriptedServer) -> None:
     """It may be sent later without looking first."""
     server.script(Step(status=429))
 
     with pytest.raises(Transient) as caught:
         client(server).request("POST", "/things", json={}, resend=Resend.IDEMPOTENT)
 
-    assert not isinstance(caught.value, InDoubt)
+    assert not isinstance(caught.value, Unconfirmed)
 
 
 def test_nobody_listening_is_transient_and_names_the_connection() -> None:
@@ -328,31 +328,31 @@ def test_a_token_endpoints_clock_is_not_the_sources(server: ScriptedServer) -> N
 # -- what the vendor says in its own way -----------------------------------------------------------------------------
 
 
-def test_an_error_told_with_status_200_is_waited_for_as_long_as_it_says(server: ScriptedServer) -> None:
+def test_an_error_with_status_200_is_waited_for_as_long_as_it_says(server: ScriptedServer) -> None:
     """GraphQL refuses with 200."""
 
-    def judge(answer: Answer) -> Verdict | None:
+    def verdict_of(answer: Answer) -> Verdict | None:
         return Verdict("THROTTLED", is_retryable=True, wait_seconds=4) if "errors" in answer.body else None
 
     server.script(Step(body={"errors": []}), Step(body={"data": 1}))
     waits: list[float] = []
-    sender = client(server, judge=judge, sleep=waits.append)
+    sender = client(server, verdict_of=verdict_of, sleep=waits.append)
 
     assert sender.request("POST", "/graphql", json={}, resend=Resend.UNSAFE).body == {"data": 1}
     assert 4 <= waits[0] < 5
 
 
 @pytest.mark.parametrize("resend", [Resend.UNSAFE, Resend.IDEMPOTENT])
-def test_an_error_told_with_status_200_may_leave_a_write_in_doubt(server: ScriptedServer, resend: Resend) -> None:
+def test_an_error_with_status_200_may_leave_a_write_unconfirmed(server: ScriptedServer, resend: Resend) -> None:
     """An internal error does not say how far it came."""
 
-    def judge(_: Answer) -> Verdict | None:
+    def verdict_of(_: Answer) -> Verdict | None:
         return Verdict("INTERNAL_SERVER_ERROR", is_retryable=True, is_undone=False)
 
     server.script(Step(body={"errors": []}))
 
-    with pytest.raises(InDoubt):
-        client(server, judge=judge).request("POST", "/graphql", json={}, resend=resend)
+    with pytest.raises(Unconfirmed):
+        client(server, verdict_of=verdict_of).request("POST", "/graphql", json={}, resend=resend)
 
     assert len(server.requests) == (1 if resend is Resend.UNSAFE else 3)
 

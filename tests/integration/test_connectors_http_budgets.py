@@ -72,7 +72,7 @@ class Bucket:
         return Step(status=429 if is_throttled else 200, body=cost)
 
 
-def told(answer: Answer) -> ReportedBucket:
+def reported(answer: Answer) -> ReportedBucket:
     body = answer.body
     return ReportedBucket(
         body["available"], body["size"], body["rate"], body["requestedQueryCost"], body["actualQueryCost"]
@@ -91,7 +91,7 @@ def test_points_are_waited_for_before_sending_so_that_nothing_is_refused(
         waits.append(seconds)
         time.sleep(seconds)
 
-    sender = client(server.url, CostBucket("shop/app", state, told, sleep=sleep))
+    sender = client(server.url, CostBucket("shop/app", state, reported, sleep=sleep))
 
     for _ in range(45):
         sender.request("POST", "/", cost=10, operation="write")
@@ -108,7 +108,7 @@ def test_threads_and_processes_share_one_bucket(
     bucket = Bucket(size=60, rate=150)
     server.script(lambda _: bucket.spend(10, 10))
     others = [spending_process(server.url, warehouse, 12) for _ in range(2)]
-    sender = client(server.url, CostBucket("shop/app", state, told))
+    sender = client(server.url, CostBucket("shop/app", state, reported))
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda _: sender.request("POST", "/", cost=10, operation="write"), range(12)))
@@ -122,7 +122,7 @@ def test_what_a_query_really_asks_for_is_learned(server: ScriptedServer, state: 
     """Our own reckoning may be too low; the second query of the kind waits for the vendor's figure."""
     bucket = Bucket(size=100, rate=100)
     server.script(lambda _: bucket.spend(90, 90))
-    sender = client(server.url, CostBucket("shop/app", state, told))
+    sender = client(server.url, CostBucket("shop/app", state, reported))
 
     for _ in range(2):
         sender.request("POST", "/", cost=5, operation="orders/8")
@@ -134,7 +134,7 @@ def test_points_that_were_not_needed_come_back(server: ScriptedServer, state: Wa
     """A read books the dearest case and gives most of it back: reading must not starve writing."""
     bucket = Bucket(size=100, rate=1)
     server.script(lambda _: bucket.spend(90, 2))
-    sender = client(server.url, CostBucket("shop/app", state, told))
+    sender = client(server.url, CostBucket("shop/app", state, reported))
 
     started = time.monotonic()
     for _ in range(5):
@@ -148,7 +148,7 @@ def test_another_spender_is_found_out_from_the_answer(server: ScriptedServer, st
     """Another machine spends the same quota: its spending shows in the next answer."""
     bucket = Bucket(size=100, rate=100)
     server.script(lambda _: bucket.spend(10, 10))
-    sender = client(server.url, CostBucket("shop/app", state, told))
+    sender = client(server.url, CostBucket("shop/app", state, reported))
 
     sender.request("POST", "/", cost=10, operation="write")
     bucket.spend(85, 85)
@@ -164,7 +164,7 @@ def test_a_wait_for_points_beyond_patience_is_handed_up(server: ScriptedServer, 
     """The scheduler can wait for nothing; a worker cannot."""
     bucket = Bucket(size=20, rate=0.01)
     server.script(lambda _: bucket.spend(20, 20))
-    sender = client(server.url, CostBucket("shop/app", state, told, patience_seconds=2))
+    sender = client(server.url, CostBucket("shop/app", state, reported, patience_seconds=2))
     sender.request("POST", "/", cost=20, operation="write")
 
     with pytest.raises(Transient, match="points are spent") as caught:
@@ -188,7 +188,7 @@ def test_no_more_requests_at_once_than_the_account_allows(server: ScriptedServer
 def test_a_killed_process_gives_its_place_back(state: WarehouseState, warehouse: ConnectionDetails) -> None:
     """Otherwise each crash would make the account slower, until nothing moves."""
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD_A_PLACE, told_as_json(warehouse)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD_A_PLACE, as_json(warehouse)], stdout=subprocess.PIPE, text=True
     )
     assert holder.stdout is not None
     assert holder.stdout.readline() == "holding\n"
@@ -321,21 +321,21 @@ SPEND = f"""{OPEN}
 from trueup.connectors.http.auth import NoCredentials
 from trueup.connectors.http.client import HttpClient, Resend
 from trueup.connectors.http.cost_bucket import CostBucket, ReportedBucket
-def told(answer):
+def reported(answer):
     body = answer.body
     return ReportedBucket(
         body["available"], body["size"], body["rate"], body["requestedQueryCost"], body["actualQueryCost"])
 details = ConnectionDetails(conn_id="c", conn_type="shop", host=sys.argv[2])
-budget = CostBucket("shop/app", state, told)
+budget = CostBucket("shop/app", state, reported)
 sender = HttpClient("Shop", details, authenticator=NoCredentials(), budget=budget)
 for _ in range(int(sys.argv[3])):
     sender.request("POST", "/", cost=10, operation="write")
 """
 
 
-def told_as_json(details: ConnectionDetails) -> str:
+def as_json(details: ConnectionDetails) -> str:
     return json.dumps(asdict(details))
 
 
 def spending_process(url: str, warehouse: ConnectionDetails, calls: int) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-c", SPEND, told_as_json(warehouse), url, str(calls)])
+    return subprocess.Popen([sys.executable, "-c", SPEND, as_json(warehouse), url, str(calls)])

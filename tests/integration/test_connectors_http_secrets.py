@@ -127,8 +127,8 @@ def test_no_failure_tells_a_secret(
     server: ScriptedServer, state: LastingState, caplog: pytest.LogCaptureFixture, kind: str, fault: str, where: str
 ) -> None:
     """Messages end in Airflow's logs, in tickets and in chats."""
-    told = FAULTS[fault]
-    server.script(with_tokens(told) if where == "api" else told)
+    reported = FAULTS[fault]
+    server.script(with_tokens(reported) if where == "api" else reported)
     details = connections(server.url)[kind]
 
     caplog.set_level(logging.INFO)

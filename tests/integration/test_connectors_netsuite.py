@@ -193,14 +193,14 @@ def test_many_readers_stay_below_the_accounts_concurrency(sandbox: Sandbox, stat
     control(sandbox, "PUT", "/tuning", {"netsuite": {"concurrency": 2, "latency_seconds": 0.02}})
     details = details_of(sandbox, "netsuite")
     connectors = [connect(details, state) for _ in range(5)]
-    refusals: list[BaseException] = []
+    failures: list[BaseException] = []
 
     def read(connector: NetSuiteConnector) -> None:
         try:
             for stream in ("locations", "products", "orders"):
                 sweep(connector, stream)
         except Transient as error:
-            refusals.append(error)
+            failures.append(error)
 
     threads = [threading.Thread(target=read, args=(connector,)) for connector in connectors]
     for thread in threads:
@@ -209,7 +209,7 @@ def test_many_readers_stay_below_the_accounts_concurrency(sandbox: Sandbox, stat
         thread.join()
     control(sandbox, "PUT", "/tuning", {"netsuite": {"concurrency": 5, "latency_seconds": 0.005}})
 
-    assert refusals == []
+    assert failures == []
 
 
 # -- what only a scripted NetSuite can show -------------------------------------------------------------------------
@@ -410,8 +410,8 @@ def test_a_clock_that_one_row_tells_otherwise_changes_neither_it_nor_the_others(
     scripted: ScriptedServer, junk: object
 ) -> None:
     """One statement has one clock. Too early, the page would be late; too late, the row would stay the newest."""
-    told = "2026-10-05 09:00:00"
-    scripted.script(rows(level("6", told), {**level("7", told), "read_at": junk}, level("8", told)))
+    reported = "2026-10-05 09:00:00"
+    scripted.script(rows(level("6", reported), {**level("7", reported), "read_at": junk}, level("8", reported)))
 
     (page,) = reader(scripted).read("stock_levels", ReadMode.SWEEP, None)
 
@@ -423,14 +423,15 @@ def test_a_clock_that_one_row_tells_otherwise_changes_neither_it_nor_the_others(
 @pytest.mark.parametrize("junk", ["999999999999999999", "9" * 5000, "\u0661\u0662", "1_0", " 9", "-1", None])
 def test_a_wrong_key_at_the_end_of_a_page_skips_nothing(scripted: ScriptedServer, junk: object) -> None:
     """The next page is asked for by a key of this one: by the wrong one, everything between would seem deleted."""
-    told = "2026-10-05 09:00:00"
+    reported = "2026-10-05 09:00:00"
     items = [str(number) for number in range(1, 8)]
 
     def answer(request: Request) -> Step:
         after = int(found[1]) if (found := re.search(r"l\.id > (\d+)", request.json["q"])) else 0
         beyond = [item for item in items if int(item) > after][:3]
         shown = [
-            {"id": junk if item == "3" else item, "name": "x", "isinactive": "F", "read_at": told} for item in beyond
+            {"id": junk if item == "3" else item, "name": "x", "isinactive": "F", "read_at": reported}
+            for item in beyond
         ]
         return rows(*shown, has_more=len(beyond) == 3)
 

@@ -36,13 +36,13 @@ from trueup.pipeline.tenant import Tenant
 from trueup.pipeline.steps import land
 logging.basicConfig(level=logging.INFO, stream=sys.stdout)
 warehouse, system, times = json.loads(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
-class Told:
+class Known:
     def get(self, conn_id):
         return ConnectionDetails(**(warehouse if conn_id == configuration.warehouse_connection else system))
 configuration = demo_tenant()
-retailer = Tenant(configuration, Told(), Path("unused"))
+tenant = Tenant(configuration, Known(), Path("unused"))
 for number in range(times):
-    land(retailer, "shopify_main", run_id=f"r{number}", streams=("products",))
+    land(tenant, "shopify_main", run_id=f"r{number}", streams=("products",))
 print("LANDED")
 """
 
@@ -79,11 +79,11 @@ def test_two_hosts_exceed_no_quota_and_lose_no_token(
         command = [sys.executable, "-c", LAND, *arguments]
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
-    told = [start("one").communicate(timeout=120)[0].decode()]
+    reported = [start("one").communicate(timeout=120)[0].decode()]
     hosts = [start("one"), start("other")]
-    told += [host.communicate(timeout=120)[0].decode() for host in hosts]
+    reported += [host.communicate(timeout=120)[0].decode() for host in hosts]
 
-    for output in told:
+    for output in reported:
         assert "invalid_grant" not in output
         assert "THROTTLED" not in output
         assert output.rstrip().endswith("LANDED"), output

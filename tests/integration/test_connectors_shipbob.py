@@ -34,8 +34,8 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def connector(sandbox: Sandbox, state: LastingState) -> Iterator[ShipBobConnector]:
-    told = sandbox.describe()["connections"]["trueup_demo_shipbob"]
-    details = ConnectionDetails(conn_id="warehouse", **told, extra={"requests_per_minute": 10_000})
+    reported = sandbox.describe()["connections"]["trueup_demo_shipbob"]
+    details = ConnectionDetails(conn_id="warehouse", **reported, extra={"requests_per_minute": 10_000})
     built = shipbob.connect(details, state)
     yield built
     built.close()
@@ -134,8 +134,8 @@ def test_the_history_of_every_centre_is_followed_to_its_end(state: LastingState)
         asked = request.json
         first = asked["facility_id"] * 100
         events = [number for number in range(first, first + 3) if number > asked.get("cursor", 0)]
-        told = {"data": [_event(number) for number in events[:2]], "next": "more" if len(events) > 2 else None}
-        return Step(body=told, headers={"Date": DATE})
+        reported = {"data": [_event(number) for number in events[:2]], "next": "more" if len(events) > 2 else None}
+        return Step(body=reported, headers={"Date": DATE})
 
     with scripted_server() as server:
         server.script(answer)
@@ -233,11 +233,11 @@ def test_a_vendor_that_gives_fewer_than_asked_for_is_read_to_the_end(state: Last
     assert [record.source_key for record in all_records(pages)] == ["1", "2", "3", "4", "5"]
 
 
-@pytest.mark.parametrize("told", ["many", "0", "-5"])
-def test_a_budget_that_cannot_be_meant_is_named(state: LastingState, told: str) -> None:
+@pytest.mark.parametrize("reported", ["many", "0", "-5"])
+def test_a_budget_that_cannot_be_meant_is_named(state: LastingState, reported: str) -> None:
     """A typing error in the form must not switch the budget off."""
     details = ConnectionDetails(
-        "warehouse", "shipbob", host="https://api.shipbob.com", password="t", extra={"requests_per_minute": told}
+        "warehouse", "shipbob", host="https://api.shipbob.com", password="t", extra={"requests_per_minute": reported}
     )
 
     with pytest.raises(Permanent, match="requests_per_minute"):

@@ -193,10 +193,10 @@ def test_reading_stays_within_a_small_stores_points(
 
 def test_check_names_the_store(main_store: ShopifyConnector) -> None:
     """It must show that it is the right store."""
-    told = main_store.check()
+    reported = main_store.check()
 
-    assert told.startswith("Shopify store 'Shopify Main' at http://127.0.0.1:")
-    assert "read only" not in told
+    assert reported.startswith("Shopify store 'Shopify Main' at http://127.0.0.1:")
+    assert "read only" not in reported
 
 
 @pytest.fixture
@@ -246,9 +246,9 @@ def test_a_wrong_token_names_the_connection_and_the_remedy(sandbox: Sandbox, sta
 
 def test_a_refresh_token_is_replaced_and_the_newest_is_kept(sandbox: Sandbox, state: LastingState) -> None:
     """Shopify gives a new one at each use: whoever loses it must ask the retailer to consent again."""
-    told = sandbox.describe()["connections"]["trueup_demo_shopify_main"]
+    reported = sandbox.describe()["connections"]["trueup_demo_shopify_main"]
     simulator: Any = sandbox.simulators["shopify_main"]
-    extra = {**told["extra"], "refresh_token": simulator.authorization.refresh_token}
+    extra = {**reported["extra"], "refresh_token": simulator.authorization.refresh_token}
     details = details_of(sandbox, "shopify_main", extra=extra)
 
     for _ in range(3):  # three tasks, each its own process in life

@@ -99,10 +99,10 @@ def test_a_stale_fence_is_a_conflict_and_costs_the_others_nothing(writer: Shopif
     batch[17] = correction(batch[17].record_ref, (expected(batch[17]) or 0) + 50, 2)
     before = shown(writer, [batch[3].record_ref, batch[17].record_ref])
 
-    told = outcomes(writer, batch)
+    reported = outcomes(writer, batch)
 
-    assert [told[3], told[17]] == [Outcome.CONFLICT] * 2
-    assert told.count(Outcome.APPLIED) == 18
+    assert [reported[3], reported[17]] == [Outcome.CONFLICT] * 2
+    assert reported.count(Outcome.APPLIED) == 18
     assert shown(writer, [batch[3].record_ref, batch[17].record_ref]) == before
 
 
@@ -133,9 +133,9 @@ def test_what_can_never_be_written_is_rejected_and_the_rest_is_set(writer: Shopi
     batch[4] = correction(batch[4].record_ref, expected(batch[4]), 5, field="on_hand")
     batch[5] = correction(batch[5].record_ref, expected(batch[5]), 1_000_000_001)
 
-    told = outcomes(writer, batch)
+    reported = outcomes(writer, batch)
 
-    assert told == [Outcome.APPLIED, *[Outcome.REJECTED] * 5, Outcome.APPLIED]
+    assert reported == [Outcome.APPLIED, *[Outcome.REJECTED] * 5, Outcome.APPLIED]
 
 
 def test_two_corrections_of_one_level_do_not_meet_in_one_call(writer: ShopifyWriter) -> None:

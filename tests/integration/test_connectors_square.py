@@ -70,10 +70,10 @@ def books(sandbox: Sandbox) -> Any:  # noqa: ANN401 - the simulator's own
 
 def listed(sandbox: Sandbox) -> dict[str, int]:
     """What the listing's books say, by record id."""
-    tallies = books(sandbox).stock.tallies
+    state_counts = books(sandbox).stock.state_counts
     return {
-        f"{item}|{location}": int(tally.value)
-        for (item, location, state), tally in tallies.items()
+        f"{item}|{location}": int(state_count.value)
+        for (item, location, state), state_count in state_counts.items()
         if location == LISTING and state == "IN_STOCK"
     }
 
@@ -91,9 +91,9 @@ class Interrupted(HttpClient):
 
     before: Callable[[str], None]
 
-    def request(self, method: str, path: str, **told: Any) -> Answer:  # type: ignore[override]  # noqa: ANN401
+    def request(self, method: str, path: str, **reported: Any) -> Answer:  # type: ignore[override]  # noqa: ANN401
         self.before(path)
-        return super().request(method, path, **told)
+        return super().request(method, path, **reported)
 
 
 def interrupted(details: ConnectionDetails, state: LastingState, before: Callable[[str], None]) -> Interrupted:
@@ -126,16 +126,18 @@ def test_a_sweep_reads_every_count_as_the_books_have_it(sandbox: Sandbox, reader
 
     found = all_records(list(reader.read("stock_levels", ReadMode.SWEEP, None)))
 
-    told = {record.source_key: (record.payload or {})["quantity"] for record in found}
-    assert told == {"|".join(key): format(tally.value, "f") for key, tally in books(sandbox).stock.tallies.items()}
+    reported = {record.source_key: (record.payload or {})["quantity"] for record in found}
+    assert reported == {
+        "|".join(key): format(state_count.value, "f") for key, state_count in books(sandbox).stock.state_counts.items()
+    }
 
 
 def test_a_sweep_of_changes_reads_three_months_and_says_so(state: LastingState) -> None:
     """Years of till sales would make every sweep longer; what it did not ask for is not missing."""
-    told = ConnectionDetails(conn_id="tills", conn_type="square", password="a-token")
+    reported = ConnectionDetails(conn_id="tills", conn_type="square", password="a-token")
     with scripted_server() as server:
         server.script(lambda _: Step(body={"changes": [], "locations": []}, headers=DATE))
-        connector = square.connect(replace(told, host=server.url), state)
+        connector = square.connect(replace(reported, host=server.url), state)
         (swept,) = connector.read("stock_movements", ReadMode.SWEEP, None)
         (polled,) = connector.read("stock_movements", ReadMode.POLL, None)
         asked = [request.json for request in server.requests if "changes" in request.path]
@@ -179,7 +181,7 @@ def test_a_count_that_moves_while_counts_are_paged_is_not_lost(
     """Square lists the newest first: what changes jumps to a page already read, and a sweep would bury it."""
     monkeypatch.setattr(square, "_PAGE", 25)
     sandbox.world.step(60)
-    oldest = min(books(sandbox).stock.tallies.items(), key=lambda item: item[1].calculated_at)[0]
+    oldest = min(books(sandbox).stock.state_counts.items(), key=lambda item: item[1].calculated_at)[0]
     asked: list[str] = []
 
     def move(path: str) -> None:
@@ -193,7 +195,7 @@ def test_a_count_that_moves_while_counts_are_paged_is_not_lost(
     found = all_records(list(reader.read("stock_levels", ReadMode.SWEEP, None)))
 
     assert "|".join(oldest) in {record.source_key for record in found}
-    assert {record.source_key for record in found} == {"|".join(key) for key in books(sandbox).stock.tallies}
+    assert {record.source_key for record in found} == {"|".join(key) for key in books(sandbox).stock.state_counts}
 
 
 def test_a_refused_cursor_is_read_again_not_believed_empty(
@@ -300,7 +302,7 @@ def test_what_square_did_not_confirm_is_unknown_not_applied(sandbox: Sandbox, wr
 @pytest.mark.parametrize(
     "body", [{}, [], {"counts": "none"}, {"errors": [{"category": "API_ERROR", "code": "SERVICE_UNAVAILABLE"}]}]
 )
-def test_a_write_that_is_answered_strangely_is_in_doubt(state: LastingState, body: object) -> None:
+def test_a_write_that_is_answered_strangely_is_unconfirmed(state: LastingState, body: object) -> None:
     """It was sent: whether it was done can only be read back, and every correction wants its receipt."""
 
     def answer(request: Request) -> Step:
@@ -339,12 +341,12 @@ def test_a_count_that_cannot_be_read_is_unknown_not_gone(state: LastingState, fi
 
 
 @pytest.mark.parametrize(
-    ("told", "whole"),
+    ("reported", "whole"),
     [("10.7", 10), ("-0.5", -1), ("NaN", None), ("Infinity", None), ("1E+1000000", None), ("", None)],
 )
-def test_a_count_is_whole_units_rounded_down_or_unknown(state: LastingState, told: str, whole: int | None) -> None:
+def test_a_count_is_whole_units_rounded_down_or_unknown(state: LastingState, reported: str, whole: int | None) -> None:
     """As the build rounds what is shown, or the fence would never meet; a number of a million digits costs nothing."""
-    count = {"catalog_object_id": "A", "location_id": LISTING, "state": "IN_STOCK", "quantity": told}
+    count = {"catalog_object_id": "A", "location_id": LISTING, "state": "IN_STOCK", "quantity": reported}
     record_id = f"A|{LISTING}"
 
     with scripted_server() as server:
@@ -386,15 +388,15 @@ def test_one_refused_correction_does_not_take_its_batch_with_it(sandbox: Sandbox
 
 def test_the_stores_stock_is_not_ours_to_set(sandbox: Sandbox, writer: FencedWriter) -> None:
     """The tills are the word on what the stores hold; a correction that names one is somebody's mistake."""
-    (item, location, _), tally = next(
-        entry for entry in books(sandbox).stock.tallies.items() if entry[0][1] == "LSTORE1"
+    (item, location, _), state_count = next(
+        entry for entry in books(sandbox).stock.state_counts.items() if entry[0][1] == "LSTORE1"
     )
-    before = tally.value
+    before = state_count.value
 
     receipts = writer.apply([correction(f"{item}|{location}", int(before), 0)])
 
     assert receipts[0].outcome is Outcome.REJECTED
-    assert tally.value == before
+    assert state_count.value == before
 
 
 def test_an_expired_token_is_renewed_once_and_nothing_is_lost(sandbox: Sandbox, reader: SquareReader) -> None:

@@ -29,8 +29,8 @@ FAILURES = {
 }
 
 
-def _details(conn_type: str, server: ScriptedServer, **told: object) -> ConnectionDetails:
-    return ConnectionDetails(f"a_{conn_type}", conn_type, host=server.url, **told)  # type: ignore[arg-type]
+def _details(conn_type: str, server: ScriptedServer, **reported: object) -> ConnectionDetails:
+    return ConnectionDetails(f"a_{conn_type}", conn_type, host=server.url, **reported)  # type: ignore[arg-type]
 
 
 CONNECTORS: dict[str, Callable[[ScriptedServer, LastingState], Connector]] = {
@@ -74,8 +74,8 @@ def test_no_failure_tells_a_secret(
     limits = Limits(connect_seconds=1, read_seconds=1, answer_seconds=2, attempts=2, patience_seconds=0.1)
     original = HttpClient.__init__
 
-    def impatient(self: HttpClient, *positional: object, **told: object) -> None:
-        original(self, *positional, **{**told, "limits": limits, "sleep": lambda _: None})  # type: ignore[arg-type]
+    def impatient(self: HttpClient, *positional: object, **reported: object) -> None:
+        original(self, *positional, **{**reported, "limits": limits, "sleep": lambda _: None})  # type: ignore[arg-type]
 
     monkeypatch.setattr(HttpClient, "__init__", impatient)
     with scripted_server() as server:
@@ -83,8 +83,8 @@ def test_no_failure_tells_a_secret(
         with pytest.raises(TrueupError) as caught:
             CONNECTORS[connector](server, state).check()
 
-    told = "".join(traceback.format_exception(caught.value)) + caplog.text
-    assert not [canary for canary in PLANTED[connector] if canary in _without_sources(told)]
+    reported = "".join(traceback.format_exception(caught.value)) + caplog.text
+    assert not [canary for canary in PLANTED[connector] if canary in _without_sources(reported)]
 
 
 def _without_sources(text: str) -> str:

@@ -42,11 +42,11 @@ class Erp:
         self.asked: list[tuple[str, dict[str, list[str]], Any, dict[str, Any]]] = []
 
     def answer(self, request: Request) -> Step:
-        told = urlsplit(request.path)
-        query = parse_qs(told.query)
+        reported = urlsplit(request.path)
+        query = parse_qs(reported.query)
         domain = _decoded(query["d"][0])
         context = _decoded(request.headers["x-tryton-context"])
-        model = told.path.rpartition("/")[2]
+        model = reported.path.rpartition("/")[2]
         self.asked.append((model, query, domain, context))
         rows = [row for row in self._rows(model, domain, context) if all(_holds(row, clause) for clause in domain)]
         return Step(body=rows[: int(query["s"][0])], headers=DATE)
@@ -119,7 +119,7 @@ def test_several_companies_are_not_guessed_among(server: ScriptedServer, erp: Er
     assert read(connect(server, state, company="2"), "stock_levels")[-1].is_last
 
 
-def test_a_level_is_the_warehouses_with_what_is_not_put_away_told_apart(
+def test_a_level_is_the_warehouses_with_what_is_not_put_away_kept_apart(
     server: ScriptedServer, state: LastingState
 ) -> None:
     """Goods in the input zone are there, and nobody has looked at them yet."""
@@ -166,7 +166,7 @@ def test_a_move_tells_which_warehouse_it_left(server: ScriptedServer, erp: Erp, 
     }
 
 
-def test_a_done_move_that_is_cancelled_is_told(server: ScriptedServer, erp: Erp, state: LastingState) -> None:
+def test_a_done_move_that_is_cancelled_is_reported(server: ScriptedServer, erp: Erp, state: LastingState) -> None:
     """Asked for done moves only, its cancellation looks like nothing at all until a sweep."""
     ends = {"from_location": {"id": 1, "type": "storage"}, "to_location": {"id": 7, "type": "customer"}}
     states = ("draft", "assigned", "done", "cancelled")

@@ -234,7 +234,7 @@ def test_a_move_that_is_taken_back_after_the_level_gives_its_units_back(built: F
         "cancelled",
     ],
 )
-def test_a_move_is_told_at_the_warehouses_that_it_leaves_and_enters(
+def test_a_move_is_reported_at_the_warehouses_that_it_leaves_and_enters(
     built: Facts, number: int, expected: set[tuple[str, str, Decimal]]
 ) -> None:
     """A move within one warehouse leaves what that holds as it is."""

@@ -118,7 +118,7 @@ def test_a_session_that_ended_is_renewed_and_the_question_asked_again(
     assert shop.logins == 2
 
 
-def test_a_missing_permission_is_told_as_one_after_two_fresh_logins(
+def test_a_missing_permission_is_reported_as_one_after_two_fresh_logins(
     server: ScriptedServer, shop: Shop, state: LastingState
 ) -> None:
     """It looks exactly like an ended session; logging in again and again would lock the account."""
@@ -130,7 +130,7 @@ def test_a_missing_permission_is_told_as_one_after_two_fresh_logins(
     assert shop.logins == 3
 
 
-def test_a_wrong_password_is_named_without_being_told(server: ScriptedServer, state: LastingState) -> None:
+def test_a_wrong_password_is_named_without_being_shown(server: ScriptedServer, state: LastingState) -> None:
     """The person who reads it renews the connection; the log it stands in is read by many."""
     with pytest.raises(Permanent, match="INVALID_CREDENTIALS_ERROR") as caught:
         vendure.connect(details(server, "canary-wrong-password"), state).check()

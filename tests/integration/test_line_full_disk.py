@@ -139,7 +139,7 @@ def test_this_machines_full_disk_is_named_by_whatever_step_meets_it(tmp_path: Pa
         (tmp_path / "missing").read_text()
 
 
-def test_another_defect_is_not_told_as_the_warehouses() -> None:
+def test_another_defect_is_not_reported_as_the_warehouses() -> None:
     """It shows whole, with its traceback."""
     with pytest.raises(ZeroDivisionError), in_plain_words("build"):
         _ = 1 / 0

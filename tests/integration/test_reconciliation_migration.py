@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.databases import upgraded
 from tests.integration.conftest import fresh_facts
 from tests.integration.transform_facts import at, netsuite_item, netsuite_level, shopify_listing, shopify_variant
 
@@ -11,7 +12,6 @@ from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse import migrations
 from trueup.warehouse.connection import Role, connect
-from trueup.warehouse.migrate import migrate
 from trueup.warehouse.roles import with_role_names
 
 _FILLED = """
@@ -46,15 +46,10 @@ insert into gates.baselines (suite, rule_id, value, run_id) values ('marts_stock
 @pytest.fixture
 def migrated(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     """A warehouse that the version before filled."""
-    name = "before_reconciliation"
-    postgres.create_database(name)
-    details = postgres.details(name)
-    migrate(details, "0021_restorable")
-    with connect(details, None, is_autocommit=True) as connection:
-        connection.execute(with_role_names(_FILLED, name).encode())
-    migrate(details)
-    yield details
-    postgres.drop_database(name)
+    with upgraded(
+        postgres, "before_reconciliation", "0021_restorable", with_role_names(_FILLED, "before_reconciliation")
+    ) as details:
+        yield details
 
 
 def test_differences_move_with_their_rows_and_begin_with_what_is_read_of_all(migrated: ConnectionDetails) -> None:

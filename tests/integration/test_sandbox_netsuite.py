@@ -80,8 +80,8 @@ def world(sandbox: Sandbox) -> Iterator[httpx.Client]:
         yield client
 
 
-def amend(world: httpx.Client, movement: str, quantity: int | None, **told: bool) -> None:
-    body = {"system": "netsuite", "movement": movement, "quantity": quantity, **told}
+def amend(world: httpx.Client, movement: str, quantity: int | None, **reported: bool) -> None:
+    body = {"system": "netsuite", "movement": movement, "quantity": quantity, **reported}
     world.post("/amend", json=body).raise_for_status()
 
 
@@ -200,7 +200,7 @@ def test_pages_put_together_are_the_whole(netsuite: VendorCalls) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("SELECT quantity FROM item", "Column 'quantity' could not be resolved"),
         ("SELECT id FROM customer", "Record 'customer' was not found"),
@@ -212,9 +212,9 @@ def test_pages_put_together_are_the_whole(netsuite: VendorCalls) -> None:
         ("SELECT FROM WHERE", "Invalid or unsupported search"),
     ],
 )
-def test_a_query_that_netsuite_would_not_run_is_refused(netsuite: VendorCalls, text: str, told: str) -> None:
+def test_a_query_that_netsuite_would_not_run_is_refused(netsuite: VendorCalls, text: str, reported: str) -> None:
     """It fails here instead of at the customer's."""
-    assert told in refusal(netsuite, text)
+    assert reported in refusal(netsuite, text)
 
 
 @pytest.mark.parametrize(
@@ -426,9 +426,9 @@ def test_the_books_are_those_that_the_naive_sync_reads(netsuite: VendorCalls, sa
     sandbox.world.step(86_400)
     rows = query(netsuite, "SELECT BUILTIN.DF(item) AS sku, location, quantityonhand FROM aggregateitemlocation")
     places = {"1": "WH-EAST", "2": "WH-WEST", "3": "STORE-1", "4": "STORE-2", "5": "STORE-3"}
-    told = {(row["sku"], places[row["location"]]): int(row["quantityonhand"]) for row in rows}
+    reported = {(row["sku"], places[row["location"]]): int(row["quantityonhand"]) for row in rows}
     book = sandbox.world.books["netsuite"]
-    assert told == {key: figure.on_hand for key, figure in book.levels.items()}
+    assert reported == {key: figure.on_hand for key, figure in book.levels.items()}
 
 
 # -- faults --------------------------------------------------------------------------------------------------------

@@ -48,8 +48,8 @@ def shop(sandbox: Sandbox) -> Iterator[Shop]:
     shop.client.close()
 
 
-def post(world: httpx.Client, path: str, **told: object) -> dict[str, Any]:
-    response = world.post(path, json=told)
+def post(world: httpx.Client, path: str, **reported: object) -> dict[str, Any]:
+    response = world.post(path, json=reported)
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
     return answer
@@ -108,7 +108,7 @@ def test_the_same_settings_begin_the_same_world_with_the_same_credentials(
 
 
 @pytest.mark.parametrize(
-    ("path", "told", "wrong"),
+    ("path", "reported", "wrong"),
     [
         ("/step", {"seconds": -1}, "negative"),
         ("/step", {}, "seconds"),
@@ -123,20 +123,20 @@ def test_the_same_settings_begin_the_same_world_with_the_same_credentials(
         ("/amend", {"system": "shipbob", "movement": "1", "quantity": None}, "no event 1"),
     ],
 )
-def test_a_mistake_is_named(world: httpx.Client, path: str, told: dict[str, object], wrong: str) -> None:
+def test_a_mistake_is_named(world: httpx.Client, path: str, reported: dict[str, object], wrong: str) -> None:
     """422 with what was wrong, and the world as it was."""
-    response = world.post(path, json=told)
+    response = world.post(path, json=reported)
     assert response.status_code == 422
     assert wrong in response.json()["error"]
 
 
 @pytest.mark.parametrize(
-    ("told", "wrong"),
+    ("reported", "wrong"),
     [({"profile": "gale"}, "gale"), ({"rules": [{"kind": "quake"}]}, "quake"), ({}, "rules")],
 )
-def test_a_fault_that_cannot_be_meant_is_named(world: httpx.Client, told: dict[str, object], wrong: str) -> None:
+def test_a_fault_that_cannot_be_meant_is_named(world: httpx.Client, reported: dict[str, object], wrong: str) -> None:
     """A test must not pass because its fault never struck."""
-    response = world.put("/faults", json=told)
+    response = world.put("/faults", json=reported)
     assert response.status_code == 422
     assert wrong in response.json()["error"]
 
@@ -200,8 +200,8 @@ def test_the_truth_adds_up(world: httpx.Client) -> None:
 def test_answers_carry_the_worlds_time_and_token_endpoints_ours(world: httpx.Client, shop: Shop) -> None:
     """A reader has no other clock of the source; a token lives an hour of ours."""
     post(world, "/step", seconds=3600)
-    told = parsedate_to_datetime(shop.post("{ shop { id } }").headers["Date"])
-    assert told == datetime.fromisoformat(get(world, "/clock")["now"])
+    reported = parsedate_to_datetime(shop.post("{ shop { id } }").headers["Date"])
+    assert reported == datetime.fromisoformat(get(world, "/clock")["now"])
     granted = parsedate_to_datetime(shop.grant(grant_type="client_credentials").headers["Date"])
     assert abs((granted - datetime.now(UTC)).total_seconds()) < 5
 
@@ -233,8 +233,8 @@ def test_credentials_differ_at_every_start(sandbox: Sandbox) -> None:
 # -- faults ------------------------------------------------------------------------------------------------------
 
 
-def strike(sandbox: Sandbox, kind: FaultKind, **told: Any) -> None:  # noqa: ANN401 - a rule's fields
-    sandbox.faults.use_rules([FaultRule("shopify_main", kind, count=1, **told)])
+def strike(sandbox: Sandbox, kind: FaultKind, **reported: Any) -> None:  # noqa: ANN401 - a rule's fields
+    sandbox.faults.use_rules([FaultRule("shopify_main", kind, count=1, **reported)])
 
 
 def test_a_limit_says_when_to_come_back(sandbox: Sandbox, shop: Shop) -> None:
@@ -348,13 +348,13 @@ def test_a_stopped_sandbox_leaves_no_thread_and_no_listener() -> None:
         httpx.get(f"{url}/world/clock", trust_env=False)
 
 
-def test_a_sandbox_process_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
+def test_a_sandbox_process_serves_until_it_is_asked_to_end(tmp_path: Path) -> None:
     """SIGTERM ends it, cleanly, with nothing left."""
     program = """
 import sys, json
 from trueup.sandbox.server import run_sandbox
 from trueup.sandbox.world.settings import WorldSettings
-run_sandbox(WorldSettings(skus=5), announce=lambda told: print(json.dumps(told["base_url"]), flush=True), speed=60)
+run_sandbox(WorldSettings(skus=5), announce=lambda at: print(json.dumps(at["base_url"]), flush=True), speed=60)
 """
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
     try:

@@ -151,15 +151,19 @@ def test_an_order_is_committed_until_it_leaves(shipbob: VendorCalls, sandbox: Sa
     """On hand holds what is committed; the shipment lowers both."""
     count(sandbox, sku, 20)
     enter(sandbox, sku)
-    told = level(shipbob, sku)
-    assert (told["on_hand_quantity"], told["committed_quantity"], told["fulfillable_quantity"]) == (20, 3, 17)
+    reported = level(shipbob, sku)
+    assert (reported["on_hand_quantity"], reported["committed_quantity"], reported["fulfillable_quantity"]) == (
+        20,
+        3,
+        17,
+    )
     order = shipbob.call("GET", _ORDERS).json()[0]
     assert (order["order_number"], order["channel"]["name"], order["status"]) == ("#1001", "shopify_main", "Processing")
     assert [product["sku"] for product in order["products"]] == [sku]
 
     ship(sandbox, sku, 2)
-    told = level(shipbob, sku)
-    assert (told["on_hand_quantity"], told["committed_quantity"]) == (18, 1)
+    reported = level(shipbob, sku)
+    assert (reported["on_hand_quantity"], reported["committed_quantity"]) == (18, 1)
     order = shipbob.call("GET", _ORDERS).json()[0]
     states = [(part["status"], part["products"][0]["inventory_items"][0]["quantity"]) for part in order["shipments"]]
     assert (order["status"], states) == ("PartiallyFulfilled", [("Completed", 2), ("Processing", 1)])
@@ -182,8 +186,8 @@ def test_what_is_cancelled_is_committed_no_more(shipbob: VendorCalls, sandbox: S
     assert [part["status"] for part in order["shipments"]] == ["Cancelled", "Processing"]
     cancel(sandbox, sku, 2)
     assert shipbob.call("GET", _ORDERS).json()[0]["status"] == "Cancelled"
-    told = level(shipbob, sku)
-    assert (told["on_hand_quantity"], told["committed_quantity"]) == (20, 0)
+    reported = level(shipbob, sku)
+    assert (reported["on_hand_quantity"], reported["committed_quantity"]) == (20, 0)
 
 
 def test_each_kind_of_movement_has_its_category(shipbob: VendorCalls, sandbox: Sandbox, sku: str) -> None:
@@ -212,11 +216,11 @@ def test_each_kind_of_movement_has_its_category(shipbob: VendorCalls, sandbox: S
     )
     sandbox.world.post(back)
     count(sandbox, sku, 20)
-    told = [
+    reported = [
         (event["event_category"], (event.get("increment") or event["decrement"])["quantity_change"])
         for event in history(shipbob)[-6:]
     ]
-    assert told == [
+    assert reported == [
         ("OrderPicked", -3),
         ("ReceivingStow", 5),
         ("InventoryAdjusted", -1),
@@ -236,8 +240,8 @@ def test_an_event_that_is_corrected_or_taken_back_moves_the_level(
     number = str(history(shipbob)[-1]["inventory_audit_event_id"])
     with httpx.Client(base_url=f"{sandbox.base_url}/world", trust_env=False) as world:
         for quantity, units, left in ((-1, [-1], 19), (None, [], 20)):
-            told = {"system": "shipbob", "movement": number, "quantity": quantity}
-            world.post("/amend", json=told).raise_for_status()
+            reported = {"system": "shipbob", "movement": number, "quantity": quantity}
+            world.post("/amend", json=reported).raise_for_status()
             found = [event for event in history(shipbob) if str(event["inventory_audit_event_id"]) == number]
             assert [event["decrement"]["quantity_change"] for event in found] == units
             assert level(shipbob, sku)["on_hand_quantity"] == left
@@ -331,15 +335,15 @@ def test_webhooks_are_signed_as_standard_webhooks(shipbob: VendorCalls, sandbox:
         made = shipbob.call("POST", "/2026-01/webhook", body=body).json()
         enter(sandbox, sku)
         ship(sandbox, sku, 3)
-        told = receiver.next()
+        reported = receiver.next()
         shipbob.call("DELETE", f"/2026-01/webhook/{made['id']}", expect=204)
-    signed = f"{told.headers['webhook-id']}.{told.headers['webhook-timestamp']}.".encode() + told.body
+    signed = f"{reported.headers['webhook-id']}.{reported.headers['webhook-timestamp']}.".encode() + reported.body
     key = base64.b64decode(made["secret"].removeprefix("whsec_"))
     expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-    assert told.headers["webhook-signature"] == f"v1,{expected}"
-    assert told.headers["x-webhook-topic"] == "order.shipped"
-    assert abs(int(told.headers["webhook-timestamp"]) - time.time()) < 60
-    assert json.loads(told.body)["reference_id"] == "#1001"
+    assert reported.headers["webhook-signature"] == f"v1,{expected}"
+    assert reported.headers["x-webhook-topic"] == "order.shipped"
+    assert abs(int(reported.headers["webhook-timestamp"]) - time.time()) < 60
+    assert json.loads(reported.body)["reference_id"] == "#1001"
 
 
 @pytest.mark.parametrize(
@@ -362,8 +366,8 @@ def test_webhooks_can_come_twice_or_out_of_order(
         cancel(sandbox, sku, 1)
         arrived = [receiver.next() for _ in expected]
         shipbob.call("DELETE", f"/2026-01/webhook/{made['id']}", expect=204)
-    assert [json.loads(told.body)["status"] for told in arrived] == expected
-    assert len({told.headers["webhook-id"] for told in arrived}) == 2
+    assert [json.loads(reported.body)["status"] for reported in arrived] == expected
+    assert len({reported.headers["webhook-id"] for reported in arrived}) == 2
 
 
 @pytest.mark.parametrize(

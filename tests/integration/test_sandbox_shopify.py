@@ -123,8 +123,8 @@ def test_leaving_the_fence_out_is_an_error(shop: Shop) -> None:
     """Since 2026-04 null has to be said."""
     entry = shop.entry(shop.skus(1)[0], 42, None)
     del entry["changeFromQuantity"]
-    told = {"name": "available", "reason": "correction", "quantities": [entry]}
-    answer = shop.ask(SET_QUANTITIES, input=told, key="k")
+    reported = {"name": "available", "reason": "correction", "quantities": [entry]}
+    answer = shop.ask(SET_QUANTITIES, input=reported, key="k")
     assert answer["data"]["inventorySetQuantities"] is None
     assert code_of(answer) == "INVALID_FIELD_ARGUMENTS"
 
@@ -186,8 +186,8 @@ def test_a_call_takes_250_quantities_and_no_more(shop: Shop) -> None:
 def test_the_mutation_is_refused_without_an_idempotency_key(shop: Shop) -> None:
     """The published schema does not say so; the vendor does it all the same."""
     query = SET_QUANTITIES.replace(" @idempotent(key: $key)", "").replace(", $key: String!", "")
-    told = {"name": "available", "reason": "correction", "quantities": [shop.entry(shop.skus(1)[0], 3, None)]}
-    answer = shop.ask(query, input=told)
+    reported = {"name": "available", "reason": "correction", "quantities": [shop.entry(shop.skus(1)[0], 3, None)]}
+    answer = shop.ask(query, input=reported)
     assert answer["data"]["inventorySetQuantities"] is None
     assert "@idempotent" in answer["errors"][0]["message"]
 
@@ -218,7 +218,7 @@ def test_a_key_whose_call_failed_wants_a_new_one(shop: Shop) -> None:
     assert shop.set("k", entries)["userErrors"][0]["code"] == "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"
 
 
-def test_a_key_still_in_progress_is_told_so(shop: Shop) -> None:
+def test_a_key_still_in_progress_is_answered_so(shop: Shop) -> None:
     """Two workers with one call."""
     shop.simulator.tuning({"concurrent_seconds": 60})
     entries = [shop.entry(shop.skus(1)[0], 50, None)]
@@ -262,8 +262,8 @@ def test_a_call_that_was_throttled_has_done_nothing(shop: Shop) -> None:
     """It may be sent again with the same key."""
     shop.simulator.tuning({"points_per_second": 0.001, "bucket_size": 5})
     sku = shop.skus(1)[0]
-    told = {"name": "available", "reason": "correction", "quantities": [shop.entry(sku, 51, None)]}
-    assert code_of(shop.ask(SET_QUANTITIES, input=told, key="k")) == "THROTTLED"
+    reported = {"name": "available", "reason": "correction", "quantities": [shop.entry(sku, 51, None)]}
+    assert code_of(shop.ask(SET_QUANTITIES, input=reported, key="k")) == "THROTTLED"
     shop.simulator.tuning({"bucket_size": 50})
     assert shop.set("k", [shop.entry(sku, 51, None)])["userErrors"] == []
 
@@ -377,8 +377,8 @@ def test_orders_of_more_than_two_months_ago_need_a_scope_of_their_own(sandbox: S
     old = everything["orders"]["nodes"][0]["id"]
     assert shop.ask("query Old($id: ID!) { order(id: $id) { id } }", id=old)["data"] == {"order": None}
     app = shop.ask("{ currentAppInstallation { accessScopes { handle description } } }")["data"]
-    told = {scope["handle"] for scope in app["currentAppInstallation"]["accessScopes"]}
-    assert told == SCOPES - {"read_all_orders"}
+    reported = {scope["handle"] for scope in app["currentAppInstallation"]["accessScopes"]}
+    assert reported == SCOPES - {"read_all_orders"}
 
 
 def test_a_client_gets_a_token_for_its_secret_and_loses_it_when_it_expires(shop: Shop) -> None:
@@ -508,17 +508,17 @@ def test_an_order_goes_its_way_through_the_books(sandbox: Sandbox, shop: Shop) -
     )
 
     part = (LineQuantity("l1", sku, 2),)
-    told = {"order_name": "#1", "lines": part, "channel_id": "shopify_main"}
+    reported = {"order_name": "#1", "lines": part, "channel_id": "shopify_main"}
     shipped = {"location_id": "WH-EAST", "reference": "S1"}
-    world.post(OrderShipped(**world.header("shopify_main", 0), **told, **shipped))
+    world.post(OrderShipped(**world.header("shopify_main", 0), **reported, **shipped))
     (order,) = orders(shop)
     assert order["displayFulfillmentStatus"] == "PARTIALLY_FULFILLED"
     assert order["fulfillments"][0]["fulfillmentLineItems"]["nodes"] == [{"quantity": 2}]
     assert (level.quantity("committed"), level.quantity("on_hand")) == (3, before - 2)
 
-    rest = told | {"lines": (LineQuantity("l1", sku, 3),), "is_restocked": True, "is_whole": False}
+    rest = reported | {"lines": (LineQuantity("l1", sku, 3),), "is_restocked": True, "is_whole": False}
     world.post(OrderCancelled(**world.header("shopify_main", 0), **rest))
-    returned = told | {"lines": (LineQuantity("l1", sku, 1),), "location_id": "WH-EAST", "reference": "R1"}
+    returned = reported | {"lines": (LineQuantity("l1", sku, 1),), "location_id": "WH-EAST", "reference": "R1"}
     world.post(OrderReturned(**world.header("shopify_main", 0), **returned))
     (order,) = orders(shop)
     line = order["lineItems"]["nodes"][0]
@@ -593,12 +593,12 @@ def test_a_webhook_is_signed_over_its_bytes(shop: Shop, subscribed: Receiver) ->
     signature = base64.b64encode(hmac.new(secret, arrived.body, hashlib.sha256).digest()).decode()
     assert arrived.headers["x-shopify-hmac-sha256"] == signature
     assert arrived.headers["x-shopify-topic"] == "inventory_levels/update"
-    told = json.loads(arrived.body)
-    assert told["available"] == 33
-    assert told["admin_graphql_api_id"].startswith("gid://shopify/InventoryLevel/")
+    reported = json.loads(arrived.body)
+    assert reported["available"] == 33
+    assert reported["admin_graphql_api_id"].startswith("gid://shopify/InventoryLevel/")
 
 
-def test_webhooks_come_twice_and_in_another_order_when_told_to(
+def test_webhooks_come_twice_and_in_another_order_when_asked_to(
     sandbox: Sandbox, shop: Shop, subscribed: Receiver
 ) -> None:
     """As real ones do."""

@@ -76,8 +76,8 @@ def variations(square: VendorCalls) -> dict[str, str]:
     cursor: dict[str, str | int] = {}
     while True:
         page = square.call("GET", "/v2/catalog/list", params={"types": "ITEM_VARIATION", **cursor}).json()
-        for told in page["objects"]:
-            found[told["item_variation_data"]["sku"].strip().upper()] = told["id"]
+        for reported in page["objects"]:
+            found[reported["item_variation_data"]["sku"].strip().upper()] = reported["id"]
         if "cursor" not in page:
             return found
         cursor = {"cursor": page["cursor"]}
@@ -281,8 +281,8 @@ def test_changes_come_oldest_first_and_from_a_time_on(square: VendorCalls, sandb
         sandbox.world.post(
             StockCounted(**head(sandbox), sku=sku, location_id="STORE-1", counted=number, reference=f"C{number}")
         )
-    told = square.call("POST", _CHANGES, body={"limit": 1000}).json()["changes"]
-    mine = [change["physical_count"]["reference_id"] for change in told if change["type"] == "PHYSICAL_COUNT"]
+    reported = square.call("POST", _CHANGES, body={"limit": 1000}).json()["changes"]
+    mine = [change["physical_count"]["reference_id"] for change in reported if change["type"] == "PHYSICAL_COUNT"]
     assert mine == ["C0", "C1", "C2", "C3"]
     since = sandbox.world.now() - timedelta(seconds=61)
     body = {"updated_after": since.isoformat(), "updated_before": sandbox.world.now().isoformat()}
@@ -297,14 +297,14 @@ def test_two_days_of_trade_leave_the_books_that_the_world_keeps(square: VendorCa
     places = {"LSTORE1": "STORE-1", "LSTORE2": "STORE-2", "LSTORE3": "STORE-3"}
     body: dict[str, Any] = {"location_ids": list(places), "states": ["IN_STOCK"], "limit": 1000}
     counts = square.call("POST", _COUNTS, body=body).json()["counts"]
-    told = {
+    reported = {
         (skus[count["catalog_object_id"]], places[count["location_id"]]): int(count["quantity"])
         for count in counts
         if skus[count["catalog_object_id"]].startswith("HV-")
     }
     book = sandbox.world.books["square"]
-    assert {key: figure.on_hand for key, figure in book.levels.items() if key in told} == told
-    assert len(told) > 40
+    assert {key: figure.on_hand for key, figure in book.levels.items() if key in reported} == reported
+    assert len(reported) > 40
 
 
 # -- writing -------------------------------------------------------------------------------------------------------
@@ -425,14 +425,14 @@ def test_an_online_order_lowers_the_listing_and_leaves_the_store_when_it_is_ship
     assert (in_stock(square, variation), in_stock(square, variation, "LSTORE1")) == (listing - 3, store)
     order = orders(square)[0]
     assert (order["state"], order["reference_id"]) == ("OPEN", "SQ1001")
-    assert [told["state"] for told in order["fulfillments"]] == ["PROPOSED"]
+    assert [reported["state"] for reported in order["fulfillments"]] == ["PROPOSED"]
     assert order["line_items"][1]["item_type"] == "CUSTOM_AMOUNT"
 
     ship(sandbox, sku, 2)
     assert in_stock(square, variation, "LSTORE1") == store - 2
     order = orders(square)[0]
-    told = {(part["state"], part["entries"][0]["quantity"]) for part in order["fulfillments"]}
-    assert (order["state"], told) == ("OPEN", {("PROPOSED", "1"), ("COMPLETED", "2")})
+    reported = {(part["state"], part["entries"][0]["quantity"]) for part in order["fulfillments"]}
+    assert (order["state"], reported) == ("OPEN", {("PROPOSED", "1"), ("COMPLETED", "2")})
 
     ship(sandbox, sku, 1)
     order = orders(square)[0]
@@ -526,14 +526,14 @@ def test_staff_and_customers_see_one_listing(square: VendorCalls, sandbox: Sandb
     change = square.call("POST", _CHANGES, body={}).json()["changes"][-1]["physical_count"]
     assert change["source"]["product"] == "DASHBOARD"
     create(square, "k1", physical(variation, 7, sandbox.world.now()))
-    writes = [told.facts for told in sandbox.world.diary() if told.kind == "channel_set"]
-    assert [(told["before"], told["after"], told["by"]) for told in writes][-1] == (42, 7, "api")
+    writes = [reported.facts for reported in sandbox.world.diary() if reported.kind == "channel_set"]
+    assert [(reported["before"], reported["after"], reported["by"]) for reported in writes][-1] == (42, 7, "api")
 
 
 def test_the_tills_write_codes_their_own_way(square: VendorCalls, sandbox: Sandbox) -> None:
     """Lower case, blanks, nicknames: what a match by SKU has to live with."""
     page = square.call("GET", "/v2/catalog/list", params={"types": "ITEM_VARIATION"}).json()["objects"]
-    codes = {told["item_variation_data"]["sku"] for told in page}
+    codes = {reported["item_variation_data"]["sku"] for reported in page}
     assert any(code.startswith("hv-") or code != code.strip() for code in codes)
 
 
@@ -550,11 +550,11 @@ def test_a_token_is_good_for_thirty_days_and_refreshed_by_the_same_refresh_token
         "client_secret": account.client_secret,
         "refresh_token": account.refresh_token,
     }
-    told = account.grant(body)
-    account.check(f"Bearer {told['access_token']}")
+    reported = account.grant(body)
+    account.check(f"Bearer {reported['access_token']}")
     moments[0] += TOKEN_SECONDS
     with pytest.raises(Exception, match="expired"):
-        account.check(f"Bearer {told['access_token']}")
+        account.check(f"Bearer {reported['access_token']}")
     assert account.grant(body)["refresh_token"] == account.refresh_token
 
 
@@ -586,8 +586,8 @@ def test_webhooks_are_signed_over_address_and_body(
         order_online(sandbox, sku, 1)
         counts, order = receiver.next(), receiver.next()
         assert counts.headers["x-square-hmacsha256-signature"] == signature(key, receiver.url, counts.body)
-        told = json.loads(counts.body)["data"]["object"]["inventory_counts"][0]
-        assert (told["catalog_object_id"], int(told["quantity"])) == (variation, in_stock(square, variation))
+        reported = json.loads(counts.body)["data"]["object"]["inventory_counts"][0]
+        assert (reported["catalog_object_id"], int(reported["quantity"])) == (variation, in_stock(square, variation))
         assert json.loads(order.body)["type"] == "order.created"
         square.call("DELETE", f"/v2/webhooks/subscriptions/{number}")
         ship(sandbox, sku, 1)

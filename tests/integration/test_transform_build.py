@@ -204,12 +204,14 @@ def test_a_time_without_a_zone_is_utc_whatever_the_servers_zone(shop: Facts) -> 
     order = shopify_order("#1", [Line("1", 1)], at(0))
     spellings = {"#1": "2026-06-01T12:00:00", "#2": "2026-06-01T12:00:00Z", "#3": "2026-06-01T14:00:00.5+02:00"}
     shop.land(
-        replace(order, source_key=name, payload={**(order.payload or {}), "id": name, "name": name, "createdAt": told})
-        for name, told in spellings.items()
+        replace(
+            order, source_key=name, payload={**(order.payload or {}), "id": name, "name": name, "createdAt": reported}
+        )
+        for name, reported in spellings.items()
     )
     shop.build()
-    told = shop.rows("select ordered_at from canonical.reservations order by order_name")
-    assert [row["ordered_at"] for row in told] == [at(0), at(0), at(0.5)]
+    reported = shop.rows("select ordered_at from canonical.reservations order by order_name")
+    assert [row["ordered_at"] for row in reported] == [at(0), at(0), at(0.5)]
 
 
 def test_sums_of_what_sources_may_say_are_no_failure(shop: Facts) -> None:

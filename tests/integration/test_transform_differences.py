@@ -74,7 +74,7 @@ def _causes(facts: Facts) -> dict[str, str]:
     }
 
 
-def test_each_cause_is_told_from_its_evidence(facts: Facts) -> None:
+def test_each_cause_is_named_from_its_evidence(facts: Facts) -> None:
     """One SKU a cause, all in one build."""
     _sell(facts, range(1, 16))
     assert _causes(facts) == {}

@@ -83,7 +83,7 @@ def _assert_alike(connection: psycopg.Connection[tuple[object, ...]], texts: lis
     body=st.text("0123456789", min_size=7, max_size=13), separators=st.lists(st.sampled_from(["", "-", " ", "\u2011"]))
 )
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_gtin_is_told_by_its_length_and_check_digit(
+def test_a_gtin_is_known_by_its_length_and_check_digit(
     warehouse: ConnectionDetails, body: str, separators: list[str]
 ) -> None:
     """With the right check digit, with each wrong one, and however it is grouped."""
@@ -227,8 +227,8 @@ def test_stock_of_two_items_of_one_sku_is_unknown_not_none(facts: Facts) -> None
     assert others == before[1:]
     pushed = facts.rows("select subject_key, target_system from outbox.stock_changes order by 1, 2")
     assert [tuple(row.values()) for row in pushed] == [("HV-00001", "shopify_outlet"), ("HV-00002", "shopify_main")]
-    told = facts.rows(_OPEN)
-    assert [(row["kind"], row["system_id"], row["subject"]) for row in told] == [
+    reported = facts.rows(_OPEN)
+    assert [(row["kind"], row["system_id"], row["subject"]) for row in reported] == [
         ("ambiguous_sku", "shipbob", "1"),
         ("ambiguous_sku", "shipbob", "9"),
     ]
@@ -240,7 +240,7 @@ def test_stock_of_two_items_of_one_sku_is_unknown_not_none(facts: Facts) -> None
     assert facts.rows(positions) == before
 
 
-def test_what_two_of_one_system_claim_is_nobodys_and_a_person_is_told(facts: Facts) -> None:
+def test_what_two_of_one_system_claim_is_nobodys_and_is_an_exception(facts: Facts) -> None:
     """Two spellings in the ERP are one product of unknown stock; of two live listings of one SKU neither is pushed."""
     facts.land(
         [
@@ -272,11 +272,11 @@ def test_what_two_of_one_system_claim_is_nobodys_and_a_person_is_told(facts: Fac
     assert [(row["subject_key"], row["record_ref"].split("|")[0][-2:], row["desired"]) for row in wanted] == [
         ("HV-00003", "/3", 9)
     ]
-    told = {row["subject"].rsplit("/", 1)[-1]: row["reason"] for row in facts.rows(_OPEN)}
-    assert set(told) == {"1001", "1101", "2", "102", "103"}
-    assert '"hv-00001<U+200B>"' in told["1101"]
-    assert "on the same evidence" in told["102"]
-    assert "on better evidence" in told["103"]
+    reported = {row["subject"].rsplit("/", 1)[-1]: row["reason"] for row in facts.rows(_OPEN)}
+    assert set(reported) == {"1001", "1101", "2", "102", "103"}
+    assert '"hv-00001<U+200B>"' in reported["1101"]
+    assert "on the same evidence" in reported["102"]
+    assert "on better evidence" in reported["103"]
     remedies = facts.rows("select remedy from exceptions.queue where status = 'open' and subject like '%/102'")
     assert "take one of them down" in remedies[0]["remedy"]
 

@@ -29,7 +29,7 @@ def _wanted(facts: Facts) -> dict[tuple[str, str], int]:
     return {(row["target_system"], row["subject_key"]): row["desired"] for row in facts.rows(_WANTED)}
 
 
-def _told(facts: Facts) -> list[tuple[str, str]]:
+def _reported(facts: Facts) -> list[tuple[str, str]]:
     return [(row["kind"], row["subject"]) for row in facts.rows(_OPEN)]
 
 
@@ -68,7 +68,7 @@ def test_a_place_that_is_switched_off_is_not_sold_from(facts: Facts) -> None:
     facts.build()
     before = _wanted(facts)
     assert before == {("shopify_main", "HV-00001"): 19, ("shopify_outlet", "HV-00001"): 3}
-    assert _told(facts) == []
+    assert _reported(facts) == []
     facts.land(
         [
             place("shipbob", "101", at(100), is_active=False),
@@ -81,7 +81,7 @@ def test_a_place_that_is_switched_off_is_not_sold_from(facts: Facts) -> None:
     assert (position["on_hand_quantity"], position["withdrawn_quantity"], position["sellable_quantity"]) == (20, 10, 10)
     assert _reasons(facts) == {("HV-00001", "WH-WEST"): "place inactive in shipbob"}
     assert _wanted(facts) == {("shopify_main", "HV-00001"): 9, ("shopify_outlet", "HV-00001"): 3}
-    assert _told(facts) == [("place_switched_off", "101"), ("place_switched_off", "LSTORE3")]
+    assert _reported(facts) == [("place_switched_off", "101"), ("place_switched_off", "LSTORE3")]
     first, second = (row["reason"] for row in facts.rows(_OPEN))
     assert "WH-WEST" in first
     assert "switched off" in first
@@ -94,7 +94,7 @@ def test_a_place_that_is_switched_off_is_not_sold_from(facts: Facts) -> None:
     assert _wanted(facts) == {("shopify_outlet", "HV-00001"): 0}
     listing = facts.rows(_LISTINGS)[0]
     assert (listing["is_listed"], listing["unlisted_because"]) == (False, "its place was removed in the channel")
-    assert ("place_switched_off", _SHOP) in _told(facts)
+    assert ("place_switched_off", _SHOP) in _reported(facts)
     assert any("shopify_main lists, and is removed" in row["reason"] for row in facts.rows(_OPEN))
     _rebuilt_alike(facts)
     facts.land(
@@ -107,7 +107,7 @@ def test_a_place_that_is_switched_off_is_not_sold_from(facts: Facts) -> None:
     )
     facts.build()
     assert _wanted(facts) == before
-    assert _told(facts) == []
+    assert _reported(facts) == []
 
 
 def _offered(*, is_active: bool, seconds: int) -> list[Fact]:
@@ -166,10 +166,10 @@ def test_what_is_inactive_is_neither_offered_nor_written_to(facts: Facts) -> Non
     assert (online["HV-7"], online["HV-8"]) == (0, 9)
     unlisted = {row["sku"]: row["unlisted_because"] for row in facts.rows(_LISTINGS) if not row["is_listed"]}
     assert unlisted == dict.fromkeys(("HV-4", "HV-5", "HV-7", "HV-8"), "the channel does not sell the item")
-    assert _told(facts) == [("not_sold_any_more", "HV-2"), ("not_sold_any_more", "HV-3")]
+    assert _reported(facts) == [("not_sold_any_more", "HV-2"), ("not_sold_any_more", "HV-3")]
     assert "20 units" in facts.rows(_OPEN)[0]["reason"]
     _rebuilt_alike(facts)
     facts.land(_offered(is_active=True, seconds=200))
     facts.build()
     assert _wanted(facts) == before
-    assert _told(facts) == []
+    assert _reported(facts) == []

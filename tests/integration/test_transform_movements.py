@@ -62,11 +62,11 @@ def _order(number: int, quantity: int) -> list[Fact]:
     ]
 
 
-def _shipment(number: int, units: int, *, of: int | None = None, **told: object) -> Fact:
+def _shipment(number: int, units: int, *, of: int | None = None, **outcome: object) -> Fact:
     item = number if of is None else of
     return netsuite_movement(
         number, str(1000 + item), -units, MOVED, kind="ItemShip", created_from=str(5000 + item),
-        **told,  # type: ignore[arg-type]
+        **outcome,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -224,7 +224,7 @@ LAST_STEP = 3
 
 
 @dataclass(frozen=True)
-class Told:
+class Outcome:
     """What lies and what is held, by step and product; and whether a rebuild gives the same tables in the end."""
 
     left: Mapping[tuple[int, int], tuple[int, int]]
@@ -232,7 +232,7 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(postgres: EmbeddedPostgres, built_template: str) -> Iterator[Told]:
+def outcome(postgres: EmbeddedPostgres, built_template: str) -> Iterator[Outcome]:
     with fresh_facts(postgres, built_template) as facts:
         found: dict[tuple[int, int], tuple[int, int]] = {}
         for number, story in enumerate(STORIES.values(), 1):
@@ -248,7 +248,7 @@ def told(postgres: EmbeddedPostgres, built_template: str) -> Iterator[Told]:
                 found[step, number] = _left(facts, number, story.location)
         built = tables(facts)
         facts.build(is_full_refresh=True)
-        yield Told(found, is_same_when_rebuilt=tables(facts) == built)
+        yield Outcome(found, is_same_when_rebuilt=tables(facts) == built)
 
 
 def _left(facts: Facts, number: int, location: str) -> tuple[int, int]:
@@ -262,13 +262,13 @@ def _left(facts: Facts, number: int, location: str) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_what_is_there_and_what_is_held_follow_a_movement(told: Told, name: str) -> None:
+def test_what_is_there_and_what_is_held_follow_a_movement(outcome: Outcome, name: str) -> None:
     """Lowered, raised, deleted, restored: never is a unit offered that an order needs, nor taken off twice for good."""
     number = list(STORIES).index(name) + 1
     steps = STORIES[name].steps
-    assert [told.left[step, number] for step in range(LAST_STEP + 1)] == [(units, held) for _, units, held in steps]
+    assert [outcome.left[step, number] for step in range(LAST_STEP + 1)] == [(units, held) for _, units, held in steps]
 
 
-def test_a_rebuild_gives_what_the_builds_gave_step_by_step(told: Told) -> None:
+def test_a_rebuild_gives_what_the_builds_gave_step_by_step(outcome: Outcome) -> None:
     """The tables are a function of what has landed."""
-    assert told.is_same_when_rebuilt
+    assert outcome.is_same_when_rebuilt

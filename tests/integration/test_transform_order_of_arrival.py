@@ -125,12 +125,12 @@ def _changes(dice: random.Random, moment: int, *, has_modified: bool) -> tuple[V
     return tuple(changes)
 
 
-def _netsuite_again(first: Fact, key: int, item: str, moment: int, version: Version, **told: Any) -> Fact:  # noqa: ANN401 - what netsuite_movement takes
+def _netsuite_again(first: Fact, key: int, item: str, moment: int, version: Version, **reported: Any) -> Fact:  # noqa: ANN401 - what netsuite_movement takes
     if not version.delta:
         return gone(first, at(version.observed))
     modified = None if version.modified is None else at(version.modified)
     return netsuite_movement(
-        key, item, version.delta, at(moment), modified=modified, observed=at(version.observed), **told
+        key, item, version.delta, at(moment), modified=modified, observed=at(version.observed), **reported
     )
 
 
@@ -172,14 +172,14 @@ def _order(history: History, number: int, item: str, dice: random.Random) -> Non
                 shipment = Movement(moment, key, str(key), -units, later=later)
                 history.shipments.append(("WH-EAST", -shipment.now))
                 history.east_movements.append(shipment)
-                told = {
+                reported = {
                     "kind": "ItemShip",
                     "order": name if dice.random() < 0.5 else None,
                     "created_from": str(number),
                 }
-                first = netsuite_movement(key, item, -units, at(moment), **told)  # type: ignore[arg-type]
+                first = netsuite_movement(key, item, -units, at(moment), **reported)  # type: ignore[arg-type]
                 history.facts += [
-                    first, *(_netsuite_again(first, key, item, moment, version, **told) for version in later)
+                    first, *(_netsuite_again(first, key, item, moment, version, **reported) for version in later)
                 ]  # fmt: skip
 
 

@@ -130,7 +130,7 @@ def test_orders_hold_what_their_place_has_not_shipped(facts: Facts) -> None:
     ]
 
 
-def test_two_stores_with_one_order_name_are_told_apart(facts: Facts) -> None:
+def test_two_stores_with_one_order_name_are_kept_apart(facts: Facts) -> None:
     """Both stores count from #1001; a shipment of one must not release the other's units."""
     _stock(facts, range(1, 2))
     facts.land(

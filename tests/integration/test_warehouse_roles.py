@@ -336,7 +336,7 @@ def test_a_login_that_is_no_superuser_sets_everything_up(login: ConnectionDetail
         assert connection.execute("select one from marts.a_mart").fetchall() == [(1,)]
 
 
-def test_an_administrator_is_told_what_to_run(postgres: EmbeddedPostgres, login: ConnectionDetails) -> None:
+def test_an_administrator_reads_what_to_run(postgres: EmbeddedPostgres, login: ConnectionDetails) -> None:
     """On a managed server the login may get neither: then the roles are made by who may, once."""
     with connect(postgres.details("postgres"), None, is_autocommit=True) as connection:
         connection.execute(sql.SQL("alter role {} nocreatedb nocreaterole").format(sql.Identifier(str(login.login))))

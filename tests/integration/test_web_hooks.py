@@ -134,7 +134,7 @@ def test_whatever_is_not_genuine_gets_one_answer(
     assert triggered == []
 
 
-def test_refusals_take_the_same_time_whatever_is_behind(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejections_take_the_same_time_whatever_is_behind(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the time that a connection's lookup takes tells that there is one."""
     original = Declared.get
 

@@ -337,7 +337,7 @@ def test_airflow_accepts_the_plugin_as_it_is_installed() -> None:
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(-1, "0 s"), (42, "42 s"), (119, "119 s"), (420, "7 min"), (7200, "2 h"), (200000, "2 d")]
 )
-def test_an_age_is_told_as_long_as_matters(seconds: float, shown: str) -> None:
+def test_an_age_is_shown_as_precisely_as_matters(seconds: float, shown: str) -> None:
     """Somebody reads it at a glance."""
     from trueup.web.app import age
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from tests.databases import upgraded
 
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
@@ -10,7 +11,6 @@ from trueup.domain.records import StreamKind
 from trueup.exceptions.queue import list_exceptions
 from trueup.landing.rejected_records import accepted_deletion_count
 from trueup.warehouse.connection import Role, connect
-from trueup.warehouse.migrate import migrate
 from trueup.warehouse.streams import Stream
 
 _FILLED = """
@@ -32,15 +32,8 @@ insert into audit.events (action, subject, reason, details) values
 @pytest.fixture
 def migrated(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     """A warehouse that the version before filled."""
-    name = "before_words"
-    postgres.create_database(name)
-    details = postgres.details(name)
-    migrate(details, "0021_restorable")
-    with connect(details, None, is_autocommit=True) as connection:
-        connection.execute(_FILLED.encode())
-    migrate(details)
-    yield details
-    postgres.drop_database(name)
+    with upgraded(postgres, "before_words", "0021_restorable", _FILLED) as details:
+        yield details
 
 
 def test_a_suspected_mass_deletion_is_found_under_its_new_kind(migrated: ConnectionDetails) -> None:

@@ -1,4 +1,4 @@
-"""What the transform tests stand on: raw records as the connectors land them, and a tenant in force."""
+"""What the transform tests stand on: raw records as the connectors land them, and a tenant's configuration, applied."""
 
 import hashlib
 import json
@@ -19,7 +19,9 @@ from trueup.configuration.model import TenantConfiguration
 from trueup.configuration.tenants import load_tenant
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import StreamKind
+from trueup.findings import FINDINGS
 from trueup.transform.build import BuildReport, build
+from trueup.transform.findings import Finding
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.registry import apply_configuration
 from trueup.warehouse.streams import Stream, create_stream_tables
@@ -70,7 +72,7 @@ class Facts:
         self.declare(configuration)
 
     def declare(self, configuration: TenantConfiguration) -> None:
-        """Put a declaration in force."""
+        """Apply a configuration."""
         self.configuration = configuration
         with connect(self.details, None) as connection:
             apply_configuration(connection, configuration, "test")
@@ -121,11 +123,17 @@ class Facts:
         """A complete sweep that found everything as landed."""
         self.position(system_id, stream, swept_as_of=as_of, swept_at=datetime.now(UTC))
 
-    def build(self, *, is_full_refresh: bool = False) -> BuildReport:
+    def build(self, *, is_full_refresh: bool = False, findings: Sequence[Finding] = FINDINGS) -> BuildReport:
         """Build, as a task would."""
         self._runs += 1
         with _build_lock:
-            return build(self.details, self.configuration, run_id=f"run-{self._runs}", is_full_refresh=is_full_refresh)
+            return build(
+                self.details,
+                self.configuration,
+                findings,
+                run_id=f"run-{self._runs}",
+                is_full_refresh=is_full_refresh,
+            )
 
     def rows(self, query: str, parameters: Sequence[Any] | None = None) -> list[dict[str, Any]]:
         """The rows of a query, as the login's own."""
@@ -181,14 +189,14 @@ def netsuite_item(
 
 def place(system_id: str, location: str, when: datetime, *, is_active: bool = True, is_gone: bool = False) -> Fact:
     """A place as its system tells of it: in use, switched off or removed."""
-    told: dict[str, dict[str, Any]] = {
+    reported: dict[str, dict[str, Any]] = {
         "netsuite": {"isinactive": "F" if is_active else "T"},
         "shipbob": {"is_active": is_active},
         "square": {"status": "ACTIVE" if is_active else "INACTIVE"},
         "tryton": {"active": is_active, "type": "warehouse"},
         "vendure": {},
     }
-    payload = {"id": location, "name": f"Place {location}", **told.get(system_id, {"isActive": is_active})}
+    payload = {"id": location, "name": f"Place {location}", **reported.get(system_id, {"isActive": is_active})}
     return Fact(system_id, "locations", location, None if is_gone else payload, when)
 
 
@@ -653,6 +661,7 @@ import os, signal, sys, threading
 import psycopg
 from tests.integration.transform_facts import demo_tenant
 from trueup.domain.connections import ConnectionDetails
+from trueup.findings import FINDINGS
 from trueup.transform.build import build
 
 host, database, model = sys.argv[1:]
@@ -669,7 +678,7 @@ def watch():
     PostgresConnectionManager.commit = committed
 
 watch()
-build(details, demo_tenant(), run_id="killed")
+build(details, demo_tenant(), FINDINGS, run_id="killed")
 """
 
 

@@ -49,8 +49,8 @@ class Movement:
         said: list[tuple[float, float, int]] = [(-math.inf, self.at, 0)]
         begins, delta, seen = self.at, self.delta, self.at
         for version in self.later:
-            is_told = version.modified is not None and version.modified > seen
-            changed = min(version.modified, version.observed) if is_told else version.observed  # type: ignore[type-var]
+            is_dated = version.modified is not None and version.modified > seen
+            changed = min(version.modified, version.observed) if is_dated else version.observed  # type: ignore[type-var]
             said.append((begins, changed, delta))
             begins, delta, seen = seen, version.delta, version.observed
         said.append((begins, math.inf, delta))
@@ -136,7 +136,7 @@ def demanded(own: Iterable[Asked] | None, copies: Iterable[Iterable[Asked]]) -> 
             is_accounted_for = False
     if is_accounted_for:
         return dict(demands)
-    for sku, units in _told(copies).items():
+    for sku, units in _reported(copies).items():
         demands[sku] = max(demands[sku], units)
     return dict(demands)
 
@@ -146,12 +146,12 @@ def unheld(own: Iterable[Asked], copies: Iterable[Iterable[Asked]]) -> int:
     lines = list(own)
     unknown = sum(line.units for line in lines if line.sku is None)
     beyond = 0
-    for sku, units in _told(copies).items():
+    for sku, units in _reported(copies).items():
         beyond += max(0, units - sum(line.units for line in lines if line.sku == sku))
     return unknown if unknown > beyond else 0
 
 
-def _told(copies: Iterable[Iterable[Asked]]) -> dict[str, int]:
+def _reported(copies: Iterable[Iterable[Asked]]) -> dict[str, int]:
     """The copies' word on each SKU: the greatest, but at least the sum of what each has at places of its own."""
     wholes: dict[str, list[int]] = defaultdict(list)
     placed: dict[str, int] = defaultdict(int)

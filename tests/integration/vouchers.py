@@ -1,17 +1,17 @@
 """A workflow that the package knows nothing of: vouchers are created at a ledger, and their state moves forward."""
 
 import json
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import httpx
 from psycopg.types.json import Jsonb
 from tests.integration.corrections_outbox import Line
+from tests.integration.http_server import served
 
 from trueup.configuration.model import TenantConfiguration
 from trueup.connectors.base import Observation, Ticket
@@ -206,17 +206,6 @@ def _value(change: Change, voucher: dict[str, Any] | None) -> Value | None:
     return Document.of(voucher) if change.operation is Operation.CREATE else State(voucher["state"])
 
 
-@contextmanager
-def run_ledger(ledger: Ledger) -> Iterator[str]:
+def run_ledger(ledger: Ledger) -> AbstractContextManager[str]:
     """Serve the ledger until the block ends; its address."""
-    handler = type("Handler", (_Handler,), {"ledger": ledger})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return served(type("Handler", (_Handler,), {"ledger": ledger}))

@@ -18,6 +18,7 @@ from trueup.corrections.engine.propose import propose
 from trueup.corrections.policies import POLICIES
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import ReadMode
+from trueup.findings import FINDINGS
 from trueup.gates.run import run_gates
 from trueup.landing.land import land_system
 from trueup.landing.report import LandingReport
@@ -61,7 +62,7 @@ class Loop:
         """Build, gate, propose; how many corrections were proposed."""
         self.run += 1
         run_id = f"publish-{self.run}"
-        build(self.warehouse, self.configuration, run_id=run_id, state_folder=self.folder / "dbt")
+        build(self.warehouse, self.configuration, FINDINGS, run_id=run_id, state_folder=self.folder / "dbt")
         run_gates(self.warehouse, self.configuration, run_id=run_id)
         report = propose(self.warehouse, self.configuration, POLICIES, run_id=run_id, actor="test")
         assert all(channel.hold_id is None for channel in report.channels), report

@@ -59,17 +59,17 @@ def test_no_bucket_is_overdrawn(size: float, rate: float, asked: list[tuple[floa
     clock = Clock()
     state = ProcessState(clock)
     level, at = size, clock.now
-    told: list[ReportedBucket] = []
+    reported: list[ReportedBucket] = []
 
     for cost, share, gap in asked:
         clock.now += gap
-        budget = CostBucket("shop", state, lambda _: told[-1], sleep=clock.sleep, patience_seconds=1e9)
+        budget = CostBucket("shop", state, lambda _: reported[-1], sleep=clock.sleep, patience_seconds=1e9)
         with budget.turn(cost, f"read/{cost}") as turn:
             level = min(size, level + (clock.now - at) * rate)
             at = clock.now
             assert level >= cost - 1e-6
             level -= cost * share
-            told.append(ReportedBucket(level, size, rate, cost, cost * share))
+            reported.append(ReportedBucket(level, size, rate, cost, cost * share))
             turn.learn(ANSWER)
 
 
@@ -81,7 +81,7 @@ figures = st.floats(allow_nan=True, allow_infinity=True)
     lies=st.lists(st.builds(ReportedBucket, figures, figures, figures, figures, figures), max_size=4),
     pauses=st.lists(st.floats(0, allow_nan=False, allow_infinity=True), max_size=3),
 )
-def test_whatever_was_told_the_next_request_goes_out_within_the_longest_wait(
+def test_whatever_was_answered_the_next_request_goes_out_within_the_longest_wait(
     lies: list[ReportedBucket], pauses: list[float]
 ) -> None:
     """What is kept for all workers must not keep all of them from ever asking again."""

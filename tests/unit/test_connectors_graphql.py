@@ -51,8 +51,8 @@ def test_half_an_answer_is_none(api: GraphQL) -> None:
         api.data(ORDERS, answer)
 
     assert str(caught.value) == "Shop (connection 'c'), orders: timed out (at orders.3.lines)"
-    (told,) = errors_of(answer)
-    assert (told.code, told.path, told.extensions["hint"]) == ("X", ("orders", 3, "lines"), "later")
+    (reported,) = errors_of(answer)
+    assert (reported.code, reported.path, reported.extensions["hint"]) == ("X", ("orders", 3, "lines"), "later")
 
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": []}, [], None, "data"])
@@ -77,7 +77,7 @@ def test_no_errors_are_none(api: GraphQL, errors: object) -> None:
 
 def test_a_throttled_answer_waits_and_was_not_carried_out() -> None:
     """Sent again it has no second effect, so a write may be."""
-    verdict = MEANING.judge(failed("THROTTLED", wait=3.5))
+    verdict = MEANING.verdict_of(failed("THROTTLED", wait=3.5))
 
     assert verdict is not None
     assert (verdict.is_retryable, verdict.wait_seconds, verdict.is_undone) == (True, 3.5, True)
@@ -85,7 +85,7 @@ def test_a_throttled_answer_waits_and_was_not_carried_out() -> None:
 
 def test_what_may_pass_was_perhaps_carried_out() -> None:
     """A write that met it is read back first."""
-    verdict = MEANING.judge(failed("TIMEOUT", wait=None))
+    verdict = MEANING.verdict_of(failed("TIMEOUT", wait=None))
 
     assert verdict is not None
     assert (verdict.is_retryable, verdict.is_undone) == (True, False)
@@ -93,19 +93,19 @@ def test_what_may_pass_was_perhaps_carried_out() -> None:
 
 def test_what_no_waiting_helps_is_left_to_whoever_asked() -> None:
     """It asks for less at once."""
-    assert MEANING.judge(failed("THROTTLED", wait=1, cost=2000)) is None
+    assert MEANING.verdict_of(failed("THROTTLED", wait=1, cost=2000)) is None
 
 
 def test_what_a_person_must_mend_is_said_with_its_remedy() -> None:
     """And not tried again."""
-    denied, forbidden = MEANING.judge(failed("ACCESS_DENIED")), MEANING.judge(failed("FORBIDDEN"))
+    denied, forbidden = MEANING.verdict_of(failed("ACCESS_DENIED")), MEANING.verdict_of(failed("FORBIDDEN"))
 
     assert denied is not None
     assert forbidden is not None
     assert (denied.message, denied.is_retryable) == ("ACCESS_DENIED, no; grant the scope", False)
     assert (forbidden.message, forbidden.is_unauthorized) == ("FORBIDDEN; give the user the permission", True)
-    assert MEANING.judge(failed("UNKNOWN_CODE")) is None
-    assert MEANING.judge(answered({"data": {}})) is None
+    assert MEANING.verdict_of(failed("UNKNOWN_CODE")) is None
+    assert MEANING.verdict_of(answered({"data": {}})) is None
 
 
 def test_only_a_query_may_be_sent_again_unasked() -> None:

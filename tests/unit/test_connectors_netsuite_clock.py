@@ -22,7 +22,7 @@ CHANGES = [
 ]
 
 
-def _told(moment: datetime, zone: ZoneInfo) -> str:
+def _reported(moment: datetime, zone: ZoneInfo) -> str:
     """What SuiteQL's TO_CHAR shows an account in this zone."""
     return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
@@ -35,15 +35,15 @@ def test_a_poll_passes_nothing_over(change: tuple[ZoneInfo, datetime], offset: i
     """Whatever happens at or after the cursor is dated at or after what is asked for, on the account's own clock."""
     zone, since = change[0], change[1] + timedelta(seconds=offset)
     asked = time_literal(since, zone).split("'")[1]
-    assert _told(since + timedelta(seconds=later), zone) >= asked
+    assert _reported(since + timedelta(seconds=later), zone) >= asked
 
 
 @given(change=st.sampled_from(CHANGES), offset=seconds)
 def test_the_truth_lies_between_the_two_readings(change: tuple[ZoneInfo, datetime], offset: int) -> None:
     """The earliest is never later than it, the latest never earlier, and they are an hour apart at most."""
     zone, moment = change[0], change[1] + timedelta(seconds=offset)
-    told = _told(moment, zone)
-    earliest, latest = parse_time(told, zone), parse_time(told, zone, is_latest=True)
+    reported = _reported(moment, zone)
+    earliest, latest = parse_time(reported, zone), parse_time(reported, zone, is_latest=True)
     assert earliest is not None
     assert latest is not None
     assert earliest <= moment <= latest
@@ -51,7 +51,7 @@ def test_the_truth_lies_between_the_two_readings(change: tuple[ZoneInfo, datetim
 
 
 @pytest.mark.parametrize(
-    ("told", "earliest", "latest"),
+    ("reported", "earliest", "latest"),
     [
         ("2026-10-25 01:59:59", "2026-10-24 23:59:59", "2026-10-24 23:59:59"),
         ("2026-10-25 02:30:00", "2026-10-25 00:30:00", "2026-10-25 01:30:00"),
@@ -62,9 +62,9 @@ def test_the_truth_lies_between_the_two_readings(change: tuple[ZoneInfo, datetim
     ],
     ids=["before it", "put back", "after it", "before the gap", "put forward", "after the gap"],
 )
-def test_both_readings_of_a_local_time(told: str, earliest: str, latest: str) -> None:
+def test_both_readings_of_a_local_time(reported: str, earliest: str, latest: str) -> None:
     """Berlin in 2026: 02:00 to 03:00 comes twice on 25 October and not at all on 29 March."""
-    found = [parse_time(told, BERLIN, is_latest=is_latest) for is_latest in (False, True)]
+    found = [parse_time(reported, BERLIN, is_latest=is_latest) for is_latest in (False, True)]
     assert [written(each) for each in found if each is not None] == [earliest, latest]
 
 
@@ -83,8 +83,8 @@ def test_what_a_poll_asks_for(since: datetime, asked: str) -> None:
     assert time_literal(since, BERLIN) == f"TO_DATE('{asked}', 'YYYY-MM-DD HH24:MI:SS')"
 
 
-@pytest.mark.parametrize("told", [None, 7, "", "13/45/2026", "0001-01-01 00:00:00", "9999-12-31 23:59:59"])
-def test_what_is_no_time_is_left_to_the_contract(told: object) -> None:
+@pytest.mark.parametrize("reported", [None, 7, "", "13/45/2026", "0001-01-01 00:00:00", "9999-12-31 23:59:59"])
+def test_what_is_no_time_is_left_to_the_contract(reported: object) -> None:
     """Not even a year in which no other zone has a date stops the page."""
-    parse_time(told, ZoneInfo("Pacific/Kiritimati"))
-    parse_time(told, ZoneInfo("Pacific/Pago_Pago"), is_latest=True)
+    parse_time(reported, ZoneInfo("Pacific/Kiritimati"))
+    parse_time(reported, ZoneInfo("Pacific/Pago_Pago"), is_latest=True)

@@ -17,13 +17,13 @@ def answer(items: Sequence[Any], status: int = 200, **more: object) -> Answer:
     return Answer(status, {}, {"items": list(items), **more}, datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def items(told: Answer) -> Sequence[Any]:
-    found: Sequence[Any] = told.body["items"]
+def items(reported: Answer) -> Sequence[Any]:
+    found: Sequence[Any] = reported.body["items"]
     return found
 
 
-def onward(told: Answer) -> str | None:
-    following: str | None = told.body.get("next")
+def onward(reported: Answer) -> str | None:
+    following: str | None = reported.body.get("next")
     return following
 
 
@@ -47,7 +47,7 @@ def counted_list(everything: Sequence[Any]) -> Iterator[PageRead]:
     def ask(number: int) -> Answer:
         return answer(everything[(number - 1) * SIZE : number * SIZE], total=len(everything))
 
-    return by_number("a list", ask, items, total=lambda told: int(told.body["total"]))
+    return by_number("a list", ask, items, total=lambda reported: int(reported.body["total"]))
 
 
 def offset_list(everything: Sequence[Any]) -> Iterator[PageRead]:
@@ -102,7 +102,7 @@ def test_a_list_that_shrinks_while_it_is_read_is_given_up() -> None:
         return answer(range((number - 1) * SIZE, min(length, number * SIZE)), total=length)
 
     with pytest.raises(Transient, match="changed while it was read"):
-        list(by_number("a list", ask, items, total=lambda told: int(told.body["total"])))
+        list(by_number("a list", ask, items, total=lambda reported: int(reported.body["total"])))
 
 
 def test_an_offset_that_has_shifted_is_given_up() -> None:

@@ -66,20 +66,25 @@ def test_the_cursor_is_kept_with_the_last_page_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00", "1969-12-31T23:59:59Z", "2201-01-01T00:00:00Z",
      "13/45/2026", "2026-02-30T00:00:00Z", "", "half \ud800 a pair", None, 5, {"year": 2026}],
 )  # fmt: skip
-def test_a_time_off_the_calendar_is_none(told: object) -> None:
+def test_a_time_off_the_calendar_is_none(reported: object) -> None:
     """What is reckoned from it, such as an overlap, would raise in the middle of a read."""
-    assert moment_or_none(told) is None
-    assert polled_since({"since": told}, timedelta(minutes=10)) is None
+    assert moment_or_none(reported) is None
+    assert polled_since({"since": reported}, timedelta(minutes=10)) is None
 
 
 def test_a_time_that_the_contract_takes_is_a_time() -> None:
     """A movement whose time only the contract can read would come before all time."""
-    for told in ("2026-10-05T12:00:00Z", "2026-10-05t12:00:00z", "2026-10-05 12:00:00", "2026-10-05T14:00:00.0+02:00"):
-        assert moment_or_none(told) == NOON
+    for reported in (
+        "2026-10-05T12:00:00Z",
+        "2026-10-05t12:00:00z",
+        "2026-10-05 12:00:00",
+        "2026-10-05T14:00:00.0+02:00",
+    ):
+        assert moment_or_none(reported) == NOON
 
 
 @pytest.mark.parametrize("value", [None, True, 1.5, {"id": 1}, ["a"], "x" * 300, "a\x00b", "\ud800"])
@@ -112,7 +117,7 @@ def test_a_part_of_a_key_cannot_pass_for_two() -> None:
     assert key_of("a|b") == "a|b"
 
 
-def test_why_a_piece_is_no_record_is_told_in_our_own_words() -> None:
+def test_why_a_piece_is_no_record_is_said_in_our_own_words() -> None:
     """`invalid literal for int(): 'Jane Doe'` would go to the queue, the log and the mail."""
 
     def describe(item: Mapping[str, Any]) -> Record:
@@ -131,9 +136,9 @@ def test_why_a_piece_is_no_record_is_told_in_our_own_words() -> None:
 )
 def test_one_wrong_key_on_a_page_skips_no_other(keys: list[int], at: int, junk: int) -> None:
     """Whatever it is told as, the next page begins at or before the first record that this page does not hold."""
-    told = [*keys]
-    told[at % len(keys)] = junk
-    behind = resume_after(told, None)
+    reported = [*keys]
+    reported[at % len(keys)] = junk
+    behind = resume_after(reported, None)
 
     assert behind is not None
     assert behind < keys[-1] or at % len(keys) != len(keys) - 1 or len(keys) < 3

@@ -24,8 +24,8 @@ def declaration(connector: str, *streams: str) -> SystemDeclaration:
     return SystemDeclaration(connector=connector, connection="c", role=SystemRole.SHOP, streams=streams)
 
 
-def details(connector: str = "shopify", **told: Any) -> ConnectionDetails:  # noqa: ANN401 - a connection's fields
-    return ConnectionDetails("c", connector, **{"host": "https://shop.example.com", "password": "token", **told})
+def details(connector: str = "shopify", **reported: Any) -> ConnectionDetails:  # noqa: ANN401 - a connection's fields
+    return ConnectionDetails("c", connector, **{"host": "https://shop.example.com", "password": "token", **reported})
 
 
 @pytest.mark.parametrize("name", CONNECTORS)
@@ -33,15 +33,15 @@ def test_every_connector_can_be_built_from_what_its_form_asks(name: str) -> None
     """A form that lacks a field makes a connection that cannot work; building one does no I/O."""
     spec = CONNECTORS[name]
     filled = {field.name: "1" for field in spec.form if field.is_required and field.place is FieldPlace.EXTRA}
-    told = details(name, login="us", extra=filled)
+    reported = details(name, login="us", extra=filled)
 
-    reader = build_connector(declaration(name, *spec.streams), told)
+    reader = build_connector(declaration(name, *spec.streams), reported)
 
     assert callable(reader.read)
     if spec.writes:
         (shows,) = spec.shows
         channel = CHANNEL.model_copy(update={"shows": shows})
-        assert build_writer(declaration(name, *spec.streams), told, channel).batch_size > 0
+        assert build_writer(declaration(name, *spec.streams), reported, channel).batch_size > 0
 
 
 def test_every_stream_of_a_connector_has_its_contract() -> None:
@@ -69,7 +69,7 @@ def test_every_secret_of_a_form_is_marked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "connection", "remedy"),
+    ("reported", "connection", "remedy"),
     [
         (declaration("shopifi"), details(), "no connector 'shopifi'; systems.yml can name .*shopify"),
         (declaration("shopify", "prices"), details(), "Shopify has no stream prices; systems.yml can name locations"),
@@ -79,19 +79,19 @@ def test_every_secret_of_a_form_is_marked() -> None:
     ],
 )
 def test_a_mistake_names_itself_and_its_remedy(
-    told: SystemDeclaration, connection: ConnectionDetails, remedy: str
+    reported: SystemDeclaration, connection: ConnectionDetails, remedy: str
 ) -> None:
     """Whoever set it up reads this, not the code."""
     with pytest.raises(Permanent, match=remedy):
-        build_connector(told, connection)
+        build_connector(reported, connection)
 
 
 def test_a_system_that_takes_no_corrections_says_so() -> None:
     """An ERP declared as a channel must fail before the first run, not in it."""
-    told = details("netsuite", login="us", extra={"certificate_id": "id"})
+    reported = details("netsuite", login="us", extra={"certificate_id": "id"})
 
     with pytest.raises(Permanent, match="NetSuite takes no corrections"):
-        build_writer(declaration("netsuite"), told, CHANNEL)
+        build_writer(declaration("netsuite"), reported, CHANNEL)
 
 
 def test_a_meaning_that_a_writer_cannot_set_is_refused() -> None:

@@ -28,14 +28,14 @@ def test_a_location_belongs_to_the_nearest_warehouse_above_it(location: int | No
 
 
 @pytest.mark.parametrize(
-    ("location", "told"),
+    ("location", "reported"),
     [(21, {"warehouse": 5}), (7, {"warehouse": None}), (30, {}), (99, {}), (None, {}), ("x", {}), (40, {}), (41, {})],
 )
-def test_a_move_whose_warehouse_is_not_known_does_not_tell_one(location: object, told: dict[str, object]) -> None:
+def test_a_move_whose_warehouse_is_not_known_does_not_tell_one(location: object, reported: dict[str, object]) -> None:
     """Null says outside of any warehouse, for good: a broken or new location is not that."""
     tree = Tree([*LOCATIONS, {"id": 40, "parent": "junk"}, {"id": 41, "parent": 99}, {"id": "x"}, {"parent": 5}])
 
-    assert tree.placed({"id": location}) == {"id": location, **told}
+    assert tree.placed({"id": location}) == {"id": location, **reported}
 
 
 def test_equal_records_have_one_form() -> None:
@@ -51,7 +51,7 @@ def test_equal_records_have_one_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "moment"),
+    ("reported", "moment"),
     [
         (
             {
@@ -71,6 +71,6 @@ def test_equal_records_have_one_form() -> None:
         (None, None),
     ],
 )
-def test_a_moment_is_read_or_is_none(told: object, moment: datetime | None) -> None:
+def test_a_moment_is_read_or_is_none(reported: object, moment: datetime | None) -> None:
     """A write_date is null until the first change: that is no error, and no time either."""
-    assert rest.moment(told) == moment
+    assert rest.moment(reported) == moment

@@ -55,7 +55,7 @@ def test_what_stands_still_is_read_once_without_waiting() -> None:
     assert source.paused == []
 
 
-def test_what_moves_all_the_time_is_told_all_the_same() -> None:
+def test_what_moves_all_the_time_is_reported_all_the_same() -> None:
     """A sweep that left it out would bury the best seller."""
     source = Source({3: SECOND + timedelta(days=1)})
 
@@ -63,6 +63,6 @@ def test_what_moves_all_the_time_is_told_all_the_same() -> None:
     assert len(source.paused) < 5
 
 
-def test_nothing_to_read_is_nothing_told() -> None:
+def test_nothing_to_read_is_nothing_reported() -> None:
     """A poll in which nothing moved asks for no level."""
     assert list(read_undated(lambda _: iter(()), lambda _: None, lambda _: {}, lambda _: None)) == []

@@ -77,14 +77,14 @@ def test_a_changed_body_another_secret_or_no_signature_is_refused(
 ) -> None:
     """And the refusal quotes nothing of it."""
     other = {**extra, **{name: "d2hzZWNfb3RoZXI=" for name in extra if "secret" in name}}
-    for connection, told, content in (
+    for connection, reported, content in (
         (details(**extra), headers, body + b" "),
         (details(**other), headers, body),
         (details(**extra), {}, body),
         (details(**extra), {**headers, **{name: "v1,é" for name in headers if "sig" in name or "hmac" in name}}, body),
     ):
         with pytest.raises(NotGenuine) as caught:
-            check(connection, told, content)
+            check(connection, reported, content)
         assert not any(secret in str(caught.value) for secret in (*extra.values(), *headers.values()))
 
 

@@ -102,7 +102,7 @@ def test_a_reason_names_path_expectation_and_type(change: Mapping[str, Any], rea
     assert _checker().violations([GOOD, {**GOOD, **change}, GOOD]) == {1: reason}
 
 
-def test_every_problem_of_a_record_is_told() -> None:
+def test_every_problem_of_a_record_is_reported() -> None:
     """One trip to the vendor instead of three."""
     assert _checker().violations([{"quantity": "s3cret"}]) == {
         0: "id: required and missing; quantity: expected integer, got string; item: required and missing"
@@ -117,7 +117,7 @@ def test_a_reason_never_holds_the_value() -> None:
     assert secret not in reason
 
 
-def test_unknown_fields_pass_and_are_told_once_with_their_path() -> None:
+def test_unknown_fields_pass_and_are_reported_once_with_their_path() -> None:
     """A vendor adds fields every quarter; that must neither stop stock nor go unnoticed."""
     checker = _checker()
     drifting = {**GOOD, "new": 1, "item": {"sku": "x", "weight": 2}, "lines": [{"name": "n", "tax": {"rate": 1}}]}
@@ -241,6 +241,7 @@ def test_a_stream_is_of_a_kind_that_there_is() -> None:
         ("kind: state", "kind: sometimes", "kinds.orders.kind: "),
         ("workflow: orders", "workflows: orders", "kinds.orders.workflow: Field required"),
         ("kinds:", "kinds: [", "not YAML"),
+        ("columns: {order", "part: line_id, columns: {order", "kinds.orders: Value error, part: no column 'line_id'"),
     ],
 )
 def test_a_mistake_in_the_kinds_names_its_key(old: str, new: str, message: str) -> None:

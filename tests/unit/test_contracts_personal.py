@@ -97,7 +97,7 @@ def test_what_is_dropped_is_reported_and_what_is_declared_is_not() -> None:
     assert checker.unknown_fields == ["deliverTo.line1 (dropped)", "email (dropped)", "weight"]
 
 
-def test_a_field_name_that_is_data_is_not_told() -> None:
+def test_a_field_name_that_is_data_is_not_reported() -> None:
     """Objects keyed by address: the path would carry it to the report and the log."""
     checker = contract().checker()
     checker.violations([{"id": "1", "jane@example.com": 1, "Jane Doe": 1}])

@@ -81,7 +81,7 @@ def test_a_suite_stands_in_the_folder_of_its_workflow(tmp_path: Path) -> None:
         load_suite(path)
 
 
-def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
     """One a run would be a long afternoon."""
     _write(tmp_path, SUITE | {"one": 1}, "any/products.yml")
     _write(tmp_path, SUITE | {"two": 2}, "inventory/products.yml")

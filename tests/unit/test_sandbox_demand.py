@@ -68,14 +68,14 @@ class Listener:
     def _enter(self, entry: OrderEntered) -> None:
         channel_id = entry.order.channel_id
         served_by = ("WH-EAST",) if channel_id is None else CHANNELS[channel_id].served_by
-        for told in entry.order.lines:
-            if told.sku is None:
+        for reported in entry.order.lines:
+            if reported.sku is None:
                 continue
-            line = self._known.setdefault((entry.order.name, told.line_id), Reservation(told.sku, served_by))
-            if told.location_id is None:
-                line.wanted = told.quantity
+            line = self._known.setdefault((entry.order.name, reported.line_id), Reservation(reported.sku, served_by))
+            if reported.location_id is None:
+                line.wanted = reported.quantity
             else:
-                line.at[told.location_id] += told.quantity
+                line.at[reported.location_id] += reported.quantity
 
 
 def targets(world: World, known: Mapping[tuple[str, str], Reservation]) -> dict[tuple[str, str], int]:

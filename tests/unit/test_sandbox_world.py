@@ -37,7 +37,7 @@ def live() -> Live:
     return plain_world(SMALL)
 
 
-def told(world: World) -> list[tuple[datetime, str, str]]:
+def reported(world: World) -> list[tuple[datetime, str, str]]:
     return [(happening.at, happening.kind, repr(sorted(happening.facts.items()))) for happening in world.diary()]
 
 
@@ -47,7 +47,7 @@ def test_the_same_seed_is_the_same_world() -> None:
     first.step(6 * HOUR)
     for _ in range(12):
         second.step(HOUR // 2)
-    assert told(first) == told(second)
+    assert reported(first) == reported(second)
     assert first.truth.physical == second.truth.physical
 
 
@@ -79,12 +79,12 @@ def test_resetting_begins_the_same_world_again(live: Live) -> None:
     """`/world/seed` must leave nothing behind."""
     world, _, _ = live
     world.step(3 * HOUR)
-    first = told(world)
+    first = reported(world)
     world.reset()
     assert world.clock.seconds == 0
-    assert told(world) == []
+    assert reported(world) == []
     world.step(3 * HOUR)
-    assert told(world) == first
+    assert reported(world) == first
 
 
 def test_books_are_shelves_less_what_is_still_unrecorded(live: Live) -> None:
@@ -125,7 +125,7 @@ def test_no_shelf_goes_below_empty_and_no_promise_below_none(live: Live) -> None
         assert min(world.truth.promised.values()) >= 0
 
 
-def test_a_quiet_world_has_no_papers_under_way(live: Live) -> None:
+def test_a_quiet_world_has_no_documents_under_way(live: Live) -> None:
     """What `/world/quiet` promises to a test that then compares books with shelves."""
     world, trade, _ = live
     world.step(5 * HOUR)
@@ -382,7 +382,7 @@ def test_a_storm_has_every_fault_and_comes_the_same_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "wrong"),
+    ("reported", "wrong"),
     [
         ({"system": "x"}, "kind"),
         ({"kind": "earthquake"}, "earthquake"),
@@ -390,10 +390,10 @@ def test_a_storm_has_every_fault_and_comes_the_same_again() -> None:
         ({"kind": "slow_answer", "chance": 1}, "chance"),
     ],
 )
-def test_a_fault_that_cannot_be_meant_is_refused(told: dict[str, object], wrong: str) -> None:
+def test_a_fault_that_cannot_be_meant_is_refused(reported: dict[str, object], wrong: str) -> None:
     """A misspelt fault that never strikes would make a test pass for nothing."""
     with pytest.raises(ValueError, match=wrong):
-        FaultRule.parse(told)
+        FaultRule.parse(reported)
 
 
 def test_settings_of_another_name_are_refused() -> None:
@@ -415,7 +415,7 @@ def test_goods_received_reach_the_book_with_the_vendors_delay(live: Live) -> Non
     assert world.unrecorded(*key) == 7
 
 
-def test_a_count_is_not_spoilt_by_papers_under_way(live: Live) -> None:
+def test_a_count_is_not_spoilt_by_documents_under_way(live: Live) -> None:
     """The stocktaker leaves out what is booked later, or it would be booked twice."""
     world, trade, _ = live
     key = ("HV-00001", "WH-EAST")

@@ -124,6 +124,11 @@ class ServiceLevels(_Declared):
     stock_freshness_seconds: Units = 900
     correction_seconds: Units = 900
 
+    @property
+    def freshness_seconds(self) -> int:
+        """Seconds after which a stream that nobody read whole counts as late: one promise for every kind of record."""
+        return self.stock_freshness_seconds
+
 
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
 """`entity.field`, such as `price.amount`."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from trueup.connectors.base import Observation
 from trueup.connectors.fence import CallReceipts, desired_units, fenced, refuse_other_kinds
-from trueup.connectors.http.answers import InDoubt
+from trueup.connectors.http.answers import Unconfirmed
 from trueup.domain.changes import Change, Outcome, Receipt
 from trueup.domain.errors import Transient
 from trueup.domain.values import Value
@@ -60,7 +60,7 @@ class Shelf(Protocol):
     def send(self, changes: Sequence[Change], levels: Mapping[str, Level]) -> Sent:
         """Write the changes in one call that is taken whole or not at all. `levels`: what was read just before.
 
-        Raises `InDoubt` where nobody knows what became of it, `Transient` where it was certainly not carried out.
+        Raises `Unconfirmed` where nobody knows what became of it, `Transient` where it was certainly not carried out.
         """
         ...
 
@@ -128,7 +128,7 @@ class FencedWriter:
             return
         try:
             sent = self._shelf.send(batch, levels)
-        except InDoubt as error:
+        except Unconfirmed as error:
             record_all(receipts, batch, Outcome.UNKNOWN, f"sent, no answer: {error}")
             return
         except Transient as error:
@@ -136,9 +136,9 @@ class FencedWriter:
             return
         if sent.refused is None:
             for change in batch:
-                doubt = sent.unconfirmed.get(change.key)
-                outcome = Outcome.APPLIED if doubt is None else Outcome.UNKNOWN
-                receipts.record(change, outcome, doubt or "set", sent.status)
+                why = sent.unconfirmed.get(change.key)
+                outcome = Outcome.APPLIED if why is None else Outcome.UNKNOWN
+                receipts.record(change, outcome, why or "set", sent.status)
         elif len(batch) > 1:
             half = len(batch) // 2
             self._send(batch[:half], levels, receipts)

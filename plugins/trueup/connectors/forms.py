@@ -70,11 +70,11 @@ def number_in(details: ConnectionDetails, name: str, default: int, remedy: str) 
 
     `remedy`: what to enter instead. Raises `Permanent` for anything else.
     """
-    told = details.extra.get(name)
-    if told in (None, ""):
+    reported = details.extra.get(name)
+    if reported in (None, ""):
         return default
     try:
-        number = int(str(told))
+        number = int(str(reported))
     except ValueError:
         number = 0
     if number < 1:

@@ -106,8 +106,8 @@ def polled_since(cursor: Cursor | None, overlap: timedelta) -> datetime | None:
 
     `overlap` goes back behind the cursor: vendors stamp a change before it can be seen.
     """
-    told = None if cursor is None else moment_or_none(cursor.get("since"))
-    return None if told is None else told - overlap
+    reported = None if cursor is None else moment_or_none(cursor.get("since"))
+    return None if reported is None else reported - overlap
 
 
 def swept_since(start: datetime) -> datetime:
@@ -126,15 +126,15 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def moment_or_none(told: object) -> datetime | None:
+def moment_or_none(reported: object) -> datetime | None:
     """Return a vendor's timestamp as UTC, None where it is none: the contract, not the reader, refuses it.
 
     One before 1970 or after 2200 is none either: what is reckoned from it would leave the calendar.
     """
-    if not isinstance(told, str):
+    if not isinstance(reported, str):
         return None
     try:
-        parsed = msgspec.convert(told, datetime)
+        parsed = msgspec.convert(reported, datetime)
     except NOT_OF_TYPE:
         return None
     if not _EARLIEST_YEAR <= parsed.year <= _LATEST_YEAR:
@@ -162,16 +162,18 @@ def key_of(*parts: object) -> str:
 
 def ids_of(items: Iterable[object], name: str = "id") -> tuple[list[int], bool]:
     """Return the numbers under `name`, and whether every item has one: more than 64 bits could not be asked for."""
-    told = [item.get(name) if isinstance(item, Mapping) else None for item in items]
-    found = [each for each in told if isinstance(each, int) and not isinstance(each, bool) and 0 < each < _BEYOND_IDS]
-    return found, len(found) == len(told)
+    reported = [item.get(name) if isinstance(item, Mapping) else None for item in items]
+    found = [
+        each for each in reported if isinstance(each, int) and not isinstance(each, bool) and 0 < each < _BEYOND_IDS
+    ]
+    return found, len(found) == len(reported)
 
 
 def texts_of(items: Iterable[object], name: str = "id") -> tuple[list[str], bool]:
     """Return the texts under `name`, and whether every item has one that an id can be."""
-    told = [item.get(name) if isinstance(item, Mapping) else None for item in items]
-    found = [each for each in told if isinstance(each, str) and 0 < len(each) <= _LONGEST_VERSION]
-    return found, len(found) == len(told)
+    reported = [item.get(name) if isinstance(item, Mapping) else None for item in items]
+    found = [each for each in reported if isinstance(each, str) and 0 < len(each) <= _LONGEST_VERSION]
+    return found, len(found) == len(reported)
 
 
 def resume_after(keys: Sequence[Key], after: Key | None) -> Key | None:
@@ -281,7 +283,7 @@ def items_of(answer: Answer, name: str, system: str, *, may_omit: bool = False) 
 
 def onward(answer: Answer, name: str, system: str) -> str | None:
     """Return what leads to the next page, None after the last; raises where it is no text, for unknown is no end."""
-    told = answer.body.get(name) if isinstance(answer.body, Mapping) else None
-    if told is not None and not isinstance(told, str):
+    reported = answer.body.get(name) if isinstance(answer.body, Mapping) else None
+    if reported is not None and not isinstance(reported, str):
         raise Transient(f"{system} answered with a '{name}' that is no text, so what follows is unknown; read again")
-    return told or None
+    return reported or None

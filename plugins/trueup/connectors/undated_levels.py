@@ -37,7 +37,7 @@ def read_undated(
         if not reads:
             return
         moved = moved_after(min(moment for moment, _ in reads))
-        doubtful: set[int] = set()
+        unconfirmed: set[int] = set()
         for moment, rows in reads:
             certain = []
             for row in rows:
@@ -45,11 +45,11 @@ def read_undated(
                 # A movement of tomorrow is none: believed, its item would be asked for again in every read.
                 is_moved = moment < moved.get(item or 0, _LONG_AGO) <= moment + _LONGEST_READ
                 if attempt < _ATTEMPTS and item is not None and is_moved:
-                    doubtful.add(item)
+                    unconfirmed.add(item)
                 else:
                     certain.append(row)
             yield moment, certain
-        if not doubtful:
+        if not unconfirmed:
             return
-        wanted = doubtful
+        wanted = unconfirmed
         sleep(PAUSE_SECONDS)

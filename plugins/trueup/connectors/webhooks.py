@@ -18,7 +18,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 
 _OLDEST_SECONDS: Final = 300.0
-_LONGEST_TOLD: Final = 100
+_LONGEST_NAME: Final = 100
 _LONGEST_TIME: Final = 12
 _MOST_SIGNATURES: Final = 10
 
@@ -87,8 +87,8 @@ def signature_of(key: bytes, content: bytes) -> str:
 
 def check_signature(headers: Mapping[str, str], name: str, expected: str, *, are_several: bool = False) -> None:
     """Raise `NotGenuine` where the header does not carry the expected signature."""
-    told = headers.get(name, "")
-    signatures = told.split(" ", _MOST_SIGNATURES)[:_MOST_SIGNATURES] if are_several else [told]
+    reported = headers.get(name, "")
+    signatures = reported.split(" ", _MOST_SIGNATURES)[:_MOST_SIGNATURES] if are_several else [reported]
     # Bytes: strings that are not ASCII cannot be compared in constant time.
     if not any(hmac.compare_digest(one.encode(), expected.encode()) for one in signatures):
         raise NotGenuine(f"{name} is missing or does not fit")
@@ -104,4 +104,4 @@ def json_or_none(body: bytes) -> object:
 
 def notice_of(notice_id: object, topic: object) -> Notice:
     """Return what a genuine webhook says of itself, cut to a sensible length."""
-    return Notice(str(notice_id or "untold")[:_LONGEST_TOLD], str(topic or "untold")[:_LONGEST_TOLD])
+    return Notice(str(notice_id or "untold")[:_LONGEST_NAME], str(topic or "untold")[:_LONGEST_NAME])

@@ -84,8 +84,8 @@ class Checker:
     @property
     def unknown_fields(self) -> list[str]:
         """Paths of the fields that the contract does not know, sorted: `lineItems.nodes[].weight`."""
-        told = [written(path) for path in list(self._unknown)]
-        return sorted(told + [f"{written(path)} (dropped)" for path in list(self._dropped)])
+        reported = [written(path) for path in list(self._unknown)]
+        return sorted(reported + [f"{written(path)} (dropped)" for path in list(self._dropped)])
 
     def clean(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return the record without what tells of a person and no model needs."""

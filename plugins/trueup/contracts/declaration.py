@@ -95,8 +95,8 @@ class FieldDeclaration(_Declared):
             ("any_year", (FieldType.TIMESTAMP,)),
         ):
             if getattr(self, name) not in (None, False) and self.type not in types:
-                told = " or ".join(types)
-                raise ValueError(f"'{name}' belongs to type {told}, not {self.type}; remove it or correct the type")
+                allowed = " or ".join(types)
+                raise ValueError(f"'{name}' belongs to type {allowed}, not {self.type}; remove it or correct the type")
         if self.quantity is not None and (self.minimum, self.maximum, self.max_length) != (None, None, None):
             raise ValueError("'quantity' has bounds of its own; remove minimum, maximum and max_length")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from trueup.domain.errors import Permanent
 from trueup.domain.records import StreamKind
@@ -18,6 +19,8 @@ class RecordKind:
 
     `what`: what one row of its staging models is, `key`: what tells one record from another. `columns`: the staging
     models' columns with their descriptions, in order, those of every record first; `own`: those of this kind alone.
+    `part`: the column that tells the rows of one record apart, where a record has several. `sweeps_decide`: whether a
+    sweep that confirms what is known decides rows, so that it alone is reason for a build.
     """
 
     name: str
@@ -27,6 +30,8 @@ class RecordKind:
     key: str
     columns: Mapping[str, str]
     own: tuple[str, ...]
+    part: str | None = None
+    sweeps_decide: bool = False
 
 
 class _Declared(BaseModel):
@@ -38,7 +43,15 @@ class _Kind(_Declared):
     kind: StreamKind
     what: str
     key: str
+    part: str | None = None
+    sweeps_decide: bool = False
     columns: dict[str, str]
+
+    @model_validator(mode="after")
+    def _has_its_part(self) -> Self:
+        if self.part is not None and self.part not in self.columns:
+            raise ValueError(f"part: no column '{self.part}'; name one of its columns")
+        return self
 
 
 class _Kinds(_Declared):
@@ -73,6 +86,8 @@ def parse_kinds(text: str) -> Mapping[str, RecordKind]:
             kind.key,
             {**declared.every_record, **kind.columns},
             tuple(kind.columns),
+            kind.part,
+            kind.sweeps_decide,
         )
         for name, kind in declared.kinds.items()
     }

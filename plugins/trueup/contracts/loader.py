@@ -73,9 +73,12 @@ def parse_contract(text: str, connector: str, stream: str) -> StreamContract:
             for problem in error.errors(include_url=False, include_input=False)
         ]
         raise Permanent("\n".join(lines)) from None
-    for key, told, meant in (("connector", declaration.connector, connector), ("stream", declaration.stream, stream)):
-        if told != meant:
-            raise Permanent(f"{where}: {key}: is '{told}' but the file's place says '{meant}'; make them the same")
+    for key, reported, meant in (
+        ("connector", declaration.connector, connector),
+        ("stream", declaration.stream, stream),
+    ):
+        if reported != meant:
+            raise Permanent(f"{where}: {key}: is '{reported}' but the file's place says '{meant}'; make them the same")
     kind = record_kinds().get(stream)
     if kind is None:
         known = ", ".join(record_kinds())

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from trueup.explain.explanation import Difference
+from trueup.explain.rows import one_row
 from trueup.warehouse.connection import Warehouse
 
 # The distance of two numbers; null where one of them is none.
@@ -58,15 +58,15 @@ def find_difference(connection: Warehouse, entity: str, subject_key: str, target
     differences = _all_tables(connection)
     if differences is None:
         return None
-    with connection.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(
-            sql.SQL(
-                "select *, {distance} as distance from ({differences}) as differences"
-                " where entity = %s and subject_key = %s and target_system = %s"
-                " order by detected_at, record_ref limit 1"
-            ).format(distance=sql.SQL(_DISTANCE), differences=differences),
-            (entity, subject_key, target),
-        ).fetchone()
+    row = one_row(
+        connection,
+        sql.SQL(
+            "select *, {distance} as distance from ({differences}) as differences"
+            " where entity = %s and subject_key = %s and target_system = %s"
+            " order by detected_at, record_ref limit 1"
+        ).format(distance=sql.SQL(_DISTANCE), differences=differences),
+        (entity, subject_key, target),
+    )
     if row is None:
         return None
     return Difference(

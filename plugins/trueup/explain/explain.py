@@ -4,12 +4,9 @@ Read as the operator, who sees every schema; nothing is written.
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
-
-import psycopg
-from psycopg.rows import DictRow, dict_row
 
 from trueup.configuration.model import TenantConfiguration
 from trueup.domain.codes import visible_code
@@ -28,12 +25,12 @@ from trueup.explain.explanation import (
     Withheld,
 )
 from trueup.explain.lag import Lag, explain_lag
+from trueup.explain.rows import all_rows, one_row
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
 
 __all__ = ["Explanation", "Lag", "explain", "explain_lag"]
 
-Arguments = Sequence[object] | Mapping[str, object]
 
 _CORRECTIONS_SHOWN = 5
 
@@ -48,7 +45,7 @@ def explain(details: ConnectionDetails, configuration: TenantConfiguration, sku:
     with translated(f"explaining {sku} on {channel}"), connect(details, Role.OPERATOR) as connection:
         # One snapshot: the terms and what was done about them must be of the same moment.
         connection.execute("set transaction isolation level repeatable read, read only")
-        position = _one(
+        position = one_row(
             connection,
             "select positions.*, products.title, channels.shows from marts.ats_positions as positions"
             " inner join governance.channels as channels using (channel)"
@@ -92,7 +89,7 @@ def explain(details: ConnectionDetails, configuration: TenantConfiguration, sku:
 def _locations(connection: Warehouse, sku: str, terms: Sequence[dict[str, Any]]) -> tuple[LocationTerms, ...]:
     levels = {
         row["location_id"]: row
-        for row in _all(
+        for row in all_rows(
             connection,
             "select locations.location_id, locations.location_name, levels.base_quantity, levels.movement_quantity,"
             " case when isfinite(levels.as_of) then levels.as_of end as as_of, levels.received_at,"
@@ -133,7 +130,7 @@ def _locations(connection: Warehouse, sku: str, terms: Sequence[dict[str, Any]])
 
 def _reservations(connection: Warehouse, sku: str, channel: str) -> tuple[ReservationTerm, ...]:
     """The open ones that count for this channel: at its locations, or not assigned to any yet."""
-    rows = _all(
+    rows = all_rows(
         connection,
         "select reservations.* from canonical.reservations as reservations"
         " where reservations.sku = %(sku)s and reservations.status = 'open' and (reservations.location_id is null"
@@ -156,7 +153,7 @@ def _reservations(connection: Warehouse, sku: str, channel: str) -> tuple[Reserv
 
 
 def _shown(connection: Warehouse, sku: str, channel: str) -> Shown | None:
-    row = _one(
+    row = one_row(
         connection,
         "select listings.*, channels.system_id, exists (select from raw.stream_positions as positions"
         " where positions.system_id = channels.system_id and positions.stream = 'listings') as has_listings"
@@ -180,15 +177,15 @@ def _shown(connection: Warehouse, sku: str, channel: str) -> Shown | None:
 
 
 def _corrections(connection: Warehouse, sku: str, channel: str) -> tuple[CorrectionStory, ...]:
-    rows = _all(
+    rows = all_rows(
         connection,
         "select * from outbox.changes where entity = 'stock' and subject_key = %s and target_system = %s"
         " order by change_id desc limit %s",
         (sku, channel, _CORRECTIONS_SHOWN),
     )
     keys = ([row["key"] for row in rows],)
-    attempts = _all(connection, "select * from outbox.receipts where key = any(%s) order by receipt_id", keys)
-    read_backs = _all(connection, "select * from outbox.read_backs where key = any(%s) order by read_back_id", keys)
+    attempts = all_rows(connection, "select * from outbox.receipts where key = any(%s) order by receipt_id", keys)
+    read_backs = all_rows(connection, "select * from outbox.read_backs where key = any(%s) order by read_back_id", keys)
     return tuple(
         CorrectionStory(
             correction_id=row["change_id"],
@@ -231,19 +228,19 @@ def _withheld(connection: Warehouse, sku: str, channel: str) -> tuple[Withheld, 
 
 
 def _no_position(connection: Warehouse, sku: str, channel: str) -> str:
-    if _one(connection, "select from canonical.products where sku = %s", (sku,)) is not None:
+    if one_row(connection, "select from canonical.products where sku = %s", (sku,)) is not None:
         return (
             f"{sku} is known, but no build has computed it for '{channel}' yet; run `trueup build`, and see that the"
             " applied configuration has the channel (`trueup tenant check`)"
         )
-    spelling = _one(
+    spelling = one_row(
         connection,
         "select sku from canonical.products where governance.code_key(sku) = governance.code_key(%s)",
         (sku,),
     )
     if spelling is not None:
         return f"'{visible_code(sku)}' is {spelling['sku']} in another spelling; ask for {spelling['sku']}"
-    alias = _one(
+    alias = one_row(
         connection,
         "select sku, system_id from canonical.sku_aliases"
         " where governance.code_key(source_sku) = governance.code_key(%s) and sku is not null",
@@ -276,17 +273,3 @@ def _known_units(value: Decimal | None) -> Quantity | None:
 
 def _record(system_id: str | None, stream: str, record_id: int | None) -> str | None:
     return None if system_id is None or record_id is None else f"raw.{system_id}__{stream} #{record_id}"
-
-
-def _one(connection: Warehouse, query: str, arguments: Arguments) -> DictRow | None:
-    with _cursor(connection) as cursor:
-        return cursor.execute(query.encode(), arguments).fetchone()
-
-
-def _all(connection: Warehouse, query: str, arguments: Arguments) -> list[DictRow]:
-    with _cursor(connection) as cursor:
-        return cursor.execute(query.encode(), arguments).fetchall()
-
-
-def _cursor(connection: Warehouse) -> psycopg.Cursor[DictRow]:
-    return connection.cursor(row_factory=dict_row)

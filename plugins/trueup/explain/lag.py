@@ -11,9 +11,10 @@ from enum import StrEnum
 from typing import Any, Final
 
 from psycopg import sql
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
 from trueup.domain.connections import ConnectionDetails
+from trueup.explain.rows import one_row
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
 
@@ -103,8 +104,7 @@ def explain_lag(details: ConnectionDetails, sku: str, channel: str, our_time: da
             reason, since, until = withheld
             return Lag(sku, channel, our_time, Hop.GATE, f"withheld by {reason}", since, until, None)
         facts = sorted(_facts(connection, arguments), key=lambda fact: fact["received_at"])
-        with connection.cursor(row_factory=dict_row) as cursor:
-            late = cursor.execute(_LATE_CORRECTION, arguments).fetchone()
+        late = one_row(connection, _LATE_CORRECTION, arguments)
         if late is not None:
             return _of_correction(connection, arguments, late, facts)
         return _of_facts(connection, arguments, facts)

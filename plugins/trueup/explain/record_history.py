@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import dict_row
-
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.values import Value, from_json
+from trueup.explain.rows import all_rows
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
 
@@ -92,7 +91,7 @@ def read_record_history(details: ConnectionDetails, target_system: str, record_r
     record = {"target": target_system, "record": record_ref}
     with translated(f"reading the history of {record_ref}"), connect(details, Role.OPERATOR) as connection:
         connection.execute("set transaction isolation level repeatable read, read only")
-        rows = _all(
+        rows = all_rows(
             connection,
             "select changes.*, holds.reason as hold_reason, array(select approved_by from outbox.approvals"
             " where approvals.hold_id = changes.hold_id order by approved_at) as approved_by"
@@ -118,11 +117,11 @@ def read_record_history(details: ConnectionDetails, target_system: str, record_r
 
 def _story(connection: Warehouse, row: Mapping[str, Any]) -> ChangeStory:
     key = {"key": row["key"], "change_id": row["change_id"]}
-    steps = _all(
+    steps = all_rows(
         connection, "select * from outbox.transitions where change_id = %(change_id)s order by transition_id", key
     )
-    answers = _all(connection, "select * from outbox.receipts where key = %(key)s order by receipt_id", key)
-    readings = _all(connection, "select * from outbox.read_backs where key = %(key)s order by read_back_id", key)
+    answers = all_rows(connection, "select * from outbox.receipts where key = %(key)s order by receipt_id", key)
+    readings = all_rows(connection, "select * from outbox.read_backs where key = %(key)s order by read_back_id", key)
     return ChangeStory(
         **{
             name: row[name]
@@ -198,8 +197,3 @@ def _lines(it: RecordHistory) -> Iterator[str]:
 
 def _time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}"
-
-
-def _all(connection: Warehouse, query: str, arguments: Mapping[str, object]) -> list[dict[str, Any]]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query.encode(), arguments).fetchall()

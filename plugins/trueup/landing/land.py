@@ -2,7 +2,7 @@
 
 While PostgreSQL lands one batch the next is read and hashed. Streams are read in the order in which systems.yml
 declares them, one after the other: a record should follow what it refers to (locations and products first), and
-listings go before orders, so that an order which has taken stock from a listing is never older than the listing.
+listings go before orders, so that an order which lowered a listing is never older than the listing.
 """
 
 import gc

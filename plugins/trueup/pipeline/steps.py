@@ -11,6 +11,7 @@ from trueup.corrections.engine.propose import propose as propose_changes
 from trueup.corrections.policies import POLICIES
 from trueup.domain.records import ReadMode
 from trueup.explain.differences import DifferenceCount, count_differences
+from trueup.findings import FINDINGS
 from trueup.gates.docs import build_data_docs
 from trueup.gates.run import GateReport, run_gates
 from trueup.landing.land import land_system
@@ -63,7 +64,9 @@ def build(tenant: Tenant, *, run_id: str, actor: str, is_full_refresh: bool = Fa
     """Apply a changed configuration and bring canonical and marts up to date with raw."""
     with connect(tenant.warehouse, Role.CONFIGURATOR) as connection:
         apply_configuration(connection, tenant.configuration, actor)
-    return build_tables(tenant.warehouse, tenant.configuration, run_id=run_id, is_full_refresh=is_full_refresh)
+    return build_tables(
+        tenant.warehouse, tenant.configuration, FINDINGS, run_id=run_id, is_full_refresh=is_full_refresh
+    )
 
 
 def gate(tenant: Tenant, *, run_id: str, is_full: bool = False) -> GateReport:

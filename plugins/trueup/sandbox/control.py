@@ -75,20 +75,20 @@ class Control:
             "pending": {kind.name.lower(): count for kind, count in self._world.pending().items()},
         }
 
-    def step(self, told: dict[str, Any]) -> dict[str, Any]:
+    def step(self, asked: dict[str, Any]) -> dict[str, Any]:
         """POST `{"seconds": n}` or `{"until": "close"}` (the end of the trading day): let that time pass at once."""
-        if told.get("until") == "close":
+        if asked.get("until") == "close":
             seconds = self._trade.seconds_until_close()
         else:
-            seconds = int(told["seconds"])
+            seconds = int(asked["seconds"])
             if seconds < 0:
                 raise ValueError("seconds cannot be negative: the world does not go back")
         self._world.step(seconds)
         return self.clock({})
 
-    def run(self, told: dict[str, Any]) -> dict[str, Any]:
+    def run(self, asked: dict[str, Any]) -> dict[str, Any]:
         """POST `{"speed": 60}`: so many world seconds pass in one of ours."""
-        speed = float(told.get("speed", 60))
+        speed = float(asked.get("speed", 60))
         if speed <= 0:
             raise ValueError("speed must be above 0; POST /world/pause stops the clock")
         self._world.clock.run(speed)
@@ -99,12 +99,12 @@ class Control:
         self._world.clock.pause()
         return self.clock({})
 
-    def quiet(self, told: dict[str, Any]) -> dict[str, Any]:
+    def quiet(self, asked: dict[str, Any]) -> dict[str, Any]:
         """POST `{"ship": true, "count": false}`: stop people, let every delay run out.
 
         `ship` false leaves open orders open; `count` has wrong shelves counted, so books are right.
         """
-        self._trade.quiet(is_shipping=bool(told.get("ship", True)), is_counting=bool(told.get("count", False)))
+        self._trade.quiet(is_shipping=bool(asked.get("ship", True)), is_counting=bool(asked.get("count", False)))
         return self.clock({})
 
     def resume(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -112,61 +112,61 @@ class Control:
         self._trade.resume()
         return self.clock({})
 
-    def truth(self, told: dict[str, Any]) -> dict[str, Any]:
+    def truth(self, asked: dict[str, Any]) -> dict[str, Any]:
         """GET `?skus=A,B&detail=0`: shelves, promises, per channel what was sold, oversold and lost. See report.py."""
-        skus = frozenset(told["skus"].split(",")) if told.get("skus") else None
-        return tell_truth(self._world, self._trade, skus=skus, is_detailed=told.get("detail") != "0")
+        skus = frozenset(asked["skus"].split(",")) if asked.get("skus") else None
+        return tell_truth(self._world, self._trade, skus=skus, is_detailed=asked.get("detail") != "0")
 
-    def events(self, told: dict[str, Any]) -> dict[str, Any]:
+    def events(self, asked: dict[str, Any]) -> dict[str, Any]:
         """GET `?after=0&limit=10000&kind=&sku=`: the diary, with the world's time and ours of each happening."""
         found = [
             happening
-            for happening in self._world.diary(int(told.get("after", 0)))
-            if (not told.get("kind") or happening.kind == told["kind"])
-            and (not told.get("sku") or _concerns(happening.facts, told["sku"]))
+            for happening in self._world.diary(int(asked.get("after", 0)))
+            if (not asked.get("kind") or happening.kind == asked["kind"])
+            and (not asked.get("sku") or _concerns(happening.facts, asked["sku"]))
         ]
-        return {"events": found[: int(told.get("limit", 10_000))]}
+        return {"events": found[: int(asked.get("limit", 10_000))]}
 
-    def seed(self, told: dict[str, Any]) -> dict[str, Any]:
+    def seed(self, asked: dict[str, Any]) -> dict[str, Any]:
         """POST settings (`seed`, `skus`, `intensity`, `wrong_share`, ...): begin a new world, paused."""
-        self._world.reset(self._world.settings.changed(told))
+        self._world.reset(self._world.settings.changed(asked))
         return self.clock({})
 
-    def edit(self, told: dict[str, Any]) -> dict[str, Any]:
+    def edit(self, asked: dict[str, Any]) -> dict[str, Any]:
         """POST `{"channel", "sku", "quantity"}`: staff type a quantity into a channel."""
-        self._trade.operations.edit(told["channel"], told["sku"], int(told["quantity"]))
-        return {"channel": told["channel"], "sku": told["sku"], "quantity": int(told["quantity"])}
+        self._trade.operations.edit(asked["channel"], asked["sku"], int(asked["quantity"]))
+        return {"channel": asked["channel"], "sku": asked["sku"], "quantity": int(asked["quantity"])}
 
-    def receive(self, told: dict[str, Any]) -> dict[str, Any]:
+    def receive(self, asked: dict[str, Any]) -> dict[str, Any]:
         """POST `{"sku", "location", "quantity"}`: goods arrive now; the vendor books them after its delay."""
-        self._check_shelf(told)
-        quantity = int(told["quantity"])
+        self._check_shelf(asked)
+        quantity = int(asked["quantity"])
         if quantity <= 0:
             raise ValueError("quantity must be above 0")
         key = f"manual-{self._world.clock.seconds}"
-        self._trade.operations.receive(told["sku"], told["location"], quantity, key=key)
-        return {"physical": self._world.truth.physical[told["sku"], told["location"]]}
+        self._trade.operations.receive(asked["sku"], asked["location"], quantity, key=key)
+        return {"physical": self._world.truth.physical[asked["sku"], asked["location"]]}
 
-    def count(self, told: dict[str, Any]) -> dict[str, Any]:
+    def count(self, asked: dict[str, Any]) -> dict[str, Any]:
         """POST `{"sku", "location"}`: somebody counts that shelf now; the figure is booked at once."""
-        self._check_shelf(told)
-        return {"counted": self._trade.operations.count(told["sku"], told["location"], reference="manual")}
+        self._check_shelf(asked)
+        return {"counted": self._trade.operations.count(asked["sku"], asked["location"], reference="manual")}
 
-    def lose(self, told: dict[str, Any]) -> dict[str, Any]:
+    def lose(self, asked: dict[str, Any]) -> dict[str, Any]:
         """POST `{"sku", "location", "quantity"}`: units vanish; no book knows until a count."""
-        self._check_shelf(told)
-        return {"vanished": self._trade.operations.lose(told["sku"], told["location"], int(told["quantity"]))}
+        self._check_shelf(asked)
+        return {"vanished": self._trade.operations.lose(asked["sku"], asked["location"], int(asked["quantity"]))}
 
-    def amend(self, told: dict[str, Any]) -> dict[str, Any]:
+    def amend(self, asked: dict[str, Any]) -> dict[str, Any]:
         """POST `{"system", "movement", "quantity"}`: somebody corrects a movement in a vendor's books.
 
         `movement` is the vendor's own id. `quantity` null deletes it; in NetSuite that is its whole transaction. The
         books follow, the shelves stay as they are. `"moves_timestamp": false`: its "last changed" stays too.
         """
-        system_id, movement = str(told["system"]), str(told["movement"])
-        quantity = None if told["quantity"] is None else int(told["quantity"])
+        system_id, movement = str(asked["system"]), str(asked["movement"])
+        quantity = None if asked["quantity"] is None else int(asked["quantity"])
         header = self._world.header(system_id, 0)
-        header["moves_timestamp"] = bool(told.get("moves_timestamp", True))
+        header["moves_timestamp"] = bool(asked.get("moves_timestamp", True))
         self._simulators[system_id].amend_movement(Entry(**header), movement, quantity)
         return {"system": system_id, "movement": movement, "quantity": quantity}
 
@@ -176,33 +176,33 @@ class Control:
             changed = [sku for simulator in self._simulators.values() for sku in simulator.separate_barcodes()]
         return {"changed": changed}
 
-    def tuning(self, told: dict[str, Any]) -> dict[str, Any]:
+    def tuning(self, asked: dict[str, Any]) -> dict[str, Any]:
         """PUT `{"system": {...}}`: set a vendor's budgets, such as Shopify's points a second."""
-        for system_id, settings in told.items():
+        for system_id, settings in asked.items():
             self._simulators[system_id].tuning(settings)
-        return told
+        return asked
 
     def connections(self, _: dict[str, Any]) -> Mapping[str, Any]:
         """GET: base URLs and credentials, as Airflow connections."""
         return self._describe()
 
     def faults(self, _: dict[str, Any]) -> dict[str, Any]:
-        """GET: the profile, the rules in force and how often each struck."""
+        """GET: the profile, the rules that hold and how often each struck."""
         return {"profile": self._faults.profile, "rules": [rule.as_json() for rule in self._faults.rules]}
 
-    def put_faults(self, told: dict[str, Any]) -> dict[str, Any]:
+    def put_faults(self, asked: dict[str, Any]) -> dict[str, Any]:
         """PUT `{"profile": "none|typical|storm"}` or `{"rules": [{system, kind, rate, count, ...}]}`."""
-        if "profile" in told:
-            if told["profile"] not in PROFILES:
-                raise ValueError(f"no profile '{told['profile']}'; there are {sorted(PROFILES)}")
-            self._faults.use_profile(told["profile"])
+        if "profile" in asked:
+            if asked["profile"] not in PROFILES:
+                raise ValueError(f"no profile '{asked['profile']}'; there are {sorted(PROFILES)}")
+            self._faults.use_profile(asked["profile"])
         else:
-            self._faults.use_rules([FaultRule.parse(rule) for rule in told["rules"]])
+            self._faults.use_rules([FaultRule.parse(rule) for rule in asked["rules"]])
         return self.faults({})
 
-    def _check_shelf(self, told: Mapping[str, Any]) -> None:
-        if (told["sku"], told["location"]) not in self._world.truth.physical:
-            raise ValueError(f"no shelf for {told['sku']} at {told['location']}")
+    def _check_shelf(self, asked: Mapping[str, Any]) -> None:
+        if (asked["sku"], asked["location"]) not in self._world.truth.physical:
+            raise ValueError(f"no shelf for {asked['sku']} at {asked['location']}")
 
     def _route(self, path: str, method: str, answer: _Handler) -> Route:
         return Route(path, self._handler(answer), methods=[method])
@@ -211,10 +211,10 @@ class Control:
         async def handle(request: Request) -> Response:
             body = await request.body()
             try:
-                told = dict(request.query_params) if request.method == "GET" else await _json(request, body)
+                asked = dict(request.query_params) if request.method == "GET" else await _json(request, body)
                 with self._world.lock:
                     self._world.catch_up()
-                    return JSONResponse(plain(answer(told)))
+                    return JSONResponse(plain(answer(asked)))
             except (KeyError, ValueError, TypeError) as error:
                 return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=422)
 
@@ -224,28 +224,28 @@ class Control:
 async def _json(request: Request, body: bytes) -> dict[str, Any]:
     if not body:
         return {}
-    told = await request.json()
-    if not isinstance(told, dict):
+    asked = await request.json()
+    if not isinstance(asked, dict):
         raise TypeError("the body must be a JSON object")
-    return told
+    return asked
 
 
 def _concerns(facts: Mapping[str, Any], sku: str) -> bool:
     return facts.get("sku") == sku or any(line.get("sku") == sku for line in facts.get("lines", ()))
 
 
-def plain(told: object) -> object:
+def plain(thing: object) -> object:
     """JSON's own types: moments as ISO 8601, dataclasses as objects."""
-    if isinstance(told, datetime):
-        return told.isoformat()
-    if isinstance(told, Enum):
-        return told.value
-    if isinstance(told, Path):
-        return str(told)
-    if dataclasses.is_dataclass(told) and not isinstance(told, type):
-        return {item.name: plain(getattr(told, item.name)) for item in dataclasses.fields(told)}
-    if isinstance(told, Mapping):
-        return {str(key): plain(value) for key, value in told.items()}
-    if isinstance(told, list | tuple | frozenset | set):
-        return [plain(item) for item in told]
-    return told
+    if isinstance(thing, datetime):
+        return thing.isoformat()
+    if isinstance(thing, Enum):
+        return thing.value
+    if isinstance(thing, Path):
+        return str(thing)
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        return {item.name: plain(getattr(thing, item.name)) for item in dataclasses.fields(thing)}
+    if isinstance(thing, Mapping):
+        return {str(key): plain(value) for key, value in thing.items()}
+    if isinstance(thing, list | tuple | frozenset | set):
+        return [plain(item) for item in thing]
+    return thing

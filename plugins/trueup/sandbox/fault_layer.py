@@ -112,9 +112,9 @@ class FaultLayer:
         if answer.status != 200 or not answer.body.startswith((b"{", b"[")):
             return
         if self._strikes(FaultKind.MALFORMED_RECORD, path, method):
-            told = json.loads(answer.body)
-            if damage_record(told, self._dice):
-                answer.replace_body(json.dumps(told).encode())
+            content = json.loads(answer.body)
+            if damage_record(content, self._dice):
+                answer.replace_body(json.dumps(content).encode())
         if self._strikes(FaultKind.MALFORMED_PAYLOAD, path, method):
             answer.replace_body(answer.body[: max(1, len(answer.body) * 2 // 3)])
 
@@ -125,9 +125,9 @@ class FaultLayer:
         answer.headers.append((b"date", format_datetime(moment, usegmt=True).encode()))
 
 
-def damage_record(told: object, dice: random.Random) -> bool:
+def damage_record(content: object, dice: random.Random) -> bool:
     """Give one field of one record of a list another type. False where the answer holds no list of records."""
-    records = _record_lists(told)
+    records = _record_lists(content)
     if not records:
         return False
     record = dice.choice(dice.choice(records))
@@ -138,16 +138,16 @@ def damage_record(told: object, dice: random.Random) -> bool:
     return True
 
 
-def _record_lists(told: object) -> list[list[dict[str, Any]]]:
+def _record_lists(content: object) -> list[list[dict[str, Any]]]:
     found: list[list[dict[str, Any]]] = []
-    if isinstance(told, list):
-        if told and all(isinstance(item, dict) for item in told):
-            found.append(told)
+    if isinstance(content, list):
+        if content and all(isinstance(item, dict) for item in content):
+            found.append(content)
         else:
-            for item in told:
+            for item in content:
                 found.extend(_record_lists(item))
-    elif isinstance(told, dict):
-        for name, value in told.items():
+    elif isinstance(content, dict):
+        for name, value in content.items():
             if name not in ("errors", "userErrors", "links"):
                 found.extend(_record_lists(value))
     return found

@@ -58,7 +58,7 @@ def _content(body: bytes) -> object:
     if not body:
         return None
     try:
-        told: object = json.loads(body)
+        content: object = json.loads(body)
     except ValueError:
         return {"text": body.decode("utf-8", "replace")}
-    return told
+    return content

@@ -6,7 +6,7 @@ Killed anywhere, the next build takes in the same records and leaves the same ta
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from trueup.configuration.model import TenantConfiguration
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 from trueup.transform.dbt_session import DbtRun, DbtSession, NodeResult
-from trueup.transform.findings import report_findings
+from trueup.transform.findings import Finding, report_findings
 from trueup.transform.plan import Plan, decide
 from trueup.transform.project import project_folder, project_variables
 from trueup.transform.run_results import failure_of, record_run
@@ -60,12 +60,13 @@ class BuildReport:
 def build(
     details: ConnectionDetails,
     configuration: TenantConfiguration,
+    findings: Sequence[Finding],
     *,
     run_id: str,
     is_full_refresh: bool = False,
     state_folder: Path | None = None,
 ) -> BuildReport:
-    """Bring canonical and marts up to everything landed so far.
+    """Bring canonical and marts up to everything landed so far, and report the findings.
 
     `is_full_refresh` recomputes every row from raw into the same tables. `state_folder` is where dbt keeps what saves
     it parsing; None is a folder of this user and warehouse under the temporary directory.
@@ -95,7 +96,7 @@ def build(
                 for each in _passes(connection, plan)
                 for result in _pass(connection, session, plan, each, run_id)
             ]
-            counts = _finish(connection, plan, run_id)
+            counts = _finish(connection, findings, plan, run_id)
         except (TrueupError, KeyboardInterrupt) as error:
             _fail(connection, plan.build_id, error)
             raise
@@ -124,10 +125,15 @@ def build(
 
 
 def rebuild(
-    details: ConnectionDetails, configuration: TenantConfiguration, *, run_id: str, state_folder: Path | None = None
+    details: ConnectionDetails,
+    configuration: TenantConfiguration,
+    findings: Sequence[Finding],
+    *,
+    run_id: str,
+    state_folder: Path | None = None,
 ) -> BuildReport:
     """Recompute everything from raw into the same tables; rows that come out the same are left alone."""
-    return build(details, configuration, run_id=run_id, is_full_refresh=True, state_folder=state_folder)
+    return build(details, configuration, findings, run_id=run_id, is_full_refresh=True, state_folder=state_folder)
 
 
 @contextmanager
@@ -233,9 +239,9 @@ def _selection(connection: Warehouse, plan: Plan) -> list[str]:
     return [*warm, *reached, "path:models/reconciliation,config.materialized:incremental"]
 
 
-def _finish(connection: Warehouse, plan: Plan, run_id: str) -> tuple[int, int]:
+def _finish(connection: Warehouse, findings: Sequence[Finding], plan: Plan, run_id: str) -> tuple[int, int]:
     with connection.transaction():
-        opened, closed = report_findings(connection, plan, run_id)
+        opened, closed = report_findings(connection, findings, plan, run_id)
         closed += close_replaced(connection, plan)
         connection.execute(
             "update audit.builds set status = 'succeeded', finished_at = clock_timestamp() where build_id = %s",

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one build does. `configuration` is what is in force, which counts, not what the files say.
+    """What one build does. `configuration` is the one applied last, which counts, not what the files say.
 
     is_recreated: nobody knows which models made the tables; drop and make them all again.
     is_deployed: the views have to be made (again). is_full, is_marts_full: recompute every row (of marts).
@@ -67,14 +67,14 @@ def decide(connection: Warehouse, configuration: TenantConfiguration, *, is_full
     In the caller's transaction, which must be repeatable read.
     """
     state = read_state(connection)
-    declaration_id, in_force = _in_force(connection, configuration)
-    tables = raw_tables(connection, in_force)
+    declaration_id, applied = _applied(connection, configuration)
+    tables = raw_tables(connection, applied)
     changes = take_scope(connection, tables)
-    variables = project_variables(in_force)
+    variables = project_variables(applied)
     deployed = project_hash(project_folder())
     views = views_hash(variables, [f"{system_id}__{stream}" for system_id, stream in tables])
-    structure = structure_hash(in_force)
-    marker = outbox_marker(connection, in_force.service_levels.correction_seconds)
+    structure = structure_hash(applied)
+    marker = outbox_marker(connection, applied.service_levels.correction_seconds)
     is_other = state.deployed_hash != deployed
     is_recreated = is_other and state.model_versions is None
     # A build that recomputed everything and died has told nobody which rows it changed.
@@ -82,7 +82,7 @@ def decide(connection: Warehouse, configuration: TenantConfiguration, *, is_full
     is_marts_full = is_full or state.is_marts_full or state.declaration_id != declaration_id
     models: dict[str, Model] = {}
     if is_other or is_full:
-        models = models_of(project_folder(), {system.connector for system in in_force.systems.values()})
+        models = models_of(project_folder(), {system.connector for system in applied.systems.values()})
     versions = {name: model.version for name, model in models.items()}
     known = state.model_versions or {}
     remade = frozenset(name for name in models if is_other and not is_recreated and known.get(name) != versions[name])
@@ -94,7 +94,7 @@ def decide(connection: Warehouse, configuration: TenantConfiguration, *, is_full
         note_versions(connection, deployed, versions)
     is_news = changes.record_count > 0 or changes.is_swept or state.views_hash != views
     return Plan(
-        configuration=in_force,
+        configuration=applied,
         build_id=None,
         is_needed=is_full or is_marts_full or is_news or bool(remade) or state.outbox_marker != marker,
         is_recreated=is_recreated,
@@ -120,22 +120,22 @@ def _children(models: Mapping[str, Model], parents: frozenset[str]) -> Iterator[
     return (name for name, model in models.items() if model.parents & parents)
 
 
-def _in_force(connection: Warehouse, configuration: TenantConfiguration) -> tuple[int, TenantConfiguration]:
+def _applied(connection: Warehouse, configuration: TenantConfiguration) -> tuple[int, TenantConfiguration]:
     row = connection.execute(
         "select declaration_id, content from governance.declarations order by declaration_id desc limit 1"
     ).fetchone()
     if row is None:
         raise Permanent(
-            f"no declaration is in force; run `trueup tenant prepare {configuration.tenant}` to put the tenant's files"
-            " in force"
+            f"no configuration has been applied; run `trueup tenant prepare {configuration.tenant}` to apply the"
+            " tenant's files"
         )
-    in_force = TenantConfiguration.model_validate(row[1])
-    if in_force != configuration:
+    applied = TenantConfiguration.model_validate(row[1])
+    if applied != configuration:
         log.warning(
-            "the files of tenant %s differ from declaration %d, which is in force and counts;"
-            " `trueup tenant prepare %s` puts them in force",
+            "the files of tenant %s differ from configuration version %d, which was applied and counts;"
+            " `trueup tenant prepare %s` applies them",
             configuration.tenant,
             row[0],
             configuration.tenant,
         )
-    return int(row[0]), in_force
+    return int(row[0]), applied

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trueup.configuration.model import TenantConfiguration
+from trueup.configuration.structure import what_decides_rows
 from trueup.connectors.cadence import stream_interval
 from trueup.domain.shipped import shipped_folder
 from trueup.transform.staging import staging_models
@@ -37,7 +38,7 @@ def project_variables(configuration: TenantConfiguration) -> dict[str, object]:
         "systems": {connector: sorted(names) for connector, names in sorted(systems.items())},
         "staging_models": staging_models(project_folder()),
         "backlog_seconds": configuration.service_levels.correction_seconds,
-        "freshness_seconds": configuration.service_levels.stock_freshness_seconds,
+        "freshness_seconds": configuration.service_levels.freshness_seconds,
         "seldom_streams": [
             [system_id, stream, seconds]
             for system_id, system in sorted(configuration.systems.items())
@@ -54,18 +55,7 @@ def views_hash(variables: dict[str, object], raw_tables: Sequence[str]) -> str:
 
 def structure_hash(configuration: TenantConfiguration) -> str:
     """What canonical depends on beyond the facts. Rules are left out: only marts read those."""
-    return _hash(
-        [
-            {
-                name: [s.connector, s.role, s.quantity_means, s.reserves_on_order, s.clock_uncertainty_seconds]
-                for name, s in configuration.systems.items()
-            },
-            {name: [p.system_of_record, p.source_location_id] for name, p in configuration.locations.items()},
-            {name: [c.system, c.shows, c.listing_location] for name, c in configuration.channels.items()},
-            configuration.sku_aliases,
-            [[code.pattern, code.classification] for code in configuration.non_stock_codes],
-        ]
-    )
+    return _hash(what_decides_rows(configuration))
 
 
 def _hash(value: object) -> str:

@@ -67,7 +67,7 @@ class Changes:
     """What is new since the last build that succeeded."""
 
     record_count: int
-    # Only of stock levels: what a sweep confirms decides about movements and shipments, elsewhere about ties at most.
+    # Only of kinds whose sweeps decide rows: elsewhere what a sweep confirms decides about ties at most.
     is_swept: bool
 
 
@@ -133,8 +133,9 @@ def take_scope(connection: Warehouse, tables: list[tuple[str, str]]) -> Changes:
     )
     row = connection.execute(
         "select coalesce(sum(to_record_id - from_record_id), 0),"
-        " coalesce(bool_or(stream = 'stock_levels' and swept_as_of is distinct from from_swept_as_of), false)"
-        " from staging.build_scope"
+        " coalesce(bool_or(stream = any(%s) and swept_as_of is distinct from from_swept_as_of), false)"
+        " from staging.build_scope",
+        ([kind.name for kind in record_kinds().values() if kind.sweeps_decide],),
     ).fetchone()
     return Changes(int(row[0]), bool(row[1])) if row else Changes(0, is_swept=False)
 

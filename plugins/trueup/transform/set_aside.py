@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+from trueup.contracts.kinds import record_kinds
 from trueup.domain.errors import Permanent
 from trueup.exceptions.queue import NewException, close_exceptions, open_exceptions
 from trueup.transform.plan import Plan
@@ -29,8 +30,6 @@ _MOST = 10_000
 # An index holds 2,704 bytes; the widest of ours has three of these texts.
 _LONGEST_TEXT_BYTES = 800
 _FREE_TEXTS = ("title", "category", "location_name")
-# The column that, with the record, is the key of what is made of it.
-_PARTS = {"products": "source_item_id", "stock_levels": "source_location_id", "orders": "line_id"}
 _UNREADABLE = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 
 
@@ -173,12 +172,12 @@ def _reason(connection: Warehouse, reading: _Reading, record_id: int) -> str:
         " where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum",
         (f"staging.{reading.view}",),
     ).fetchall()
-    told = [
+    failures = [
         (name, _failure(connection, reading, sql.Identifier("staged", name), record_id - 1, record_id))
         for (name,) in columns
     ]
-    failed = [(name, words) for name, words in told if words is not None]
-    if len(failed) == len(told):
+    failed = [(name, words) for name, words in failures if words is not None]
+    if len(failed) == len(failures):
         return f"it cannot be taken apart: {failed[0][1]}"
     return f"{failed[0][0]}: {failed[0][1]}" if failed else "it cannot be read whole"
 
@@ -214,7 +213,7 @@ def _overlong(connection: Warehouse, reading: _Reading) -> Iterator[tuple[int, s
 
 def _repeated(connection: Warehouse, reading: _Reading) -> Iterator[tuple[int, str]]:
     """The records with two parts (lines, variants, locations) of one id."""
-    part = _PARTS.get(reading.view.rpartition("__")[2])
+    part = record_kinds()[reading.view.rpartition("__")[2]].part
     if part is None:
         return
     rows = connection.execute(

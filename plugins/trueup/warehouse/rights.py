@@ -5,12 +5,12 @@ from when all tenants of a server shared their roles, comes out as a new one doe
 """
 
 import logging
-from contextlib import suppress
 from importlib import resources
 from typing import Final
 
 import psycopg
 from psycopg import sql
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from trueup.domain.errors import Permanent
 from trueup.warehouse.connection import Warehouse
@@ -37,13 +37,13 @@ def establish_roles(connection: Warehouse) -> None:
     administrator has to run where the login may not.
     """
     names = {role: role_name(connection.info.dbname, role) for role in Role}
-    for _ in _SHARED:
-        # Another warehouse's migration may drop a shared role between our look and our use of it; each but once.
-        with suppress(psycopg.errors.UndefinedObject):
-            former = _establish(connection, names)
-            break
-    else:
-        former = _establish(connection, names)
+    # Another warehouse's migration may drop a shared role between our look and our use of it; each but once.
+    attempts = Retrying(
+        retry=retry_if_exception_type(psycopg.errors.UndefinedObject),
+        stop=stop_after_attempt(len(_SHARED) + 1),
+        reraise=True,
+    )
+    former = attempts(_establish, connection, names)
     _require_closed(connection)
     for name in former:
         if name in _SHARED.values():

@@ -19,17 +19,7 @@ with {{ newest_versions("locations", columns) }},
 
 final as (
     select
-        system_id,
-        source_key,
-        record_id,
-        occurred_at,
-        received_at,
-        correlation_id,
-        payload_hash,
-        tie_rank,
-        is_deleted,
-        is_current,
-        is_newest,
+        {{ version_columns() }},
         source_location_id,
         location_name,
         is_active,

@@ -28,17 +28,7 @@ with {{ newest_versions("products", columns) }},
 
 final as (
     select
-        system_id,
-        source_key,
-        record_id,
-        occurred_at,
-        received_at,
-        correlation_id,
-        payload_hash,
-        tie_rank,
-        is_deleted,
-        is_current,
-        is_newest,
+        {{ version_columns() }},
         source_item_id,
         source_stock_item_id,
         nullif(trim(source_sku), '') as source_sku,

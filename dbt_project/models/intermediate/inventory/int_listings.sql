@@ -71,17 +71,7 @@ previous as (
 
 final as (
     select
-        newest.system_id,
-        newest.source_key,
-        newest.record_id,
-        newest.occurred_at,
-        newest.received_at,
-        newest.correlation_id,
-        newest.payload_hash,
-        newest.tie_rank,
-        newest.is_deleted,
-        newest.is_current,
-        newest.is_newest,
+        {{ version_columns("newest") }},
         newest.source_stock_item_id,
         newest.source_location_id,
         newest.channel_record_id,

@@ -22,17 +22,7 @@ with {{ newest_versions("stock_levels", columns) }},
 
 final as (
     select
-        system_id,
-        source_key,
-        record_id,
-        occurred_at,
-        received_at,
-        correlation_id,
-        payload_hash,
-        tie_rank,
-        is_deleted,
-        is_current,
-        is_newest,
+        {{ version_columns() }},
         source_item_id,
         source_location_id,
         on_hand_quantity,

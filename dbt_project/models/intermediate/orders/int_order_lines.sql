@@ -25,17 +25,7 @@ with {{ newest_versions("orders", columns) }},
 
 final as (
     select
-        system_id,
-        source_key,
-        record_id,
-        occurred_at,
-        received_at,
-        correlation_id,
-        payload_hash,
-        tie_rank,
-        is_deleted,
-        is_current,
-        is_newest,
+        {{ version_columns() }},
         line_id,
         order_id,
         own_order_name,

@@ -137,8 +137,8 @@ def data_of(answer: Answer) -> Any:  # noqa: ANN401 - a list of whatever came
 
 
 def _total(answer: Answer) -> int | None:
-    told = within(answer.body, "meta", "pagination", "total")
-    return told if isinstance(told, int) else None
+    reported = within(answer.body, "meta", "pagination", "total")
+    return reported if isinstance(reported, int) else None
 
 
 def _last_id(items: list[Any], further: int) -> str | None:
@@ -153,8 +153,9 @@ def _last_id(items: list[Any], further: int) -> str | None:
 
 def _by_location(item: object) -> list[object]:
     locations = within(item, "locations")
-    told = locations if isinstance(locations, list) else [None]  # no record can be made of that: it is kept as damaged
-    return [{"identity": within(item, "identity"), "location": location} for location in told]
+    # No record can be made of what is no list: it is kept as damaged.
+    reported = locations if isinstance(locations, list) else [None]
+    return [{"identity": within(item, "identity"), "location": location} for location in reported]
 
 
 def _location(item: Mapping[str, Any]) -> Record:
@@ -191,8 +192,8 @@ def _order(item: Mapping[str, Any]) -> Record:
     return Record(source_key=key_of(item["id"]), payload=payload, source_version=text_or_none(payload["date_modified"]))
 
 
-def _written(told: Any) -> Any:  # noqa: ANN401 - a time, or what the contract will refuse
+def _written(reported: Any) -> Any:  # noqa: ANN401 - a time, or what the contract will refuse
     try:
-        return rfc3339(parsedate_to_datetime(told).astimezone(UTC))
+        return rfc3339(parsedate_to_datetime(reported).astimezone(UTC))
     except (ValueError, TypeError, OverflowError, AttributeError):
-        return told
+        return reported

@@ -76,17 +76,17 @@ def _read_with_care(text: str) -> Any:  # noqa: ANN401 - JSON
     return json.loads(text, parse_constant=_unreadable, parse_float=_number, parse_int=_whole_number)
 
 
-def _unreadable(told: str) -> str:
-    return f"\x00{told[:_MOST_DIGITS]}"
+def _unreadable(reported: str) -> str:
+    return f"\x00{reported[:_MOST_DIGITS]}"
 
 
-def _number(told: str) -> float | str:
-    value = float(told)
-    return _unreadable(told) if value in (float("inf"), float("-inf")) else value
+def _number(reported: str) -> float | str:
+    value = float(reported)
+    return _unreadable(reported) if value in (float("inf"), float("-inf")) else value
 
 
-def _whole_number(told: str) -> int | str:
-    return int(told) if len(told) <= _MOST_DIGITS else _unreadable(told)
+def _whole_number(reported: str) -> int | str:
+    return int(reported) if len(reported) <= _MOST_DIGITS else _unreadable(reported)
 
 
 def _flattened(text: str) -> str:

@@ -18,11 +18,11 @@ class Resend(StrEnum):
     """
 
     SAFE = "safe"  # a read
-    IDEMPOTENT = "idempotent"  # a write with an idempotency key: sent again, in doubt only where no answer ever comes
+    IDEMPOTENT = "idempotent"  # a write with an idempotency key: sent again, unconfirmed only where nobody answers
     UNSAFE = "unsafe"  # a write: sent again only where it was certainly not carried out
 
 
-class InDoubt(Transient):
+class Unconfirmed(Transient):
     """A write was sent and nothing tells whether it was carried out: read back before sending again."""
 
 
@@ -75,20 +75,20 @@ _MOST_DIGITS = 15
 
 def date_of(headers: Mapping[str, str]) -> datetime | None:
     """Return the `Date` header as UTC, None where it is missing or no date."""
-    told = headers.get("date")
-    if told is None:
+    reported = headers.get("date")
+    if reported is None:
         return None
     try:
-        parsed = parsedate_to_datetime(told)
+        parsed = parsedate_to_datetime(reported)
         return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         return None
 
 
-def whole_number(told: str | None) -> int | None:
+def whole_number(reported: str | None) -> int | None:
     """Return the number that a header tells, None where it is none, or more than anything there is."""
-    is_number = told is not None and told.isascii() and told.isdecimal() and len(told) <= _MOST_DIGITS
-    return int(told) if is_number and told is not None else None
+    is_number = reported is not None and reported.isascii() and reported.isdecimal() and len(reported) <= _MOST_DIGITS
+    return int(reported) if is_number and reported is not None else None
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None) -> float | None:
@@ -96,13 +96,13 @@ def retry_after(headers: Mapping[str, str], now: datetime | None) -> float | Non
 
     A date is understood against the answer's own `Date`, never against our clock.
     """
-    told = headers.get("retry-after") or headers.get("x-retry-after")
-    if told is None:
+    reported = headers.get("retry-after") or headers.get("x-retry-after")
+    if reported is None:
         return None
-    seconds = _seconds(told)
+    seconds = _seconds(reported)
     if seconds is not None:
         return seconds
-    moment = date_of({"date": told})
+    moment = date_of({"date": reported})
     return None if moment is None or now is None else max(0.0, (moment - now).total_seconds())
 
 
@@ -113,15 +113,15 @@ def wait_header(name: str, seconds_per_unit: float = 1.0) -> ReportedWait:
     """
 
     def read(headers: Mapping[str, str], now: datetime | None) -> float | None:
-        told = _seconds(headers.get(name.lower(), ""))
-        return retry_after(headers, now) if told is None else told * seconds_per_unit
+        reported = _seconds(headers.get(name.lower(), ""))
+        return retry_after(headers, now) if reported is None else reported * seconds_per_unit
 
     return read
 
 
-def _seconds(told: str) -> float | None:
+def _seconds(reported: str) -> float | None:
     try:
-        seconds = float(told)
+        seconds = float(reported)
     except ValueError:
         return None
     return None if math.isnan(seconds) else max(0.0, seconds)

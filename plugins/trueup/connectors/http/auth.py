@@ -131,12 +131,12 @@ class TokenHeader:
         return True
 
 
-def _seconds(told: object) -> float:
+def _seconds(reported: object) -> float:
     """Return how long a token lasts; what cannot be true counts as not told: then it lasts until it is refused."""
     seconds = math.inf
-    if isinstance(told, int | float | str) and not isinstance(told, bool):
+    if isinstance(reported, int | float | str) and not isinstance(reported, bool):
         with contextlib.suppress(ValueError, OverflowError):
-            seconds = float(told)
+            seconds = float(reported)
     return seconds if seconds > 0 else math.inf
 
 
@@ -229,8 +229,8 @@ def refresh_grant(
                 "client_secret": client_secret,
                 "refresh_token": newest,
             }
-            told = ask("POST", token_url, json=form) if is_json else ask("POST", token_url, form=form)
-            answer = _granted(told, conn_id, redaction)
+            reported = ask("POST", token_url, json=form) if is_json else ask("POST", token_url, form=form)
+            answer = _granted(reported, conn_id, redaction)
             replacement = answer.get("refresh_token")
             if isinstance(replacement, str) and replacement and replacement != newest:
                 redaction.add(replacement)

@@ -4,10 +4,10 @@
     answer = client.request("POST", "/services/rest/query/v1/suiteql", json={"q": "..."}, resend=Resend.SAFE)
     answer.body, answer.as_of
 
-- Failures come out as `Permanent` or `Transient`, naming system, connection and remedy; `InDoubt` (a `Transient`) where
-  a write was sent and nothing tells what became of it. No secret is in a message, and no cause carries a request.
+- Failures come out as `Permanent` or `Transient`, naming system, connection and remedy; `Unconfirmed` (a `Transient`)
+  where a write was sent and nothing says what became of it. No secret is in a message, and no cause carries a request.
 - A request whose `resend` is `UNSAFE` is repeated only where it was certainly not carried out: no connection, 429,
-  503 with Retry-After. An `IDEMPOTENT` one is repeated like a read; if no attempt was answered, it is in doubt. What
+  503 with Retry-After. An `IDEMPOTENT` one is repeated like a read; if no attempt was answered, it is unconfirmed. What
   the caller says nothing about is unsafe, but for GET and HEAD.
 - Nobody is locked out by an answer: a wait is at most `LONGEST_WAIT_SECONDS`, a `Date` that cannot be is not believed.
 - Redirects are not followed: a token would travel to whoever the answer names.
@@ -30,9 +30,9 @@ from trueup.connectors.http.answer_body import decoded
 from trueup.connectors.http.answers import (
     LONGEST_WAIT_SECONDS,
     Answer,
-    InDoubt,
     ReportedWait,
     Resend,
+    Unconfirmed,
     Verdict,
     date_of,
     retry_after,
@@ -47,7 +47,7 @@ from trueup.connectors.http.transport import LINE_FAILURES, Call, Limits, Transp
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 
-__all__ = ["Answer", "HttpClient", "InDoubt", "Limits", "Resend", "Verdict", "base_url"]
+__all__ = ["Answer", "HttpClient", "Limits", "Resend", "Unconfirmed", "Verdict", "base_url"]
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ _READS = frozenset({"GET", "HEAD"})
 class HttpClient:
     """Speaks JSON to one system over one connection. Threads may share it; nothing is opened before the first request.
 
-    `judge` reads the vendor's own error form, where errors come in another way than the status tells. `reported_wait`
+    `verdict_of` reads the vendor's own error form, where errors come in another way than by status. `reported_wait`
     reads how long the vendor asks us to wait, where it says so in another way than by `Retry-After`. `our_time`:
     seconds since 1970, for a source whose own clock cannot be right.
     """
@@ -71,7 +71,7 @@ class HttpClient:
         authenticator: Authenticator,
         budget: Budget | None = None,
         headers: Mapping[str, str] | None = None,
-        judge: Callable[[Answer], Verdict | None] | None = None,
+        verdict_of: Callable[[Answer], Verdict | None] | None = None,
         reported_wait: ReportedWait = retry_after,
         our_time: Callable[[], float] = time.time,
         limits: Limits | None = None,
@@ -85,7 +85,7 @@ class HttpClient:
         self._authenticator = authenticator
         self._budget: Budget = budget or Unlimited()
         self._headers = dict(headers or {})
-        self._judge = judge
+        self._verdict_of = verdict_of
         self._reported_wait = reported_wait
         self._limits = limits or Limits()
         self._clock = clock
@@ -130,7 +130,7 @@ class HttpClient:
         `path` starts with a slash and is appended to the base URL, or is a whole URL on the same server (a link the
         vendor gave). Statuses in `accept` come back like a success: the caller reads the vendor's error form itself.
         `cost` and `operation` are the budget's. `resend`: None is `SAFE` for GET and HEAD, else `UNSAFE`: a POST that
-        only reads has to say so. Raises `Permanent`, `Transient` or `InDoubt`.
+        only reads has to say so. Raises `Permanent`, `Transient` or `Unconfirmed`.
         """
         if resend is None:
             resend = Resend.SAFE if method in _READS else Resend.UNSAFE
@@ -150,8 +150,8 @@ class HttpClient:
         def wait(state: RetryCallState) -> float:
             failure = state.outcome.result() if state.outcome else None
             drawn = backoff(state)
-            told = failure.wait_seconds if isinstance(failure, Failure) else None
-            return drawn if told is None else told + min(drawn, 0.5)
+            reported = failure.wait_seconds if isinstance(failure, Failure) else None
+            return drawn if reported is None else reported + min(drawn, 0.5)
 
         retrying = Retrying(
             retry=retry_if_result(lambda result: isinstance(result, Failure) and result.may_repeat),
@@ -161,7 +161,7 @@ class HttpClient:
             before_sleep=_tell_retry,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
-        doubts: list[bool] = []
+        unconfirmed: list[bool] = []
 
         def attempt() -> Answer | Failure:
             try:
@@ -169,16 +169,16 @@ class HttpClient:
                 result = self._attempt(call)
             except TrueupError as error:  # no token, no budget: nothing was sent
                 result = Failure(error)
-            doubts.append(isinstance(result, Failure) and result.is_in_doubt)
+            unconfirmed.append(isinstance(result, Failure) and result.is_unconfirmed)
             return result
 
         result = retrying(attempt)
         if isinstance(result, Answer):
             return result
         # Raised here, outside any handler: an error of httpx would come along as context, with headers and body.
-        if resend is Resend.IDEMPOTENT and any(doubts):
+        if resend is Resend.IDEMPOTENT and any(unconfirmed):
             # What an earlier attempt may have done stays done, whatever the last one was answered.
-            raise InDoubt(f"{result.error}; it may have been carried out: read back") from result.cause
+            raise Unconfirmed(f"{result.error}; it may have been carried out: read back") from result.cause
         if result.cause is not None:
             raise result.error from result.cause
         raise result.error
@@ -211,7 +211,7 @@ class HttpClient:
             result = self._exchange(call, {**call.headers, **credentials}, earliest)
             if isinstance(result, Answer):
                 turn.learn(result)
-                result = self._judged(call, result)
+                result = self._validated(call, result)
             elif result.answer is not None and not _is_asked_to_wait(result):
                 turn.learn(result.answer)
         if isinstance(result, Failure):
@@ -221,19 +221,19 @@ class HttpClient:
             result = result.with_credentials(credentials)
         return result
 
-    def _judged(self, call: Call, answer: Answer) -> Answer | Failure:
-        verdict = self._judge(answer) if self._judge is not None else None
+    def _validated(self, call: Call, answer: Answer) -> Answer | Failure:
+        verdict = self._verdict_of(answer) if self._verdict_of is not None else None
         if verdict is None:
             return answer
         message = f"{self._where(call)}: {self.redaction.clean(verdict.message)}"
         wait = self._bounded(verdict.wait_seconds)
         status = 401 if verdict.is_unauthorized else None
         if not verdict.is_undone and call.resend is Resend.UNSAFE:
-            return Failure(InDoubt(f"{message}; read back what became of the write"), status=status)
+            return Failure(Unconfirmed(f"{message}; read back what became of the write"), status=status)
         return Failure(
             Transient(message, wait) if verdict.is_retryable else Permanent(message),
             may_repeat=verdict.is_retryable,
-            is_in_doubt=not verdict.is_undone,
+            is_unconfirmed=not verdict.is_undone,
             wait_seconds=wait,
             status=status,
         )
@@ -255,9 +255,9 @@ class HttpClient:
                 return answer
             message = f"{self._where(call)}: {status} with {len(content)} bytes that are not JSON"
             if call.resend is Resend.UNSAFE:
-                return Failure(InDoubt(f"{message}; read back what became of the write"))
+                return Failure(Unconfirmed(f"{message}; read back what became of the write"))
             unread = Transient(f"{message}; try again, then check the connection's host")
-            return Failure(unread, may_repeat=True, is_in_doubt=True)
+            return Failure(unread, may_repeat=True, is_unconfirmed=True)
         if status in call.accept:
             return answer
         wait = self._bounded(self._reported_wait(answer_headers, date))
@@ -316,10 +316,10 @@ class HttpClient:
         if path.startswith("/"):
             return self.base_url + path
         # Credentials go to the connection's own server only, whatever link an answer holds.
-        told, own = httpx.URL(path), httpx.URL(self.base_url)
-        if (told.scheme, told.host, told.port) != (own.scheme, own.host, own.port):
+        target, own = httpx.URL(path), httpx.URL(self.base_url)
+        if (target.scheme, target.host, target.port) != (own.scheme, own.host, own.port):
             raise Permanent(
-                f"{self.system} (connection '{self.conn_id}') pointed us to another server, {told.host};"
+                f"{self.system} (connection '{self.conn_id}') pointed us to another server, {target.host};"
                 " nothing was sent there; check the connection's host and token URL"
             )
         return path

@@ -66,17 +66,17 @@ class _Ledger:
     """One bucket's level, its bookings in their order, and what each operation was last found to cost."""
 
     def __init__(self, kept: Kept | None, now: float) -> None:
-        told: Kept = kept or {"level": None, "maximum": None, "bookings": {}, "next": 1, "costs": {}}
+        state: Kept = kept or {"level": None, "maximum": None, "bookings": {}, "next": 1, "costs": {}}
         self.now = now
-        self.maximum: float | None = told["maximum"]
-        self.costs: dict[str, float] = dict(told["costs"])
-        self._next = int(told["next"])
+        self.maximum: float | None = state["maximum"]
+        self.costs: dict[str, float] = dict(state["costs"])
+        self._next = int(state["next"])
         self.bookings: dict[int, tuple[float, float]] = {
             int(number): (cost, at)
-            for number, (cost, at) in told["bookings"].items()
+            for number, (cost, at) in state["bookings"].items()
             if -1 <= now - at <= _FORGOTTEN_AFTER_SECONDS
         }
-        level = None if told["level"] is None else _Level(*told["level"])
+        level = None if state["level"] is None else _Level(*state["level"])
         # A moment ahead of the clock was noted before the clock was put back. And no answer is believed for ever:
         # what it told of a bucket may have been wrong, so after the longest wait one request asks anew.
         is_usable = level is not None and level.at <= now + 1 and now - level.learned_at <= LONGEST_WAIT_SECONDS
@@ -112,24 +112,26 @@ class _Ledger:
             learned = self.level.learned_at if learned_at is None else learned_at
             self.level = replace(self.level, available=available, at=self.now, learned_at=learned)
 
-    def learn(self, booking: _Booking, told: ReportedBucket) -> None:
+    def learn(self, booking: _Booking, reported: ReportedBucket) -> None:
         """Take over the level that an answer tells, less what others have booked since."""
         self.bookings.pop(booking.number, None)
-        available = told.available - sum(cost for cost, _ in self.bookings.values())
+        available = reported.available - sum(cost for cost, _ in self.bookings.values())
         if self.level is not None:
             ours = self.level.now(self.now)
-            if told.actual_cost is not None:
-                ours += booking.cost - told.actual_cost
+            if reported.actual_cost is not None:
+                ours += booking.cost - reported.actual_cost
             if self.level.learned_at > booking.sent_at:
                 # Answers crossed: this one may not know yet what the other took.
                 available = min(available, ours)
             elif 0 < ours - available < 1:
                 # A vendor that tells whole points rounds down; ours is within that point, and finer.
                 available = ours
-        self.maximum = told.maximum
-        self.level = _Level(min(available, told.maximum), told.maximum, told.restore_rate, self.now, self.now)
-        if told.requested_cost is not None and told.requested_cost >= 0:
-            self.costs[booking.operation] = told.requested_cost
+        self.maximum = reported.maximum
+        self.level = _Level(
+            min(available, reported.maximum), reported.maximum, reported.restore_rate, self.now, self.now
+        )
+        if reported.requested_cost is not None and reported.requested_cost >= 0:
+            self.costs[booking.operation] = reported.requested_cost
 
     def kept(self) -> Kept:
         level = self.level
@@ -169,15 +171,15 @@ class CostBucket:
             yield turn
         finally:
             with noted_if_possible(self._owner):
-                self._change(lambda ledger: _release(ledger, booking, turn.told))
+                self._change(lambda ledger: _release(ledger, booking, turn.reported))
 
     def pause(self, seconds: float) -> None:
         """Count the bucket as empty until then: it was told to us in points, or it will be with the next answer."""
-        told = min(seconds, LONGEST_WAIT_SECONDS)
+        wait = min(seconds, LONGEST_WAIT_SECONDS)
 
         def empty(ledger: _Ledger) -> None:
             if ledger.level is not None:
-                ledger.put(min(ledger.level.now(ledger.now), -told * ledger.level.restore))
+                ledger.put(min(ledger.level.now(ledger.now), -wait * ledger.level.restore))
 
         with noted_if_possible(self._owner):
             self._change(empty)
@@ -231,15 +233,15 @@ class CostBucket:
 class _BucketTurn:
     def __init__(self, read: Callable[[Answer], ReportedBucket | None]) -> None:
         self._read = read
-        self.told: ReportedBucket | None = None
+        self.reported: ReportedBucket | None = None
 
     def learn(self, answer: Answer) -> None:
-        told = self._read(answer)
-        self.told = told if told is not None and told.is_possible() else None
+        reported = self._read(answer)
+        self.reported = reported if reported is not None and reported.is_possible() else None
 
 
-def _release(ledger: _Ledger, booking: _Booking, told: ReportedBucket | None) -> None:
-    if told is None:
+def _release(ledger: _Ledger, booking: _Booking, reported: ReportedBucket | None) -> None:
+    if reported is None:
         ledger.bookings.pop(booking.number, None)
     else:
-        ledger.learn(booking, told)
+        ledger.learn(booking, reported)

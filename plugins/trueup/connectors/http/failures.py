@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from trueup.connectors.http.answer_body import NotAskedFor
-from trueup.connectors.http.answers import Answer, InDoubt, Resend, TransportFailed
+from trueup.connectors.http.answers import Answer, Resend, TransportFailed, Unconfirmed
 from trueup.connectors.http.redaction import Redaction
 from trueup.connectors.http.transport import TooLarge
 from trueup.domain.errors import CredentialsRefused, Permanent, Transient, TrueupError
@@ -37,12 +37,12 @@ _REMEDIES = {
 class Failure:
     """One attempt that came to nothing. `may_repeat`: it was not carried out, or doing it again does no harm.
 
-    `is_in_doubt`: it may have been carried out.
+    `is_unconfirmed`: it may have been carried out.
     """
 
     error: TrueupError
     may_repeat: bool = False
-    is_in_doubt: bool = False
+    is_unconfirmed: bool = False
     wait_seconds: float | None = None
     cause: Exception | None = None
     status: int | None = None
@@ -83,50 +83,50 @@ def transport_failure(error: Exception, where: str, resend: Resend, redaction: R
         )
     if resend is Resend.UNSAFE:
         return Failure(
-            InDoubt(f"{where}: sent, but no answer came ({cause}); read back what became of it"), cause=cause
+            Unconfirmed(f"{where}: sent, but no answer came ({cause}); read back what became of it"), cause=cause
         )
     return Failure(
-        Transient(f"{where}: no answer came ({cause}); try again"), may_repeat=True, is_in_doubt=True, cause=cause
+        Transient(f"{where}: no answer came ({cause}); try again"), may_repeat=True, is_unconfirmed=True, cause=cause
     )
 
 
 def _answer_out_of_bounds(error: TransportFailed, where: str, resend: Resend) -> Failure:
     if resend is Resend.UNSAFE:
-        return Failure(InDoubt(f"{where}: the answer was {error}; read back what became of the write"))
+        return Failure(Unconfirmed(f"{where}: the answer was {error}; read back what became of the write"))
     if isinstance(error, TooLarge):
         return Failure(Permanent(f"{where}: the answer was {error}; ask for smaller pages"))
     if isinstance(error, NotAskedFor):
         return Failure(Permanent(f"{where}: the answer was {error}; look at the proxy in between"))
     message = f"{where}: the answer was {error}; try again when the system is less busy"
-    return Failure(Transient(message), may_repeat=True, is_in_doubt=True)
+    return Failure(Transient(message), may_repeat=True, is_unconfirmed=True)
 
 
 def refused(answer: Answer, where: str, resend: Resend, wait: float | None, redaction: Redaction) -> Failure:
     """Translate an answer whose status tells that it failed."""
     status = answer.status
-    told = f"{where}: {status}{_reason(answer.body, redaction)}"
+    message = f"{where}: {status}{_reason(answer.body, redaction)}"
     if 300 <= status < 400:
         target = _host(answer.headers.get("location"))
         error: TrueupError = Permanent(
-            f"{told}, a redirect to {redaction.clean(target)}, which is not followed; check the connection's host"
+            f"{message}, a redirect to {redaction.clean(target)}, which is not followed; check the connection's host"
         )
         return Failure(error, status=status, answer=answer)
     if status < 200:
-        return Failure(Transient(f"{told}, an answer that is none; try again"), status=status, answer=answer)
+        return Failure(Transient(f"{message}, an answer that is none; try again"), status=status, answer=answer)
     if status < 500 and status not in _RETRYABLE:
         remedy = _REMEDIES.get(status, "see the vendor's message")
         kind = CredentialsRefused if status == 401 else Permanent
-        return Failure(kind(f"{told}; {remedy}"), status=status, answer=answer)
+        return Failure(kind(f"{message}; {remedy}"), status=status, answer=answer)
     if status in _HOPELESS:
-        return Failure(Permanent(f"{told}; check the connection's host and version"), status=status, answer=answer)
+        return Failure(Permanent(f"{message}; check the connection's host and version"), status=status, answer=answer)
     is_certainly_undone = status in (425, 429) or (status == 503 and wait is not None)
     if resend is Resend.UNSAFE and not is_certainly_undone:
-        return Failure(InDoubt(f"{told}; read back what became of the write"), status=status, answer=answer)
+        return Failure(Unconfirmed(f"{message}; read back what became of the write"), status=status, answer=answer)
     remedy = "asked us to slow down; try again later" if status == 429 else "try again"
     return Failure(
-        Transient(f"{told}; {remedy}", wait),
+        Transient(f"{message}; {remedy}", wait),
         may_repeat=True,
-        is_in_doubt=not is_certainly_undone,
+        is_unconfirmed=not is_certainly_undone,
         wait_seconds=wait,
         status=status,
         answer=answer,

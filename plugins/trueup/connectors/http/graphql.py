@@ -1,7 +1,7 @@
 """GraphQL over HTTP: documents, errors that come with status 200, and answers that are whole or none.
 
     meaning = ErrorMeaning(throttled=frozenset({"THROTTLED"}), wait=..., remedies={"ACCESS_DENIED": "grant the scope"})
-    client = HttpClient("Shopify", details, authenticator=..., budget=..., judge=meaning.judge)
+    client = HttpClient("Shopify", details, authenticator=..., budget=..., verdict_of=meaning.verdict_of)
     api = GraphQL(client, "/admin/api/graphql.json", refusal)
     data = api.data(document, api.ask(document, {"first": 50}))
 
@@ -48,14 +48,16 @@ class GraphQLError:
 
 def errors_of(answer: Answer) -> Sequence[GraphQLError]:
     """Return the answer's top-level errors; none where it has none."""
-    told = answer.body.get("errors") if isinstance(answer.body, Mapping) else None
-    if not told:
+    reported = answer.body.get("errors") if isinstance(answer.body, Mapping) else None
+    if not reported:
         return ()
-    return [_error(each) for each in (told if isinstance(told, list) else [told])]
+    return [_error(each) for each in (reported if isinstance(reported, list) else [reported])]
 
 
-def _error(told: object) -> GraphQLError:
-    error: Mapping[str, Any] = told if isinstance(told, Mapping) else {"message": told} if isinstance(told, str) else {}
+def _error(reported: object) -> GraphQLError:
+    error: Mapping[str, Any] = (
+        reported if isinstance(reported, Mapping) else {"message": reported} if isinstance(reported, str) else {}
+    )
     found, path = error.get("extensions"), error.get("path")
     extensions: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
     code = extensions.get("code")
@@ -74,7 +76,7 @@ def words_of(errors: Sequence[GraphQLError]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ErrorMeaning:
-    """What a vendor's codes ask for before anybody looks at the data: its `judge` is the client's.
+    """What a vendor's codes ask for before anybody looks at the data: its `verdict_of` is the client's.
 
     `throttled`: not carried out, may be sent again after `wait`. `passing`: may pass, perhaps carried out. `remedies`:
     a person has to change something. `unauthorized`: as a 401 elsewhere, with what to do where fresh credentials do not
@@ -88,7 +90,7 @@ class ErrorMeaning:
     wait: Callable[[Answer], float | None] = lambda _answer: None
     is_hopeless: Callable[[Answer], bool] = lambda _answer: False
 
-    def judge(self, answer: Answer) -> Verdict | None:
+    def verdict_of(self, answer: Answer) -> Verdict | None:
         """Read what the answer says was not carried out, None where it says nothing of the kind."""
         for error in errors_of(answer):
             code = error.code or ""

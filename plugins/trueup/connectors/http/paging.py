@@ -158,6 +158,6 @@ def _digest(items: Sequence[Any]) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     for item in items:
         # By its id where it has one: the same page may tell another time or counter each time.
-        told = item.get("id") if isinstance(item, Mapping) else item
-        digest.update(orjson.dumps(item if told is None else told, option=orjson.OPT_SORT_KEYS) + b"\n")
+        reported = item.get("id") if isinstance(item, Mapping) else item
+        digest.update(orjson.dumps(item if reported is None else reported, option=orjson.OPT_SORT_KEYS) + b"\n")
     return digest.digest()

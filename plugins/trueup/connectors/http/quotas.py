@@ -202,10 +202,10 @@ class WindowBudget:
 
     def pause(self, seconds: float) -> None:
         """Count what is left of the window as spent: the vendor says it is, and its window ends in `seconds`."""
-        told = min(seconds, LONGEST_WAIT_SECONDS, self._window)
+        wait = min(seconds, LONGEST_WAIT_SECONDS, self._window)
         with noted_if_possible(self._owner):
             # As if spent long enough ago that the window has room again when the wait is over.
-            self._change(lambda spent, now: spent.fill(0, now - self._window + told))
+            self._change(lambda spent, now: spent.fill(0, now - self._window + wait))
 
     def _change(self, step: "Callable[[_Spent, float], float]") -> float:
         def whole(kept: Kept | None, now: float) -> tuple[Kept, float]:

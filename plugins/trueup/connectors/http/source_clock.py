@@ -31,25 +31,25 @@ class SourceClock:
         self._is_reported = False
         self._last_year: int | None = None
 
-    def hear(self, told: datetime | None) -> datetime | None:
+    def hear(self, reported: datetime | None) -> datetime | None:
         """Take in an answer's `Date` and return it, None where it is missing or not to be believed."""
-        if told is None:
+        if reported is None:
             return None
         at = self._clock()
         if self._last_year is None:
             self._last_year = self._now().year + _YEARS_AHEAD
-        if not _FIRST_YEAR <= told.year <= self._last_year:
-            self._doubt(told)
+        if not _FIRST_YEAR <= reported.year <= self._last_year:
+            self._disbelieve(reported)
             return None
-        if self._known is not None and not _agrees(self._known, told, at):
-            is_agreeing = self._candidate is not None and _agrees(self._candidate, told, at)
+        if self._known is not None and not _agrees(self._known, reported, at):
+            is_agreeing = self._candidate is not None and _agrees(self._candidate, reported, at)
             self._agreeing = self._agreeing + 1 if is_agreeing else 1
-            self._candidate = (told, at)
+            self._candidate = (reported, at)
             if self._agreeing < _AGREEING:
-                self._doubt(told)
+                self._disbelieve(reported)
                 return None
-        self._known, self._candidate, self._agreeing = (told, at), None, 0
-        return told
+        self._known, self._candidate, self._agreeing = (reported, at), None, 0
+        return reported
 
     def shows(self) -> datetime | None:
         """Return what it shows at the least: the last date and the time that passed here since; None before the first.
@@ -58,8 +58,8 @@ class SourceClock:
         """
         if self._known is None:
             return self._now() if self._is_reported else None
-        told, at = self._known
-        return told + timedelta(seconds=max(0.0, self._clock() - at))
+        reported, at = self._known
+        return reported + timedelta(seconds=max(0.0, self._clock() - at))
 
     def silence(self) -> float | None:
         """Return how many seconds ago it was last heard, None where it never was."""
@@ -68,15 +68,15 @@ class SourceClock:
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._our_time(), UTC)
 
-    def _doubt(self, told: datetime) -> None:
+    def _disbelieve(self, reported: datetime) -> None:
         if not self._is_reported:
             self._is_reported = True
             log.warning(
                 "%s answered with the date %s, which is not believed; look at its clock, or at the proxy in between",
                 self._where,
-                told.isoformat(),
+                reported.isoformat(),
             )
 
 
-def _agrees(known: tuple[datetime, float], told: datetime, at: float) -> bool:
-    return abs((told - known[0]).total_seconds() - (at - known[1])) <= _LARGEST_LEAP.total_seconds()
+def _agrees(known: tuple[datetime, float], reported: datetime, at: float) -> bool:
+    return abs((reported - known[0]).total_seconds() - (at - known[1])) <= _LARGEST_LEAP.total_seconds()

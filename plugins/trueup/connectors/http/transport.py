@@ -144,5 +144,5 @@ def _proxy(base_url: str) -> str | None:
     if is_loopback(url.host) or proxy_bypass(url.netloc.decode()):
         return None
     proxies = getproxies()
-    told = proxies.get(url.scheme) or proxies.get("all")
-    return told if told is None or "://" in told else f"http://{told}"
+    reported = proxies.get(url.scheme) or proxies.get("all")
+    return reported if reported is None or "://" in reported else f"http://{reported}"

@@ -181,18 +181,18 @@ def time_literal(moment: datetime, zone: ZoneInfo) -> str:
     return f"TO_DATE('{earliest.strftime(_PYTHON_FORMAT)}', '{_FORMAT}')"
 
 
-def parse_time(told: object, zone: ZoneInfo, *, is_latest: bool = False) -> datetime | None:
+def parse_time(reported: object, zone: ZoneInfo, *, is_latest: bool = False) -> datetime | None:
     """Return what a TO_CHAR of ours tells as UTC, None where it is none: the contract refuses it, not the reader.
 
     A local time that comes twice, or that clocks put forward leave out, has two readings: the earliest of them, or the
     latest.
     """
-    if not isinstance(told, str):
+    if not isinstance(reported, str):
         return None
     try:
-        local = datetime.strptime(told, _PYTHON_FORMAT).replace(tzinfo=zone)
+        local = datetime.strptime(reported, _PYTHON_FORMAT).replace(tzinfo=zone)
     except ValueError:
-        return moment_or_none(told)
+        return moment_or_none(reported)
     if not 1970 <= local.year <= 2200:
         return None
     readings = [local.replace(fold=turn).astimezone(UTC) for turn in (0, 1)]

@@ -208,9 +208,9 @@ def _read_at(rows: Sequence[object], at_the_least: datetime) -> datetime:
 
     One statement tells one clock: what a single row tells otherwise is not believed.
     """
-    told = [queries.parse_time(row.get(queries.READ_AT), _UTC) for row in rows if isinstance(row, Mapping)]
+    reported = [queries.parse_time(row.get(queries.READ_AT), _UTC) for row in rows if isinstance(row, Mapping)]
     counts = Counter(
-        moment for moment in told if moment is not None and abs(moment - at_the_least) <= _CLOCKS_APART_AT_MOST
+        moment for moment in reported if moment is not None and abs(moment - at_the_least) <= _CLOCKS_APART_AT_MOST
     )
     most = max(counts.values(), default=0)
     return min((moment for moment, count in counts.items() if count == most), default=at_the_least)
@@ -222,9 +222,9 @@ def _key(statement: queries.Statement, row: object) -> queries.Key | None:
     parts = [row.get(name) for _, name in statement.key]
     if any(isinstance(part, bool) or not isinstance(part, str | int) for part in parts):
         return None
-    told = [str(part) for part in parts]
+    reported = [str(part) for part in parts]
     # As NetSuite writes its ids, so that no other spelling of a number passes for another record's.
-    return tuple(map(int, told)) if all(map(_ID, told)) else None
+    return tuple(map(int, reported)) if all(map(_ID, reported)) else None
 
 
 def _zone(details: ConnectionDetails) -> ZoneInfo:

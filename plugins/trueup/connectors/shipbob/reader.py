@@ -144,8 +144,8 @@ class ShipBobConnector:
         clock = self._clock()
 
         def ask(items: Collection[int] | None) -> Iterator[Read]:
-            told = sorted(items or ())
-            groups = [told[at : at + _IDS_A_QUESTION] for at in range(0, len(told), _IDS_A_QUESTION)]
+            reported = sorted(items or ())
+            groups = [reported[at : at + _IDS_A_QUESTION] for at in range(0, len(reported), _IDS_A_QUESTION)]
             questions: list[dict[str, str | int]] = [{"PageSize": _PAGE}]
             if items is not None:
                 questions = [{"PageSize": _PAGE, "InventoryIds": ",".join(map(str, group))} for group in groups]
@@ -233,24 +233,24 @@ def _is_open(centre: Mapping[str, Any]) -> bool:
 
 def _next_link(answer: Answer) -> str | None:
     """Return path and query of the next page, None after the last; the host stays the connection's."""
-    told = onward(answer, "next", _SYSTEM)
-    if told is None:
+    reported = onward(answer, "next", _SYSTEM)
+    if reported is None:
         return None
     try:
-        path = httpx.URL(told).raw_path.decode()
+        path = httpx.URL(reported).raw_path.decode()
     except httpx.InvalidURL as error:
         raise Transient(f"{_SYSTEM} announced a next page that is no address; read again") from error
     return path[path.index(_BASE) :] if _BASE in path else f"{_BASE}{path if path.startswith('/') else '/' + path}"
 
 
 def _is_last_page(answer: Answer, number: int) -> bool:
-    told = whole_number(answer.headers.get("total-pages"))
-    return told is not None and number >= told
+    reported = whole_number(answer.headers.get("total-pages"))
+    return reported is not None and number >= reported
 
 
 def _inventory_id(item: object) -> int | None:
-    told = item.get("inventory_id") if isinstance(item, Mapping) else None
-    return told if isinstance(told, int) else None
+    reported = item.get("inventory_id") if isinstance(item, Mapping) else None
+    return reported if isinstance(reported, int) else None
 
 
 def _location(item: Mapping[str, Any]) -> Record:

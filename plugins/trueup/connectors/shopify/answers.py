@@ -22,8 +22,8 @@ _REMEDIES = {
 def is_too_dear(answer: Answer) -> bool:
     """Whether no waiting helps: it asks for more than one query may cost, or than a full bucket holds."""
     codes = {error.code for error in errors_of(answer)}
-    told, asked = reported_bucket(answer), requested_cost(answer)
-    is_beyond = told is not None and asked is not None and asked > told.maximum
+    reported, asked = reported_bucket(answer), requested_cost(answer)
+    is_beyond = reported is not None and asked is not None and asked > reported.maximum
     return _TOO_DEAR in codes or (_THROTTLED in codes and is_beyond)
 
 
@@ -44,10 +44,10 @@ def reported_bucket(answer: Answer) -> ReportedBucket | None:
 
 
 def _refill_seconds(answer: Answer) -> float | None:
-    told, asked = reported_bucket(answer), requested_cost(answer)
-    if told is None or asked is None or told.restore_rate <= 0:
+    reported, asked = reported_bucket(answer), requested_cost(answer)
+    if reported is None or asked is None or reported.restore_rate <= 0:
         return None
-    return max(0.0, (asked - told.available) / told.restore_rate)
+    return max(0.0, (asked - reported.available) / reported.restore_rate)
 
 
 def _cost(answer: Answer) -> Mapping[str, Any]:
@@ -68,12 +68,12 @@ def scopes_of(data: Mapping[str, Any]) -> frozenset[str]:
     scopes = app.get("accessScopes") if isinstance(app, Mapping) else None
     if not isinstance(scopes, list):
         raise Transient("Shopify answered without the app's scopes; try again")
-    told = {str(scope.get("handle")) for scope in scopes if isinstance(scope, Mapping)}
-    return frozenset(told | {scope.replace("write_", "read_", 1) for scope in told})
+    reported = {str(scope.get("handle")) for scope in scopes if isinstance(scope, Mapping)}
+    return frozenset(reported | {scope.replace("write_", "read_", 1) for scope in reported})
 
 
-def _number(told: object) -> float | None:
-    return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else None
+def _number(reported: object) -> float | None:
+    return float(reported) if isinstance(reported, int | float) and not isinstance(reported, bool) else None
 
 
 def page_of(connection: object) -> tuple[Sequence[Any] | None, str | None]:

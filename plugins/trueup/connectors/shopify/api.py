@@ -90,10 +90,10 @@ class ShopifyApi:
             resend=resend,
         )
         where = self._graphql.where(document)
-        told = answer.headers.get("x-shopify-api-version")
-        if told is not None and told != VERSION:
+        reported = answer.headers.get("x-shopify-api-version")
+        if reported is not None and reported != VERSION:
             raise Permanent(
-                f"{where}: answered in version {told}, not {VERSION}, which is supported no more; update Trueup"
+                f"{where}: answered in version {reported}, not {VERSION}, which is supported no more; update Trueup"
             )
         if is_too_dear(answer):
             raise _TooDear(f"{where}: costs more than one query may; declare fewer streams or report this")
@@ -195,7 +195,7 @@ def shopify_api(details: ConnectionDetails, state: SharedState) -> ShopifyApi:
         details,
         authenticator=_authenticator(details, address, state),
         budget=points,
-        judge=ERRORS.judge,
+        verdict_of=ERRORS.verdict_of,
         our_time=state.now,
     )
     return ShopifyApi(client, points)

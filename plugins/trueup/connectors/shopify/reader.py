@@ -102,10 +102,10 @@ class ShopifyConnector:
     def _read_listings(self, query: str | None) -> Iterator[Page]:
         start = self._api.started_at()
         pages = self._api.pages(documents.LOCATIONS, {}, lambda data: data.get("locations"))
-        told, is_whole = texts_of([location for connection in pages for location in connection.nodes])
+        reported, is_whole = texts_of([location for connection in pages for location in connection.nodes])
         # What is listed at a location that cannot be asked about is unknown, not gone.
-        locations = [location for location in told if _LOCATION_ID(location)]
-        is_partial = not is_whole or len(locations) < len(told)
+        locations = [location for location in reported if _LOCATION_ID(location)]
+        is_partial = not is_whole or len(locations) < len(reported)
         if not locations:
             yield Page(records=(), as_of=start, cursor=position(start), is_last=True, is_partial=is_partial)
         absent: list[str] = []
@@ -166,8 +166,8 @@ def _levels(data: Mapping[str, Any], *, location_id: str, absent: list[str]) -> 
 
 def _last_change(orders: list[Any], start: datetime) -> datetime | None:
     """Return up to when changes have been read: the last but one, so that a single wrong time skips nothing."""
-    told = [moment_or_none(order.get("updatedAt")) for order in orders if isinstance(order, Mapping)]
-    moments = sorted(moment for moment in told if moment is not None and moment <= start)
+    reported = [moment_or_none(order.get("updatedAt")) for order in orders if isinstance(order, Mapping)]
+    moments = sorted(moment for moment in reported if moment is not None and moment <= start)
     return moments[-2] if len(moments) > 1 else None
 
 

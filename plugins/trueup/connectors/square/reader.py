@@ -66,8 +66,8 @@ def connect_client(details: ConnectionDetails, state: SharedState) -> HttpClient
 def _authenticator(details: ConnectionDetails, state: SharedState) -> Authenticator:
     if details.password:
         return bearer(details.password)
-    told = {name: str(details.extra.get(name) or "") for name in ("client_secret", "refresh_token")}
-    if not details.login or not all(told.values()):
+    reported = {name: str(details.extra.get(name) or "") for name in ("client_secret", "refresh_token")}
+    if not details.login or not all(reported.values()):
         raise Permanent(
             f"connection '{details.conn_id}' (Square) has neither an access token nor client id, client secret and"
             " refresh token; fill in the one or the other"
@@ -80,7 +80,7 @@ def _authenticator(details: ConnectionDetails, state: SharedState) -> Authentica
         # Of the code flow, which is for those who keep a client secret: good until it is revoked.
         is_replaced=False,
         is_json=True,
-        **told,
+        **reported,
     )
     return TokenHeader(grant)
 

@@ -20,6 +20,6 @@ def verify(details: ConnectionDetails, headers: Mapping[str, str], body: bytes) 
         )
     key = secret_of(details, "webhook_secret").encode()
     check_signature(headers, "x-square-hmacsha256-signature", signature_of(key, url.encode() + body))
-    told = json_or_none(body)
-    facts = told if isinstance(told, Mapping) else {}
+    reported = json_or_none(body)
+    facts = reported if isinstance(reported, Mapping) else {}
     return notice_of(facts.get("event_id"), facts.get("type"))

@@ -162,8 +162,8 @@ class TrytonConnector:
         warehouses = [warehouse for warehouse in warehouses if ids_of([warehouse])[1]]
 
         def ask(products: Collection[int] | None) -> Iterator[Read]:
-            told = self._moved_after(since).keys() if products is None and since is not None else products
-            for domain in [_GOODS] if told is None else _of_products(told):
+            wanted = self._moved_after(since).keys() if products is None and since is not None else products
+            for domain in [_GOODS] if wanted is None else _of_products(wanted):
                 for warehouse in warehouses:
                     clock.listen()
                     yield from self._read_warehouse(warehouse, domain, clock)
@@ -238,8 +238,8 @@ class TrytonConnector:
 
 
 def _of_products(products: Collection[int]) -> list[rest.Domain]:
-    told = sorted(products)
-    groups = [told[at : at + _IDS_A_QUESTION] for at in range(0, len(told), _IDS_A_QUESTION)]
+    wanted = sorted(products)
+    groups = [wanted[at : at + _IDS_A_QUESTION] for at in range(0, len(wanted), _IDS_A_QUESTION)]
     return [[*_GOODS, ["id", "in", group]] for group in groups]
 
 

@@ -95,7 +95,7 @@ class Models:
 def touched_since(since: datetime, *prefixes: str) -> list[Any]:
     """Return the clause for records written or made since; `prefixes` lead to the records asked about."""
     moment = since.astimezone(UTC)
-    told = {
+    earliest = {
         "__class__": "datetime",
         "year": moment.year,
         "month": moment.month,
@@ -106,16 +106,16 @@ def touched_since(since: datetime, *prefixes: str) -> list[Any]:
         "microsecond": moment.microsecond,
     }
     names = [f"{prefix}{name}" for prefix in prefixes for name in ("write_date", "create_date")]
-    return ["OR", *([name, ">=", told] for name in names)]
+    return ["OR", *([name, ">=", earliest] for name in names)]
 
 
-def moment(told: object) -> datetime | None:
+def moment(reported: object) -> datetime | None:
     """Return Tryton's datetime object as UTC, None where it is none."""
-    if not isinstance(told, Mapping) or told.get("__class__") != "datetime":
+    if not isinstance(reported, Mapping) or reported.get("__class__") != "datetime":
         return None
     names = ("year", "month", "day", "hour", "minute", "second", "microsecond")
     try:
-        found = datetime(*(int(told[name]) for name in names), tzinfo=UTC)  # type: ignore[misc,arg-type]
+        found = datetime(*(int(reported[name]) for name in names), tzinfo=UTC)  # type: ignore[misc,arg-type]
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return found if 1970 <= found.year <= 2200 else None
@@ -137,8 +137,8 @@ def normalized(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _order(value: Any) -> tuple[int, str]:  # noqa: ANN401 - JSON
-    told = value.get("id") if isinstance(value, Mapping) else value
-    return (told, "") if isinstance(told, int) else (0, str(told))
+    reported = value.get("id") if isinstance(value, Mapping) else value
+    return (reported, "") if isinstance(reported, int) else (0, str(reported))
 
 
 def _encoded(value: object) -> str:

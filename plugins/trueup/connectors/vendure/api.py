@@ -85,7 +85,7 @@ def connect_api(details: ConnectionDetails, state: SharedState) -> AdminApi:
         details,
         authenticator=TokenHeader(_login_grant(url, details)),
         headers={"vendure-token": str(channel_token)} if channel_token else {},
-        judge=ERRORS.judge,
+        verdict_of=ERRORS.verdict_of,
         our_time=state.now,
     )
     return AdminApi(client, url)
@@ -109,8 +109,8 @@ def _login_grant(url: str, details: ConnectionDetails) -> Grant:
     def grant(ask: Ask, redaction: Redaction) -> Mapping[str, Any]:
         variables = {"login": details.login or "", "password": details.password or ""}
         answer = ask("POST", url, json={"query": _LOGIN, "variables": variables})
-        told = answer.body.get("data") if isinstance(answer.body, Mapping) else None
-        result = told.get("login") if isinstance(told, Mapping) else None
+        reported = answer.body.get("data") if isinstance(answer.body, Mapping) else None
+        result = reported.get("login") if isinstance(reported, Mapping) else None
         if not isinstance(result, Mapping):
             raise Transient(
                 f"{_SYSTEM} (connection '{details.conn_id}') answered the login without a result; try again"

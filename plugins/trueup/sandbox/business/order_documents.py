@@ -129,8 +129,8 @@ class OrderDocuments:
         self._note("returned", order, lines, location_id=location_id)
 
     def _note(self, kind: str, order: Order, lines: Iterable[LineQuantity], **more: object) -> None:
-        told = [{"line_id": line.line_id, "sku": line.sku, "quantity": line.quantity} for line in lines]
-        self._world.note(kind, order=order.name, channel_id=order.channel_id, lines=told, **more)
+        content = [{"line_id": line.line_id, "sku": line.sku, "quantity": line.quantity} for line in lines]
+        self._world.note(kind, order=order.name, channel_id=order.channel_id, lines=content, **more)
 
     def _draw(self, bounds: tuple[int, int], *key: object) -> int:
         return self._world.dice(*key).randint(*bounds)

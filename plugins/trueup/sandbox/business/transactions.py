@@ -132,16 +132,16 @@ def _read(path: Path) -> "pa.Table":
 def _rows(table: "pa.Table") -> Iterator[Row]:
     columns = {name: table.column(_named(table, names)).to_pylist() for name, names in _COLUMNS.items()}
     for values in zip(*columns.values(), strict=True):
-        told = dict(zip(columns, values, strict=True))
+        content = dict(zip(columns, values, strict=True))
         yield Row(
-            invoice=str(told["invoice"]),
-            code=str(told["code"]),
-            description=_text(told["description"]),
-            quantity=int(told["quantity"]),
-            at=_moment(told["at"]),
-            price=float(told["price"]),
-            customer=_customer(told["customer"]),
-            country=str(told["country"]),
+            invoice=str(content["invoice"]),
+            code=str(content["code"]),
+            description=_text(content["description"]),
+            quantity=int(content["quantity"]),
+            at=_moment(content["at"]),
+            price=float(content["price"]),
+            customer=_customer(content["customer"]),
+            country=str(content["country"]),
         )
 
 

@@ -62,8 +62,8 @@ class OAuthRefusal(Refusal):
         self.description = description
 
     def response(self) -> Response:
-        told = {} if self.description is None else {"error_description": self.description}
-        return JSONResponse({"error": self.code, **told}, status_code=400)
+        content = {} if self.description is None else {"error_description": self.description}
+        return JSONResponse({"error": self.code, **content}, status_code=400)
 
 
 def token_route(

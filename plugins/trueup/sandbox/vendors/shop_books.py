@@ -47,14 +47,14 @@ class ShopLine:
     """A line of an order. `number` counts from 0; `stocked` None: no product of this shop, such as postage."""
 
     number: int
-    told: OrderLine
+    ordered: OrderLine
     stocked: Stocked | None
     shipped: int = 0
     given_back: int = 0
 
     @property
     def open(self) -> int:
-        return 0 if self.stocked is None else max(0, self.told.quantity - self.shipped - self.given_back)
+        return 0 if self.stocked is None else max(0, self.ordered.quantity - self.shipped - self.given_back)
 
 
 @dataclass(slots=True)
@@ -104,11 +104,11 @@ class ShopBooks:
     def _enter(self, entry: OrderEntered) -> None:
         at, order = entry.recorded_at, entry.order
         kept = self.orders[order.name] = ShopOrder(order.name, at, at, order.country)
-        for number, told in enumerate(order.lines):
-            stocked = None if told.sku is None else self.stock[told.sku]
-            kept.lines[told.line_id] = ShopLine(number, told, stocked)
+        for number, ordered in enumerate(order.lines):
+            stocked = None if ordered.sku is None else self.stock[ordered.sku]
+            kept.lines[ordered.line_id] = ShopLine(number, ordered, stocked)
             if stocked is not None:
-                stocked.on_hand -= told.quantity
+                stocked.on_hand -= ordered.quantity
 
     def _touched(self, entry: Entry, name: str, parts: tuple[LineQuantity, ...]) -> Iterator[tuple[ShopLine, int]]:
         order = self.orders[name]

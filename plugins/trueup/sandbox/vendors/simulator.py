@@ -92,10 +92,10 @@ class Connection:
     def as_json(self) -> dict[str, Any]:
         """The object that Airflow's `AIRFLOW_CONN_...` variables and secrets files take."""
         fields = {"conn_type": self.conn_type, "host": self.host, "login": self.login, "password": self.password}
-        told: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
+        content: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
         if self.extra:
-            told["extra"] = dict(self.extra)
-        return told
+            content["extra"] = dict(self.extra)
+        return content
 
 
 class Simulator(ABC):

@@ -15,12 +15,12 @@ _LOCAL = ("http://127.0.0.1", "http://localhost")
 
 @dataclass(frozen=True, slots=True)
 class Subscriber(Generic[T]):
-    """One subscription. `told`: what the vendor shows of it, without `secret`, which its deliveries are signed with."""
+    """One subscription. `details`: what the vendor shows of it. Its deliveries are signed with `secret`."""
 
     number: str
     url: str
     topics: Collection[str]
-    told: T
+    details: T
     secret: str = ""
     is_enabled: bool = True
 

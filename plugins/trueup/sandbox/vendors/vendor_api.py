@@ -6,7 +6,7 @@ A vendor says how its answers look; when one is refused is decided here, the sam
 import json
 import math
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ from trueup.sandbox.world.world import World
 Item = TypeVar("Item")
 
 
-class Refusal(Exception):
+class Refusal(Exception, ABC):
     """The vendor does not do what was asked; `response` is its own way to say so."""
 
+    @abstractmethod
     def response(self) -> Response:
         """The answer to send."""
-        raise NotImplementedError
 
 
 def json_object(content: bytes, not_json: Refusal, no_object: Refusal) -> dict[str, Any]:
@@ -251,17 +251,17 @@ class Paged:
 
 def number_in(request: Request, name: str, refusal: Refusal) -> int:
     """A number out of a query, 0 where there is none; the refusal where it is something else."""
-    told = request.query_params.get(name, "0")
-    if not told.isdecimal():
+    asked = request.query_params.get(name, "0")
+    if not asked.isdecimal():
         raise refusal
-    return int(told)
+    return int(asked)
 
 
-def moment_in(told: str | None, refusal: Refusal) -> datetime | None:
+def moment_in(asked: str | None, refusal: Refusal) -> datetime | None:
     """A time out of a query, None where there is none; the refusal where it is no ISO 8601."""
-    if told is None:
+    if asked is None:
         return None
     try:
-        return datetime.fromisoformat(told).astimezone(UTC)
+        return datetime.fromisoformat(asked).astimezone(UTC)
     except ValueError:
         raise refusal from None

@@ -77,22 +77,22 @@ class FaultRule:
     struck: int = field(default=0, compare=False)
 
     @classmethod
-    def parse(cls, told: Mapping[str, Any]) -> "FaultRule":
+    def parse(cls, asked: Mapping[str, Any]) -> "FaultRule":
         """From JSON; `ValueError` names what is wrong."""
-        unknown = set(told) - {"system", "kind", "rate", "count", "path", "method", "seconds", "skip"}
+        unknown = set(asked) - {"system", "kind", "rate", "count", "path", "method", "seconds", "skip"}
         if unknown:
             raise ValueError(f"unknown key {sorted(unknown)} in a fault; known: system, kind, rate, count, path, ...")
-        if "kind" not in told:
+        if "kind" not in asked:
             raise ValueError("a fault needs a kind")
         rule = cls(
-            system=str(told.get("system", EVERY_SYSTEM)),
-            kind=FaultKind(told["kind"]),
-            rate=float(told.get("rate", 1.0)),
-            count=None if told.get("count") is None else int(told["count"]),
-            path=str(told.get("path", "")),
-            method=str(told.get("method", "")).upper(),
-            seconds=float(told.get("seconds", 1.0)),
-            skip=int(told.get("skip", 0)),
+            system=str(asked.get("system", EVERY_SYSTEM)),
+            kind=FaultKind(asked["kind"]),
+            rate=float(asked.get("rate", 1.0)),
+            count=None if asked.get("count") is None else int(asked["count"]),
+            path=str(asked.get("path", "")),
+            method=str(asked.get("method", "")).upper(),
+            seconds=float(asked.get("seconds", 1.0)),
+            skip=int(asked.get("skip", 0)),
         )
         if not 0 <= rule.rate <= 1:
             raise ValueError(f"rate is a share between 0 and 1, not {rule.rate}")
@@ -114,7 +114,7 @@ class FaultRule:
 
 
 class Faults:
-    """The rules in force, and the dice."""
+    """The rules that hold, and the dice."""
 
     def __init__(self, seed: int = 1) -> None:
         self._lock = threading.Lock()
@@ -128,12 +128,12 @@ class Faults:
         return tuple(self._rules)
 
     def use_profile(self, profile: str) -> None:
-        """Put a named profile in force; `KeyError` for an unknown name."""
+        """Let a named profile hold; `KeyError` for an unknown name."""
         rules = [FaultRule(EVERY_SYSTEM, kind, rate) for kind, rate in PROFILES[profile].items()]
         self._put(profile, rules)
 
     def use_rules(self, rules: Iterable[FaultRule]) -> None:
-        """Put exactly these in force."""
+        """Let exactly these rules hold."""
         self._put("custom", list(rules))
 
     def _put(self, profile: str, rules: list[FaultRule]) -> None:

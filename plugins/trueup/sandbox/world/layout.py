@@ -128,11 +128,11 @@ class Layout:
 
     def of_role(self, role: str) -> Iterable[str]:
         """The systems of a role."""
-        return (system_id for system_id, told in self.roles.items() if told == role)
+        return (system_id for system_id, given in self.roles.items() if given == role)
 
     def systems_of(self, vendor: str) -> list[str]:
         """The systems that a vendor answers for, in the order in which they are declared."""
-        return [system_id for system_id, told in self.vendors.items() if told == vendor]
+        return [system_id for system_id, given in self.vendors.items() if given == vendor]
 
     def locations_of(self, system_id: str) -> list[Location]:
         """The locations whose books a system keeps, in the order in which they are declared."""

@@ -23,7 +23,7 @@ def tell_truth(
     `oversold`, `lost`: each case, the oversold with the facts behind it.
     """
     truth = world.truth
-    told: dict[str, Any] = {
+    content: dict[str, Any] = {
         "now": world.now(),
         "channels": {
             channel_id: {
@@ -40,14 +40,14 @@ def tell_truth(
         "counts": dict(trade.customers.counts),
     }
     if is_detailed:
-        told["products"] = {
+        content["products"] = {
             sku: {"category": product.category}
             for sku, product in world.catalogue.products.items()
             if skus is None or sku in skus
         }
-        told["shelves"] = _shelves(world, skus)
-        told["listings"] = _listings(world, skus)
-        told["orders_open"] = [
+        content["shelves"] = _shelves(world, skus)
+        content["listings"] = _listings(world, skus)
+        content["orders_open"] = [
             {
                 "order": order.order.name,
                 "channel_id": order.order.channel_id,
@@ -60,9 +60,9 @@ def tell_truth(
             for order in trade.fulfilment.orders.values()
             if order.is_open
         ]
-        told["oversold"] = [case for case in truth.oversold if skus is None or case.sku in skus]
-        told["lost"] = [case for case in truth.lost if skus is None or case.sku in skus]
-    return told
+        content["oversold"] = [case for case in truth.oversold if skus is None or case.sku in skus]
+        content["lost"] = [case for case in truth.lost if skus is None or case.sku in skus]
+    return content
 
 
 def _shelves(world: World, skus: frozenset[str] | None) -> list[dict[str, Any]]:
@@ -81,11 +81,11 @@ def _shelves(world: World, skus: frozenset[str] | None) -> list[dict[str, Any]]:
 
 
 def _listings(world: World, skus: frozenset[str] | None) -> Mapping[str, Mapping[str, int]]:
-    told: dict[str, dict[str, int]] = {}
+    content: dict[str, dict[str, int]] = {}
     for channel_id in world.layout.channels:
         front = world.storefront(channel_id)
         if front is None:
             continue
         shown = ((sku, front.shown(sku)) for sku in world.catalogue.products if skus is None or sku in skus)
-        told[channel_id] = {sku: quantity for sku, quantity in shown if quantity is not None}
-    return told
+        content[channel_id] = {sku: quantity for sku, quantity in shown if quantity is not None}
+    return content

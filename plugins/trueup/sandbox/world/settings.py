@@ -67,12 +67,12 @@ class WorldSettings:
         """The world's first second. A replay begins before its first customer, whatever the hour of `start`."""
         return self.start if self.transactions is None else self.start.replace(hour=6, minute=0, second=0)
 
-    def changed(self, told: Mapping[str, Any]) -> "WorldSettings":
+    def changed(self, asked: Mapping[str, Any]) -> "WorldSettings":
         """The settings with what JSON told; `ValueError` names an unknown key."""
         known = {item.name for item in fields(self)} - {"layout"}
-        if unknown := set(told) - known:
+        if unknown := set(asked) - known:
             raise ValueError(f"unknown settings {sorted(unknown)}; known: {sorted(known)}")
-        values = dict(told)
+        values = dict(asked)
         if isinstance(values.get("start"), str):
             values["start"] = datetime.fromisoformat(values["start"])
         if isinstance(values.get("transactions"), str):

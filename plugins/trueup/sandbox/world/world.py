@@ -242,8 +242,8 @@ class World:
 
         `recorded_at`: when a vendor's books have it (world's time), None where they never will by themselves.
         """
-        told = {"kind": kind, "happened_at": self.now(), "real_at": self._real_clock(), "recorded_at": recorded_at}
-        self._facts[sku].append(told | more)
+        content = {"kind": kind, "happened_at": self.now(), "real_at": self._real_clock(), "recorded_at": recorded_at}
+        self._facts[sku].append(content | more)
 
     def facts_about(self, sku: str) -> tuple[Mapping[str, Any], ...]:
         """The last facts remembered, oldest first."""

@@ -63,13 +63,13 @@ class BigCommerceShelf:
             params: Params = {"variant_id:in": ids, "location_id:in": here, "limit": len(asked)}
             answer = self._client.request("GET", ITEMS, params=params)
             moment, items = as_of(answer, start), data_of(answer)
-            told = [_level(item, self._listing_location, moment) for item in items]
-            if None not in told:
+            reported = [_level(item, self._listing_location, moment) for item in items]
+            if None not in reported:
                 # A variant that is not told of has no stock here; among unreadable ones it may be one of those.
                 found |= dict.fromkeys(
                     (f"{variant}|{self._listing_location}" for variant in asked), Level(None, moment)
                 )
-            found |= dict(each for each in told if each is not None)
+            found |= dict(each for each in reported if each is not None)
         return found
 
     def send(self, changes: Sequence[Change], levels: Mapping[str, Level]) -> Sent:
@@ -86,8 +86,8 @@ class BigCommerceShelf:
         answer = self._client.request("PUT", path, json=body, operation=ADJUST, accept=_REFUSED)
         if answer.status < 300:
             return Sent(answer.status)
-        told = self._client.redaction.clean(within(answer.body, "title"))
-        return Sent(answer.status, f"{SYSTEM} refused it: {answer.status}, {told}")
+        reported = self._client.redaction.clean(within(answer.body, "title"))
+        return Sent(answer.status, f"{SYSTEM} refused it: {answer.status}, {reported}")
 
 
 def _level(item: Any, location: str, moment: datetime) -> tuple[str, Level] | None:  # noqa: ANN401 - whatever came

@@ -14,7 +14,7 @@ from typing import Any
 from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.base import Observation
 from trueup.connectors.fence import CallReceipts, desired_units, expected_units, quantity, refuse_other_kinds
-from trueup.connectors.http.client import InDoubt, Resend
+from trueup.connectors.http.client import Resend, Unconfirmed
 from trueup.connectors.reading import as_of
 from trueup.connectors.shopify import documents
 from trueup.connectors.shopify.api import SYSTEM, ShopifyApi, shopify_api
@@ -116,7 +116,7 @@ class ShopifyWriter:
                 return
             try:
                 payload = self._call(sending, salt)
-            except InDoubt as error:
+            except Unconfirmed as error:
                 batch.record_open(Outcome.UNKNOWN, str(error))
                 return
             except Transient as error:
@@ -190,7 +190,7 @@ class ShopifyWriter:
         data, _ = self._api.ask(documents.SET_QUANTITIES, variables, resend=Resend.IDEMPOTENT)
         payload = data.get("inventorySetQuantities")
         if not isinstance(payload, Mapping):
-            raise InDoubt(f"{SYSTEM}: a write was answered without its result; read back what became of it")
+            raise Unconfirmed(f"{SYSTEM}: a write was answered without its result; read back what became of it")
         return payload
 
 

@@ -109,8 +109,12 @@ class SquareShelf:
         return ask
 
     def send(self, changes: Sequence[Change], levels: Mapping[str, Level]) -> Sent:
-        told = [_change(each, _dated(levels[each.record_ref])) for each in changes]
-        body = {"changes": told, "ignore_unchanged_counts": True, "idempotency_key": _idempotency_key(changes, told)}
+        desired = [_change(each, _dated(levels[each.record_ref])) for each in changes]
+        body = {
+            "changes": desired,
+            "ignore_unchanged_counts": True,
+            "idempotency_key": _idempotency_key(changes, desired),
+        }
         answer = self._client.request(
             "POST",
             "/v2/inventory/changes/batch-create",
@@ -161,7 +165,7 @@ def _unconfirmed(answer: Answer, batch: Sequence[Change]) -> Mapping[str, str]:
         for count in (counts if isinstance(counts, list) else ())
         if isinstance(count, Mapping)
     }
-    detail = f"Square answered without its count: {_reason(answer) if errors else 'no error told'}"
+    detail = f"Square answered without its count: {_reason(answer) if errors else 'no error reported'}"
     return {change.key: detail for change in batch if _pair(change.record_ref) not in counted}
 
 
@@ -169,12 +173,12 @@ def _reason(answer: Answer) -> str:
     errors = answer.body.get("errors") if isinstance(answer.body, Mapping) else None
     if not isinstance(errors, list):
         return f"{answer.status}, no reason given"
-    told = [
+    reported = [
         ", ".join(str(error[name]) for name in ("code", "field", "detail") if isinstance(error.get(name), str))
         for error in errors
         if isinstance(error, Mapping)
     ]
-    return f"{answer.status}, {'; '.join(told)}"[:300]
+    return f"{answer.status}, {'; '.join(reported)}"[:300]
 
 
 def _pair(record_ref: str) -> _Pair:
@@ -195,10 +199,10 @@ def _is_readable(count: object) -> TypeGuard[Mapping[str, Any]]:
 def _value(count: Mapping[str, Any] | None) -> int | None:
     """Whole units of a count, rounded down as the build rounds them. None: not there, or no number that a count has."""
     try:
-        told = None if count is None else Decimal(str(count.get("quantity")))
+        reported = None if count is None else Decimal(str(count.get("quantity")))
     except InvalidOperation:
         return None
     # Looked at before it is made an integer: of 1E+1000000 that one would have a million digits.
-    if told is None or not told.is_finite() or told.adjusted() > _MOST_DIGITS:
+    if reported is None or not reported.is_finite() or reported.adjusted() > _MOST_DIGITS:
         return None
-    return math.floor(told)
+    return math.floor(reported)

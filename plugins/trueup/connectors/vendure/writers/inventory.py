@@ -84,8 +84,8 @@ class VendureShelf:
         return {ref: Level(quantity(_total(known)), moment or start, known) for ref, known in shown.items()}
 
     def send(self, changes: Sequence[Change], levels: Mapping[str, Level]) -> Sent:
-        told = [_change(each, levels[each.record_ref].content or {}, self._listing_location) for each in changes]
-        answer = self._api.ask(_UPDATE, {"input": told})
+        desired = [_change(each, levels[each.record_ref].content or {}, self._listing_location) for each in changes]
+        answer = self._api.ask(_UPDATE, {"input": desired})
         code = failed(answer)
         if code is None:
             return Sent(answer.status)

@@ -24,7 +24,7 @@ def variant_id(stocked: Stocked) -> int:
 
 def product(stocked: Stocked) -> dict[str, Any]:
     """A product with its variant, as the Catalog API shows it."""
-    told = {"sku": stocked.code, "upc": stocked.gtin or "", "inventory_level": stocked.on_hand}
+    content = {"sku": stocked.code, "upc": stocked.gtin or "", "inventory_level": stocked.on_hand}
     return {
         "id": product_id(stocked),
         "name": stocked.product.title,
@@ -34,8 +34,8 @@ def product(stocked: Stocked) -> dict[str, Any]:
         "inventory_tracking": "variant",
         "gtin": stocked.gtin or "",
         "date_modified": stocked.changed_at.isoformat(),
-        **told,
-        "variants": [{"id": variant_id(stocked), "product_id": product_id(stocked), **told}],
+        **content,
+        "variants": [{"id": variant_id(stocked), "product_id": product_id(stocked), **content}],
     }
 
 
@@ -76,7 +76,7 @@ def _status(kept: ShopOrder) -> int:
     goods = [line for line in kept.lines.values() if line.stocked is not None]
     if kept.is_cancelled:
         return 5
-    if goods and all(line.given_back >= line.told.quantity for line in goods):
+    if goods and all(line.given_back >= line.ordered.quantity for line in goods):
         return 4
     if not any(line.open for line in goods):
         return 2
@@ -89,10 +89,10 @@ def _line(kept: ShopOrder, line: ShopLine) -> dict[str, Any]:
         "order_id": int(kept.name),
         "product_id": 0 if line.stocked is None else product_id(line.stocked),
         "variant_id": 0 if line.stocked is None else variant_id(line.stocked),
-        "name": line.told.title or line.told.code,
-        "sku": line.told.code if line.stocked is None else line.stocked.code,
+        "name": line.ordered.title or line.ordered.code,
+        "sku": line.ordered.code if line.stocked is None else line.stocked.code,
         "type": "physical",
-        "quantity": line.told.quantity,
+        "quantity": line.ordered.quantity,
         "quantity_shipped": line.shipped,
         "quantity_refunded": line.given_back,
     }

@@ -23,10 +23,10 @@ class Problem(Refusal):
 
     def __init__(self, status: int, title: str, **more: object) -> None:
         super().__init__(title)
-        self.status, self.told = status, {"status": status, "title": title, "type": "about:blank", **more}
+        self.status, self.content = status, {"status": status, "title": title, "type": "about:blank", **more}
 
     def response(self) -> Response:
-        return JSONResponse(self.told, status_code=self.status)
+        return JSONResponse(self.content, status_code=self.status)
 
 
 class BigCommerceSimulator(ShopApi):
@@ -87,7 +87,7 @@ class BigCommerceSimulator(ShopApi):
 
     def _locations(self, request: Request, _body: Mapping[str, Any]) -> Response:
         location = {"id": self._location_id, "code": "ONLINE", "label": "Online stock", "enabled": True}
-        return _listed(request, [{**location, "updated_at": "2025-01-01T00:00:00Z"}], 250, lambda told: told)
+        return _listed(request, [{**location, "updated_at": "2025-01-01T00:00:00Z"}], 250, lambda content: content)
 
     def _products(self, request: Request, _body: Mapping[str, Any]) -> Response:
         since = moment_in(request.query_params.get("date_modified:min"), Problem(422, "date_modified:min is no date"))
@@ -146,12 +146,12 @@ def _paged(request: Request, most: int) -> Paged:
     return Paged.of(request, most, 50, Problem(422, f"limit must be 1 to {most}, page from 1 on"))
 
 
-def _listed(request: Request, items: Sequence[Any], most: int, told: Callable[[Any], Any]) -> Response:
+def _listed(request: Request, items: Sequence[Any], most: int, content: Callable[[Any], Any]) -> Response:
     paged = _paged(request, most)
     page = paged.cut(items)
     counts = {"total": len(items), "count": len(page), "total_pages": paged.pages(items)}
     pagination = {**counts, "per_page": paged.size, "current_page": paged.number}
-    return JSONResponse({"data": [told(item) for item in page], "meta": {"pagination": pagination}})
+    return JSONResponse({"data": [content(item) for item in page], "meta": {"pagination": pagination}})
 
 
 SIMULATOR: Final = BigCommerceSimulator

@@ -131,8 +131,8 @@ class NetSuiteBooks:
     def _post(self, entry: Entry, changes: Sequence[LevelChange]) -> int | None:
         match entry:
             case StockMoved(kind=kind, reference=reference, memo=memo):
-                told = memo or ("Damaged" if kind is MovementKind.DAMAGE else "")
-                return self._post_stock(entry, changes, Heading(_KINDS[kind], reference, memo=told))
+                note = memo or ("Damaged" if kind is MovementKind.DAMAGE else "")
+                return self._post_stock(entry, changes, Heading(_KINDS[kind], reference, memo=note))
             case StockCounted(reference=reference):
                 return self._post_stock(entry, changes, Heading("InvCount", reference))
             case OrderEntered(order=order):

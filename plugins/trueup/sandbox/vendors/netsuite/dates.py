@@ -71,23 +71,23 @@ def write(value: str, picture: str) -> str:
     """TO_CHAR of a date. `ValueError` for a picture that Oracle would refuse."""
     moment = parse_stored(value)
     is_filled = True
-    told: list[str] = []
+    parts: list[str] = []
     for match in _ELEMENT.finditer(picture):
         element = (match["element"] or "").upper()
         if match["quoted"] is not None:
-            told.append(match["quoted"])
+            parts.append(match["quoted"])
         elif element == "FM":
             is_filled = not is_filled
         elif element.startswith("FF"):
-            told.append("0" * int(element[2:] or 6))
+            parts.append("0" * int(element[2:] or 6))
         elif element:
             text = _WRITTEN[element](moment)
-            told.append(text if is_filled or not text.isdigit() else text.lstrip("0") or "0")
+            parts.append(text if is_filled or not text.isdigit() else text.lstrip("0") or "0")
         elif match["other"].isalnum():
             raise ValueError(f"date format not recognized: {picture}")
         else:
-            told.append(match["other"])
-    return "".join(told)
+            parts.append(match["other"])
+    return "".join(parts)
 
 
 def read(text: str, picture: str) -> str:

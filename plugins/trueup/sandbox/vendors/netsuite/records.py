@@ -104,14 +104,14 @@ class Records:
 
     def _order(self, row: sqlite3.Row, *, is_expanded: bool) -> dict[str, Any]:
         status = "B" if row["status"] in ("B", "D", "F") else "A"  # the enumeration knows only A and B
-        told = self._transaction(row, "salesOrder")
-        told["orderStatus"] = {"id": status, "refName": ORDER_STATUS[status]}
+        content = self._transaction(row, "salesOrder")
+        content["orderStatus"] = {"id": status, "refName": ORDER_STATUS[status]}
         if row["otherrefnum"] is not None:
-            told["otherRefNum"] = row["otherrefnum"]
-        told["item"] = self._sublist(
+            content["otherRefNum"] = row["otherrefnum"]
+        content["item"] = self._sublist(
             f"salesOrder/{row['id']}/item", (self._order_line(line) for line in self._lines(row["id"])), is_expanded
         )
-        return told
+        return content
 
     def _order_line(self, line: sqlite3.Row) -> dict[str, Any]:
         quantity, shipped = -float(line["quantity"]), float(line["quantityshiprecv"] or 0)
@@ -129,7 +129,7 @@ class Records:
         }
 
     def _adjustment(self, row: sqlite3.Row, *, is_expanded: bool) -> dict[str, Any]:
-        told = self._transaction(row, "inventoryAdjustment")
+        content = self._transaction(row, "inventoryAdjustment")
         lines = (
             {
                 "line": line["linesequencenumber"],
@@ -139,8 +139,8 @@ class Records:
             }
             for line in self._lines(row["id"])
         )
-        told["inventory"] = self._sublist(f"inventoryAdjustment/{row['id']}/inventory", lines, is_expanded)
-        return told
+        content["inventory"] = self._sublist(f"inventoryAdjustment/{row['id']}/inventory", lines, is_expanded)
+        return content
 
     def _item(self, row: sqlite3.Row, *, is_expanded: bool) -> dict[str, Any]:
         levels = self._rows('SELECT * FROM "aggregateitemlocation" WHERE "item" = ? ORDER BY "location"', row["id"])
@@ -155,7 +155,7 @@ class Records:
             }
             for level in levels
         )
-        told = {
+        content = {
             "links": [self._link(f"inventoryItem/{row['id']}")],
             "id": str(row["id"]),
             "itemId": row["itemid"],
@@ -166,11 +166,11 @@ class Records:
             "locations": self._sublist(f"inventoryItem/{row['id']}/locations", locations, is_expanded),
         }
         if row["upccode"] is not None:
-            told["upcCode"] = row["upccode"]
-        return told
+            content["upcCode"] = row["upccode"]
+        return content
 
     def _transaction(self, row: sqlite3.Row, record_type: str) -> dict[str, Any]:
-        told = {
+        content = {
             "links": [self._link(f"{record_type}/{row['id']}")],
             "id": str(row["id"]),
             "refName": row["tranid"],
@@ -180,18 +180,18 @@ class Records:
             "lastModifiedDate": _utc(row["lastmodifieddate"]),
         }
         if record_type == "salesOrder":
-            del told["tranId"], told["tranDate"]  # not among the properties that the contract lists for it
+            del content["tranId"], content["tranDate"]  # not among the properties that the contract lists for it
         for column, name in (("memo", "memo"), ("externalid", "externalId")):
             if row[column]:
-                told[name] = row[column]
-        return told
+                content[name] = row[column]
+        return content
 
     def _sublist(self, path: str, items: Iterable[dict[str, Any]], is_expanded: bool) -> dict[str, Any]:  # noqa: FBT001
         links = {"links": [self._link(path)]}
         if not is_expanded:
             return links
-        told = list(items)
-        return {**links, "items": told, "totalResults": len(told)}
+        content = list(items)
+        return {**links, "items": content, "totalResults": len(content)}
 
     def _named(self, record_type: str, table: str, column: str, number: int) -> dict[str, Any]:
         row = self._one(table, number)
@@ -232,8 +232,8 @@ def refuse_asynchronous(headers: Mapping[str, str]) -> None:
         raise ApiError(400, "INVALID_HEADER", "Asynchronous requests are not enabled.", {"o:errorHeader": "Prefer"})
 
 
-def _reference(told: object) -> int:
-    number = str(told.get("id")) if isinstance(told, dict) else ""
+def _reference(content: object) -> int:
+    number = str(content.get("id")) if isinstance(content, dict) else ""
     return int(number) if number.isdigit() else -1
 
 

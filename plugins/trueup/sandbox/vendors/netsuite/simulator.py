@@ -191,11 +191,13 @@ class NetSuiteSimulator(Simulator):
         check_query(request.query_params, ("expandSubResources", "simpleEnumFormat", "fields"))
         is_expanded = request.query_params.get("expandSubResources", "false") == "true"
         with self.world.lock:
-            told = self._records(request).shown(_kind(request), request.path_params["number"], is_expanded=is_expanded)
+            content = self._records(request).shown(
+                _kind(request), request.path_params["number"], is_expanded=is_expanded
+            )
         fields = request.query_params.get("fields")
         if fields:
-            told = {name: value for name, value in told.items() if name in ("links", *fields.split(","))}
-        return _answer(told)
+            content = {name: value for name, value in content.items() if name in ("links", *fields.split(","))}
+        return _answer(content)
 
     async def _adjust(self, request: Request) -> Response:
         refuse_asynchronous(request.headers)

@@ -40,7 +40,7 @@ class Event:
     at: datetime
     category: str
     inventory_id: int
-    told: dict[str, Any]
+    content: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ class ShipBobBooks:
         if index is None:
             raise ValueError(f"ShipBob has no event {number}")
         event = self.history[index]
-        side = "increment" if "increment" in event.told else "decrement"
-        details = event.told[side]
+        side = "increment" if "increment" in event.content else "decrement"
+        details = event.content[side]
         self.stock.correct(
             entry,
             self.catalog.by_inventory_id[event.inventory_id].sku or "",
@@ -115,9 +115,9 @@ class ShipBobBooks:
         if quantity is None:
             del self.history[index]
             return
-        told = {name: value for name, value in event.told.items() if name != side}
-        told["increment" if quantity > 0 else "decrement"] = {**details, "quantity_change": quantity}
-        self.history[index] = replace(event, told=told)
+        content = {name: value for name, value in event.content.items() if name != side}
+        content["increment" if quantity > 0 else "decrement"] = {**details, "quantity_change": quantity}
+        self.history[index] = replace(event, content=content)
 
     def _ship(self, entry: OrderShipped) -> Notice | None:
         kept = self.orders.find(entry.channel_id, entry.order_name)
@@ -162,7 +162,7 @@ class ShipBobBooks:
             "lot_number": None,
             "expiration_date": None,
         }
-        told: dict[str, Any] = {
+        content: dict[str, Any] = {
             "inventory_audit_event_id": number,
             "event_category": category,
             "event_datetime": timestamp(entry.recorded_at),
@@ -171,7 +171,7 @@ class ShipBobBooks:
             "additional_reference": [reference],
             "increment" if change.delta > 0 else "decrement": details,
         }
-        self.history.append(Event(number, entry.recorded_at, category, one.inventory_id, told))
+        self.history.append(Event(number, entry.recorded_at, category, one.inventory_id, content))
 
 
 def quantities(books: ShipBobBooks, items: Sequence[Stocked]) -> list[dict[str, Any]]:
@@ -199,10 +199,10 @@ def quantities(books: ShipBobBooks, items: Sequence[Stocked]) -> list[dict[str, 
 
 def totals(books: ShipBobBooks, items: Sequence[Stocked]) -> list[dict[str, Any]]:
     """Levels over all centres, as the API shows them."""
-    told = []
+    content = []
     for one in items:
         on_hand, committed = books.on_hand(one), books.committed(one)
-        told.append(
+        content.append(
             {
                 "inventory_id": one.inventory_id,
                 "sku": one.code,
@@ -217,4 +217,4 @@ def totals(books: ShipBobBooks, items: Sequence[Stocked]) -> list[dict[str, Any]
                 "total_internal_transfer_quantity": 0,
             }
         )
-    return told
+    return content

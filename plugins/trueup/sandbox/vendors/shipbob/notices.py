@@ -66,7 +66,7 @@ class Notices:
 
     def listed(self) -> dict[str, Any]:
         """All subscriptions, without their secrets."""
-        items = [{**subscriber.told, "enabled": True} for subscriber in self._subscribers.all()]
+        items = [{**subscriber.details, "enabled": True} for subscriber in self._subscribers.all()]
         return {"items": items, "next": None, "prev": None}
 
     def delete(self, number: str) -> None:
@@ -77,9 +77,9 @@ class Notices:
         """The secrets in use."""
         return self._subscribers.secrets()
 
-    def tell(self, topic: str, told: Mapping[str, Any]) -> None:
+    def tell(self, topic: str, content: Mapping[str, Any]) -> None:
         """Send a topic to everybody who wants it."""
-        body = json.dumps(told).encode()
+        body = json.dumps(content).encode()
         for subscriber in self._subscribers.wanting(topic):
             number, sent_at = f"msg_{next(self._messages):027d}", str(int(self._clock()))
             headers = {

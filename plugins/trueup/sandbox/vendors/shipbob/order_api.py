@@ -33,12 +33,12 @@ def orders(books: ShipBobBooks, request: Request) -> Response:
     if page < pages:
         headers["Next-Page"] = str(request.url.include_query_params(Page=page + 1))
     shown = found[(page - 1) * limit : page * limit]
-    return JSONResponse([books.orders.told(kept) for kept in shown], headers=headers)
+    return JSONResponse([books.orders.content(kept) for kept in shown], headers=headers)
 
 
 def order(books: ShipBobBooks, request: Request) -> Response:
     """GET order/{id}."""
-    return JSONResponse(books.orders.told(_kept(books, request)))
+    return JSONResponse(books.orders.content(_kept(books, request)))
 
 
 def shipments(books: ShipBobBooks, request: Request) -> Response:
@@ -55,9 +55,9 @@ def _matches(kept: Kept, query: Mapping[str, str]) -> bool:
         ("LastUpdateStartDate", kept.updated_at, 1),
         ("LastUpdateEndDate", kept.updated_at, -1),
     )
-    for name, told, sign in limits:
+    for name, at, sign in limits:
         limit = moment(query.get(name), name)
-        if limit is not None and (told - limit).total_seconds() * sign < 0:
+        if limit is not None and (at - limit).total_seconds() * sign < 0:
             return False
     return (not ids or str(kept.number) in ids.split(",")) and (
         not references or kept.order.name in references.split(",")

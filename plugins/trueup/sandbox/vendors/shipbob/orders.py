@@ -108,7 +108,7 @@ class ShipBobOrders:
 
     # -- how they look -------------------------------------------------------------------------------------------
 
-    def told(self, kept: Kept) -> dict[str, Any]:
+    def content(self, kept: Kept) -> dict[str, Any]:
         """The order as the API shows it."""
         order = kept.order
         channel = order.channel_id

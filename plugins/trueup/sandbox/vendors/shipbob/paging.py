@@ -17,12 +17,12 @@ Item = TypeVar("Item")
 
 def number(query: Mapping[str, str], name: str, default: int, most: int) -> int:
     """A whole number from 1 on out of a query."""
-    told = query.get(name)
-    if told is None or told == "":
+    asked = query.get(name)
+    if asked is None or asked == "":
         return default
-    if not told.isdigit() or not 1 <= int(told) <= most:
+    if not asked.isdigit() or not 1 <= int(asked) <= most:
         raise ApiError(f"{name} must be between 1 and {most}.")
-    return int(told)
+    return int(asked)
 
 
 def cut(url: URL, query: Mapping[str, str], items: Sequence[Item], key: str) -> tuple[Sequence[Item], dict[str, Any]]:
@@ -58,12 +58,12 @@ def _read(cursor: str) -> int:
         raise ApiError("The cursor is not valid.") from error
 
 
-def moment(told: object, name: str) -> datetime | None:
+def moment(asked: object, name: str) -> datetime | None:
     """A time out of a query or a body; without a zone it is UTC. None where there is none."""
-    if told is None or told == "":
+    if asked is None or asked == "":
         return None
     try:
-        parsed = datetime.fromisoformat(str(told))
+        parsed = datetime.fromisoformat(str(asked))
     except ValueError as error:
         raise ApiError(f"{name} is no ISO 8601 date.") from error
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

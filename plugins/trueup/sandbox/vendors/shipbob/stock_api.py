@@ -64,9 +64,9 @@ def product(books: ShipBobBooks, request: Request) -> Response:
     """GET product/{id}."""
     wanted = request.path_params["number"]
     for one in books.catalog.by_inventory_id.values():
-        told = books.catalog.product(one, books.on_hand(one))
-        if str(told["id"]) == wanted:
-            return JSONResponse(told)
+        content = books.catalog.product(one, books.on_hand(one))
+        if str(content["id"]) == wanted:
+            return JSONResponse(content)
     raise ApiError(f"Product {wanted} was not found.", 404)
 
 
@@ -119,7 +119,7 @@ def history(books: ShipBobBooks, request: Request, body: Mapping[str, Any], now:
         following = str(request.url.include_query_params(cursor=page[-1].number))
     first = str(request.url.remove_query_params("cursor"))
     return JSONResponse(
-        {"data": [event.told for event in page], "first": first, "last": None, "next": following, "prev": None}
+        {"data": [event.content for event in page], "first": first, "last": None, "next": following, "prev": None}
     )
 
 

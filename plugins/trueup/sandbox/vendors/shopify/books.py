@@ -111,10 +111,10 @@ class ShopBooks:
     def _enter(self, entry: OrderEntered) -> None:
         now = entry.recorded_at
         lines: dict[str, Line] = {}
-        for told in entry.order.lines:
-            variant = None if told.sku is None else self.variants.get(told.sku)
-            lines[told.line_id] = Line(self.new_number(), told.code, told.title, told.quantity, variant)
-            self.by_id[lines[told.line_id].id] = lines[told.line_id]
+        for ordered in entry.order.lines:
+            variant = None if ordered.sku is None else self.variants.get(ordered.sku)
+            lines[ordered.line_id] = Line(self.new_number(), ordered.code, ordered.title, ordered.quantity, variant)
+            self.by_id[lines[ordered.line_id].id] = lines[ordered.line_id]
         order = ShopOrder(self.new_number(), entry.order.name, now, now, entry.order.currency, lines)
         self.orders[order.name] = order
         self.by_id[order.id] = order

@@ -151,9 +151,9 @@ class SetQuantities:
         self._on_write = on_write
         self._is_refused = is_refused
 
-    def run(self, told: Mapping[str, Any]) -> SetQuantitiesPayload:
+    def run(self, asked: Mapping[str, Any]) -> SetQuantitiesPayload:
         """Set everything or, where any entry is wrong, nothing; every wrong entry is named."""
-        quantities = told["quantities"]
+        quantities = asked["quantities"]
         if len(quantities) > LARGEST_INPUT:
             raise GraphQLError(
                 f"The input array size of {len(quantities)} is greater than the maximum allowed of {LARGEST_INPUT}.",
@@ -165,8 +165,8 @@ class SetQuantities:
                     f"input.quantities.{index}.changeFromQuantity must be given: the quantity expected, or null",
                     extensions={"code": "INVALID_FIELD_ARGUMENTS"},
                 )
-        errors = list(self._general_errors(told))
-        wanted = [self._check(index, told["name"], quantity, errors) for index, quantity in enumerate(quantities)]
+        errors = list(self._general_errors(asked))
+        wanted = [self._check(index, asked["name"], quantity, errors) for index, quantity in enumerate(quantities)]
         self._check_duplicates(quantities, errors)
         if not errors and quantities and self._is_refused():
             path = ["input", "quantities", "0", "inventoryItemId"]
@@ -175,43 +175,43 @@ class SetQuantities:
             )
         if errors:
             return SetQuantitiesPayload(None, errors)
-        return self._write(told, [item for item in wanted if item is not None])
+        return self._write(asked, [item for item in wanted if item is not None])
 
     @staticmethod
-    def _general_errors(told: Mapping[str, Any]) -> Sequence[UserError]:
+    def _general_errors(asked: Mapping[str, Any]) -> Sequence[UserError]:
         errors = []
-        if told["name"] not in ("available", "on_hand"):
+        if asked["name"] not in ("available", "on_hand"):
             message = "The quantity name must be either 'available' or 'on_hand'."
             errors.append(UserError("INVALID_NAME", ["input", "name"], message))
-        if told["reason"] not in REASONS:
+        if asked["reason"] not in REASONS:
             errors.append(UserError("INVALID_REASON", ["input", "reason"], "The specified reason is invalid."))
-        uri = told.get("referenceDocumentUri")
+        uri = asked.get("referenceDocumentUri")
         if uri is not None and ("://" not in uri or uri.endswith("://")):
             message = "The specified reference document is invalid."
             errors.append(UserError("INVALID_REFERENCE_DOCUMENT", ["input", "referenceDocumentUri"], message))
         return errors
 
-    def _check(self, index: int, name: str, told: Mapping[str, Any], errors: list[UserError]) -> _Wanted | None:
+    def _check(self, index: int, name: str, asked: Mapping[str, Any], errors: list[UserError]) -> _Wanted | None:
         path = ["input", "quantities", str(index)]
-        item = self._books.by_id.get(told["inventoryItemId"])
+        item = self._books.by_id.get(asked["inventoryItemId"])
         if not isinstance(item, Item) or item.level is None:
             message = "The specified inventory item could not be found."
             errors.append(UserError("INVALID_INVENTORY_ITEM", [*path, "inventoryItemId"], message))
             return None
-        if told["locationId"] != self._books.location.id:
+        if asked["locationId"] != self._books.location.id:
             message = "The specified location could not be found."
             errors.append(UserError("INVALID_LOCATION", [*path, "locationId"], message))
             return None
         if name not in ("available", "on_hand"):
             return None
-        quantity = told["quantity"]
+        quantity = asked["quantity"]
         if quantity < 0:
             message = "The quantity can't be negative."
             errors.append(UserError("INVALID_QUANTITY_NEGATIVE", [*path, "quantity"], message))
         elif quantity > _LARGEST_QUANTITY:
             message = "The total quantity can't be higher than 1,000,000,000."
             errors.append(UserError("INVALID_QUANTITY_TOO_HIGH", [*path, "quantity"], message))
-        expected = told["changeFromQuantity"]
+        expected = asked["changeFromQuantity"]
         if expected is not None and expected != item.level.quantity(name):
             message = "The changeFromQuantity argument no longer matches the persisted quantity."
             errors.append(UserError("CHANGE_FROM_QUANTITY_STALE", [*path, "changeFromQuantity"], message))
@@ -220,16 +220,16 @@ class SetQuantities:
     @staticmethod
     def _check_duplicates(quantities: Sequence[Mapping[str, Any]], errors: list[UserError]) -> None:
         seen: set[tuple[str, str]] = set()
-        for index, told in enumerate(quantities):
-            pair = (told["inventoryItemId"], told["locationId"])
+        for index, asked in enumerate(quantities):
+            pair = (asked["inventoryItemId"], asked["locationId"])
             if pair in seen:
                 message = "The combination of inventoryItemId and locationId must be unique."
                 path = ["input", "quantities", str(index)]
                 errors.append(UserError("NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR", path, message))
             seen.add(pair)
 
-    def _write(self, told: Mapping[str, Any], wanted: Sequence[_Wanted]) -> SetQuantitiesPayload:
-        now, name = self._now(), told["name"]
+    def _write(self, asked: Mapping[str, Any], wanted: Sequence[_Wanted]) -> SetQuantitiesPayload:
+        now, name = self._now(), asked["name"]
         changes = []
         for item in wanted:
             before = item.level.quantity("available")
@@ -240,7 +240,7 @@ class SetQuantities:
         if not changes:
             return SetQuantitiesPayload(None, [])
         group = AdjustmentGroup(
-            self._books.new_number(), now, told["reason"], told.get("referenceDocumentUri"), changes
+            self._books.new_number(), now, asked["reason"], asked.get("referenceDocumentUri"), changes
         )
         return SetQuantitiesPayload(group, [])
 

@@ -39,17 +39,17 @@ class Authorization:
         """What must not be recorded."""
         return [self.client_id, self.client_secret, self.permanent_token, self.refresh_token, *self.tokens.secrets()]
 
-    def grant(self, told: Mapping[str, Any]) -> dict[str, Any]:
+    def grant(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """The token endpoint's answer; `OAuthRefusal` where the request does not hold."""
-        is_known = told.get("client_id") == self.client_id and told.get("client_secret") == self.client_secret
+        is_known = asked.get("client_id") == self.client_id and asked.get("client_secret") == self.client_secret
         if not is_known:
             raise OAuthRefusal("invalid_client", "The client credentials are wrong")
-        match told.get("grant_type"):
+        match asked.get("grant_type"):
             case "client_credentials":
                 token = self._new_token(CLIENT_TOKEN_SECONDS)
                 return {"access_token": token, "scope": self._reported_scopes(), "expires_in": CLIENT_TOKEN_SECONDS}
             case "refresh_token":
-                return self._refresh(told.get("refresh_token"))
+                return self._refresh(asked.get("refresh_token"))
             case _:
                 raise OAuthRefusal("unsupported_grant_type")
 

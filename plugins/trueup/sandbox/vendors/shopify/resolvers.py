@@ -305,8 +305,8 @@ def _changes(group: AdjustmentGroup, _: Info, arguments: Mapping[str, Any]) -> l
 def _set_quantities(_: Any, info: Info, arguments: Mapping[str, Any]) -> SetQuantitiesPayload:  # noqa: ANN401
     context: Context = info.context
     key = idempotency_key(info.field_nodes[0], context.variables)
-    told = arguments["input"]
-    return context.ledger.run(key, told, lambda: context.set_quantities.run(told))
+    asked = arguments["input"]
+    return context.ledger.run(key, asked, lambda: context.set_quantities.run(asked))
 
 
 _Written = Callable[[Any, Info, Mapping[str, Any]], Any]
@@ -316,40 +316,40 @@ _WRITTEN: Mapping[tuple[str, str], _Written] = {
         [AccessScope(scope) for scope in sorted(info.context.scopes)]
     ),
     ("QueryRoot", "shop"): lambda _, info, __: info.context.shop,
-    ("QueryRoot", "location"): lambda _, info, told: _node(
-        info, told.get("id") or info.context.books.location.id, Location
+    ("QueryRoot", "location"): lambda _, info, asked: _node(
+        info, asked.get("id") or info.context.books.location.id, Location
     ),
-    ("QueryRoot", "locations"): lambda _, info, told: _paged(
-        [info.context.books.location], told, _LOCATION_FIELDS, _by_number
+    ("QueryRoot", "locations"): lambda _, info, asked: _paged(
+        [info.context.books.location], asked, _LOCATION_FIELDS, _by_number
     ),
-    ("QueryRoot", "node"): lambda _, info, told: _node(info, told["id"]),
+    ("QueryRoot", "node"): lambda _, info, asked: _node(info, asked["id"]),
     ("QueryRoot", "nodes"): _nodes,
-    ("QueryRoot", "order"): lambda _, info, told: _node(info, told["id"], ShopOrder),
+    ("QueryRoot", "order"): lambda _, info, asked: _node(info, asked["id"], ShopOrder),
     ("QueryRoot", "orders"): _orders,
     ("QueryRoot", "ordersCount"): _order_count,
-    ("QueryRoot", "productVariant"): lambda _, info, told: _node(info, told["id"], Variant),
+    ("QueryRoot", "productVariant"): lambda _, info, asked: _node(info, asked["id"], Variant),
     ("QueryRoot", "productVariants"): _variants,
     ("QueryRoot", "productVariantsCount"): _variant_count,
-    ("QueryRoot", "inventoryItem"): lambda _, info, told: _node(info, told["id"], Item),
+    ("QueryRoot", "inventoryItem"): lambda _, info, asked: _node(info, asked["id"], Item),
     ("QueryRoot", "inventoryItems"): _items,
-    ("QueryRoot", "inventoryLevel"): lambda _, info, told: _node(info, told["id"], Level),
-    ("QueryRoot", "webhookSubscription"): lambda _, info, told: _node(info, told["id"], Subscription),
+    ("QueryRoot", "inventoryLevel"): lambda _, info, asked: _node(info, asked["id"], Level),
+    ("QueryRoot", "webhookSubscription"): lambda _, info, asked: _node(info, asked["id"], Subscription),
     ("Location", "inventoryLevels"): _levels_here,
     ("Location", "inventoryLevel"): _level_here,
-    ("InventoryItem", "inventoryLevel"): lambda item, _, told: _level_at(item, told["locationId"]),
-    ("InventoryItem", "inventoryLevels"): lambda item, _, told: _paged([item.level], told, _LEVEL_FIELDS, _by_number),
+    ("InventoryItem", "inventoryLevel"): lambda item, _, asked: _level_at(item, asked["locationId"]),
+    ("InventoryItem", "inventoryLevels"): lambda item, _, asked: _paged([item.level], asked, _LEVEL_FIELDS, _by_number),
     ("InventoryLevel", "quantities"): _quantities,
     ("InventoryAdjustmentGroup", "changes"): _changes,
-    ("Order", "lineItems"): lambda order, _, told: _lines(list(order.lines.values()), told),
-    ("Order", "fulfillments"): lambda order, _, told: order.fulfillment_list[: told.get("first")],
-    ("Order", "refunds"): lambda order, _, told: order.refund_list[: told.get("first")],
-    ("Fulfillment", "fulfillmentLineItems"): lambda parcel, _, told: _lines(parcel.lines, told),
-    ("Refund", "refundLineItems"): lambda refund, _, told: _lines(refund.lines, told),
+    ("Order", "lineItems"): lambda order, _, asked: _lines(list(order.lines.values()), asked),
+    ("Order", "fulfillments"): lambda order, _, asked: order.fulfillment_list[: asked.get("first")],
+    ("Order", "refunds"): lambda order, _, asked: order.refund_list[: asked.get("first")],
+    ("Fulfillment", "fulfillmentLineItems"): lambda parcel, _, asked: _lines(parcel.lines, asked),
+    ("Refund", "refundLineItems"): lambda refund, _, asked: _lines(refund.lines, asked),
     ("Count", "count"): lambda counted, _, __: counted["count"],
     ("Count", "precision"): lambda counted, _, __: counted["precision"],
     ("Mutation", "inventorySetQuantities"): _set_quantities,
-    ("Mutation", "webhookSubscriptionCreate"): lambda _, info, told: info.context.subscriptions.create(
-        told["topic"], told["webhookSubscription"]
+    ("Mutation", "webhookSubscriptionCreate"): lambda _, info, asked: info.context.subscriptions.create(
+        asked["topic"], asked["webhookSubscription"]
     ),
-    ("Mutation", "webhookSubscriptionDelete"): lambda _, info, told: info.context.subscriptions.delete(told["id"]),
+    ("Mutation", "webhookSubscriptionDelete"): lambda _, info, asked: info.context.subscriptions.delete(asked["id"]),
 }

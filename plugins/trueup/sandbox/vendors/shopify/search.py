@@ -151,7 +151,7 @@ def _encoded(position: tuple[Any, int]) -> str:
 
 def _decoded(cursor: str) -> Any:  # noqa: ANN401 - a position compares with positions of its own list
     try:
-        told = json.loads(base64.b64decode(cursor, validate=True))
-        return told["last_value"], int(told["last_id"])
+        content = json.loads(base64.b64decode(cursor, validate=True))
+        return content["last_value"], int(content["last_id"])
     except (binascii.Error, ValueError, KeyError, TypeError) as error:
         raise GraphQLError("Invalid cursor for current pagination sort.") from error

@@ -60,7 +60,7 @@ class ShopifySimulator(Simulator):
         self.calls = 0
         self._app = Starlette(
             routes=[
-                token_route(TOKEN_PATH, _read, lambda told, _: self.authorization.grant(told)),
+                token_route(TOKEN_PATH, _read, lambda content, _: self.authorization.grant(content)),
                 Route("/admin/api/{version}/graphql.json", self._graphql, methods=["POST"]),
             ]
         )
@@ -118,10 +118,10 @@ class ShopifySimulator(Simulator):
         if kind is FaultKind.RATE_LIMITED:
             # Besides the points there is a guard in front of the shop that answers in plain HTTP.
             headers = {"Retry-After": str(retry_after_seconds), "X-Shopify-API-Version": API_VERSION}
-            told = {"errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}]}
-            return JSONResponse(told, status_code=429, headers=headers)
-        told = {"errors": [{"message": "Internal error. Looks like something went wrong on our end."}]}
-        return JSONResponse(told, status_code=503)
+            content = {"errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}]}
+            return JSONResponse(content, status_code=429, headers=headers)
+        content = {"errors": [{"message": "Internal error. Looks like something went wrong on our end."}]}
+        return JSONResponse(content, status_code=503)
 
     def expire_tokens(self) -> None:
         self.authorization.tokens.end_all()
@@ -153,13 +153,13 @@ class ShopifySimulator(Simulator):
             message = "[API] Invalid API key or access token (unrecognized login or wrong password)"
             return JSONResponse({"errors": message}, status_code=401, headers=headers)
         try:
-            told = await request.json()
-            query, variables = told["query"], told.get("variables") or {}
+            content = await request.json()
+            query, variables = content["query"], content.get("variables") or {}
         except (ValueError, KeyError, TypeError, AttributeError):
             return JSONResponse({"errors": {"query": "Required parameter missing or invalid"}}, status_code=400)
         self.calls += 1
         with self.world.lock:
-            return JSONResponse(self._answer(query, variables, told.get("operationName")), headers=headers)
+            return JSONResponse(self._answer(query, variables, content.get("operationName")), headers=headers)
 
     def _answer(self, query: str, variables: Mapping[str, Any], operation: str | None) -> dict[str, Any]:
         try:
@@ -174,8 +174,8 @@ class ShopifySimulator(Simulator):
         if requested > LARGEST_QUERY:
             return {"errors": [_too_dear(requested)]}
         if not self.bucket.take(requested):
-            told = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
-            return {"errors": [told], "extensions": {"cost": self._cost(requested, None)}}
+            content = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
+            return {"errors": [content], "extensions": {"cost": self._cost(requested, None)}}
         result = execute_sync(
             admin_schema(),
             document,

@@ -66,11 +66,11 @@ class Subscriptions:
     def get(self, subscription_id: str) -> Subscription | None:
         """Look one up."""
         known = self._subscribers.get(subscription_id)
-        return None if known is None else known.told
+        return None if known is None else known.details
 
-    def create(self, topic: str, told: Mapping[str, Any]) -> CreatePayload:
+    def create(self, topic: str, content: Mapping[str, Any]) -> CreatePayload:
         """Subscribe a URL to a topic, once."""
-        uri = told.get("uri") or ""
+        uri = content.get("uri") or ""
         if not uri.startswith(("http://", "https://")):
             error = PlainError(["webhookSubscription", "uri"], "Address is not a valid URL")
             return CreatePayload(None, [error])
@@ -78,7 +78,7 @@ class Subscriptions:
             error = PlainError(["webhookSubscription", "uri"], "Address for this topic has already been taken")
             return CreatePayload(None, [error])
         self._next += 1
-        subscription = Subscription(self._next, topic, uri, self._now(), told.get("format") or "JSON")
+        subscription = Subscription(self._next, topic, uri, self._now(), content.get("format") or "JSON")
         self._subscribers.add(Subscriber(subscription.id, uri, (topic,), subscription))
         return CreatePayload(subscription, [])
 

@@ -94,10 +94,10 @@ class SquareBooks:
     def change(self, kind: str, fields: Mapping[str, Any], units: Decimal, occurred_at: datetime) -> dict[str, Any]:
         """Take one change in over the API. Returns it as kept."""
         received = Received(self._world.now(), (occurred_at, LAST_OF_SECOND))
-        told = {**fields, "source": _EXTERNAL}
+        content = {**fields, "source": _EXTERNAL}
         if kind == "PHYSICAL_COUNT":
-            return self.stock.count(told, units, received)
-        return self.stock.adjust(told, units, received)
+            return self.stock.count(content, units, received)
+        return self.stock.adjust(content, units, received)
 
     # -- the world's entries -------------------------------------------------------------------------------------
 
@@ -189,14 +189,14 @@ class SquareBooks:
     def _adjust(
         self, entry: Entry, sku: str, location: str, units: int, states: tuple[str, str], fields: Mapping[str, Any]
     ) -> dict[str, Any]:
-        told = {
+        content = {
             "catalog_object_id": self.catalog.variations[sku],
             "location_id": location,
             "from_state": states[0],
             "to_state": states[1],
             **fields,
         }
-        return self.stock.adjust(told, Decimal(units), _received(entry))
+        return self.stock.adjust(content, Decimal(units), _received(entry))
 
     def _now(self) -> Received:
         return Received(self._world.now(), (self._world.now(), LAST_OF_SECOND))

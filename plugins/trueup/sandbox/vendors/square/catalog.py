@@ -94,7 +94,7 @@ class SquareCatalog:
     def _object(
         self, kind: str, identifier: str, name: str, data: Mapping[str, Any], *, is_online: bool = True
     ) -> dict[str, Any]:
-        told: dict[str, Any] = {
+        content: dict[str, Any] = {
             "type": kind,
             "id": identifier,
             "updated_at": self._changed_at,
@@ -103,5 +103,5 @@ class SquareCatalog:
             "present_at_all_locations": is_online,
         }
         if not is_online:
-            told["present_at_location_ids"] = self._stores
-        return {**told, name: dict(data)}
+            content["present_at_location_ids"] = self._stores
+        return {**content, name: dict(data)}

@@ -39,7 +39,7 @@ class ApiError(Refusal):
         """The HTTP status that goes with the code."""
         return _STATUS.get(self.code, 400)
 
-    def told(self) -> dict[str, str]:
+    def content(self) -> dict[str, str]:
         """One entry of `errors`."""
         error = {
             "category": _CATEGORY.get(self.status, "INVALID_REQUEST_ERROR"),
@@ -50,4 +50,4 @@ class ApiError(Refusal):
 
     def response(self, headers: Mapping[str, str] | None = None) -> JSONResponse:
         """The answer to send."""
-        return JSONResponse({"errors": [self.told()]}, status_code=self.status, headers=headers)
+        return JSONResponse({"errors": [self.content()]}, status_code=self.status, headers=headers)

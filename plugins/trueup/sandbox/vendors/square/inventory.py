@@ -44,18 +44,18 @@ class Inventory:
         states = body.get("states") or COUNTED
         limit, start = page_size(body), read_cursor(body, "counts")
         found = [
-            (tally.calculated_at.timestamp(), tally.received, key)
-            for key, tally in self._books.stock.tallies.items()
-            if key[2] in states and wanted(key[0], key[1]) and (after is None or tally.calculated_at > after)
+            (state_count.calculated_at.timestamp(), state_count.received, key)
+            for key, state_count in self._books.stock.state_counts.items()
+            if key[2] in states and wanted(key[0], key[1]) and (after is None or state_count.calculated_at > after)
         ]
         found.sort(key=lambda item: (-item[0], -item[1]))
         if start is not None:
             found = [item for item in found if (-item[0], -item[1]) > (-start[0], -start[1])]
         page, rest = found[:limit], found[limit:]
-        told: dict[str, Any] = {"counts": self._books.stock.told(key for _, _, key in page)}
+        content: dict[str, Any] = {"counts": self._books.stock.counts_of(key for _, _, key in page)}
         if rest:
-            told["cursor"] = write_cursor(body, "counts", page[-1][:2])
-        return told
+            content["cursor"] = write_cursor(body, "counts", page[-1][:2])
+        return content
 
     def changes(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Changes that match, oldest first."""
@@ -75,10 +75,10 @@ class Inventory:
         if start is not None:
             found = [item for item in found if item[:2] > (start[0], int(start[1]))]
         page, rest = found[:limit], found[limit:]
-        told: dict[str, Any] = {"changes": [change for _, _, change in page]}
+        content: dict[str, Any] = {"changes": [change for _, _, change in page]}
         if rest:
-            told["cursor"] = write_cursor(body, "changes", page[-1][:2])
-        return told
+            content["cursor"] = write_cursor(body, "changes", page[-1][:2])
+        return content
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -106,24 +106,29 @@ class Inventory:
         made = [self._apply(body, *change) for change in wanted[len(done) : half]]
         done += made
         kept = [change for change in done if change]
-        told: dict[str, Any] = {"counts": self._books.stock.told(_keys_of(wanted[: len(done)])), "changes": kept}
+        content: dict[str, Any] = {
+            "counts": self._books.stock.counts_of(_keys_of(wanted[: len(done)])),
+            "changes": kept,
+        }
         if half is not None:
             self._partial.keep(key, body, done)
             error = ApiError(
                 "INTERNAL_SERVER_ERROR", f"{len(wanted) - half} of {len(wanted)} changes were not applied."
             )
-            told["errors"] = [error.told()]
+            content["errors"] = [error.content()]
         else:
-            self._answers.keep(key, body, told)
-        return told, [change for change in made if change]
+            self._answers.keep(key, body, content)
+        return content, [change for change in made if change]
 
     def _apply(
         self, body: Mapping[str, Any], kind: str, fields: Mapping[str, Any], units: Decimal, at: datetime
     ) -> dict[str, Any]:
         """One change; empty where Square ignores it because the count is as it was."""
         if kind == "PHYSICAL_COUNT" and body.get("ignore_unchanged_counts") is not False:
-            tally = self._books.stock.tallies.get((fields["catalog_object_id"], fields["location_id"], fields["state"]))
-            if tally is not None and tally.counted(units, (at, LAST_OF_SECOND)) == tally.value:
+            state_count = self._books.stock.state_counts.get(
+                (fields["catalog_object_id"], fields["location_id"], fields["state"])
+            )
+            if state_count is not None and state_count.counted(units, (at, LAST_OF_SECOND)) == state_count.value:
                 return {}
         return self._books.change(kind, fields, units, at)
 
@@ -199,11 +204,11 @@ def _text(inner: Mapping[str, Any], field: str, path: str) -> str:
 
 
 def _units(inner: Mapping[str, Any], path: str) -> Decimal:
-    told = _text(inner, "quantity", path)
+    content = _text(inner, "quantity", path)
     try:
-        units = Decimal(told)
+        units = Decimal(content)
     except InvalidOperation as error:
-        raise ApiError("INVALID_VALUE", f"'{told}' is no decimal number.", f"{path}.quantity") from error
+        raise ApiError("INVALID_VALUE", f"'{content}' is no decimal number.", f"{path}.quantity") from error
     exponent = units.as_tuple().exponent
     if not isinstance(exponent, int) or units < 0 or exponent < -5:
         raise ApiError("INVALID_VALUE", "A quantity has up to 5 decimals and no sign.", f"{path}.quantity")
@@ -218,9 +223,9 @@ def _filters(body: Mapping[str, Any]) -> Callable[[str, str], bool]:
 
 
 def _strings(body: Mapping[str, Any], name: str) -> frozenset[str] | None:
-    told = body.get(name)
-    if told is None:
+    content = body.get(name)
+    if content is None:
         return None
-    if not isinstance(told, list) or not all(isinstance(item, str) for item in told):
+    if not isinstance(content, list) or not all(isinstance(item, str) for item in content):
         raise ApiError("EXPECTED_ARRAY", "Expected an array of strings.", name)
-    return frozenset(told)
+    return frozenset(content)

@@ -28,8 +28,8 @@ class Notices:
 
     def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """CreateWebhookSubscription."""
-        told = body.get("subscription")
-        if not isinstance(told, dict):
+        content = body.get("subscription")
+        if not isinstance(content, dict):
             raise ApiError("MISSING_REQUIRED_PARAMETER", "Missing required parameter.", "subscription")
         key = body.get("idempotency_key")
         if isinstance(key, str) and len(key) > _MAX_KEY:
@@ -37,7 +37,7 @@ class Notices:
         known = self._subscribers.get(self._by_key[key]) if isinstance(key, str) and key in self._by_key else None
         if known is not None:
             return {"subscription": _with_key(known)}
-        types, url = told.get("event_types"), told.get("notification_url")
+        types, url = content.get("event_types"), content.get("notification_url")
         if not isinstance(types, list) or not types or not set(types) <= set(EVENT_TYPES):
             raise ApiError("INVALID_VALUE", f"Known event types: {', '.join(EVENT_TYPES)}.", "subscription.event_types")
         if not is_secure(url):
@@ -46,8 +46,8 @@ class Notices:
         moment = self._now().strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
         shown = {
             "id": number,
-            "name": str(told.get("name") or "Webhook"),
-            "enabled": told.get("enabled", True) is True,
+            "name": str(content.get("name") or "Webhook"),
+            "enabled": content.get("enabled", True) is True,
             "event_types": types,
             "notification_url": url,
             "api_version": "2025-08-20",
@@ -63,7 +63,7 @@ class Notices:
 
     def listed(self) -> dict[str, Any]:
         """ListWebhookSubscriptions; the keys are shown at creation only."""
-        return {"subscriptions": [subscriber.told for subscriber in self._subscribers.all()]}
+        return {"subscriptions": [subscriber.details for subscriber in self._subscribers.all()]}
 
     def delete(self, number: str) -> dict[str, Any]:
         """DeleteWebhookSubscription."""
@@ -94,26 +94,26 @@ class Notices:
         }
         self._tell(name.replace("_", "."), name, order["id"], {name: facts})
 
-    def _tell(self, kind: str, type_name: str, number: str, told: Mapping[str, Any]) -> None:
+    def _tell(self, kind: str, type_name: str, number: str, content: Mapping[str, Any]) -> None:
         wanted = self._subscribers.wanting(kind)
         if not wanted:
             return
         moment = timestamp(self._now())
-        digest = hashlib.sha256(json.dumps([kind, moment, told], sort_keys=True).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps([kind, moment, content], sort_keys=True).encode()).hexdigest()
         event_id = f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
-        data = {"type": type_name, "id": number or event_id, "object": told}
+        data = {"type": type_name, "id": number or event_id, "object": content}
         event = {"merchant_id": MERCHANT, "type": kind, "event_id": event_id, "created_at": moment, "data": data}
         body = json.dumps(event).encode()
         for subscriber in wanted:
             headers = {
-                "square-version": subscriber.told["api_version"],
+                "square-version": subscriber.details["api_version"],
                 "x-square-hmacsha256-signature": signature(subscriber.secret, subscriber.url, body),
             }
             self._subscribers.send(subscriber, headers, body)
 
 
 def _with_key(subscriber: Subscriber[dict[str, Any]]) -> dict[str, Any]:
-    return {**subscriber.told, "signature_key": subscriber.secret}
+    return {**subscriber.details, "signature_key": subscriber.secret}
 
 
 def signature(key: str, url: str, body: bytes) -> str:

@@ -24,7 +24,7 @@ LineKey = tuple[str, str]
 class Kept:
     """An order, and what its fulfilments are made from. `uids` are the lines' uids by the world's line id."""
 
-    told: dict[str, Any]
+    content: dict[str, Any]
     uids: dict[str, str] = field(default_factory=dict)
     variations: dict[str, str | None] = field(default_factory=dict)
     shipped: Counter[LineKey] = field(default_factory=Counter)
@@ -45,18 +45,18 @@ class SquareOrders:
         """A till's sale: paid and gone. Returns the order's id."""
         order = self._open(entry, reference, location, lines, source=_TILL)
         moment = timestamp(entry.happened_at)
-        order.told |= {"state": "COMPLETED", "closed_at": moment, "tenders": [_tender(order.told, moment)]}
-        return str(order.told["id"])
+        order.content |= {"state": "COMPLETED", "closed_at": moment, "tenders": [_tender(order.content, moment)]}
+        return str(order.content["id"])
 
     def take(self, entry: Entry, name: str, location: str, lines: Iterable[OrderLine]) -> str:
         """An online order: to be shipped. Returns its id; a known one is left as it is."""
         known = self._kept.get(name)
         if known is not None:
-            return str(known.told["id"])
+            return str(known.content["id"])
         order = self._open(entry, name, location, lines, source=_SHOP)
-        order.told |= {"state": "OPEN", "tenders": [_tender(order.told, timestamp(entry.recorded_at))]}
+        order.content |= {"state": "OPEN", "tenders": [_tender(order.content, timestamp(entry.recorded_at))]}
         self._tell_fulfillments(order)
-        return str(order.told["id"])
+        return str(order.content["id"])
 
     def ship(self, entry: Entry, name: str, location: str, lines: Iterable[LineQuantity]) -> str | None:
         """Units of an online order leave a store. Returns its id, None where it is not known."""
@@ -86,8 +86,8 @@ class SquareOrders:
         number = next(self._numbers)
         returned = {"uid": f"RETURN{number}", "return_line_items": [_returned(line, source, self) for line in lines]}
         if source is not None:
-            returned["source_order_id"] = source.told["id"]
-        told = self._keep(
+            returned["source_order_id"] = source.content["id"]
+        content = self._keep(
             {
                 "id": f"SQORDR{number:018d}",
                 "location_id": location,
@@ -101,7 +101,7 @@ class SquareOrders:
                 "version": 1,
             }
         )
-        return str(told["id"])
+        return str(content["id"])
 
     def variation(self, sku: str | None) -> str | None:
         """The variation of a product; None for what is none."""
@@ -118,7 +118,7 @@ class SquareOrders:
             order.variations[uid] = self.variation(line.sku)
             items.append(_line_item(uid, line, order.variations[uid]))
         total = _money(sum(item["total_money"]["amount"] for item in items))
-        order.told = self._keep(
+        order.content = self._keep(
             {
                 "id": f"SQORDR{number:018d}",
                 "location_id": location,
@@ -135,20 +135,20 @@ class SquareOrders:
         self._kept[reference] = order
         return order
 
-    def _keep(self, told: dict[str, Any]) -> dict[str, Any]:
-        self.by_id[told["id"]] = told
-        return told
+    def _keep(self, content: dict[str, Any]) -> dict[str, Any]:
+        self.by_id[content["id"]] = content
+        return content
 
     def _changed(self, entry: Entry, order: Kept) -> str:
-        order.told["version"] += 1
+        order.content["version"] += 1
         if entry.moves_timestamp:
-            order.told["updated_at"] = timestamp(entry.recorded_at)
+            order.content["updated_at"] = timestamp(entry.recorded_at)
         self._tell_fulfillments(order)
-        states = {fulfillment["state"] for fulfillment in order.told["fulfillments"]}
-        if "PROPOSED" not in states and order.told["state"] == "OPEN":
-            order.told["state"] = "COMPLETED" if "COMPLETED" in states else "CANCELED"
-            order.told["closed_at"] = timestamp(entry.recorded_at)
-        return str(order.told["id"])
+        states = {fulfillment["state"] for fulfillment in order.content["fulfillments"]}
+        if "PROPOSED" not in states and order.content["state"] == "OPEN":
+            order.content["state"] = "COMPLETED" if "COMPLETED" in states else "CANCELED"
+            order.content["closed_at"] = timestamp(entry.recorded_at)
+        return str(order.content["id"])
 
     def _tell_fulfillments(self, order: Kept) -> None:
         """One fulfilment for what each store shipped, one for what is cancelled, one for what is still to come."""
@@ -157,7 +157,7 @@ class SquareOrders:
         for (location, uid), units in order.shipped.items():
             by_location.setdefault(location, Counter())[uid] += units
             gone[uid] += units
-        told = [
+        content = [
             _fulfillment(
                 f"SHIPPED-{location}",
                 "COMPLETED",
@@ -168,23 +168,23 @@ class SquareOrders:
             for location, units in by_location.items()
         ]
         if order.cancelled:
-            told.append(_fulfillment("CANCELED", "CANCELED", order.cancelled, {}, {}))
+            content.append(_fulfillment("CANCELED", "CANCELED", order.cancelled, {}, {}))
         rest = Counter(
             {
                 item["uid"]: int(item["quantity"]) - gone[item["uid"]]
-                for item in order.told["line_items"]
+                for item in order.content["line_items"]
                 if "catalog_object_id" in item and int(item["quantity"]) > gone[item["uid"]]
             }
         )
-        if rest or not told:
-            told.insert(0, _fulfillment("OPEN", "PROPOSED", rest, {"placed_at": order.told["created_at"]}, {}))
-        order.told["fulfillments"] = told
+        if rest or not content:
+            content.insert(0, _fulfillment("OPEN", "PROPOSED", rest, {"placed_at": order.content["created_at"]}, {}))
+        order.content["fulfillments"] = content
 
 
 def _fulfillment(
     uid: str, state: str, units: Mapping[str, int], details: Mapping[str, str], metadata: Mapping[str, str]
 ) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    content: dict[str, Any] = {
         "uid": uid,
         "type": "SHIPMENT",
         "state": state,
@@ -194,12 +194,12 @@ def _fulfillment(
         ],
         "shipment_details": dict(details),
     }
-    return {**told, "metadata": dict(metadata)} if metadata else told
+    return {**content, "metadata": dict(metadata)} if metadata else content
 
 
 def _line_item(uid: str, line: OrderLine, variation: str | None) -> dict[str, Any]:
     total = _money(line.unit_price_minor * line.quantity)
-    told: dict[str, Any] = {
+    content: dict[str, Any] = {
         "uid": uid,
         "name": line.title or line.code,
         "quantity": str(line.quantity),
@@ -209,17 +209,17 @@ def _line_item(uid: str, line: OrderLine, variation: str | None) -> dict[str, An
     }
     if variation is None:
         # What is no catalog item is keyed in at the till: an amount with a note.
-        return {**told, "item_type": "CUSTOM_AMOUNT", "note": line.code}
-    return {**told, "item_type": "ITEM", "catalog_object_id": variation, "variation_name": "Regular"}
+        return {**content, "item_type": "CUSTOM_AMOUNT", "note": line.code}
+    return {**content, "item_type": "ITEM", "catalog_object_id": variation, "variation_name": "Regular"}
 
 
 def _returned(line: LineQuantity, source: Kept | None, orders: SquareOrders) -> dict[str, Any]:
-    told: dict[str, Any] = {"uid": f"R-{line.line_id}", "quantity": str(line.quantity), "item_type": "ITEM"}
+    content: dict[str, Any] = {"uid": f"R-{line.line_id}", "quantity": str(line.quantity), "item_type": "ITEM"}
     variation = orders.variation(line.sku)
     if variation is not None:
-        told["catalog_object_id"] = variation
+        content["catalog_object_id"] = variation
     uid = None if source is None else source.uids.get(line.line_id)
-    return told if uid is None else {**told, "source_line_item_uid": uid}
+    return content if uid is None else {**content, "source_line_item_uid": uid}
 
 
 def _money(amount: int) -> dict[str, Any]:

@@ -27,23 +27,23 @@ def page_size(body: Mapping[str, Any], default: int = PAGE) -> int:
 
 def moment(body: Mapping[str, Any], name: str, path: str = "") -> datetime | None:
     """An RFC 3339 time with its zone, None where there is none."""
-    told = body.get(name)
-    if told is None or told == "":
+    asked = body.get(name)
+    if asked is None or asked == "":
         return None
     field = f"{path}.{name}" if path else name
     try:
-        parsed = datetime.fromisoformat(str(told))
+        parsed = datetime.fromisoformat(str(asked))
     except ValueError as error:
-        raise ApiError("INVALID_TIME", f"'{told}' is no RFC 3339 time.", field) from error
+        raise ApiError("INVALID_TIME", f"'{asked}' is no RFC 3339 time.", field) from error
     if parsed.tzinfo is None:
-        raise ApiError("INVALID_TIME", f"'{told}' lacks a time zone.", field)
+        raise ApiError("INVALID_TIME", f"'{asked}' lacks a time zone.", field)
     return parsed.astimezone(UTC)
 
 
 def write_cursor(body: Mapping[str, Any], kind: str, position: Iterable[object]) -> str:
     """An opaque cursor: where the page ended, and of which query."""
-    told = {"kind": kind, "query": _query_of(body), "after": list(position)}
-    return base64.urlsafe_b64encode(json.dumps(told).encode()).decode()
+    asked = {"kind": kind, "query": _query_of(body), "after": list(position)}
+    return base64.urlsafe_b64encode(json.dumps(asked).encode()).decode()
 
 
 def read_cursor(body: Mapping[str, Any], kind: str) -> list[Any] | None:
@@ -53,9 +53,9 @@ def read_cursor(body: Mapping[str, Any], kind: str) -> list[Any] | None:
         return None
     refusal = ApiError("INVALID_CURSOR", "The pagination cursor is invalid.", "cursor")
     try:
-        told = json.loads(base64.urlsafe_b64decode(str(cursor)))
-        is_ours = told["kind"] == kind and told["query"] == _query_of(body)
-        after = list(told["after"])
+        asked = json.loads(base64.urlsafe_b64decode(str(cursor)))
+        is_ours = asked["kind"] == kind and asked["query"] == _query_of(body)
+        after = list(asked["after"])
     except (ValueError, KeyError, TypeError) as error:
         raise refusal from error
     if not is_ours:

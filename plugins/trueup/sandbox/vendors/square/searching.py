@@ -32,14 +32,16 @@ def search_catalog(books: SquareBooks, body: Mapping[str, Any]) -> dict[str, Any
         raise ApiError("EXPECTED_ARRAY", "Expected an array.", "object_types")
     begin = moment(body, "begin_time")
     found = [
-        told for told in _objects(books, types) if begin is None or datetime.fromisoformat(told["updated_at"]) > begin
+        content
+        for content in _objects(books, types)
+        if begin is None or datetime.fromisoformat(content["updated_at"]) > begin
     ]
     limit = body.get("limit")
     # A limit that cannot be met is ignored here, not refused.
     size = limit if isinstance(limit, int) and 1 <= limit <= MAX_PAGE else MAX_PAGE
-    told = _page_of_catalog(found, body, "search", size)
-    latest = max((told["updated_at"] for told in books.catalog.objects.values()), default=None)
-    return told if latest is None else {**told, "latest_time": latest}
+    content = _page_of_catalog(found, body, "search", size)
+    latest = max((content["updated_at"] for content in books.catalog.objects.values()), default=None)
+    return content if latest is None else {**content, "latest_time": latest}
 
 
 def search_orders(books: SquareBooks, body: Mapping[str, Any], now: str) -> dict[str, Any]:
@@ -74,12 +76,12 @@ def search_orders(books: SquareBooks, body: Mapping[str, Any], now: str) -> dict
         found = [order for order in found if _key(order, field) != last and (_key(order, field) > last) is is_ascending]
     limit = page_size(body, _ORDERS)
     page = found[:limit]
-    told: dict[str, Any] = {"orders": page}
+    content: dict[str, Any] = {"orders": page}
     if body.get("return_entries"):
-        told = {"order_entries": [_entry(order) for order in page]}
+        content = {"order_entries": [_entry(order) for order in page]}
     if len(found) > limit:
-        told["cursor"] = write_cursor(body, "orders", (*_key(page[-1], field), latest))
-    return told
+        content["cursor"] = write_cursor(body, "orders", (*_key(page[-1], field), latest))
+    return content
 
 
 def batch_orders(books: SquareBooks, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,8 +92,8 @@ def batch_orders(books: SquareBooks, body: Mapping[str, Any]) -> dict[str, Any]:
     return {"orders": [books.orders.by_id[number] for number in ids if number in books.orders.by_id]}
 
 
-def _part(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = told.get(name) or {}
+def _part(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = content.get(name) or {}
     if not isinstance(part, dict):
         raise ApiError("EXPECTED_OBJECT", "Expected an object.", name)
     return part
@@ -101,22 +103,22 @@ def _objects(books: SquareBooks, types: list[str]) -> list[dict[str, Any]]:
     unknown = [kind for kind in types if kind not in _TYPES]
     if unknown:
         raise ApiError("INVALID_ENUM_VALUE", f"The sandbox's catalog has {', '.join(_TYPES)}.", "types")
-    found = [told for told in books.catalog.objects.values() if told["type"] in types]
+    found = [content for content in books.catalog.objects.values() if content["type"] in types]
     if "ITEM_VARIATION" in types:
-        items = (told for told in books.catalog.objects.values() if told["type"] == "ITEM")
+        items = (content for content in books.catalog.objects.values() if content["type"] == "ITEM")
         found += [variation for item in items for variation in item["item_data"]["variations"]]
-    return sorted(found, key=lambda told: str(told["id"]))
+    return sorted(found, key=lambda content: str(content["id"]))
 
 
 def _page_of_catalog(found: list[dict[str, Any]], body: Mapping[str, Any], kind: str, size: int) -> dict[str, Any]:
     position = read_cursor(body, kind)
     if position is not None:
-        found = [told for told in found if told["id"] > position[0]]
+        found = [content for content in found if content["id"] > position[0]]
     page = found[:size]
-    told: dict[str, Any] = {"objects": page} if page else {}
+    content: dict[str, Any] = {"objects": page} if page else {}
     if len(found) > size:
-        told["cursor"] = write_cursor(body, kind, (page[-1]["id"],))
-    return told
+        content["cursor"] = write_cursor(body, kind, (page[-1]["id"],))
+    return content
 
 
 def _sort(sort: Mapping[str, Any], times: Mapping[str, Any]) -> tuple[str, bool]:
@@ -132,9 +134,9 @@ def _sort(sort: Mapping[str, Any], times: Mapping[str, Any]) -> tuple[str, bool]
 
 
 def _range(times: Mapping[str, Any], field: str) -> tuple[str | None, str | None]:
-    told = _part(times, field)
+    content = _part(times, field)
     path = f"query.filter.date_time_filter.{field}"
-    start, end = moment(told, "start_at", path), moment(told, "end_at", path)
+    start, end = moment(content, "start_at", path), moment(content, "end_at", path)
     return (None if start is None else timestamp(start)), (None if end is None else timestamp(end))
 
 

@@ -45,7 +45,7 @@ class SquareSimulator(Simulator):
         self._inventory: Inventory | None = None
         self._app = Starlette(
             routes=[
-                token_route(TOKEN_PATH, _read, lambda told, _: self._authorization.grant(told)),
+                token_route(TOKEN_PATH, _read, lambda asked, _: self._authorization.grant(asked)),
                 self._get("/v2/locations", lambda _: {"locations": self._locations()}),
                 self._get("/v2/locations/{location_id}", self._location),
                 self._get("/v2/catalog/list", lambda query: searching.list_catalog(self.books, query)),
@@ -124,8 +124,8 @@ class SquareSimulator(Simulator):
 
     def _get(self, path: str, handler: _Handler) -> Route:
         async def answer(request: Request) -> Response:
-            told = {**request.query_params, **request.path_params}
-            return self._guarded(request, lambda: self._handled(request, told, handler))
+            asked = {**request.query_params, **request.path_params}
+            return self._guarded(request, lambda: self._handled(request, asked, handler))
 
         return Route(path, answer, methods=["GET"])
 
@@ -177,26 +177,26 @@ class SquareSimulator(Simulator):
             for number, name in names.items()
         ]
 
-    def _location(self, told: _Body) -> _Body:
+    def _location(self, asked: _Body) -> _Body:
         for location in self._locations():
-            if location["id"] == told["location_id"]:
+            if location["id"] == asked["location_id"]:
                 return {"location": location}
-        raise ApiError("NOT_FOUND", f"Location {told['location_id']} not found.", "location_id")
+        raise ApiError("NOT_FOUND", f"Location {asked['location_id']} not found.", "location_id")
 
     def _search_orders(self, body: _Body) -> _Body:
         return searching.search_orders(self.books, body, timestamp(self.world.now()))
 
-    def _order(self, told: _Body) -> _Body:
-        order = self.books.orders.by_id.get(told["order_id"])
+    def _order(self, asked: _Body) -> _Body:
+        order = self.books.orders.by_id.get(asked["order_id"])
         if order is None:
-            raise ApiError("NOT_FOUND", f"Order {told['order_id']} not found.", "order_id")
+            raise ApiError("NOT_FOUND", f"Order {asked['order_id']} not found.", "order_id")
         return {"order": order}
 
     def _create_changes(self, body: _Body) -> _Body:
         skus = self.books.catalog.skus
         online = self.books.online
         before = {variation: self.books.stock.value(variation, online) for variation in _counted(body)}
-        told, made = self.inventory.create(
+        asked, made = self.inventory.create(
             body, lambda: self.faults.strikes(self.system_id, FaultKind.PARTIAL_SUCCESS, path="batch-create")
         )
         for change in made:
@@ -213,11 +213,11 @@ class SquareSimulator(Simulator):
                     "api",
                 )
         self._tell_changes(made)
-        return told
+        return asked
 
     def _tell_changes(self, changes: Sequence[_Body]) -> None:
         keys = [key for key in touched(changes) if key[2] == IN_STOCK]
-        self._notices.tell_counts(self.books.stock.told(keys))
+        self._notices.tell_counts(self.books.stock.counts_of(keys))
 
 
 class _Listing:

@@ -24,7 +24,7 @@ Order = tuple[datetime, str]
 
 
 @dataclass(slots=True)
-class Tally:
+class StateCount:
     """One count: `value` units now, of which `later` are the adjustments dated after the newest physical count."""
 
     value: Decimal
@@ -53,45 +53,45 @@ class SquareStock:
     """Counts by (variation, location, state), and every change ever taken in."""
 
     def __init__(self) -> None:
-        self.tallies: dict[tuple[str, str, str], Tally] = {}
+        self.state_counts: dict[tuple[str, str, str], StateCount] = {}
         self.changes: list[dict[str, Any]] = []
         self._received_at: list[datetime] = []
         self._numbers = itertools.count(1)
 
     def open(self, variation: str, location: str, units: int, changed_at: datetime) -> None:
         """A count that is there when the world begins."""
-        self.tallies[variation, location, IN_STOCK] = Tally(
+        self.state_counts[variation, location, IN_STOCK] = StateCount(
             Decimal(units), (changed_at, ""), changed_at, next(self._numbers)
         )
 
     def value(self, variation: str, location: str) -> Decimal | None:
         """Units in stock, None where nothing was ever counted there."""
-        tally = self.tallies.get((variation, location, IN_STOCK))
-        return None if tally is None else tally.value
+        state_count = self.state_counts.get((variation, location, IN_STOCK))
+        return None if state_count is None else state_count.value
 
     def count(self, fields: Mapping[str, Any], units: Decimal, received: Received) -> dict[str, Any]:
         """Take a physical count in: `fields` say of what, where and in which state. Returns the change."""
         key = (fields["catalog_object_id"], fields["location_id"], fields["state"])
-        tally = self._tally(key, received)
-        if received.order >= tally.counted_at:
-            tally.value, tally.counted_at = tally.counted(units, received.order), received.order
-            tally.later = [(order, delta) for order, delta in tally.later if order > received.order]
-            self._touch(tally, received)
+        state_count = self._state_count(key, received)
+        if received.order >= state_count.counted_at:
+            state_count.value, state_count.counted_at = state_count.counted(units, received.order), received.order
+            state_count.later = [(order, delta) for order, delta in state_count.later if order > received.order]
+            self._touch(state_count, received)
         return self._keep("PHYSICAL_COUNT", "physical_count", {**fields, "quantity": quantity(units)}, received)
 
     def adjust(self, fields: Mapping[str, Any], units: Decimal, received: Received) -> dict[str, Any]:
         """Take an adjustment in: `fields` say of what, where, from and to which state. Returns the change."""
         for state, delta in ((fields["from_state"], -units), (fields["to_state"], units)):
             if state in COUNTED:
-                tally = self._tally((fields["catalog_object_id"], fields["location_id"], state), received)
+                state_count = self._state_count((fields["catalog_object_id"], fields["location_id"], state), received)
                 # What happened before the newest count is in it already.
-                if received.order > tally.counted_at:
-                    bisect.insort(tally.later, (received.order, delta))
-                    tally.value += delta
-                    self._touch(tally, received)
+                if received.order > state_count.counted_at:
+                    bisect.insort(state_count.later, (received.order, delta))
+                    state_count.value += delta
+                    self._touch(state_count, received)
         return self._keep("ADJUSTMENT", "adjustment", {**fields, "quantity": quantity(units)}, received)
 
-    def told(self, keys: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
+    def counts_of(self, keys: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
         """Counts as the API shows them; keys without a count are left out."""
         return [
             {
@@ -99,23 +99,25 @@ class SquareStock:
                 "catalog_object_type": "ITEM_VARIATION",
                 "state": key[2],
                 "location_id": key[1],
-                "quantity": quantity(tally.value),
-                "calculated_at": timestamp(tally.calculated_at),
+                "quantity": quantity(state_count.value),
+                "calculated_at": timestamp(state_count.calculated_at),
             }
             for key in keys
-            if (tally := self.tallies.get(key)) is not None
+            if (state_count := self.state_counts.get(key)) is not None
         ]
 
-    def _tally(self, key: tuple[str, str, str], received: Received) -> Tally:
-        tally = self.tallies.get(key)
-        if tally is None:
+    def _state_count(self, key: tuple[str, str, str], received: Received) -> StateCount:
+        state_count = self.state_counts.get(key)
+        if state_count is None:
             long_ago = datetime.min.replace(tzinfo=received.at.tzinfo)
-            tally = self.tallies[key] = Tally(Decimal(0), (long_ago, ""), received.at, next(self._numbers))
-        return tally
+            state_count = self.state_counts[key] = StateCount(
+                Decimal(0), (long_ago, ""), received.at, next(self._numbers)
+            )
+        return state_count
 
-    def _touch(self, tally: Tally, received: Received) -> None:
+    def _touch(self, state_count: StateCount, received: Received) -> None:
         if received.moves_timestamp:
-            tally.calculated_at, tally.received = received.at, next(self._numbers)
+            state_count.calculated_at, state_count.received = received.at, next(self._numbers)
 
     def _keep(self, kind: str, name: str, inner: Mapping[str, Any], received: Received) -> dict[str, Any]:
         number = len(self.changes) + 1

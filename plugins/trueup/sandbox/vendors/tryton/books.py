@@ -102,18 +102,18 @@ class TrytonBooks:
             "shipments": [],
             "lines": [],
         }
-        for told in order.lines:
-            if told.sku is None or told.sku not in self._numbers:
+        for content in order.lines:
+            if content.sku is None or content.sku not in self._numbers:
                 continue
-            line = self._lines[order.name, told.line_id] = {
+            line = self._lines[order.name, content.line_id] = {
                 "__name__": "sale.line",
                 "id": next(self._ids),
                 "type": "line",
-                "quantity": float(told.quantity),
+                "quantity": float(content.quantity),
                 "warehouse": self.warehouse,
                 "moves_ignored": [],
                 "unit": _UNIT,
-                "product": self.products[_FIRST_PRODUCT + self._numbers[told.sku]],
+                "product": self.products[_FIRST_PRODUCT + self._numbers[content.sku]],
                 "moves": [],
             }
             sale["lines"].append(line)

@@ -11,8 +11,8 @@ _PARTS: Final = ("year", "month", "day", "hour", "minute", "second", "microsecon
 
 def written(moment: datetime) -> dict[str, Any]:
     """A datetime as an object of its parts, in UTC."""
-    told = moment.astimezone(UTC)
-    return {"__class__": "datetime", **{part: getattr(told, part) for part in _PARTS}}
+    content = moment.astimezone(UTC)
+    return {"__class__": "datetime", **{part: getattr(content, part) for part in _PARTS}}
 
 
 def day(moment: datetime) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def day(moment: datetime) -> dict[str, Any]:
 
 def picked(row: Row, fields: Iterable[str]) -> dict[str, Any]:
     """The row with these fields: a related record as its id, or as an object where fields of it are asked for."""
-    told: dict[str, Any] = {"id": row["id"], "__name__": row["__name__"]}
+    content: dict[str, Any] = {"id": row["id"], "__name__": row["__name__"]}
     below: dict[str, list[str]] = {}
     for name in fields:
         head, _, rest = name.partition(".")
@@ -30,12 +30,12 @@ def picked(row: Row, fields: Iterable[str]) -> dict[str, Any]:
     for head, rests in below.items():
         value = row[head]
         if rests and isinstance(value, list):
-            told[head] = [picked(each, rests) for each in value]
+            content[head] = [picked(each, rests) for each in value]
         elif rests:
-            told[head] = None if value is None else picked(value, rests)
+            content[head] = None if value is None else picked(value, rests)
         else:
-            told[head] = value["id"] if isinstance(value, Mapping) and "id" in value else value
-    return told
+            content[head] = value["id"] if isinstance(value, Mapping) and "id" in value else value
+    return content
 
 
 def meets(row: Row, domain: Sequence[Any]) -> bool:
@@ -51,16 +51,16 @@ def _holds(row: Row, clause: Sequence[Any]) -> bool:
     value: Any = row
     for name in str(clause[0]).split("."):
         value = None if value is None else value[name]
-    value, told = _plain(value), _plain(clause[2])
+    value, content = _plain(value), _plain(clause[2])
     match clause[1]:
         case "=":
-            return bool(value == told)
+            return bool(value == content)
         case "in":
-            return value in told
+            return value in content
         case ">":
-            return value is not None and bool(value > told)
+            return value is not None and bool(value > content)
         case ">=":
-            return value is not None and bool(value >= told)
+            return value is not None and bool(value >= content)
     raise ValueError(f"no operator {clause[1]}")
 
 

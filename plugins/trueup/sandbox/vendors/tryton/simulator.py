@@ -83,10 +83,10 @@ class TrytonSimulator(GuardedApi):
         rows = self._rows(request.path_params["model"], domain, context)
         try:
             found = sorted((row for row in rows if meets(row, domain)), key=lambda row: int(row["id"]))
-            told = [picked(row, query.getlist("f")) for row in found[: int(query.get("s", 1000))]]
+            content = [picked(row, query.getlist("f")) for row in found[: int(query.get("s", 1000))]]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Broken("no such field") from error
-        return JSONResponse(told)
+        return JSONResponse(content)
 
     def _rows(self, model: str, domain: Sequence[Any], context: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
         books = self.books
@@ -95,17 +95,17 @@ class TrytonSimulator(GuardedApi):
                 party = {"__name__": "party.party", "id": 1, "name": "Harbour & Vale"}
                 return [{"__name__": model, "id": COMPANY, "party": party}]
             case "ir.model.field":
-                told = {clause[0]: clause[2] for clause in domain}
-                known = {"__name__": model, "id": 1, **told}
-                return [known] if (told["model"], told["name"]) in _FIELDS else []
+                content = {clause[0]: clause[2] for clause in domain}
+                known = {"__name__": model, "id": 1, **content}
+                return [known] if (content["model"], content["name"]) in _FIELDS else []
             case "stock.location":
                 return books.locations
             case "product.product":
                 locations = context.get("locations") or []
                 # Without a company in the context Tryton answers with nulls where its figures should stand.
-                is_told = bool(locations) and context.get("company") == COMPANY
+                is_counted = bool(locations) and context.get("company") == COMPANY
                 return [
-                    {**row, "quantity": books.held(number, int(locations[0])) if is_told else None}
+                    {**row, "quantity": books.held(number, int(locations[0])) if is_counted else None}
                     for number, row in books.products.items()
                 ]
             case "stock.move":
@@ -115,9 +115,9 @@ class TrytonSimulator(GuardedApi):
         raise Broken("no such model")
 
 
-def _decoded(told: str) -> Any:  # noqa: ANN401 - JSON
+def _decoded(content: str) -> Any:  # noqa: ANN401 - JSON
     try:
-        return json.loads(base64.urlsafe_b64decode(told))
+        return json.loads(base64.urlsafe_b64decode(content))
     except ValueError as error:
         raise Broken("no JSON in it") from error
 

@@ -8,12 +8,12 @@ from graphql import GraphQLSchema, build_schema
 
 MOST_ITEMS: Final = 1000
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "eq": lambda value, told: value == told,
-    "in": lambda value, told: value in told,
-    "notIn": lambda value, told: value not in told,
-    "isNull": lambda value, told: (value is None) is told,
-    "after": lambda value, told: value is not None and _moment(value) > _moment(told),
-    "before": lambda value, told: value is not None and _moment(value) < _moment(told),
+    "eq": lambda value, asked: value == asked,
+    "in": lambda value, asked: value in asked,
+    "notIn": lambda value, asked: value not in asked,
+    "isNull": lambda value, asked: (value is None) is asked,
+    "after": lambda value, asked: value is not None and _moment(value) > _moment(asked),
+    "before": lambda value, asked: value is not None and _moment(value) < _moment(asked),
 }
 
 ADMIN: Final[GraphQLSchema] = build_schema("""
@@ -80,28 +80,28 @@ type Mutation {
 
 def listed(items: Sequence[Mapping[str, Any]], options: Mapping[str, Any] | None) -> dict[str, Any]:
     """The page that the options ask for, by id; `ValueError` for more than Vendure gives at once."""
-    told = options or {}
-    take = told.get("take") or MOST_ITEMS
+    asked = options or {}
+    take = asked.get("take") or MOST_ITEMS
     if take > MOST_ITEMS:
         raise ValueError(f"at most {MOST_ITEMS} at once")
-    found = [item for item in items if _fits(item, told.get("filter") or {})]
+    found = [item for item in items if _fits(item, asked.get("filter") or {})]
     found.sort(key=lambda item: int(item["id"]))
-    start = told.get("skip") or 0
+    start = asked.get("skip") or 0
     return {"items": found[start : start + take], "totalItems": len(found)}
 
 
 def _fits(item: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    for name, told in wanted.items():
+    for name, asked in wanted.items():
         if name == "_and":
-            is_met = all(_fits(item, each) for each in told)
+            is_met = all(_fits(item, each) for each in asked)
         elif name == "_or":
-            is_met = any(_fits(item, each) for each in told)
+            is_met = any(_fits(item, each) for each in asked)
         else:
-            is_met = all(_OPERATORS[operator](item[name], value) for operator, value in told.items())
+            is_met = all(_OPERATORS[operator](item[name], value) for operator, value in asked.items())
         if not is_met:
             return False
     return True
 
 
-def _moment(told: str) -> datetime:
-    return datetime.fromisoformat(told).astimezone(UTC)
+def _moment(asked: str) -> datetime:
+    return datetime.fromisoformat(asked).astimezone(UTC)

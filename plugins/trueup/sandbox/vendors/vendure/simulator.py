@@ -62,8 +62,8 @@ class VendureSimulator(ShopStorefront):
 
     async def _ask(self, request: Request) -> Response:
         try:
-            told = await request.json()
-            document = parse(told["query"])
+            content = await request.json()
+            document = parse(content["query"])
         except (ValueError, KeyError, TypeError, GraphQLError):
             return JSONResponse({"errors": [{"message": "no document"}]}, status_code=400)
         problems = validate(ADMIN, document)
@@ -72,7 +72,7 @@ class VendureSimulator(ShopStorefront):
         granted: list[str] = []
         with self.world.lock:
             root = _Root(self, is_let_in=self._tokens.is_good(bearer_of(request)), granted=granted)
-            result = execute_sync(ADMIN, document, root_value=root, variable_values=told.get("variables"))
+            result = execute_sync(ADMIN, document, root_value=root, variable_values=content.get("variables"))
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
             answer["errors"] = [each.formatted for each in result.errors]
@@ -166,8 +166,8 @@ class VendureSimulator(ShopStorefront):
         sent = [{"quantity": line.shipped, "fulfillment": {"id": number, "state": "Shipped"}}]
         return {
             "id": number,
-            "quantity": max(line.shipped, line.told.quantity - line.given_back),
-            "orderPlacedQuantity": line.told.quantity,
+            "quantity": max(line.shipped, line.ordered.quantity - line.given_back),
+            "orderPlacedQuantity": line.ordered.quantity,
             "productVariant": self._variant(stocked, 0),
             "fulfillmentLines": sent if line.shipped else [],
         }
