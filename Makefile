@@ -52,6 +52,7 @@ unit: setup ## The tests that need no server: about a minute
 
 test-nightly: setup ## The long runs, and the mutation run
 	$(BIN)/pytest -m "nightly and not peers" -n 2 --dist loadfile
+	TRUEUP_TEST_SCALE=4 $(BIN)/pytest -m "scaled and not peers" -n 2 --dist loadfile
 	$(BIN)/python -m tests.mutation.run
 
 test-peers: setup ## The loop against a real Tryton and a real Vendure

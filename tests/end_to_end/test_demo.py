@@ -28,7 +28,7 @@ def test_the_direct_demo_converges_and_leaves_no_process(reachable_folder: Path)
             "--skus",
             "60",
             "--step",
-            "3600",
+            "7200",
             "--json",
         ],
         env={**os.environ, "TRUEUP_STATE_FOLDER": str(state)},

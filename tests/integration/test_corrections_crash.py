@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from corrections_channel import Channel, HttpWriter, run_channel
 from corrections_outbox import Line, tenant
+from tests.scale import SCALE, scaled
 
 from trueup.domain.connections import ConnectionDetails
 
@@ -144,6 +145,7 @@ def _finish(line: Line, channel: Channel, url: str) -> None:
     line.correct({"shop": HttpWriter(url, batch_size=2)}, run_id="next cycle")
 
 
+@scaled
 def test_a_corrector_killed_anywhere_loses_nothing_and_doubles_nothing(line: Line, channel: Channel, url: str) -> None:
     """Every statement, commit and call of a run with a canary and two further batches."""
 
@@ -152,7 +154,7 @@ def test_a_corrector_killed_anywhere_loses_nothing_and_doubles_nothing(line: Lin
 
     point, ending = 0, "killed"
     while ending == "killed":
-        point += 1
+        point += max(1, 4 // SCALE)
         _reset(line, channel, _TARGETS)
         line.propose()
         _, ending = _killed_at(point, run)

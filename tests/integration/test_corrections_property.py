@@ -8,6 +8,7 @@ from corrections_channel import Channel, HttpWriter, run_channel
 from corrections_outbox import Line, tenant
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.scale import SCALE, scaled
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import TrueupError
@@ -136,8 +137,9 @@ def line(warehouse: ConnectionDetails) -> Line:
     return Line(warehouse, tenant({"shop": {"largest_share": 1, "canary_share": 0.3, "attempts": 2}}))
 
 
+@scaled
 @settings(
-    max_examples=50,
+    max_examples=25 * SCALE,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

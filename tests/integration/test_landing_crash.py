@@ -10,12 +10,15 @@ from typing import Any
 import psycopg
 import pytest
 from landing_fakes import CONFIGURATION, level, movement, page, rows
+from tests.scale import SCALE, scaled
 
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Cursor, Page, ReadMode, Record
 from trueup.landing import read
 from trueup.landing.land import land_system
+
+POINTS = 16 * SCALE
 
 # From the page with what is refused on, pages come again: what is on them is what a source would tell again.
 STOCK = [
@@ -142,13 +145,14 @@ def test_the_run_that_is_killed_below_touches_everything(unharmed: tuple[dict[st
     assert {row[0] for row in books["exceptions"]} == {"contract_violation", "malformed_record"}
 
 
-@pytest.mark.parametrize("point", range(64))
+@scaled
+@pytest.mark.parametrize("point", range(POINTS))
 def test_a_kill_anywhere_loses_nothing_and_doubles_nothing(
     warehouse: ConnectionDetails, unharmed: tuple[dict[str, Any], int], point: int
 ) -> None:
     """Power cuts, OOM kills and deployments do not ask."""
     books, exchanges = unharmed
-    kill_at, is_after = 1 + point * exchanges // 64, bool(point % 2)
+    kill_at, is_after = 1 + point * exchanges // POINTS, bool(point % 2)
     assert _in_a_child(lambda: _work(warehouse), kill_at, is_after=is_after) == kill_at
     _in_a_child(lambda: _work(warehouse), None)
     assert _books(warehouse) == books

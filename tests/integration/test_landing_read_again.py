@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, page, rows
+from tests.scale import SCALE, scaled
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
@@ -124,7 +125,8 @@ _polls = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@scaled
+@settings(max_examples=50 * SCALE, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(polls=_polls)
 def test_whatever_is_damaged_once_lands_with_the_second_poll(
     warehouse: ConnectionDetails, monkeypatch: pytest.MonkeyPatch, polls: list[tuple[list[int], int | None]]

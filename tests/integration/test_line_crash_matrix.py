@@ -14,6 +14,7 @@ import dbt.adapters.sql.connections as dbt_connections
 import httpx
 import psycopg
 import pytest
+from tests.scale import SCALE, scaled
 
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.demo.verification import verify
@@ -25,8 +26,8 @@ from trueup.pipeline.tenant import Tenant
 from trueup.warehouse.connection import Role, connect
 
 PROJECT = Path(__file__).resolve().parents[2]
-LAND_POINTS, PUBLISH_POINTS, CORRECT_POINTS = 24, 16, 24
-pytestmark = pytest.mark.timeout(900)
+LAND_POINTS, PUBLISH_POINTS, CORRECT_POINTS = 9 * SCALE, 6 * SCALE, 9 * SCALE
+pytestmark = [scaled, pytest.mark.timeout(600 + 300 * SCALE)]
 
 
 class Killer:
@@ -124,7 +125,7 @@ def _rows(stack: LocalStack, query: str) -> list[tuple[Any, ...]]:
 
 
 def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(stack: LocalStack) -> None:
-    """The whole line, some sixty deaths, and then a clean cycle or two."""
+    """The whole line, dozens of deaths, and then a clean cycle or two."""
     tenant, world = stack.tenant, stack.sandbox.world
     DirectEngine(stack, 600).cycle(is_sweep=True)
     deaths = 0
@@ -147,7 +148,7 @@ def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(stack: LocalS
             if code == 0:
                 # It had not so much to send: those to come are to lie before where this one should have.
                 ceiling = max(8, fatal // 2)
-    assert deaths >= 60, f"only {deaths} of the points were reached"
+    assert deaths >= 22 * SCALE, f"only {deaths} of the points were reached"
 
     world.tell("/quiet", {"ship": True, "count": True})
     assert DirectEngine(stack, 600).converge(

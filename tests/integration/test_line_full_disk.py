@@ -61,7 +61,10 @@ MAKE_ROOM = "No space left on device.*make room on the disk of the warehouse's s
 
 @pytest.mark.parametrize(
     "table",
-    ["audit.builds", "canonical.stock_levels", "audit.dbt_runs", "gates.results", "gates.runs", "outbox.changes"],
+    [
+        *("canonical.stock_levels", "gates.results", "outbox.changes"),
+        *(pytest.param(table, marks=pytest.mark.nightly) for table in ("audit.builds", "audit.dbt_runs", "gates.runs")),
+    ],
 )
 def test_whatever_publishing_could_not_write_the_next_run_does(shop: Shop, table: str) -> None:
     """A build that half happened, a table that no gate saw, a decision without its row: none of them may stay."""

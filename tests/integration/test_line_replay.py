@@ -1,7 +1,7 @@
 """A real retailer's trading days through the whole line, in a storm of faults, existing against the file itself.
 
 Nothing is asked of the sandbox about what was sold: pandas counts the file, SQL counts what landed. By default so many
-days as fit into the suite; TRUEUP_REPLAY_DAYS=20 replays the first twenty.
+days as the scale of the run; TRUEUP_REPLAY_DAYS=20 replays the first twenty.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tests.scale import SCALE, scaled
 
 from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.dev.demo.engines import DirectEngine
@@ -31,13 +32,13 @@ from trueup.warehouse.connection import Role, connect
 log = logging.getLogger(__name__)
 
 PROJECT = Path(__file__).resolve().parents[2]
-DAYS = int(os.environ.get("TRUEUP_REPLAY_DAYS", "3"))
+DAYS = int(os.environ.get("TRUEUP_REPLAY_DAYS", SCALE))
 CYCLES_A_DAY = 2
 ATTEMPTS_AT_CLOSE = 10
 # Left out of the tenant's list of codes that are no goods, so that somebody has to be asked about it.
 UNDECLARED = "C2"
 SHOPS = ("shopify_main", "shopify_outlet")
-pytestmark = pytest.mark.timeout(600 + 300 * DAYS)
+pytestmark = [scaled, pytest.mark.timeout(600 + 300 * DAYS)]
 
 
 @dataclass(frozen=True, slots=True)

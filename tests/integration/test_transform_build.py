@@ -311,7 +311,10 @@ def test_a_code_that_is_no_product_is_classified_or_an_exception(shop: Facts) ->
     assert shop.rows(found) == []
 
 
-@pytest.mark.parametrize("model", ["int_source_stock", "int_item_skus", "stock_levels", "ats_positions"])
+@pytest.mark.parametrize(
+    "model",
+    ["int_item_skus", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("stock_levels", "ats_positions"))],
+)
 def test_a_build_killed_after_any_model_is_repeated_and_gives_the_same(
     facts: Facts, postgres: EmbeddedPostgres, built_template: str, model: str
 ) -> None:

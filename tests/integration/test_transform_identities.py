@@ -19,6 +19,7 @@ from tests.integration.transform_facts import (
     shopify_order,
     shopify_variant,
 )
+from tests.scale import SCALE, scaled
 
 from trueup.configuration.model import TenantConfiguration
 from trueup.domain.codes import clean_code, code_key
@@ -56,12 +57,15 @@ def test_warehouse_and_python_normalize_alike(warehouse: ConnectionDetails, text
         _assert_alike(connection, texts)
 
 
+@scaled
 def test_every_character_is_normalized_alike(warehouse: ConnectionDetails) -> None:
-    """Alone, between others and after a letter that it may combine with: the lists are Python's, to the last one."""
+    """Alone, between others and after a letter that it may combine with: the lists are Python's."""
     known = [chr(number) for number in range(1, 0x110000) if not 0xD800 <= number < 0xE000]
     assigned = [each for each in known if unicodedata.category(each) not in {"Cn", "Co"}]
+    # Letters and digits are many and alike: a part of them, and all marks, signs, spaces and format characters.
+    some = [each for each in assigned if ord(each) * SCALE % 16 < SCALE or unicodedata.category(each)[0] in "ZCMPS"]
     with connect(warehouse, None) as connection:
-        _assert_alike(connection, [form.format(each) for form in ("{}", "x{}y", "E{}1") for each in assigned])
+        _assert_alike(connection, [form.format(each) for form in ("{}", "x{}y", "E{}1") for each in some])
 
 
 def _assert_alike(connection: psycopg.Connection[tuple[object, ...]], texts: list[str]) -> None:

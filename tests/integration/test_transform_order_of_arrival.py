@@ -29,11 +29,11 @@ from tests.integration.transform_facts import (
     square_physical_count,
 )
 from tests.integration.transform_reference import Demand, Level, Movement, Version, held, on_hand
+from tests.scale import SCALE, scaled
 
 from trueup.dev.postgres import EmbeddedPostgres
 
 HISTORIES = 510
-EXAMPLES = 2  # together more than a thousand histories
 PROVENANCE = "build_id, record_id, correlation_id, received_at"
 
 _LEVELS = (
@@ -201,8 +201,9 @@ def tables(facts: Facts) -> list[list[dict[str, object]]]:
 
 
 @given(seed=st.integers(min_value=0, max_value=2**32))
+@scaled
 @settings(
-    max_examples=EXAMPLES,
+    max_examples=SCALE,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # a smaller seed is no simpler history

@@ -130,8 +130,9 @@ class DbtSession:
 
     def _parsed_from(self) -> str:
         """What the parsed project is a function of, as a hash."""
-        profile = (self._profile_folder / "profiles.yml").read_text(encoding="utf-8")
-        parts = (str(self._project_folder), project_hash(self._project_folder), self._variables, profile)
+        # Of the connection only the database's name is in it: the same warehouse behind another address is the same.
+        database = self._details.schema or self._details.login or ""
+        parts = (str(self._project_folder), project_hash(self._project_folder), self._variables, database)
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
     @property
