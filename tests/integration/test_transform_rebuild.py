@@ -222,7 +222,7 @@ _ACTIONS: tuple[_Action, ...] = (
 
 def _advance_everybody(facts: Facts, dice: random.Random, step: int) -> None:
     """What concerns all histories: places that are switched off and on, and sweeps."""
-    if dice.random() < 0.5:
+    if dice.random() < 0.5 or step == 0:
         system_id, location = dice.choice(_PLACES)
         facts.land([place(system_id, location, at(step * 1000), is_active=dice.random() < 0.6)])
     for system_id in _SWEPT:

@@ -20,6 +20,7 @@ from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, StreamKind
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.locks import Lock
+from trueup.warehouse.storable import storable_json
 
 log = logging.getLogger(__name__)
 
@@ -139,8 +140,8 @@ def advance_position(
         {
             "system_id": stream.system_id,
             "stream": stream.name,
-            "cursor": None if cursor is None else Jsonb(dict(cursor)),
-            "next_cursor": None if next_cursor is None else Jsonb(dict(next_cursor)),
+            "cursor": None if cursor is None else Jsonb(dict(cursor), dumps=storable_json),
+            "next_cursor": None if next_cursor is None else Jsonb(dict(next_cursor), dumps=storable_json),
             "polled_as_of": polled_as_of,
             "swept_as_of": swept_as_of,
             "read_started_at": read_started_at,
