@@ -178,6 +178,6 @@ def test_junk_in_any_field_changes_no_other_record(warehouse: ConnectionDetails,
 def test_half_a_surrogate_pair_in_a_cursor_stops_no_stream(warehouse: ConnectionDetails) -> None:
     """Some cursors hold the vendor's keys, which only a hostile one writes so; PostgreSQL keeps none of them."""
     _land(warehouse, page([level("a", "1")], 1, cursor={"ids": ["half \ud800 a pair"]}, is_last=True))
-    kept = rows(warehouse, "select cursor ->> 'ids' from raw.stream_positions")
+    kept = rows(warehouse, "cursor ->> 'ids'", "raw.stream_positions")
     assert kept == [('["half \ufffd a pair"]',)]
     assert _land(warehouse, page([level("a", "2")], 9, cursor={"ids": ["a"]}, is_last=True)).landed_count == 1
