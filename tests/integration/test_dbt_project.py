@@ -47,6 +47,11 @@ def test_every_column_of_every_model_is_described(
         problems += [f"{node['name']}.{name} is not described" for name in actual if name not in columns]
         problems += [f"{node['name']}.{name} does not exist" for name in columns if name not in actual]
         problems += [f"{node['name']}.{name} says nothing" for name, each in columns.items() if not each["description"]]
+        problems += [
+            f"{node['name']}.{name} is of type {actual[name]['type']}"
+            for name, each in columns.items()
+            if name in actual and each["data_type"] not in {None, actual[name]["type"]}
+        ]
     assert problems == []
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from tests.model_tables import create_table, insert_rows
 from warehouse_intruder import functions, intrusions, name_of, relations, schemas
 
 from trueup.dev.postgres import EmbeddedPostgres
@@ -33,8 +34,10 @@ def tenant(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     details = postgres.details(name)
     create_all_stream_tables(details, [STREAM])
     with connect(details, Role.TRANSFORMER) as connection:
-        connection.execute("create table canonical.products (sku text); insert into canonical.products values ('A')")
-        connection.execute("create table marts.ats_positions (sku text); create view outbox.wanted as select 1 as one")
+        create_table(connection, "products")
+        insert_rows(connection, "products", {"sku": "A"})
+        create_table(connection, "ats_positions")
+        connection.execute("create view outbox.wanted as select 1 as one")
     yield details
     postgres.drop_database(name)
 
