@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from corrections_outbox import Line
 from psycopg.types.json import Jsonb
+from tests.integration.corrections_outbox import Line
 from tests.model_tables import create_table, insert_row
 
 from trueup.configuration.model import TenantConfiguration

@@ -7,9 +7,6 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import orjson
-from connectors_sandbox import details_of
-from connectors_state import LastingState
-from fuzz_damage import Damager, Find
 from test_connectors_tryton_vendure_staging import (
     CREATED,
     CUSTOMER,
@@ -23,7 +20,10 @@ from test_connectors_tryton_vendure_staging import (
     sale,
     shipped,
 )
-from transform_facts import NOON
+from tests.integration.connectors_sandbox import details_of
+from tests.integration.connectors_state import LastingState
+from tests.integration.fuzz_damage import Damager, Find
+from tests.integration.transform_facts import NOON
 
 from trueup.connectors.base import Connector
 from trueup.connectors.http.answers import Answer

@@ -8,10 +8,10 @@ from email.utils import format_datetime
 from itertools import count
 
 import pytest
-from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
-from connectors_state import LastingState, replaced_token_grant
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.integration.connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from tests.integration.connectors_state import LastingState, replaced_token_grant
 from tests.stock_changes import observed_units
 
 from trueup.configuration.model import ChannelDeclaration

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server, self_signed
+from tests.integration.connectors_scripted_server import Request, ScriptedServer, Step, scripted_server, self_signed
 
 from trueup.connectors.http.answers import Answer
 from trueup.connectors.http.auth import StaticHeader, TokenHeader, bearer, client_secret_grant

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 import pytest
-from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
-from connectors_state import LastingState
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.integration.connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from tests.integration.connectors_state import LastingState
 from tests.stock_changes import stock_change
 
 from trueup.configuration.model import ChannelDeclaration

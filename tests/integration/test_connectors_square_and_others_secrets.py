@@ -5,8 +5,8 @@ import traceback
 from collections.abc import Callable
 
 import pytest
-from connectors_scripted_server import ScriptedServer, Step, scripted_server
-from connectors_state import LastingState
+from tests.integration.connectors_scripted_server import ScriptedServer, Step, scripted_server
+from tests.integration.connectors_state import LastingState
 
 from trueup.connectors.base import Connector
 from trueup.connectors.http.client import HttpClient, Limits

@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from corrections_channel import Channel, HttpWriter, run_channel
-from corrections_outbox import Line, tenant
+from tests.integration.corrections_channel import Channel, HttpWriter, run_channel
+from tests.integration.corrections_outbox import Line, tenant
 
 from trueup.domain.connections import ConnectionDetails
 

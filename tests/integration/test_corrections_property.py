@@ -4,10 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 import pytest
-from corrections_channel import Channel, HttpWriter, run_channel
-from corrections_outbox import Line, tenant
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.integration.corrections_channel import Channel, HttpWriter, run_channel
+from tests.integration.corrections_outbox import Line, tenant
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import TrueupError

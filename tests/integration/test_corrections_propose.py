@@ -1,7 +1,7 @@
 """What becomes a correction, what replaces one, and what is put on hold for a person."""
 
 import pytest
-from corrections_outbox import Line, tenant
+from tests.integration.corrections_outbox import Line, tenant
 
 from trueup.corrections.engine.holds import decide_hold, open_holds, reconsider_hold
 from trueup.corrections.engine.switches import resume_channel, stop_channel, stopped_channels

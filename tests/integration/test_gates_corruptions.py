@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gates_tables import create_tables, demo_configuration, fill_tables
+from tests.integration.gates_tables import create_tables, demo_configuration, fill_tables
 
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gates_tables import add_build, create_tables, demo_configuration, fill_tables
 from psycopg import sql
+from tests.integration.gates_tables import add_build, create_tables, demo_configuration, fill_tables
 from tests.model_tables import insert_rows
 
 from trueup.domain.connections import ConnectionDetails

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from landing_fakes import CONFIGURATION, level, movement, page, rows
+from tests.integration.landing_fakes import CONFIGURATION, level, movement, page, rows
 
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails

@@ -3,7 +3,17 @@
 import threading
 
 import pytest
-from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, movement, page, quantities, rows
+from tests.integration.landing_fakes import (
+    CONFIGURATION,
+    Scripted,
+    at,
+    current_versions,
+    level,
+    movement,
+    page,
+    quantities,
+    rows,
+)
 
 from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from landing_fakes import CONFIGURATION, START, Scripted, current_versions, level, page, rows
+from tests.integration.landing_fakes import CONFIGURATION, START, Scripted, current_versions, level, page, rows
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Arrival, ReadMode, Record

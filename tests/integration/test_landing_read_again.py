@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, page, rows
+from tests.integration.landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, page, rows
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient

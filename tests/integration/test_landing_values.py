@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, movement, page, quantities, rows
+from tests.integration.landing_fakes import (
+    CONFIGURATION,
+    Scripted,
+    at,
+    current_versions,
+    level,
+    movement,
+    page,
+    quantities,
+    rows,
+)
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Page, ReadMode, Record

@@ -8,10 +8,10 @@ from contextlib import suppress
 
 import psycopg
 import pytest
-from frozen_proxy import Proxy, proxy_before
-from landing_fakes import CONFIGURATION, Scripted, current_versions, level, page
-from line_shop import COUNT, TARGET, Shop, open_shop
-from transform_facts import Facts
+from tests.integration.frozen_proxy import Proxy, proxy_before
+from tests.integration.landing_fakes import CONFIGURATION, Scripted, current_versions, level, page
+from tests.integration.line_shop import COUNT, TARGET, Shop, open_shop
+from tests.integration.transform_facts import Facts
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient

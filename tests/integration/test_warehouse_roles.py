@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from tests.integration.warehouse_intruder import functions, intrusions, name_of, relations, schemas
 from tests.model_tables import create_table, insert_rows
-from warehouse_intruder import functions, intrusions, name_of, relations, schemas
 
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails

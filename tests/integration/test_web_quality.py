@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from gates_tables import ROOT, add_build, copy_of, demo_configuration, template
+from tests.integration.gates_tables import ROOT, add_build, copy_of, demo_configuration, template
 
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
