@@ -3,6 +3,7 @@
 import inspect
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.integration.transform_facts import (
@@ -22,7 +23,7 @@ from trueup.transform.project import project_folder, project_variables
 
 
 @pytest.fixture
-def catalog(facts: Facts, tmp_path: Path) -> tuple[dict[str, dict[str, object]], dict[str, dict[str, object]]]:
+def catalog(facts: Facts, tmp_path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """What dbt documents: nodes by id as the project declares them, and as the warehouse has them."""
     variables = project_variables(facts.configuration)
     DbtSession(facts.details, variables, project_folder(), tmp_path).run("docs", subcommand="generate")
@@ -32,7 +33,7 @@ def catalog(facts: Facts, tmp_path: Path) -> tuple[dict[str, dict[str, object]],
 
 
 def test_every_column_of_every_model_is_described(
-    catalog: tuple[dict[str, dict[str, object]], dict[str, dict[str, object]]],
+    catalog: tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]],
 ) -> None:
     """Analysts read the documentation, and it must be of the columns that there are."""
     declared, found = catalog
