@@ -164,6 +164,9 @@ class HttpWriter:
             if (found := values.get(each.record_ref, _UNREAD)) is not _UNREAD
         }
 
+    def close(self) -> None:
+        """None was kept."""
+
 
 @contextmanager
 def run_channel(channel: Channel) -> Iterator[str]:

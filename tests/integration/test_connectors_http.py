@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.integration.connectors_scripted_server import Request, ScriptedServer, Step, scripted_server, self_signed
@@ -25,12 +26,12 @@ def server() -> Iterator[ScriptedServer]:
         yield running
 
 
-def client(server: ScriptedServer, **told: object) -> HttpClient:
+def client(server: ScriptedServer, **told: Any) -> HttpClient:  # noqa: ANN401 - arguments of several kinds
     details = ConnectionDetails(conn_id="shop_connection", conn_type="shop", host=server.url)
     told.setdefault("authenticator", bearer("a-token-nobody-may-see"))
     told.setdefault("limits", Limits(connect_seconds=2, read_seconds=0.4, answer_seconds=0.8, attempts=3))
     told.setdefault("sleep", lambda _: None)
-    return HttpClient("Shop", details, **told)  # type: ignore[arg-type]
+    return HttpClient("Shop", details, **told)
 
 
 @pytest.mark.parametrize(

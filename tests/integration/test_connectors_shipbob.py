@@ -47,7 +47,8 @@ def scripted(server: ScriptedServer, state: LastingState) -> ShipBobConnector:
 
 
 def books(sandbox: Sandbox) -> Any:  # noqa: ANN401 - the simulator's own
-    return sandbox.simulators["shipbob"].books  # type: ignore[attr-defined]
+    simulator: Any = sandbox.simulators["shipbob"]
+    return simulator.books
 
 
 def all_records(pages: list[Page]) -> list[Record]:

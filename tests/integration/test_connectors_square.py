@@ -65,7 +65,8 @@ def writer(details: ConnectionDetails, state: LastingState) -> Iterator[FencedWr
 
 
 def books(sandbox: Sandbox) -> Any:  # noqa: ANN401 - the simulator's own
-    return sandbox.simulators["square"].books  # type: ignore[attr-defined]
+    simulator: Any = sandbox.simulators["square"]
+    return simulator.books
 
 
 def listed(sandbox: Sandbox) -> dict[str, int]:
@@ -91,7 +92,7 @@ class Interrupted(HttpClient):
 
     before: Callable[[str], None]
 
-    def request(self, method: str, path: str, **told: Any) -> Answer:  # type: ignore[override]  # noqa: ANN401
+    def request(self, method: str, path: str, **told: Any) -> Answer:  # noqa: ANN401
         self.before(path)
         return super().request(method, path, **told)
 

@@ -37,7 +37,7 @@ _WALL_CLOCK = time.time
 _DATETIME = datetime
 
 
-class _AnyDatetime(type(datetime)):  # type: ignore[misc]
+class _AnyDatetime(type):
     """Every datetime is one of the shifted class too."""
 
     def __instancecheck__(cls, value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -108,7 +109,7 @@ class World:
         assert unread == []
 
 
-def _run(world: World, steps: list[tuple[str, object, object]]) -> None:
+def _run(world: World, steps: list[tuple[str, Any, object]]) -> None:
     for name, subject, value in steps:
         match name:
             case "sell":
@@ -122,11 +123,11 @@ def _run(world: World, steps: list[tuple[str, object, object]]) -> None:
             case "publish":
                 world.publish()
             case "correct":
-                world.correct(list(subject))  # type: ignore[call-overload]
+                world.correct(list(subject))
             case "cycle":
                 world.land()
                 world.publish()
-                world.correct(list(subject))  # type: ignore[call-overload]
+                world.correct(list(subject))
         world.check()
 
 

@@ -84,7 +84,12 @@ def test_a_run_neither_searches_the_stack_nor_leaves_anything_to_the_next(
 
     known = len(DEFAULT_BASE_BEHAVIOR_FLAGS)
     searches: list[object] = []
-    monkeypatch.setattr(inspect, "stack", lambda *_: searches.append(None) or [])
+
+    def search(*given: object) -> list[inspect.FrameInfo]:
+        searches.append(given)
+        return []
+
+    monkeypatch.setattr(inspect, "stack", search)
     facts.build(is_full_refresh=True)
     assert len(DEFAULT_BASE_BEHAVIOR_FLAGS) == known
     assert searches == []

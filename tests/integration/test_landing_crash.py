@@ -25,7 +25,7 @@ STOCK = [
     [level("b", "1"), level("broken", 5), level("f", "1")],
     [level("g", "1")],
 ]
-MOVEMENTS = [[movement("1"), movement("2")], [movement("2"), movement("3"), movement("4", 5)], [movement("5")]]  # type: ignore[arg-type]
+MOVEMENTS = [[movement("1"), movement("2")], [movement("2"), movement("3"), movement("4", 5)], [movement("5")]]
 SWEPT = [[level("b", "1"), level("c", "3")], [level("d", "1"), level("broken", "5"), level("new", "1")]]
 
 
@@ -50,6 +50,9 @@ class Shop:
     def check(self) -> str:
         """There is nothing to reach."""
         return "shop"
+
+    def close(self) -> None:
+        """There is no connection."""
 
 
 def _work(details: ConnectionDetails) -> None:
@@ -76,8 +79,8 @@ def _in_a_child(work: Callable[[], None], kill_at: int | None, *, is_after: bool
                     os.kill(os.getpid(), signal.SIGKILL)
                 return result
 
-            psycopg.Connection.wait = counted  # type: ignore[method-assign, assignment]
-            read.LARGEST_BATCH = 2  # type: ignore[misc]
+            psycopg.Connection.wait = counted  # type: ignore[method-assign]  # in the child only
+            read.LARGEST_BATCH = 2  # type: ignore[misc]  # a constant, but for the child
             work()
             os.write(writer, str(next(exchanges) - 1).encode())
             status = 0

@@ -116,6 +116,9 @@ class Source:
         """There is nothing to reach."""
         return "numbered"
 
+    def close(self) -> None:
+        """There is no connection."""
+
 
 _polls = st.lists(
     st.tuples(st.lists(st.sampled_from([0, 0, 0, 1, 2, 99]), max_size=6), st.none() | st.integers(0, 3)),

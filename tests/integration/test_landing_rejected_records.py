@@ -81,7 +81,8 @@ def test_the_same_key_landing_well_closes_its_violation(warehouse: ConnectionDet
 
 def test_the_known_version_coming_again_closes_the_violation_too(warehouse: ConnectionDetails) -> None:
     """Mended back to what it was: nothing lands, and nothing is wrong any more."""
-    for second, quantity in enumerate(["1", 5, "1"]):
+    reported: list[str | int] = ["1", 5, "1"]
+    for second, quantity in enumerate(reported):
         _land(warehouse, page([level("a", quantity)], second))
     assert list_exceptions(warehouse) == []
     assert quantities(warehouse) == [("a|1", "1")]

@@ -93,7 +93,7 @@ def test_of_two_versions_in_one_read_the_one_of_tomorrow_gives_way(warehouse: Co
     assert list_exceptions(warehouse) == []
 
 
-def _with(**more: object) -> Record:
+def _with(**more: Any) -> Record:  # noqa: ANN401 - values of JSON
     return level("a", "1", **more)
 
 
