@@ -13,7 +13,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 export GX_ANALYTICS_ENABLED = false
 
-.PHONY: help setup demo test lint lint-python lint-sql unit docs test-nightly test-peers bench lock clean
+.PHONY: help setup demo test lint lint-python lint-sql unit durations docs test-nightly test-peers bench lock clean
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,7 +44,7 @@ lint-sql: setup
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 
 test: lint ## Every check and every test
-	$(BIN)/pytest -m "not peers and not nightly and not airflow" -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not peers and not nightly and not airflow" -n 4 --dist loadfile
 	$(BIN)/pytest -m "not peers and not nightly and airflow"
 
 unit: setup ## The tests that need no server: about a minute
@@ -57,6 +57,10 @@ test-nightly: setup ## The long runs, and the mutation run
 
 test-peers: setup ## The loop against a real Tryton and a real Vendure
 	$(BIN)/pytest -m peers tests/peers
+
+durations: setup ## Measure how long each file of tests takes; tests/durations.json puts the longest first
+	$(BIN)/pytest -m "not peers and not nightly and not airflow" -n 4 --dist loadfile --junit-xml .trueup/tests.xml
+	$(BIN)/python -m tests.durations .trueup/tests.xml
 
 docs: setup ## Draw the architecture picture from the code
 	$(BIN)/python -m tests.architecture.picture

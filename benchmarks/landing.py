@@ -117,6 +117,9 @@ class StoredPages:
         """There is nothing to reach."""
         return "stored pages"
 
+    def close(self) -> None:
+        """There is no connection."""
+
 
 def run(records: int = 1_000_000, flat_records: int = 200_000) -> dict[str, Any]:
     """Measure all in one run: `records` listings, and `flat_records` stock levels beside them."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.databases import new_database, shared_server, template
+from tests.durations import known_durations, longest_first
 from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.domain.connections import ConnectionDetails
 
@@ -15,14 +16,11 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts a PostgreSQL server, and let the files that take minutes go first.
-
-    Begun last, one of them would keep one worker while the others idle.
-    """
+    """Mark what starts a PostgreSQL server, and let the files that take longest go first."""
     for item in items:
         if {"postgres", "reachable_folder"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.server)
-    items.sort(key=lambda item: not item.path.name.startswith(("test_line_", "test_demo", "test_transform_")))
+    longest_first(items, known_durations())
 
 
 @contextmanager

@@ -4,24 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
+from psycopg import sql
+
+from tests.model_tables import create_table
 from trueup.connectors.base import Writer
 from trueup.domain.changes import Cause, Change, Operation, change_key
 from trueup.domain.values import Quantity, Value
-
-STOCK_CHANGES_TABLE = """
-create table outbox.stock_changes (
-    entity text default 'stock', operation text default 'set', target_system text, record_ref text,
-    field text default 'available', subject_key text, expected jsonb, desired jsonb,
-    size bigint generated always as (desired::bigint - coalesce(expected, '0')::bigint) stored,
-    cause text default 'source_delay', priority integer default 100, facts_version text default 'v1',
-    facts_as_of timestamptz default now(), facts_received_at timestamptz, correlation_id uuid default gen_random_uuid(),
-    refused_because text generated always as (case when desired < '0' then 'would write a negative number' end) stored,
-    owner_system text, decided_from text,
-    shown_quantity bigint generated always as (expected::bigint) stored,
-    target_quantity bigint generated always as (desired::bigint) stored
-);
-"""
-"""What dbt's view of the wanted changes shows, as a table to fill."""
+from trueup.warehouse.connection import Warehouse
 
 PUSHABLE = """
 select wanted.subject_key
@@ -34,6 +23,30 @@ where not exists (
 order by wanted.priority, wanted.subject_key
 """
 """What is wanted and withheld by nothing, in the order of harm."""
+
+
+def create_stock_changes(connection: Warehouse) -> None:
+    """Make dbt's view of the changes that inventory wants a table to fill; `expected` and `desired` are enough."""
+    create_table(
+        connection,
+        "stock_changes",
+        defaults={
+            "entity": "stock",
+            "operation": "set",
+            "field": "available",
+            "cause": "source_delay",
+            "priority": 100,
+            "facts_version": "v1",
+            "facts_as_of": sql.SQL("now()"),
+            "correlation_id": sql.SQL("gen_random_uuid()"),
+        },
+        generated={
+            "size": "desired::bigint - coalesce(expected, '0')::bigint",
+            "refused_because": "case when desired < '0' then 'would write a negative number' end",
+            "shown_quantity": "expected::bigint",
+            "target_quantity": "desired::bigint",
+        },
+    )
 
 
 def stock_change(target_system: str, record_ref: str, expected: int | None, desired: int, **changed: Any) -> Change:  # noqa: ANN401

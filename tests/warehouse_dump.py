@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from tests.databases import POSTGRES_PROGRAMS
 from trueup.corrections.engine.holds import decide_hold, open_holds
@@ -45,7 +46,8 @@ def main(target: Path) -> None:
 
 def _trade(stack: LocalStack) -> None:
     tenant, engine = stack.tenant, DirectEngine(stack, 5400)
-    for hours, decision in ((3, "approved"), (6, "rejected"), (12, "approved")):
+    decisions: list[tuple[int, Literal["approved", "rejected"]]] = [(3, "approved"), (6, "rejected"), (12, "approved")]
+    for hours, decision in decisions:
         engine.live(hours * 3600, lambda *_: None)
         for hold in open_holds(tenant.warehouse)[:1]:
             decide_hold(tenant.warehouse, hold.hold_id, decision, "ada", "looked at it")
@@ -59,8 +61,8 @@ def _trade(stack: LocalStack) -> None:
 
 
 def _dump(stack: LocalStack) -> str:
-    where = ("-h", stack.postgres.socket_folder, "-U", "postgres")
-    asked = [POSTGRES_PROGRAMS / "pg_dumpall", *where, "--roles-only", "--no-role-passwords"]
+    where = ("-h", str(stack.postgres.socket_folder), "-U", "postgres")
+    asked: list[str | Path] = [POSTGRES_PROGRAMS / "pg_dumpall", *where, "--roles-only", "--no-role-passwords"]
     roles = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
     of_tenant = re.compile(rf"(CREATE ROLE|GRANT) {stack.tenant.warehouse.schema}_")
     asked = [

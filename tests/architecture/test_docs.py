@@ -19,7 +19,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]
 SPECS = list(CONNECTORS.values())
 # The command line's parser comes with typer, which names of its errors only the most special ones.
-_USAGE_ERROR = typer.BadParameter.__bases__[0]
+_USAGE_ERROR: type[BaseException] = typer.BadParameter.__bases__[0]
 _ERROR_COLUMN = re.compile(r"^\| (?:the error says|message) \|")
 
 

@@ -116,7 +116,7 @@ def missing(warehouse: ConnectionDetails) -> Iterator[str]:
                 behind = CANONICAL[kind] if is_kept else "staging.int_locations where system_id = %(system)s"
                 for rows in (f"staging.{model['name']} where system_id = %(system)s", behind):
                     # The names are those of our own models.
-                    found = connection.execute(f"select exists (select from {rows})", {"system": system_id}).fetchone()  # type: ignore[arg-type]
+                    found = connection.execute(f"select exists (select from {rows})", {"system": system_id}).fetchone()
                     if found is None or not found[0]:
                         yield f"{system_id}: {rows}"
 

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import jsonschema
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 SPECS: Mapping[str, str] = {
@@ -87,7 +87,7 @@ def read_spec(name: str, document: dict[str, Any]) -> Spec:
         # What others put together by `allOf` cannot be closed by itself.
         _prepare(schema, is_old=is_old, is_part=f"#/components/schemas/{component}" in parts)
     _prepare_contents(document["paths"], is_old=is_old)
-    resource = Resource(contents=document, specification=DRAFT202012)
+    resource = DRAFT202012.create_resource(document)
     server = re.sub(r"\{[^}]*\}", "x", str(document.get("servers", [{"url": ""}])[0]["url"]))
     return Spec(name, document, urlsplit(server).path.rstrip("/"), Registry().with_resource(_URI, resource))
 
@@ -203,7 +203,8 @@ def _answer_problems(spec: Spec, operation: Mapping[str, Any], status: int, body
 def _schema_problems(spec: Spec, schema: Mapping[str, Any] | None, body: object) -> list[str]:
     if schema is None:
         return []
-    validator = jsonschema.Draft202012Validator(_absolute(schema), registry=spec.registry, format_checker=_formats)
+    absolute: Any = _absolute(schema)
+    validator = jsonschema.Draft202012Validator(absolute, registry=spec.registry, format_checker=_formats)
     return [
         f"{error.json_path}: {error.message[:300]}"
         for error in sorted(validator.iter_errors(body), key=lambda e: e.json_path)

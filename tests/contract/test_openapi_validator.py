@@ -163,7 +163,7 @@ def test_a_vendors_changed_contract_turns_an_exchange_red(
 ) -> None:
     """The same answer, against the file as it is and against one with a field renamed."""
     document = json.loads((shared_folder / SPECS[name]).read_text(encoding="utf-8"))
-    body = {} if method == "POST" else None
+    body: dict[str, object] | None = {} if method == "POST" else None
     assert validate_exchange(read_spec(name, copy.deepcopy(document)), method, path, body, 200, answer) == []
     properties = document["components"]["schemas"][schema]["properties"]
     properties[f"{field}_renamed"] = properties.pop(field)
@@ -175,7 +175,8 @@ def test_a_simulator_offers_nothing_that_the_vendor_does_not(shared_folder: Path
     """An endpoint of our own making would let a connector be written against it."""
     spec = load_spec(name, shared_folder)
     sandbox = Sandbox(WorldSettings(skus=5))
-    for route in sandbox.simulators[name].app.routes:  # type: ignore[attr-defined]
+    simulator: Any = sandbox.simulators[name]
+    for route in simulator.app.routes:
         path = route.path.replace("{kind}", "salesOrder").replace("{number}", "1")
         if not any(path.startswith(start) for start in OUTSIDE.get(name, ())):
             for method in route.methods - {"HEAD"}:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.contract.openapi import Spec, load_spec
@@ -74,7 +75,8 @@ def test_every_kind_of_change_keeps_the_contract(square: VendorCalls, sandbox: S
 
 def test_changes_made_over_the_api_keep_the_contract(square: VendorCalls, sandbox: Sandbox) -> None:
     """A physical count and an adjustment in one call."""
-    variation = sorted(sandbox.simulators["square"].books.catalog.skus)[0]  # type: ignore[attr-defined]
+    simulator: Any = sandbox.simulators["square"]
+    variation = sorted(simulator.books.catalog.skus)[0]
     now = sandbox.world.now().isoformat()
     common = {"catalog_object_id": variation, "location_id": "LONLINE", "quantity": "7", "occurred_at": now}
     changes = [

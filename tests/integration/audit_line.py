@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from corrections_outbox import Line
 from psycopg.types.json import Jsonb
+from tests.integration.corrections_outbox import Line
+from tests.model_tables import create_table, insert_row
 
 from trueup.configuration.model import TenantConfiguration
 from trueup.domain.connections import ConnectionDetails
@@ -15,31 +16,7 @@ from trueup.warehouse.streams import Stream, create_stream_tables
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 FACT = UUID("00000000-0000-4000-8000-00000000000a")
 
-_TABLES = """
-create table canonical.products (sku text primary key, title text, category text, gtin text, is_active boolean);
-create table canonical.sku_aliases (system_id text, source_item_id text, source_sku text, sku text, match_rule text);
-create table canonical.stock_movements (
-    movement_id text, sku text, location_id text, kind text, delta_quantity numeric, counted_quantity numeric,
-    occurred_at timestamptz, source_system_id text, record_id bigint, correlation_id uuid, build_id bigint
-);
-create table canonical.stock_levels (
-    sku text, location_id text, on_hand_quantity numeric, damaged_quantity numeric, quality_control_quantity numeric,
-    base_quantity numeric, movement_quantity numeric, as_of timestamptz, received_at timestamptz,
-    source_system_id text, record_id bigint, correlation_id uuid, build_id bigint
-);
-create table canonical.reservations (
-    reservation_id text, channel text, order_name text, order_line_id text, sku text, location_id text,
-    quantity numeric, ordered_at timestamptz, status text, released_reason text, source_system_id text,
-    received_at timestamptz, record_id bigint, correlation_id uuid, build_id bigint
-);
-create table reconciliation.stock_differences (
-    subject_key text, entity text, target_system text, record_ref text, field text, shown jsonb, desired jsonb,
-    cause text, evidence jsonb, detected_at timestamptz, observed_at timestamptz,
-    age_source_seconds double precision, age_landing_seconds double precision, age_build_seconds double precision,
-    age_queue_seconds double precision, facts_version text, correlation_id uuid, build_id bigint,
-    shown_quantity numeric, target_quantity bigint, difference_quantity bigint
-);
-"""
+_MODELS = ("products", "sku_aliases", "stock_movements", "stock_levels", "reservations", "stock_differences")
 
 
 def after(seconds: float) -> datetime:
@@ -86,18 +63,16 @@ class AuditLine(Line):
     def __init__(self, details: ConnectionDetails) -> None:
         super().__init__(details, configuration())
         with connect(details, Role.TRANSFORMER) as connection:
-            connection.execute(_TABLES)
+            for model in _MODELS:
+                create_table(connection, model)
         self.add("canonical.products", sku="HV-00001", title="Enamel mug", category="Kitchen")
         self.add("canonical.products", sku="HV-00002", title="Tin mug", category="Kitchen")
         self.add("canonical.sku_aliases", system_id="shop", source_item_id="9", source_sku="MUG-E", sku="HV-00001")
 
     def add(self, table: str, **columns: object) -> None:
         """Insert one row as the transformer."""
-        names = ", ".join(columns)
-        values = {name: Jsonb(value) if isinstance(value, (dict, list)) else value for name, value in columns.items()}
         with connect(self.details, Role.TRANSFORMER) as connection:
-            places = ", ".join(f"%({name})s" for name in columns)
-            connection.execute(f"insert into {table} ({names}) values ({places})", values)
+            insert_row(connection, table, columns)
 
     def land(
         self, stream: str, record_id: int, key: str, at: datetime, *, system: str = "erp", fact: UUID | None = None

@@ -165,6 +165,9 @@ class HttpWriter:
             if (found := values.get(each.record_ref, _UNREAD)) is not _UNREAD
         }
 
+    def close(self) -> None:
+        """None was kept."""
+
 
 def run_channel(channel: Channel) -> AbstractContextManager[str]:
     """Serve the channel until the block ends; its address."""

@@ -6,7 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 from psycopg.types.json import Jsonb
-from tests.stock_changes import STOCK_CHANGES_TABLE
+from tests.model_tables import create_table, insert_rows
+from tests.stock_changes import create_stock_changes
 
 from trueup.configuration.model import TenantConfiguration
 from trueup.corrections.engine.correct import correct
@@ -18,28 +19,6 @@ from trueup.corrections.policies import POLICIES
 from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.registry import apply_configuration
-
-_TABLES = (
-    STOCK_CHANGES_TABLE
-    + """
-create table marts.ats_positions (
-    sku text, channel text, category text, on_hand_quantity numeric, damaged_quantity numeric,
-    quality_control_quantity numeric, withdrawn_quantity numeric default 0,
-    unknown_because text, sellable_quantity numeric, reserved_quantity numeric,
-    safety_stock_quantity bigint, free_quantity numeric, shortfall_quantity numeric,
-    unassigned_reserved_quantity numeric, pool_quantity numeric,
-    buffer_quantity bigint, share numeric, cap_quantity bigint, ats_quantity bigint,
-    channel_allocated_quantity bigint, target_quantity bigint, location_terms jsonb, rule_ids jsonb,
-    facts_as_of timestamptz, newest_received_at timestamptz, facts_version text, correlation_id uuid,
-    build_id bigint, primary key (sku, channel)
-);
-create table canonical.channel_listings (
-    sku text, channel text, channel_record_id text, shown_quantity numeric, allocated_quantity numeric,
-    is_listed boolean, unlisted_because text, observed_at timestamptz, received_at timestamptz, record_id bigint,
-    correlation_id uuid, build_id bigint, primary key (sku, channel)
-);
-"""
-)
 
 
 def tenant(channels: Mapping[str, Mapping[str, Any]] | None = None) -> TenantConfiguration:
@@ -84,7 +63,9 @@ class Line:
         with connect(details, None) as connection:
             apply_configuration(connection, configuration, "test")
         with connect(details, Role.TRANSFORMER) as connection:
-            connection.execute(_TABLES)
+            create_stock_changes(connection)
+            create_table(connection, "ats_positions", defaults={"withdrawn_quantity": 0}, key=("sku", "channel"))
+            create_table(connection, "channel_listings", key=("sku", "channel"))
 
     def list_skus(self, count: int, shown: int = 5, channel: str = "shop") -> None:
         """List `count` SKUs S00000.. on the channel."""
@@ -109,11 +90,9 @@ class Line:
             "priority": 0 if expected is not None and target < expected else 100,
             **columns,
         }
-        names = ", ".join(row)
-        values = ", ".join(f"%({name})s" for name in row)
         self.withdraw(number, channel)
         with connect(self.details, Role.TRANSFORMER) as connection:
-            connection.execute(f"insert into outbox.stock_changes ({names}) values ({values})", row)
+            insert_rows(connection, "stock_changes", row)
         return f"r{number}"
 
     def want_many(self, count: int, expected: int, target: int, channel: str = "shop", version: str = "v1") -> None:

@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import orjson
-from connectors_sandbox import details_of
-from connectors_state import LastingState
-from fuzz_damage import Damager, Find
-from test_connectors_tryton_vendure_staging import (
+from tests.integration.connectors_sandbox import details_of
+from tests.integration.connectors_state import LastingState
+from tests.integration.fuzz_damage import Damager, Find
+from tests.integration.test_connectors_tryton_vendure_staging import (
     CREATED,
     CUSTOMER,
     SHELF,
@@ -23,7 +23,7 @@ from test_connectors_tryton_vendure_staging import (
     sale,
     shipped,
 )
-from transform_facts import NOON
+from tests.integration.transform_facts import NOON
 
 from trueup.connectors.base import Connector
 from trueup.connectors.http.answers import Answer
@@ -262,7 +262,7 @@ def _shop(rows: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Callable[[str
 
 def _client(inner: Shelf, damager: Damager) -> HttpClient:
     found: Any = DamagedClient(inner, damager)
-    return found  # type: ignore[no-any-return]
+    return found  # type: ignore[no-any-return]  # a client in all that is called here
 
 
 def streams_of(connector: str) -> Iterator[tuple[str, Stream]]:

@@ -1,6 +1,6 @@
 """A small retailer and a connector over pages given by the test, for the landing tests."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -48,8 +48,8 @@ def level(item: str, quantity: str | int, *, seconds: float | None = None, **mor
     )
 
 
-def movement(key: str, quantity: str = "-1", seconds: float = 0) -> Record:
-    """A stock movement of NetSuite's."""
+def movement(key: str, quantity: str | int = "-1", seconds: float = 0) -> Record:
+    """A stock movement of NetSuite's; an integer quantity breaks its contract."""
     payload = {
         "uniquekey": key,
         "transaction": "9",
@@ -97,7 +97,7 @@ class Scripted:
     A stream without a script is empty.
     """
 
-    script: Mapping[str, list[Step]]
+    script: Mapping[str, Sequence[Step]]
     asked: list[tuple[str, ReadMode, Cursor | None]] = field(default_factory=list)
 
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
@@ -115,17 +115,20 @@ class Scripted:
         """There is nothing to reach."""
         return "scripted"
 
+    def close(self) -> None:
+        """There is no connection."""
+
 
 def rows(details: ConnectionDetails, columns: str, table: str = "raw.netsuite__stock_levels") -> list[tuple[Any, ...]]:
     """The table's columns, by the number of the record where it has one."""
     order = " order by record_id" if table.startswith("raw.") and "position" not in table and "(" not in columns else ""
     with connect(details, Role.OPERATOR) as connection:
-        return connection.execute(sql.SQL(f"select {columns} from {table}{order}")).fetchall()  # type: ignore[arg-type]
+        return connection.execute(sql.SQL(f"select {columns} from {table}{order}")).fetchall()
 
 
 def quantities(details: ConnectionDetails) -> list[tuple[str, str | None]]:
     """Key and quantity of every stock level that landed, in order; None is a tombstone."""
-    return [tuple(row) for row in rows(details, "source_key, payload ->> 'quantityonhand'")]  # type: ignore[misc]
+    return [(key, quantity) for key, quantity in rows(details, "source_key, payload ->> 'quantityonhand'")]
 
 
 def current_versions(details: ConnectionDetails) -> dict[str, str | None]:

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from corrections_channel import Channel, HttpWriter, run_channel
-from transform_facts import (
+from tests.integration.corrections_channel import Channel, HttpWriter, run_channel
+from tests.integration.transform_facts import (
     Facts,
     at,
     demo_tenant,

@@ -5,8 +5,8 @@ import json
 from decimal import Decimal
 
 import pytest
-from audit_line import AuditLine, after
-from corrections_channel import Channel, HttpWriter, run_channel
+from tests.integration.audit_line import AuditLine, after
+from tests.integration.corrections_channel import Channel, HttpWriter, run_channel
 
 from trueup.corrections.engine.switches import stop_channel
 from trueup.domain.connections import ConnectionDetails

@@ -1,7 +1,7 @@
 """An oversold unit is put down to the hop that still had the news when it was sold."""
 
 import pytest
-from audit_line import AuditLine, after
+from tests.integration.audit_line import AuditLine, after
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.explain.explain import explain_lag

@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 import pytest
-from audit_line import FACT, AuditLine, after
+from tests.integration.audit_line import FACT, AuditLine, after
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent

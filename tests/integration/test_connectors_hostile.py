@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import count
+from typing import Any
 
 import pytest
-from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
-from connectors_state import LastingState, replaced_token_grant
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.integration.connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from tests.integration.connectors_state import LastingState, replaced_token_grant
 from tests.stock_changes import observed_units
 
 from trueup.configuration.model import ChannelDeclaration
@@ -49,12 +50,17 @@ def dated(moment: datetime = NOON) -> dict[str, str]:
     return {"Date": format_datetime(moment, usegmt=True)}
 
 
-def client(server: ScriptedServer, **reported: object) -> HttpClient:
+def never_asked(*_: object, **__: object) -> Answer:
+    """What needs no request makes none."""
+    raise AssertionError("a request was made")
+
+
+def client(server: ScriptedServer, **reported: Any) -> HttpClient:  # noqa: ANN401 - arguments of several kinds
     details = ConnectionDetails(conn_id="shop_connection", conn_type="shop", host=server.url)
     reported.setdefault("authenticator", bearer("a-token-nobody-may-see"))
     reported.setdefault("limits", Limits(connect_seconds=2, read_seconds=0.4, answer_seconds=0.8, attempts=2))
     reported.setdefault("sleep", lambda _: None)
-    return HttpClient("Shop", details, **reported)  # type: ignore[arg-type]
+    return HttpClient("Shop", details, **reported)
 
 
 # -- answers that do not end -----------------------------------------------------------------------------------------
@@ -644,7 +650,7 @@ def test_a_token_is_renewed_shortly_before_it_ends() -> None:
 
     def sent(at: float) -> str:
         now[0] = at
-        return header.headers(None, Redaction())["Authorization"]  # type: ignore[arg-type]
+        return header.headers(never_asked, Redaction())["Authorization"]
 
     assert [sent(0), sent(3539), sent(3541), sent(3541 + 3539)] == [
         "Bearer token-1",
@@ -667,6 +673,6 @@ def test_a_short_token_is_used_for_half_its_time() -> None:
     header = TokenHeader(grant, clock=lambda: now[0])
     for at in (0, 29, 31, 60):
         now[0] = at
-        header.headers(None, Redaction())  # type: ignore[arg-type]
+        header.headers(never_asked, Redaction())
 
     assert granted == [0, 31]

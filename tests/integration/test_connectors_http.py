@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server, self_signed
+from tests.integration.connectors_scripted_server import Request, ScriptedServer, Step, scripted_server, self_signed
 
 from trueup.connectors.http.answers import Answer
 from trueup.connectors.http.auth import StaticHeader, TokenHeader, bearer, client_secret_grant
@@ -25,12 +26,12 @@ def server() -> Iterator[ScriptedServer]:
         yield running
 
 
-def client(server: ScriptedServer, **reported: object) -> HttpClient:
+def client(server: ScriptedServer, **reported: Any) -> HttpClient:  # noqa: ANN401 - arguments of several kinds
     details = ConnectionDetails(conn_id="shop_connection", conn_type="shop", host=server.url)
     reported.setdefault("authenticator", bearer("a-token-nobody-may-see"))
     reported.setdefault("limits", Limits(connect_seconds=2, read_seconds=0.4, answer_seconds=0.8, attempts=3))
     reported.setdefault("sleep", lambda _: None)
-    return HttpClient("Shop", details, **reported)  # type: ignore[arg-type]
+    return HttpClient("Shop", details, **reported)
 
 
 @pytest.mark.parametrize(

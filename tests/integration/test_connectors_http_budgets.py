@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 import pytest
-from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from tests.integration.connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
 
 from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer
 from trueup.connectors.http.auth import NoCredentials

@@ -3,13 +3,14 @@
 import logging
 import traceback
 from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import quote
 
 import pytest
-from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
-from connectors_state import LastingState
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.integration.connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from tests.integration.connectors_state import LastingState
 from tests.stock_changes import stock_change
 
 from trueup.configuration.model import ChannelDeclaration
@@ -77,7 +78,7 @@ def with_tokens(then: Callable[[Request], Step] | Step) -> Callable[[Request], S
     return answer
 
 
-FAULTS = {
+FAULTS: dict[str, Step | Callable[[Request], Step]] = {
     "200 with errors": quoting(200),
     "400": quoting(400),
     "401": quoting(401),
@@ -105,9 +106,9 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """The connectors as they are, in a hurry."""
     made = HttpClient.__init__
 
-    def hurried(self: HttpClient, *arguments: object, **named: object) -> None:
+    def hurried(self: HttpClient, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - as the original
         limits = Limits(read_seconds=0.15, answer_seconds=0.15, attempts=2, patience_seconds=3, answer_bytes=50_000)
-        made(self, *arguments, **{**named, "limits": limits, "sleep": lambda _: None})  # type: ignore[arg-type]
+        made(self, *arguments, **{**named, "limits": limits, "sleep": lambda _: None})
 
     monkeypatch.setattr(HttpClient, "__init__", hurried)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from connectors_sandbox import (
+from tests.integration.connectors_sandbox import (
     contract_breaks,
     control,
     details_of,
@@ -16,8 +16,8 @@ from connectors_sandbox import (
     payloads,
     sandbox_world,
 )
-from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
-from connectors_state import LastingState
+from tests.integration.connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from tests.integration.connectors_state import LastingState
 
 from trueup.connectors.http.auth import bearer
 from trueup.connectors.http.client import HttpClient, Limits

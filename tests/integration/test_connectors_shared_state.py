@@ -12,9 +12,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from connectors_sandbox import control, details_of
-from connectors_scripted_server import ScriptedServer, Step, scripted_server
-from connectors_state import replaced_token_grant
+from tests.integration.connectors_sandbox import control, details_of
+from tests.integration.connectors_scripted_server import ScriptedServer, Step, scripted_server
+from tests.integration.connectors_state import replaced_token_grant
 
 from trueup.connectors.http.auth import TokenHeader
 from trueup.connectors.http.client import HttpClient
@@ -30,7 +30,7 @@ SYSTEM = "shopify_main"
 LAND = """
 import json, logging, sys
 from pathlib import Path
-from transform_facts import demo_tenant
+from tests.integration.transform_facts import demo_tenant
 from trueup.domain.connections import ConnectionDetails
 from trueup.pipeline.tenant import Tenant
 from trueup.pipeline.steps import land
@@ -73,7 +73,7 @@ def test_two_hosts_exceed_no_quota_and_lose_no_token(
         environment = {
             **os.environ,
             "TRUEUP_STATE_FOLDER": str(tmp_path / name),
-            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])]),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
         }
         arguments = [json.dumps(asdict(warehouse)), json.dumps(asdict(details)), "3"]
         command = [sys.executable, "-c", LAND, *arguments]

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
-from connectors_state import LastingState
+from tests.integration.connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from tests.integration.connectors_state import LastingState
 
 from trueup.connectors.shipbob import reader as shipbob
 from trueup.connectors.shipbob.reader import ShipBobConnector
@@ -47,7 +47,8 @@ def scripted(server: ScriptedServer, state: LastingState) -> ShipBobConnector:
 
 
 def books(sandbox: Sandbox) -> Any:  # noqa: ANN401 - the simulator's own
-    return sandbox.simulators["shipbob"].books  # type: ignore[attr-defined]
+    simulator: Any = sandbox.simulators["shipbob"]
+    return simulator.books
 
 
 def all_records(pages: list[Page]) -> list[Record]:

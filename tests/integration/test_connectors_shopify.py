@@ -5,9 +5,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from connectors_sandbox import contract_breaks, control, details_of, fault, no_faults, payloads, sandbox_world
-from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
-from connectors_state import LastingState
+from tests.integration.connectors_sandbox import (
+    contract_breaks,
+    control,
+    details_of,
+    fault,
+    no_faults,
+    payloads,
+    sandbox_world,
+)
+from tests.integration.connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from tests.integration.connectors_state import LastingState
 
 from trueup.connectors.http.sealed import Seal
 from trueup.connectors.shopify import documents as documents

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from connectors_sandbox import control, details_of, fault, no_faults, sandbox_world
-from connectors_state import LastingState
+from tests.integration.connectors_sandbox import control, details_of, fault, no_faults, sandbox_world
+from tests.integration.connectors_state import LastingState
 from tests.stock_changes import desired, expected, observed_units, stock_change
 
 from trueup.configuration.model import ChannelDeclaration

@@ -7,8 +7,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
-from connectors_scripted_server import Request, Step, scripted_server
-from connectors_state import LastingState
+from tests.integration.connectors_scripted_server import Request, Step, scripted_server
+from tests.integration.connectors_state import LastingState
 from tests.stock_changes import observed_units, stock_change
 
 from trueup.configuration.model import ChannelDeclaration
@@ -65,7 +65,8 @@ def writer(details: ConnectionDetails, state: LastingState) -> Iterator[FencedWr
 
 
 def books(sandbox: Sandbox) -> Any:  # noqa: ANN401 - the simulator's own
-    return sandbox.simulators["square"].books  # type: ignore[attr-defined]
+    simulator: Any = sandbox.simulators["square"]
+    return simulator.books
 
 
 def listed(sandbox: Sandbox) -> dict[str, int]:
@@ -91,7 +92,7 @@ class Interrupted(HttpClient):
 
     before: Callable[[str], None]
 
-    def request(self, method: str, path: str, **reported: Any) -> Answer:  # type: ignore[override]  # noqa: ANN401
+    def request(self, method: str, path: str, **reported: Any) -> Answer:  # noqa: ANN401
         self.before(path)
         return super().request(method, path, **reported)
 

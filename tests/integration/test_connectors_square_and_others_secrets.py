@@ -3,10 +3,11 @@
 import logging
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from connectors_scripted_server import ScriptedServer, Step, scripted_server
-from connectors_state import LastingState
+from tests.integration.connectors_scripted_server import ScriptedServer, Step, scripted_server
+from tests.integration.connectors_state import LastingState
 
 from trueup.connectors.base import Connector
 from trueup.connectors.http.client import HttpClient, Limits
@@ -29,8 +30,8 @@ FAILURES = {
 }
 
 
-def _details(conn_type: str, server: ScriptedServer, **reported: object) -> ConnectionDetails:
-    return ConnectionDetails(f"a_{conn_type}", conn_type, host=server.url, **reported)  # type: ignore[arg-type]
+def _details(conn_type: str, server: ScriptedServer, **reported: Any) -> ConnectionDetails:  # noqa: ANN401 - of several kinds
+    return ConnectionDetails(f"a_{conn_type}", conn_type, host=server.url, **reported)
 
 
 CONNECTORS: dict[str, Callable[[ScriptedServer, LastingState], Connector]] = {
@@ -74,8 +75,8 @@ def test_no_failure_tells_a_secret(
     limits = Limits(connect_seconds=1, read_seconds=1, answer_seconds=2, attempts=2, patience_seconds=0.1)
     original = HttpClient.__init__
 
-    def impatient(self: HttpClient, *positional: object, **reported: object) -> None:
-        original(self, *positional, **{**reported, "limits": limits, "sleep": lambda _: None})  # type: ignore[arg-type]
+    def impatient(self: HttpClient, *positional: Any, **reported: Any) -> None:  # noqa: ANN401 - as the original
+        original(self, *positional, **{**reported, "limits": limits, "sleep": lambda _: None})
 
     monkeypatch.setattr(HttpClient, "__init__", impatient)
     with scripted_server() as server:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transform_facts import NOON, Fact, Facts, at
+from tests.integration.transform_facts import NOON, Fact, Facts, at
 
 from trueup.configuration.tenants import load_tenant
 from trueup.contracts.loader import load_contract

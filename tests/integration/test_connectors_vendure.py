@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
-from connectors_state import LastingState
+from tests.integration.connectors_scripted_server import Request, ScriptedServer, Step, scripted_server
+from tests.integration.connectors_state import LastingState
 from tests.stock_changes import observed_units, stock_change
 
 from trueup.configuration.model import ChannelDeclaration, QuantityMeaning

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import psycopg
 import pytest
-from corrections_channel import Channel, HttpWriter, run_channel
-from corrections_outbox import Line, tenant
+from tests.integration.corrections_channel import Channel, HttpWriter, run_channel
+from tests.integration.corrections_outbox import Line, tenant
 
 from trueup.connectors.base import Observation
 from trueup.corrections.engine.due import due_count
@@ -406,7 +406,7 @@ class TestCanary:
 
     @pytest.mark.parametrize("trouble", ["deaf", "unreadable", "too_much"])
     def test_a_canary_that_does_not_verify_stops_the_rest(
-        self, cautious: Line, channel: Channel, writer: HttpWriter, trouble: str
+        self, cautious: Line, channel: Channel, writer: HttpWriter, monkeypatch: pytest.MonkeyPatch, trouble: str
     ) -> None:
         """Whatever is wrong with the channel or with us, two records are wrong and not twenty."""
         cautious.want_many(20, 5, 4)
@@ -414,7 +414,7 @@ class TestCanary:
         channel.faults = ["deaf"] if trouble == "deaf" else []
         channel.unreadable = {"r0", "r1"} if trouble == "unreadable" else set()
         if trouble == "too_much":
-            channel.apply = _doubling(channel)  # type: ignore[method-assign]
+            monkeypatch.setattr(channel, "apply", _doubling(channel))
         with pytest.raises(Permanent, match="shop: the canary failed and nothing else was sent"):
             cautious.correct({"shop": writer})
         assert [len(call) for call in channel.calls] == [2]

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
-from corrections_channel import Channel, HttpWriter, run_channel
-from corrections_outbox import Line, tenant
+from tests.integration.corrections_channel import Channel, HttpWriter, run_channel
+from tests.integration.corrections_outbox import Line, tenant
 from tests.integration.transform_facts import (
     Facts,
     at,
@@ -37,7 +37,7 @@ _WALL_CLOCK = time.time
 _DATETIME = datetime
 
 
-class _AnyDatetime(type(datetime)):  # type: ignore[misc]
+class _AnyDatetime(type):
     """Every datetime is one of the shifted class too."""
 
     def __instancecheck__(cls, value: object) -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from corrections_channel import Channel, HttpWriter, run_channel
-from corrections_outbox import Line, tenant
+from tests.integration.corrections_channel import Channel, HttpWriter, run_channel
+from tests.integration.corrections_outbox import Line, tenant
 from tests.scale import SCALE, scaled
 
 from trueup.domain.connections import ConnectionDetails
@@ -89,13 +89,12 @@ def _count_steps(point: int, pipe: int) -> Counter[str]:
     _around(HttpWriter, "post", step, step)
     command = psycopg.Connection._exec_command
 
-    def stepping_command(*arguments: object) -> Generator[object, object, object]:
+    def stepping_command(*arguments: Any) -> Generator[Any, Any, None]:  # noqa: ANN401 - as the original
         step()
-        result: object = yield from command(*arguments)  # type: ignore[arg-type]
+        yield from command(*arguments)
         step()
-        return result
 
-    psycopg.Connection._exec_command = stepping_command  # type: ignore[method-assign, assignment]
+    psycopg.Connection._exec_command = stepping_command  # type: ignore[method-assign, assignment]  # in the child only
     return steps
 
 
@@ -193,7 +192,7 @@ def test_a_corrector_killed_while_the_channel_works_does_not_write_twice(
             os.kill(child, signal.SIGKILL)
         return results
 
-    channel.apply = apply  # type: ignore[method-assign]
+    channel.apply = apply  # type: ignore[method-assign]  # of this one channel
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status)
     _finish(line, channel, url)

@@ -3,8 +3,16 @@
 from datetime import UTC, datetime
 
 import pytest
-from corrections_channel import Channel, HttpWriter, run_channel
-from transform_facts import Facts, at, listing_id, netsuite_item, netsuite_level, shopify_listing, shopify_variant
+from tests.integration.corrections_channel import Channel, HttpWriter, run_channel
+from tests.integration.transform_facts import (
+    Facts,
+    at,
+    listing_id,
+    netsuite_item,
+    netsuite_level,
+    shopify_listing,
+    shopify_variant,
+)
 
 from trueup.corrections.engine.correct import CorrectionReport, correct
 from trueup.corrections.engine.due import due_count

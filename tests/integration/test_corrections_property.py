@@ -2,12 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
-from corrections_channel import Channel, HttpWriter, run_channel
-from corrections_outbox import Line, tenant
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.integration.corrections_channel import Channel, HttpWriter, run_channel
+from tests.integration.corrections_outbox import Line, tenant
 from tests.scale import SCALE, scaled
 
 from trueup.domain.connections import ConnectionDetails
@@ -109,7 +110,7 @@ class World:
         assert unread == []
 
 
-def _run(world: World, steps: list[tuple[str, object, object]]) -> None:
+def _run(world: World, steps: list[tuple[str, Any, object]]) -> None:
     for name, subject, value in steps:
         match name:
             case "sell":
@@ -123,11 +124,11 @@ def _run(world: World, steps: list[tuple[str, object, object]]) -> None:
             case "publish":
                 world.publish()
             case "correct":
-                world.correct(list(subject))  # type: ignore[call-overload]
+                world.correct(list(subject))
             case "cycle":
                 world.land()
                 world.publish()
-                world.correct(list(subject))  # type: ignore[call-overload]
+                world.correct(list(subject))
         world.check()
 
 

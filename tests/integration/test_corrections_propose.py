@@ -1,7 +1,9 @@
 """What becomes a correction, what replaces one, and what is put on hold for a person."""
 
+from typing import Any
+
 import pytest
-from corrections_outbox import Line, tenant
+from tests.integration.corrections_outbox import Line, tenant
 
 from trueup.corrections.engine.holds import decide_hold, open_holds, reconsider_hold
 from trueup.corrections.engine.switches import resume_channel, stop_channel, stopped_channels
@@ -236,7 +238,7 @@ def test_two_claims_on_one_record_are_both_refused(line: Line) -> None:
 
 
 @pytest.mark.parametrize("foreign", [{"field": "on_hand"}, {"entity": "price"}])
-def test_a_field_that_is_not_ours_is_never_written(line: Line, foreign: dict[str, object]) -> None:
+def test_a_field_that_is_not_ours_is_never_written(line: Line, foreign: dict[str, Any]) -> None:
     """The channel was declared to show available stock; nobody gave us the right to anything else."""
     line.want(1, 5, 3, **foreign)
     assert line.propose().channels[0].refused_count == 1

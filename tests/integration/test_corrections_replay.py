@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from corrections_channel import Channel, HttpWriter, run_channel
-from corrections_outbox import Line, tenant
+from tests.integration.corrections_channel import Channel, HttpWriter, run_channel
+from tests.integration.corrections_outbox import Line, tenant
 
 from trueup.corrections.engine.switches import stop_channel
 from trueup.domain.connections import ConnectionDetails

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from connectors_sandbox import control, details_of, fault, no_faults, sandbox_world
-from connectors_state import LastingState
-from corrections_outbox import Line
+from tests.integration.connectors_sandbox import control, details_of, fault, no_faults, sandbox_world
+from tests.integration.connectors_state import LastingState
+from tests.integration.corrections_outbox import Line
 from tests.stock_changes import observed_units
 
 from trueup.configuration.model import TenantConfiguration

@@ -3,6 +3,7 @@
 import inspect
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.integration.transform_facts import (
@@ -22,7 +23,7 @@ from trueup.transform.project import project_folder, project_variables
 
 
 @pytest.fixture
-def catalog(facts: Facts, tmp_path: Path) -> tuple[dict[str, dict[str, object]], dict[str, dict[str, object]]]:
+def catalog(facts: Facts, tmp_path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """What dbt documents: nodes by id as the project declares them, and as the warehouse has them."""
     variables = project_variables(facts.configuration)
     DbtSession(facts.details, variables, project_folder(), tmp_path).run("docs", subcommand="generate")
@@ -32,7 +33,7 @@ def catalog(facts: Facts, tmp_path: Path) -> tuple[dict[str, dict[str, object]],
 
 
 def test_every_column_of_every_model_is_described(
-    catalog: tuple[dict[str, dict[str, object]], dict[str, dict[str, object]]],
+    catalog: tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]],
 ) -> None:
     """Analysts read the documentation, and it must be of the columns that there are."""
     declared, found = catalog
@@ -47,6 +48,11 @@ def test_every_column_of_every_model_is_described(
         problems += [f"{node['name']}.{name} is not described" for name in actual if name not in columns]
         problems += [f"{node['name']}.{name} does not exist" for name in columns if name not in actual]
         problems += [f"{node['name']}.{name} says nothing" for name, each in columns.items() if not each["description"]]
+        problems += [
+            f"{node['name']}.{name} is of type {actual[name]['type']}"
+            for name, each in columns.items()
+            if name in actual and each["data_type"] not in {None, actual[name]["type"]}
+        ]
     assert problems == []
 
 
@@ -78,7 +84,12 @@ def test_a_run_neither_searches_the_stack_nor_leaves_anything_to_the_next(
 
     known = len(DEFAULT_BASE_BEHAVIOR_FLAGS)
     searches: list[object] = []
-    monkeypatch.setattr(inspect, "stack", lambda *_: searches.append(None) or [])
+
+    def search(*given: object) -> list[inspect.FrameInfo]:
+        searches.append(given)
+        return []
+
+    monkeypatch.setattr(inspect, "stack", search)
     facts.build(is_full_refresh=True)
     assert len(DEFAULT_BASE_BEHAVIOR_FLAGS) == known
     assert searches == []

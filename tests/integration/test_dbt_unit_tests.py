@@ -30,7 +30,7 @@ DECLARED = _declared()
 def _asked(request: pytest.FixtureRequest) -> set[str]:
     """The unit tests that this run of pytest is about."""
     items = (item for item in request.session.items if item.path == request.path and isinstance(item, pytest.Function))
-    return {item.callspec.params["name"] for item in items if hasattr(item, "callspec")} or set(DECLARED)
+    return {str(item.callspec.params["name"]) for item in items if hasattr(item, "callspec")} or set(DECLARED)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """A second workflow's table of differences stands beside the first, and whoever reads one reads the other."""
 
 import pytest
-from audit_line import FACT, AuditLine, after
+from tests.integration.audit_line import FACT, AuditLine, after
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.explain.differences import DifferenceCount, count_differences, find_difference

@@ -1,5 +1,7 @@
 """Everything that left the line is in the queue once, with its payload, until a success or a person closes it."""
 
+from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -20,8 +22,8 @@ from trueup.exceptions.queue import (
 from trueup.warehouse.connection import Role, connect
 
 
-def _open(details: ConnectionDetails, subject: str = "SKU-1", **changes: object) -> int:
-    arguments: dict[str, object] = {
+def _open(details: ConnectionDetails, subject: str = "SKU-1", **changes: Any) -> int:  # noqa: ANN401 - arguments of several kinds
+    arguments: dict[str, Any] = {
         "kind": "unmatched_sku",
         "system_id": "netsuite",
         "stream": "products",
@@ -30,7 +32,7 @@ def _open(details: ConnectionDetails, subject: str = "SKU-1", **changes: object)
         "payload": {"id": "7"},
     }
     with connect(details, Role.LOADER) as connection:
-        return open_exception(connection, subject=subject, **(arguments | changes))  # type: ignore[arg-type]
+        return open_exception(connection, subject=subject, **(arguments | changes))
 
 
 def test_what_is_seen_again_is_counted_and_not_doubled(warehouse: ConnectionDetails) -> None:
@@ -46,7 +48,7 @@ def test_what_is_seen_again_is_counted_and_not_doubled(warehouse: ConnectionDeta
 
 @pytest.mark.parametrize("change", [{"kind": "ambiguous_sku"}, {"system_id": None}, {"stream": "orders"}])
 def test_another_kind_system_or_stream_is_another_exception(
-    warehouse: ConnectionDetails, change: dict[str, object]
+    warehouse: ConnectionDetails, change: dict[str, Any]
 ) -> None:
     """The same SKU can be wrong in two ways at once."""
     assert _open(warehouse) != _open(warehouse, **change)
@@ -102,11 +104,11 @@ def test_what_is_seen_again_since_is_not_closed_as_unseen(warehouse: ConnectionD
 
 @pytest.mark.parametrize(("close", "status"), [(resolve_exception, "resolved"), (dismiss_exception, "dismissed")])
 def test_a_person_closes_with_a_reason_that_the_audit_keeps(
-    warehouse: ConnectionDetails, close: object, status: str
+    warehouse: ConnectionDetails, close: Callable[..., object], status: str
 ) -> None:
     """Who closed it and why is asked months later."""
     exception_id = _open(warehouse)
-    close(warehouse, exception_id, actor="mara", reason="sold out for good")  # type: ignore[operator]
+    close(warehouse, exception_id, actor="mara", reason="sold out for good")
     found = show_exception(warehouse, exception_id)
     assert (found.status, found.closed_by, found.closed_reason) == (status, "mara", "sold out for good")
     with connect(warehouse, Role.OPERATOR) as connection:

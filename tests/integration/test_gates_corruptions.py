@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gates_tables import create_tables, demo_configuration, fill_tables
+from tests.integration.gates_tables import create_tables, demo_configuration, fill_tables
 
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
@@ -64,7 +64,10 @@ CORRUPTIONS = {
         "update canonical.sku_aliases set sku = null, match_rule = 'unmatched' where system_id = 'netsuite'"
     ),
     "sku_aliases.not_collapsed": _BASELINE.format("canonical_sku_aliases", "sku_aliases.not_collapsed"),
-    "locations.declared": "insert into canonical.locations values ('STORE-9', 'Kiosk', 'square', 'L9', 1)",
+    "locations.declared": (
+        "insert into canonical.locations (location_id, location_name, system_id, source_location_id, build_id)"
+        " values ('STORE-9', 'Kiosk', 'square', 'L9', 1)"
+    ),
     "locations.all_there": "delete from canonical.locations where location_id = 'STORE-3'",
     "locations.name_present": "update canonical.locations set location_name = null where location_id = 'STORE-3'",
     "locations.read_in_time": (

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from gates_tables import add_build, copy_of, demo_configuration, template
+from tests.integration.gates_tables import add_build, copy_of, demo_configuration, template
 
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails

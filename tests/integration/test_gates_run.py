@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gates_tables import add_build, create_tables, demo_configuration, fill_tables
 from psycopg import sql
+from tests.integration.gates_tables import add_build, create_tables, demo_configuration, fill_tables
+from tests.model_tables import insert_rows
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
@@ -317,7 +318,8 @@ def test_keys_with_odd_characters_are_quarantined_as_they_are(built: ConnectionD
     """Percent signs, quotes, braces and colons come from real product numbers."""
     odd = """5% 'x' {y}:z\\\\"""
     with connect(built, None) as connection:
-        connection.execute("insert into canonical.products values (%s, 't', 'c', null, true, 'netsuite', 1)", (odd,))
+        product = {"sku": odd, "title": "t", "category": "c", "is_active": True, "source_system_id": "netsuite"}
+        insert_rows(connection, "products", product | {"build_id": 1})
         connection.execute(
             "update canonical.stock_levels set sku = %s, damaged_quantity = -1 where sku = 'HV-00001'", (odd,)
         )

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from landing_fakes import CONFIGURATION, Scripted, Step, at, page, rows
+from tests.integration.landing_fakes import CONFIGURATION, Scripted, Step, at, page, rows
 
 from trueup.connectors.spec import SELDOM_SECONDS
 from trueup.domain.connections import ConnectionDetails

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from landing_fakes import CONFIGURATION, level, movement, page, rows
+from tests.integration.landing_fakes import CONFIGURATION, level, movement, page, rows
 from tests.scale import SCALE, scaled
 
 from trueup.dev.postgres import EmbeddedPostgres
@@ -28,7 +28,7 @@ STOCK = [
     [level("b", "1"), level("broken", 5), level("f", "1")],
     [level("g", "1")],
 ]
-MOVEMENTS = [[movement("1"), movement("2")], [movement("2"), movement("3"), movement("4", 5)], [movement("5")]]  # type: ignore[arg-type]
+MOVEMENTS = [[movement("1"), movement("2")], [movement("2"), movement("3"), movement("4", 5)], [movement("5")]]
 SWEPT = [[level("b", "1"), level("c", "3")], [level("d", "1"), level("broken", "5"), level("new", "1")]]
 
 
@@ -53,6 +53,9 @@ class Shop:
     def check(self) -> str:
         """There is nothing to reach."""
         return "shop"
+
+    def close(self) -> None:
+        """There is no connection."""
 
 
 def _work(details: ConnectionDetails) -> None:
@@ -79,8 +82,8 @@ def _in_a_child(work: Callable[[], None], kill_at: int | None, *, is_after: bool
                     os.kill(os.getpid(), signal.SIGKILL)
                 return result
 
-            psycopg.Connection.wait = counted  # type: ignore[method-assign, assignment]
-            read.LARGEST_BATCH = 2  # type: ignore[misc]
+            psycopg.Connection.wait = counted  # type: ignore[method-assign]  # in the child only
+            read.LARGEST_BATCH = 2  # type: ignore[misc]  # a constant, but for the child
             work()
             os.write(writer, str(next(exchanges) - 1).encode())
             status = 0

@@ -3,7 +3,18 @@
 import threading
 
 import pytest
-from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, movement, page, quantities, rows
+from tests.integration.landing_fakes import (
+    CONFIGURATION,
+    Scripted,
+    Step,
+    at,
+    current_versions,
+    level,
+    movement,
+    page,
+    quantities,
+    rows,
+)
 
 from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
@@ -19,7 +30,7 @@ POLL, SWEEP = ReadMode.POLL, ReadMode.SWEEP
 
 def test_what_came_before_an_error_stays_with_its_cursor(warehouse: ConnectionDetails) -> None:
     """A vendor that fails on page 300 must not make us read 299 pages again."""
-    script = [
+    script: list[Step] = [
         page([level("a", "1")], 1, cursor={"page": 1}),
         page([level("b", "1")], 2, cursor={"page": 2}),
         Transient("429 from NetSuite", 30),
@@ -81,7 +92,7 @@ def test_a_sweep_that_did_not_reach_its_end_concludes_nothing(
         run_id="r",
         streams=["stock_levels"],
     )
-    cut = [page([level("a", "2")], 10, cursor={"since": 10}), *end]
+    cut: list[Step] = [page([level("a", "2")], 10, cursor={"since": 10}), *end]
     with pytest.raises(Transient):
         land_system(
             warehouse,

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from landing_fakes import CONFIGURATION, Scripted, at, movement, page, rows
+from tests.integration.landing_fakes import CONFIGURATION, Scripted, at, movement, page, rows
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Page, ReadMode, Record
@@ -110,7 +110,7 @@ def test_too_many_gone_is_measured_within_the_window(warehouse: ConnectionDetail
 
 def test_a_rejected_movement_older_than_the_window_stays_in_the_queue(warehouse: ConnectionDetails) -> None:
     """The sweep did not look for it, so it says nothing about whether it was mended."""
-    old, young = movement(OLD, 5, seconds=-100 * _DAY), movement(YOUNG, 5, seconds=-80 * _DAY)  # type: ignore[arg-type]
+    old, young = movement(OLD, 5, seconds=-100 * _DAY), movement(YOUNG, 5, seconds=-80 * _DAY)
     _poll(warehouse, page([old, young], 1))
     assert _open(warehouse) == [OLD, YOUNG]
     _sweep(warehouse, page([], 60, is_last=True, covers_since=WINDOW))
@@ -121,7 +121,7 @@ def test_a_rejected_movement_older_than_the_window_stays_in_the_queue(warehouse:
 
 def test_a_replayed_movement_is_as_old_as_it_says(warehouse: ConnectionDetails) -> None:
     """It was observed yesterday, and happened before the window: a sweep of the window does not look for it."""
-    broken = movement(OLD, 5, seconds=-100 * _DAY)  # type: ignore[arg-type]
+    broken = movement(OLD, 5, seconds=-100 * _DAY)
     _poll(warehouse, page([broken], 1))
     with connect(warehouse, Role.OPERATOR) as connection, connection.transaction():
         connection.execute(

@@ -1,11 +1,12 @@
 """Order of arrival: the newest version of each key is the same however records are permuted, repeated and cut up."""
 
 import itertools
+from collections.abc import Sequence
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from landing_fakes import CONFIGURATION, START, Scripted, current_versions, level, page, rows
+from tests.integration.landing_fakes import CONFIGURATION, START, Scripted, Step, current_versions, level, page, rows
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Arrival, ReadMode, Record
@@ -69,8 +70,8 @@ def test_reading_the_same_pages_again_lands_nothing(
         for number, records in enumerate(pages)
     ]
 
-    def poll(steps: list[object]) -> int:
-        connector = Scripted({"stock_levels": steps})  # type: ignore[dict-item]
+    def poll(steps: Sequence[Step]) -> int:
+        connector = Scripted({"stock_levels": steps})
         (report,) = land_system(
             warehouse, CONFIGURATION, "netsuite", connector, mode=ReadMode.POLL, run_id="r", streams=["stock_levels"]
         )

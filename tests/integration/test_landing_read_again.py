@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, page, rows
+from tests.integration.landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, page, rows
 from tests.scale import SCALE, scaled
 
 from trueup.domain.connections import ConnectionDetails
@@ -116,6 +116,9 @@ class Source:
     def check(self) -> str:
         """There is nothing to reach."""
         return "numbered"
+
+    def close(self) -> None:
+        """There is no connection."""
 
 
 _polls = st.lists(

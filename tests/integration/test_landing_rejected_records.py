@@ -6,7 +6,17 @@ from dataclasses import replace
 
 import orjson
 import pytest
-from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, movement, page, quantities, rows
+from tests.integration.landing_fakes import (
+    CONFIGURATION,
+    Scripted,
+    at,
+    current_versions,
+    level,
+    movement,
+    page,
+    quantities,
+    rows,
+)
 
 from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
@@ -71,7 +81,8 @@ def test_the_same_key_landing_well_closes_its_violation(warehouse: ConnectionDet
 
 def test_the_known_version_coming_again_closes_the_violation_too(warehouse: ConnectionDetails) -> None:
     """Mended back to what it was: nothing lands, and nothing is wrong any more."""
-    for second, quantity in enumerate(["1", 5, "1"]):
+    reported: list[str | int] = ["1", 5, "1"]
+    for second, quantity in enumerate(reported):
         _land(warehouse, page([level("a", quantity)], second))
     assert list_exceptions(warehouse) == []
     assert quantities(warehouse) == [("a|1", "1")]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, page, quantities, rows
+from tests.integration.landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, page, quantities, rows
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Arrival, Page, ReadMode, Record

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from landing_fakes import CONFIGURATION, Scripted, at, current_versions, level, movement, page, quantities, rows
+from tests.integration.landing_fakes import (
+    CONFIGURATION,
+    Scripted,
+    at,
+    current_versions,
+    level,
+    movement,
+    page,
+    quantities,
+    rows,
+)
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Page, ReadMode, Record
@@ -83,7 +93,7 @@ def test_of_two_versions_in_one_read_the_one_of_tomorrow_gives_way(warehouse: Co
     assert list_exceptions(warehouse) == []
 
 
-def _with(**more: object) -> Record:
+def _with(**more: Any) -> Record:  # noqa: ANN401 - values of JSON
     return level("a", "1", **more)
 
 

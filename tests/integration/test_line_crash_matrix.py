@@ -7,6 +7,7 @@ sent or after it was answered. Nobody cleans up. Afterwards the world's books an
 import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def test_killed_anywhere_nothing_is_lost_doubled_or_left_to_a_hand(stack: LocalS
             # A step sends a few dozen things; where it does depends on what there is to do, so the points are spread
             # over the first ones densely and the rest sparsely, before and after the sending in turn.
             fatal = 1 + (point + point * point // 6) % ceiling
-            code, _ = in_a_fork(lambda work=work: work(tenant), fatal, is_after=point % 2 == 1)  # type: ignore[misc]
+            code, _ = in_a_fork(partial(work, tenant), fatal, is_after=point % 2 == 1)
             assert code in (0, -signal.SIGKILL), f"{work.__name__} at {fatal} ended with {code}"
             deaths += code == -signal.SIGKILL
             if code == 0:

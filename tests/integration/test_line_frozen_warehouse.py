@@ -8,17 +8,17 @@ from contextlib import suppress
 
 import psycopg
 import pytest
-from frozen_proxy import Proxy, proxy_before
-from landing_fakes import CONFIGURATION, Scripted, current_versions, level, page
-from line_shop import COUNT, TARGET, Shop, open_shop
-from transform_facts import Facts
+from tests.integration.frozen_proxy import Proxy, proxy_before
+from tests.integration.landing_fakes import CONFIGURATION, Scripted, current_versions, level, page
+from tests.integration.line_shop import COUNT, TARGET, Shop, open_shop
+from tests.integration.transform_facts import Facts
 
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Transient
 from trueup.domain.records import ReadMode
 from trueup.landing.land import land_system
 from trueup.pipeline.failures import in_plain_words
-from trueup.warehouse import watch
+from trueup.warehouse import deadlines, watch
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.deadlines import STATEMENT_SECONDS
 from trueup.warehouse.locks import Lock
@@ -179,9 +179,7 @@ def test_a_proxy_that_takes_and_never_answers_is_no_wait_for_ever(
     warehouse: ConnectionDetails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is open yet that could be watched."""
-    from trueup.warehouse import connection as module
-
-    monkeypatch.setitem(module.CLIENT, "connect_timeout", 2)
+    monkeypatch.setitem(deadlines.CLIENT, "connect_timeout", 2)
     with proxy_before(warehouse) as (proxy, through):
         proxy.freeze()
         started = time.monotonic()
@@ -199,7 +197,7 @@ def test_every_connection_has_its_deadlines(warehouse: ConnectionDetails) -> Non
         "client_connection_check_interval",
     )
     with connect(warehouse, Role.TRANSFORMER) as connection:
-        settings = dict(
+        settings: dict[str, int] = dict(
             connection.execute(
                 "select name, setting::bigint from pg_settings where name = any(%s)", (list(names),)
             ).fetchall()
@@ -228,9 +226,8 @@ def test_a_statement_without_end_and_a_lock_that_is_held_name_where_to_look(
 
 def test_migrating_behind_a_held_lock_ends(warehouse: ConnectionDetails, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else migrates and hangs."""
-    from trueup.warehouse import connection as module
-
-    monkeypatch.setattr(module, "OPTIONS", module.OPTIONS.replace("lock_timeout=300s", "lock_timeout=200ms"))
+    hasty = deadlines.OPTIONS.replace("lock_timeout=300s", "lock_timeout=200ms")
+    monkeypatch.setattr("trueup.warehouse.connection.OPTIONS", hasty)
     with connect(warehouse, None) as holder:
         holder.execute("select pg_advisory_lock(%s)", (Lock.MIGRATION,))
         with pytest.raises(Transient, match="pg_stat_activity"), in_plain_words("migrating"):

@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from connectors_scripted_server import ScriptedServer, Step, scripted_server
-from connectors_state import replaced_token_grant
-from landing_fakes import CONFIGURATION, Scripted, current_versions, level, page
-from line_shop import COUNT, TARGET, Shop, open_shop
-from transform_facts import Facts
+from tests.integration.connectors_scripted_server import ScriptedServer, Step, scripted_server
+from tests.integration.connectors_state import replaced_token_grant
+from tests.integration.landing_fakes import CONFIGURATION, Scripted, current_versions, level, page
+from tests.integration.line_shop import COUNT, TARGET, Shop, open_shop
+from tests.integration.transform_facts import Facts
 
 from trueup.connectors.http.auth import Authenticator, NoCredentials, TokenHeader
 from trueup.connectors.http.client import HttpClient

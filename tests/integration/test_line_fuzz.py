@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from connectors_sandbox import control, sandbox_world
-from fuzz_damage import Damager
-from fuzz_systems import Stream, shelved, simulated, streams_of
 from psycopg import sql
-from transform_facts import Facts, demo_tenant
+from tests.integration.connectors_sandbox import control, sandbox_world
+from tests.integration.fuzz_damage import Damager
+from tests.integration.fuzz_systems import Stream, shelved, simulated, streams_of
+from tests.integration.transform_facts import Facts, demo_tenant
 
 from trueup.configuration.model import TenantConfiguration
 from trueup.configuration.tenants import load_tenant

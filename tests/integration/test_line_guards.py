@@ -6,8 +6,8 @@ What the guards do in detail is in test_corrections_propose.py, test_corrections
 from collections.abc import Iterator
 
 import pytest
-from line_shop import COUNT, MAIN, ON_HAND, TARGET, Shop, open_shop
-from transform_facts import (
+from tests.integration.line_shop import COUNT, MAIN, ON_HAND, TARGET, Shop, open_shop
+from tests.integration.transform_facts import (
     Facts,
     at,
     listing_id,

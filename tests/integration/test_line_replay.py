@@ -114,7 +114,7 @@ def replayed(file: Path, reachable_folder: Path) -> Iterator[Replayed]:
     text = channels.read_text(encoding="utf-8")
     assert f"|{UNDECLARED}|" in text
     channels.write_text(text.replace(f"|{UNDECLARED}|", "|"), encoding="utf-8")
-    options = {"seed": 1, "world": file, "days": DAYS, "faults": "storm"}
+    options: dict[str, str | int | float | Path | None] = {"seed": 1, "world": file, "days": DAYS, "faults": "storm"}
     with run_local_stack(PROJECT, state, options, tenants=tenants) as stack:
         # Budgets of bigger plans: days pass in seconds here, and it is not the waiting that is to be seen.
         plus = {"points_per_second": 2_000, "bucket_size": 40_000}

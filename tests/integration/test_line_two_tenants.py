@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from warehouse_intruder import intrusions, name_of
+from tests.integration.warehouse_intruder import intrusions, name_of
 
 from trueup.configuration.tenants import load_tenant
 from trueup.dev.demo.engines import DirectEngine

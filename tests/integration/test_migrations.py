@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from landing_fakes import CONFIGURATION, Scripted, at, movement, page
+from tests.integration.landing_fakes import CONFIGURATION, Scripted, at, movement, page
 
 from trueup.contracts.loader import load_contract
 from trueup.dev.postgres import EmbeddedPostgres

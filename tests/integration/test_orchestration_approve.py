@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from corrections_outbox import Line, tenant
+from tests.integration.corrections_outbox import Line, tenant
 
 from trueup.domain.connections import ConnectionDetails
 

@@ -143,7 +143,7 @@ def test_every_line_does_what_its_kind_says(tmp_path: Path) -> None:
     settings = WorldSettings(transactions=write_csv(tmp_path / "a.csv"))
     opened = plain_world(settings)[0]
     world, trade = live_through(settings, 3)
-    received = {}
+    received: dict[tuple[str, str], int] = {}
     for happening in world.diary():
         if happening.kind == "received":
             key = (happening.facts["sku"], happening.facts["location_id"])

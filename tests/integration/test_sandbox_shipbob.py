@@ -135,9 +135,9 @@ def test_the_window_lets_so_many_calls_through_and_says_how_many_are_left(
 
 def test_a_call_that_left_the_window_makes_room_for_another(shipbob: VendorCalls, sandbox: Sandbox) -> None:
     """It slides: there is no minute that starts anew for all."""
-    simulator = sandbox.simulators["shipbob"]
+    simulator: Any = sandbox.simulators["shipbob"]
     simulator.tuning({"requests_per_minute": 2})
-    calls = simulator.window._calls  # type: ignore[attr-defined]
+    calls = simulator.window._calls
     now = time.monotonic()
     calls.extend([now - 61, now - 1])
     shipbob.call("GET", "/2026-01/location")

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -481,8 +482,8 @@ def test_a_cursor_that_is_none_is_refused(shop: Shop) -> None:
     assert "Invalid cursor" in shop.ask(LEVELS, **variables)["errors"][0]["message"]
 
 
-def orders(shop: Shop, **variables: object) -> list[dict[str, object]]:
-    nodes: list[dict[str, object]] = shop.ask(ORDERS, first=50, **variables)["data"]["orders"]["nodes"]
+def orders(shop: Shop, **variables: object) -> list[dict[str, Any]]:
+    nodes: list[dict[str, Any]] = shop.ask(ORDERS, first=50, **variables)["data"]["orders"]["nodes"]
     return nodes
 
 
@@ -508,18 +509,19 @@ def test_an_order_goes_its_way_through_the_books(sandbox: Sandbox, shop: Shop) -
     )
 
     part = (LineQuantity("l1", sku, 2),)
-    reported = {"order_name": "#1", "lines": part, "channel_id": "shopify_main"}
-    shipped = {"location_id": "WH-EAST", "reference": "S1"}
-    world.post(OrderShipped(**world.header("shopify_main", 0), **reported, **shipped))
+    reported: dict[str, Any] = {"order_name": "#1", "channel_id": "shopify_main"}
+    sent = world.header("shopify_main", 0)
+    world.post(OrderShipped(**sent, **reported, lines=part, location_id="WH-EAST", reference="S1"))
     (order,) = orders(shop)
     assert order["displayFulfillmentStatus"] == "PARTIALLY_FULFILLED"
     assert order["fulfillments"][0]["fulfillmentLineItems"]["nodes"] == [{"quantity": 2}]
     assert (level.quantity("committed"), level.quantity("on_hand")) == (3, before - 2)
 
-    rest = reported | {"lines": (LineQuantity("l1", sku, 3),), "is_restocked": True, "is_whole": False}
-    world.post(OrderCancelled(**world.header("shopify_main", 0), **rest))
-    returned = reported | {"lines": (LineQuantity("l1", sku, 1),), "location_id": "WH-EAST", "reference": "R1"}
-    world.post(OrderReturned(**world.header("shopify_main", 0), **returned))
+    rest, back = (LineQuantity("l1", sku, 3),), (LineQuantity("l1", sku, 1),)
+    cancelled = world.header("shopify_main", 0)
+    world.post(OrderCancelled(**cancelled, **reported, lines=rest, is_restocked=True, is_whole=False))
+    returned = world.header("shopify_main", 0)
+    world.post(OrderReturned(**returned, **reported, lines=back, location_id="WH-EAST", reference="R1"))
     (order,) = orders(shop)
     line = order["lineItems"]["nodes"][0]
     assert (line["currentQuantity"], line["unfulfilledQuantity"], order["cancelledAt"]) == (1, 0, None)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from line_shop import COUNT, Shop, open_shop
-from transform_facts import Facts, at, netsuite_level
+from tests.integration.line_shop import COUNT, Shop, open_shop
+from tests.integration.transform_facts import Facts, at, netsuite_level
 
 from trueup.transform import build as build_module
 from trueup.transform import plan as plan_module

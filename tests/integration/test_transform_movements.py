@@ -5,6 +5,7 @@ Every story has a product of its own, and all of them are told in step: one buil
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from tests.integration.conftest import fresh_facts
@@ -62,11 +63,11 @@ def _order(number: int, quantity: int) -> list[Fact]:
     ]
 
 
-def _shipment(number: int, units: int, *, of: int | None = None, **outcome: object) -> Fact:
+def _shipment(number: int, units: int, *, of: int | None = None, **outcome: Any) -> Fact:  # noqa: ANN401 - of several kinds
     item = number if of is None else of
     return netsuite_movement(
         number, str(1000 + item), -units, MOVED, kind="ItemShip", created_from=str(5000 + item),
-        **outcome,  # type: ignore[arg-type]
+        **outcome,
     )  # fmt: skip
 
 

@@ -92,19 +92,19 @@ def invent(number: int, dice: random.Random) -> History:
         history.store_levels.append(Level(moment, quantity))
         history.facts.append(square_count(str(number), quantity, at(moment)))
     for index in range(dice.randint(0, 4)):
-        moment, key = dice.choice(moments), f"C{number:06d}{index}"
+        moment, reference = dice.choice(moments), f"C{number:06d}{index}"
         if dice.random() < 0.4:
             counted = dice.randint(0, 30)
-            history.store_movements.append(Movement(moment, 0, key, counted=counted))
-            history.facts.append(square_physical_count(key, str(number), counted, at(moment)))
+            history.store_movements.append(Movement(moment, 0, reference, counted=counted))
+            history.facts.append(square_physical_count(reference, str(number), counted, at(moment)))
         else:
             delta = dice.choice([-2, -1, 1, 4])
             later = _changes(dice, moment, has_modified=False)
-            history.store_movements.append(Movement(moment, 0, key, delta, later=later))
-            first = square_adjustment(key, str(number), delta, at(moment))
+            history.store_movements.append(Movement(moment, 0, reference, delta, later=later))
+            first = square_adjustment(reference, str(number), delta, at(moment))
             history.facts.append(first)
             for version in later:
-                again = square_adjustment(key, str(number), version.delta or 1, at(moment))
+                again = square_adjustment(reference, str(number), version.delta or 1, at(moment))
                 observed = at(version.observed)
                 history.facts.append(replace(again, occurred_at=observed) if version.delta else gone(first, observed))
     if dice.random() < 0.7:
@@ -172,12 +172,12 @@ def _order(history: History, number: int, item: str, dice: random.Random) -> Non
                 shipment = Movement(moment, key, str(key), -units, later=later)
                 history.shipments.append(("WH-EAST", -shipment.now))
                 history.east_movements.append(shipment)
-                reported = {
+                reported: dict[str, Any] = {
                     "kind": "ItemShip",
                     "order": name if dice.random() < 0.5 else None,
                     "created_from": str(number),
                 }
-                first = netsuite_movement(key, item, -units, at(moment), **reported)  # type: ignore[arg-type]
+                first = netsuite_movement(key, item, -units, at(moment), **reported)
                 history.facts += [
                     first, *(_netsuite_again(first, key, item, moment, version, **reported) for version in later)
                 ]  # fmt: skip

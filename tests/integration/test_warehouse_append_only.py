@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from corrections_outbox import Line, tenant
 from psycopg import sql
+from tests.integration.corrections_outbox import Line, tenant
 
 from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.corrections.engine.propose import propose

@@ -23,8 +23,8 @@ def _after_opening(monkeypatch: pytest.MonkeyPatch, act: Callable[[psycopg.Conne
     """Have something happen between the opening of a connection and its first statement."""
     open_connection = psycopg.connect
 
-    def opened(**options: object) -> psycopg.Connection[Any]:
-        connection = open_connection(**options)  # type: ignore[arg-type]
+    def opened(**options: Any) -> psycopg.Connection[Any]:  # noqa: ANN401 - as the original
+        connection = open_connection(**options)
         act(connection)
         return connection
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from warehouse_intruder import functions, intrusions, name_of, relations, schemas
+from tests.integration.warehouse_intruder import functions, intrusions, name_of, relations, schemas
+from tests.model_tables import create_table, insert_rows
 
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
@@ -33,8 +34,10 @@ def tenant(postgres: EmbeddedPostgres) -> Iterator[ConnectionDetails]:
     details = postgres.details(name)
     create_all_stream_tables(details, [STREAM])
     with connect(details, Role.TRANSFORMER) as connection:
-        connection.execute("create table canonical.products (sku text); insert into canonical.products values ('A')")
-        connection.execute("create table marts.ats_positions (sku text); create view outbox.wanted as select 1 as one")
+        create_table(connection, "products")
+        insert_rows(connection, "products", {"sku": "A"})
+        create_table(connection, "ats_positions")
+        connection.execute("create view outbox.wanted as select 1 as one")
     yield details
     postgres.drop_database(name)
 

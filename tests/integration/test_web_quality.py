@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from gates_tables import ROOT, add_build, copy_of, demo_configuration, template
+from tests.integration.gates_tables import ROOT, add_build, copy_of, demo_configuration, template
 
+from trueup.connectors.webhooks import Notice
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
@@ -36,7 +37,7 @@ class OneWarehouse:
         return replace(self._details, conn_id=conn_id)
 
 
-def no_trigger(*_: object) -> None:
+def no_trigger(tenant: str, system: str, notice: Notice) -> None:
     """Pages trigger nothing."""
     raise AssertionError("a page triggered a poll")
 

@@ -71,7 +71,7 @@ def _killed(line: VoucherLine, writer: LedgerWriter, *, after: bool) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             return answer
 
-        writer.post = dying  # type: ignore[method-assign]
+        writer.post = dying  # type: ignore[method-assign]  # in the child only, which dies of it
         try:
             line.correct({TARGET: writer})
         finally:

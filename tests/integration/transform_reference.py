@@ -49,8 +49,9 @@ class Movement:
         said: list[tuple[float, float, int]] = [(-math.inf, self.at, 0)]
         begins, delta, seen = self.at, self.delta, self.at
         for version in self.later:
-            is_dated = version.modified is not None and version.modified > seen
-            changed = min(version.modified, version.observed) if is_dated else version.observed  # type: ignore[type-var]
+            changed = version.observed
+            if version.modified is not None and version.modified > seen:
+                changed = min(version.modified, version.observed)
             said.append((begins, changed, delta))
             begins, delta, seen = seen, version.delta, version.observed
         said.append((begins, math.inf, delta))

@@ -9,9 +9,11 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import httpx
+from psycopg import sql
 from psycopg.types.json import Jsonb
 from tests.integration.corrections_outbox import Line
 from tests.integration.http_server import served
+from tests.model_tables import create_table, insert_row
 
 from trueup.configuration.model import TenantConfiguration
 from trueup.connectors.base import Observation, Ticket
@@ -40,16 +42,17 @@ VOUCHERS = Policy(
     starts_from={"active": frozenset({"draft"}), "closed": frozenset({"active"})},
 )
 
-_TABLES = """
-create table outbox.voucher_changes (
-    entity text default 'voucher', operation text, target_system text default 'erp', record_ref text, field text,
-    subject_key text, expected jsonb, desired jsonb, size bigint, cause text default 'not_synced_yet',
-    priority integer default 1, facts_version text default 'v1', facts_as_of timestamptz default now(),
-    facts_received_at timestamptz default now(), correlation_id uuid default gen_random_uuid(),
-    refused_because text, owner_system text, decided_from text
-);
-create table canonical.vouchers (voucher_id text, face_value_cents bigint, correlation_id uuid, build_id bigint);
-"""
+_OF_INVENTORY = ("shown_quantity", "target_quantity", "build_id")
+_DEFAULTS = {
+    "entity": "voucher",
+    "target_system": TARGET,
+    "cause": "not_synced_yet",
+    "priority": 1,
+    "facts_version": "v1",
+    "facts_as_of": sql.SQL("now()"),
+    "facts_received_at": sql.SQL("now()"),
+    "correlation_id": sql.SQL("gen_random_uuid()"),
+}
 
 
 class VoucherLine(Line):
@@ -60,7 +63,12 @@ class VoucherLine(Line):
     def prepare(self) -> None:
         """Make what dbt would have made for the workflow."""
         with connect(self.details, Role.TRANSFORMER) as connection:
-            connection.execute(_TABLES)
+            # What every workflow's view of changes has.
+            create_table(connection, "stock_changes", name="voucher_changes", without=_OF_INVENTORY, defaults=_DEFAULTS)
+            connection.execute(
+                "create table canonical.vouchers"
+                " (voucher_id text, face_value_cents bigint, correlation_id uuid, build_id bigint)"
+            )
 
     def wish(self, operation: Operation, ref: str, expected: Value | None, desired: Value, **columns: object) -> None:
         """Want one change, in place of every other."""
@@ -74,10 +82,9 @@ class VoucherLine(Line):
             "size": 2500,
             **columns,
         }
-        names, places = ", ".join(row), ", ".join(f"%({name})s" for name in row)
         with connect(self.details, Role.TRANSFORMER) as connection:
             connection.execute("delete from outbox.voucher_changes")
-            connection.execute(f"insert into outbox.voucher_changes ({names}) values ({places})", row)
+            insert_row(connection, "outbox.voucher_changes", row)
 
 
 @dataclass

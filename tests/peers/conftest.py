@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from real_servers import Tryton, Vendure, run_tryton, run_vendure
+from tests.peers.real_servers import Tryton, Vendure, run_tryton, run_vendure
 
 from trueup.dev.postgres import EmbeddedPostgres
 

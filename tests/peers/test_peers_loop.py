@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.rows import dict_row
-from real_servers import Tryton, Vendure
+from tests.peers.real_servers import Tryton, Vendure
 
 from trueup.configuration.model import TenantConfiguration
 from trueup.configuration.tenants import load_tenant

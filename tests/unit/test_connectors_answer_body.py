@@ -4,7 +4,7 @@ import gzip
 import time
 import tracemalloc
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import orjson
 import pytest
@@ -95,7 +95,12 @@ def _pieces(content: bytes, size: int = 65_536) -> Iterator[bytes]:
 def test_what_was_asked_for_is_decompressed(encoding: str) -> None:
     """As servers send it, in pieces."""
     text = orjson.dumps(list(range(100_000)))
-    sent = {"gzip": gzip.compress, "x-gzip": gzip.compress, "deflate": zlib.compress}.get(encoding.lower(), bytes)(text)
+    compress: dict[str, Callable[[bytes], bytes]] = {
+        "gzip": gzip.compress,
+        "x-gzip": gzip.compress,
+        "deflate": zlib.compress,
+    }
+    sent = compress.get(encoding.lower(), bytes)(text)
 
     assert b"".join(decompressed(encoding, _pieces(sent, 777))) == text
 

@@ -61,8 +61,11 @@ def test_the_cursor_is_kept_with_the_last_page_only() -> None:
     """A read cut short is read again whole: its later pages were never seen."""
     end = position(NOON)
 
-    assert page([], Record, NOON, is_last=False, cursor=end).cursor is None
-    assert page([], Record, NOON, is_last=True, cursor=end).cursor == end
+    def record_of(item: Mapping[str, Any]) -> Record:
+        return Record(source_key=item["id"], payload=item)
+
+    assert page([], record_of, NOON, is_last=False, cursor=end).cursor is None
+    assert page([], record_of, NOON, is_last=True, cursor=end).cursor == end
 
 
 @pytest.mark.parametrize(

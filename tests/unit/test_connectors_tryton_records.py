@@ -1,13 +1,14 @@
 """Tryton's records: which warehouse a location lies in, and one form for what is the same."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from trueup.connectors.tryton import rest as rest
 from trueup.connectors.tryton.reader import Tree
 
-LOCATIONS = [
+LOCATIONS: list[dict[str, Any]] = [
     {"id": 1, "parent": 5, "type": "storage"},
     {"id": 3, "parent": 5, "type": "storage"},
     {"id": 5, "parent": None, "type": "warehouse"},
@@ -33,7 +34,8 @@ def test_a_location_belongs_to_the_nearest_warehouse_above_it(location: int | No
 )
 def test_a_move_whose_warehouse_is_not_known_does_not_tell_one(location: object, reported: dict[str, object]) -> None:
     """Null says outside of any warehouse, for good: a broken or new location is not that."""
-    tree = Tree([*LOCATIONS, {"id": 40, "parent": "junk"}, {"id": 41, "parent": 99}, {"id": "x"}, {"parent": 5}])
+    broken: list[dict[str, Any]] = [{"id": 40, "parent": "junk"}, {"id": 41, "parent": 99}, {"id": "x"}, {"parent": 5}]
+    tree = Tree([*LOCATIONS, *broken])
 
     assert tree.placed({"id": location}) == {"id": location, **reported}
 

@@ -261,4 +261,4 @@ def test_a_declaration_is_immutable() -> None:
     """Contracts are cached and shared."""
     declaration = FieldDeclaration.model_validate({"type": "string"})
     with pytest.raises(ValueError, match="frozen"):
-        declaration.required = True  # type: ignore[misc]
+        declaration.required = True  # type: ignore[misc]  # what is refused

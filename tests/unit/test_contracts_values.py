@@ -249,8 +249,8 @@ def test_the_fast_check_and_the_thorough_one_agree_on_every_kind_of_value(
         items = FieldDeclaration(type=FieldType.ARRAY, items=kind)
         payload = {"field": [value]}
         if place == "in a list of lists":
-            items, payload = FieldDeclaration(type=FieldType.ARRAY, items=items), {"field": [[value], None]}
-            items = items.model_copy(update={"items": items.items.model_copy(update={"nullable": True})})  # type: ignore[union-attr]
+            inner = items.model_copy(update={"nullable": True})
+            items, payload = FieldDeclaration(type=FieldType.ARRAY, items=inner), {"field": [[value], None]}
         fields = {"field": items}
     expected = bool(examine(fields, payload).problems)
 

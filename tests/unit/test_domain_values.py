@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trueup.domain.changes import Operation, Outcome, Receipt, change_key
-from trueup.domain.values import Document, Money, Quantity, State, canonical_json, canonical_text, from_json, to_json
+from trueup.domain.values import (
+    Document,
+    Money,
+    Quantity,
+    State,
+    Value,
+    canonical_json,
+    canonical_text,
+    from_json,
+    to_json,
+)
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -53,10 +63,10 @@ def test_the_order_of_keys_makes_no_other_document() -> None:
 def test_another_value_has_another_key() -> None:
     """`12` the quantity and `"12"` the state are two decisions."""
 
-    def key(value: Quantity | Money | State | Document) -> str:
+    def key(value: Value) -> str:
         return change_key("erp", "order", "r", "document", Operation.SET, None, value, "v1")
 
-    values = [Quantity(12), State("12"), Money(12, "EUR"), Money(12, "USD"), Document.of({"a": 12})]
+    values: list[Value] = [Quantity(12), State("12"), Money(12, "EUR"), Money(12, "USD"), Document.of({"a": 12})]
     assert len({key(value) for value in values}) == len(values)
     assert canonical_text(None) == ""
 

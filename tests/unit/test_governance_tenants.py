@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -26,7 +27,7 @@ def tenants(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _edit(path: Path, change: Callable[[dict], object]) -> None:  # type: ignore[type-arg]
+def _edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     content = yaml.safe_load(path.read_text())
     change(content)
     path.write_text(yaml.safe_dump(content))
@@ -75,8 +76,8 @@ def _edit(path: Path, change: Callable[[dict], object]) -> None:  # type: ignore
 def test_a_mistake_names_file_key_and_remedy(
     tenants: Path,
     file: str,
-    change: Callable[[dict], object],
-    expected: str,  # type: ignore[type-arg]
+    change: Callable[[dict[str, Any]], object],
+    expected: str,
 ) -> None:
     _edit(tenants / "demo" / file, change)
     with pytest.raises(Permanent) as caught:

@@ -1,0 +1,167 @@
+"""One valid row or two of each built table: what a gate passes, and what one corruption spoils."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import uuid4
+
+from psycopg.types.json import Jsonb
+
+Row = dict[str, object]
+Rows = list[Row]
+
+
+def valid_rows(now: datetime) -> dict[str, Rows]:
+    """The rows of each model, all seen at `now`."""
+    of_record: Row = {"record_id": 1, "correlation_id": uuid4(), "build_id": 1}
+    current: Row = {"is_current": True, "is_deleted": False, "build_id": 1}
+    first, second = "HV-00001", "HV-00002"
+    in_kitchen: Row = {"category": "Kitchen", "is_active": True, "source_system_id": "netsuite", "build_id": 1}
+    movement: Row = {**of_record, "occurred_at": now}
+    level: Row = {**of_record, "as_of": now}
+    held: Row = {**of_record, "order_line_id": "1", "ordered_at": now}
+    listing: Row = {**of_record, "observed_at": now, "received_at": now, "allocated_quantity": 0}
+    changed: Row = {"target_system": "shopify_main", "facts_received_at": now}
+    return {
+        "int_source_stock": [
+            current | {"system_id": "netsuite", "source_key": "1|1", "source_location_id": "1", "on_hand_quantity": 20},
+            current | {
+                "system_id": "square", "source_key": "v1|L|S", "source_location_id": "LSTORE1", "on_hand_quantity": 7,
+            },
+        ],
+        "int_source_items": [
+            current | {"system_id": "netsuite", "source_key": "1", "source_sku": first, "gtin_key": "4006381333931"},
+            current | {"system_id": "square", "source_key": "v1", "source_sku": first},
+        ],
+        "int_order_lines": [
+            {
+                "system_id": "shopify_main", "source_key": "o1", "order_name": "#1001", "ordered_quantity": 2,
+                "shipped_quantity": 1, "build_id": 1,
+            },
+        ],
+        "products": [
+            in_kitchen | {"sku": first, "title": "Mug", "gtin": "4006381333931"},
+            in_kitchen | {"sku": second, "title": "Bowl"},
+        ],
+        "sku_aliases": _aliases(),
+        "stock_movements": [
+            movement | {
+                "movement_id": "m1", "sku": first, "location_id": "WH-EAST", "kind": "receipt", "delta_quantity": 5,
+                "sequence": 1, "source_system_id": "netsuite", "source_reference": "r",
+            },
+            movement | {
+                "movement_id": "m2", "sku": first, "location_id": "STORE-1", "kind": "count", "counted_quantity": 7,
+                "sequence": 1, "source_system_id": "square", "source_reference": "c",
+            },
+            movement | {
+                "movement_id": "m3", "sku": second, "location_id": "STORE-1", "kind": "sale", "delta_quantity": -1,
+                "sequence": 2, "source_system_id": "square", "source_reference": "s", "record_id": 2,
+            },
+        ],
+        "stock_levels": [
+            level | {
+                "sku": first, "location_id": "WH-EAST", "on_hand_quantity": 25, "damaged_quantity": 1,
+                "quality_control_quantity": 2, "base_quantity": 20, "movement_quantity": 5,
+                "source_system_id": "netsuite",
+            },
+            level | {
+                "sku": second, "location_id": "STORE-1", "on_hand_quantity": 6, "damaged_quantity": 0,
+                "quality_control_quantity": 0, "base_quantity": 7, "movement_quantity": -1,
+                "source_system_id": "square",
+            },
+        ],
+        "reservations": [
+            held | {
+                "reservation_id": "o1", "channel": "shopify_main", "order_name": "#1001", "sku": first,
+                "location_id": "WH-EAST", "quantity": 2, "status": "open",
+            },
+            held | {
+                "reservation_id": "o2", "order_name": "SO-2", "sku": second, "quantity": 1, "status": "released",
+                "released_reason": "shipped",
+            },
+        ],
+        "channel_listings": [
+            listing | {
+                "sku": first, "channel": "shopify_main", "channel_record_id": "i1|l1", "shown_quantity": 30,
+                "is_listed": True,
+            },
+            listing | {
+                "sku": second, "channel": "shopify_main", "channel_record_id": "i2|l1", "shown_quantity": 4,
+                "is_listed": True, "record_id": 2,
+            },
+            listing | {"sku": second, "channel": "square_online", "is_listed": False, "record_id": 3},
+        ],
+        "ats_positions": _positions(now),
+        "stock_differences": _differences(now),
+        "stock_changes": [
+            changed | {
+                "record_ref": "i1|l1", "subject_key": first, "expected": Jsonb(30), "desired": Jsonb(9),
+                "cause": "source_delay", "priority": 1,
+            },
+            changed | {
+                "record_ref": "i2|l1", "subject_key": second, "expected": Jsonb(4), "desired": Jsonb(10),
+                "cause": "edited", "priority": 2,
+            },
+        ],
+    }  # fmt: skip
+
+
+def _aliases() -> Rows:
+    rules = {"netsuite": "exact_sku", "square": "gtin", "shipbob": "alias_file"}
+    matched = [
+        {"system_id": system, "source_item_id": item, "source_sku": sku, "sku": sku, "match_rule": rule, "build_id": 1}
+        for system, rule in rules.items()
+        for item, sku in (("1", "HV-00001"), ("2", "HV-00002"))
+    ]
+    odd = {"system_id": "square", "source_item_id": "9", "source_sku": "OLD-9", "sku": None, "match_rule": "unmatched"}
+    return [*matched, odd | {"build_id": 1}]
+
+
+def _positions(now: datetime) -> Rows:
+    common: Row = {
+        "category": "Kitchen", "withdrawn_quantity": 0, "location_terms": [], "rule_ids": [], "facts_as_of": now,
+        "newest_received_at": now, "facts_version": "v1", "correlation_id": uuid4(), "build_id": 1,
+    }  # fmt: skip
+    return [
+        common | {
+            "sku": "HV-00001", "channel": "shopify_main", "on_hand_quantity": Decimal("25.5"), "damaged_quantity": 1,
+            "quality_control_quantity": 2, "sellable_quantity": Decimal("22.5"), "reserved_quantity": 2,
+            "safety_stock_quantity": 0, "free_quantity": Decimal("20.5"), "shortfall_quantity": 0,
+            "unassigned_reserved_quantity": 1, "pool_quantity": Decimal("19.5"), "buffer_quantity": 1,
+            "share": Decimal("0.5"), "cap_quantity": None, "ats_quantity": 9, "channel_allocated_quantity": 0,
+            "target_quantity": 9,
+        },
+        common | {
+            "sku": "HV-00002", "channel": "shopify_main", "on_hand_quantity": 40, "damaged_quantity": 0,
+            "quality_control_quantity": 0, "sellable_quantity": 40, "reserved_quantity": 0, "safety_stock_quantity": 0,
+            "free_quantity": 40, "shortfall_quantity": 0, "unassigned_reserved_quantity": 0, "pool_quantity": 40,
+            "buffer_quantity": 0, "share": 1, "cap_quantity": 10, "ats_quantity": 10, "channel_allocated_quantity": 0,
+            "target_quantity": 10,
+        },
+        common | {
+            "sku": "HV-00002", "channel": "square_online", "on_hand_quantity": 6, "damaged_quantity": 0,
+            "quality_control_quantity": 0, "sellable_quantity": 6, "reserved_quantity": 1, "safety_stock_quantity": 6,
+            "free_quantity": 0, "shortfall_quantity": 1, "unassigned_reserved_quantity": 1, "pool_quantity": -2,
+            "buffer_quantity": 0, "share": 1, "cap_quantity": None, "ats_quantity": 0, "channel_allocated_quantity": 3,
+            "target_quantity": 0,
+        },
+    ]  # fmt: skip
+
+
+def _differences(now: datetime) -> Rows:
+    common: Row = {
+        "entity": "stock", "target_system": "shopify_main", "field": "available", "detected_at": now,
+        "observed_at": now, "age_source_seconds": 1, "age_landing_seconds": 2, "age_build_seconds": 3,
+        "age_queue_seconds": 4, "facts_version": "v1", "correlation_id": uuid4(), "build_id": 1,
+    }  # fmt: skip
+    return [
+        common | {
+            "subject_key": "HV-00001", "record_ref": "i1|l1", "shown": Jsonb(30), "desired": Jsonb(9),
+            "cause": "source_delay", "evidence": {"written_quantity": 30}, "shown_quantity": 30, "target_quantity": 9,
+            "difference_quantity": 21,
+        },
+        common | {
+            "subject_key": "HV-00002", "record_ref": "i2|l1", "shown": Jsonb(4), "desired": Jsonb(10),
+            "cause": "edited", "evidence": {"previous_available_quantity": 10}, "shown_quantity": 4,
+            "target_quantity": 10, "difference_quantity": -6,
+        },
+    ]  # fmt: skip
