@@ -75,11 +75,18 @@ class Damager:
     id_of: Callable[[Mapping[str, Any]], str] | None = None
     damaged: dict[str, tuple[Path, object]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    now_called: dict[str, str] = field(default_factory=dict)
 
     def read(self, name: str, find: Find, id_of: Callable[[Mapping[str, Any]], str]) -> None:
         """Begin with another stream."""
         self.name, self.find, self.id_of = name, find, id_of
-        self.damaged, self.seen = {}, set()
+        self.damaged, self.seen, self.now_called = {}, set(), {}
+
+    @property
+    def collisions(self) -> int:
+        """How many records have, by their damage, the id of another one: readers take them for one read twice."""
+        ids = [self.now_called.get(key, key) for key in self.seen]
+        return len(ids) - len(set(ids))
 
     def __call__(self, answer: Answer) -> Answer:
         """The answer with some of its records damaged."""
@@ -98,7 +105,15 @@ class Damager:
                     path = ()
                 self.damaged[key] = (path, junk)
                 records[position] = with_junk(record, path, junk)
+                self.now_called[key] = self._id_after(records[position], key)
         return replace(answer, body=body)
+
+    def _id_after(self, damaged: Any, key: str) -> str:  # noqa: ANN401 - JSON
+        """What tells the damaged record from the others; where nothing does, it is like no other."""
+        try:
+            return self.id_of(damaged) if self.id_of is not None else key
+        except (TypeError, KeyError, IndexError, AttributeError):
+            return f"{key} without an id"
 
 
 def with_junk(record: Any, path: Path, junk: object) -> Any:  # noqa: ANN401 - JSON

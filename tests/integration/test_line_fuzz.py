@@ -69,7 +69,7 @@ class Round:
                 whole = self._read(self.as_it_is, system_id, name, stream, is_on=False)
                 found = self._read(self.with_damage, system_id, name, stream, is_on=True)
                 self.damaged[system_id, name] = set(self.damager.damaged)
-                if found < whole:
+                if found < whole - self.damager.collisions:
                     self.vanished.append(f"{system_id}.{name}: {whole - found} records")
         return sum(map(len, self.damaged.values()))
 
