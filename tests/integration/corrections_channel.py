@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import httpx
-from tests.integration.http_server import served
+from tests.http_server import served
 
 from trueup.connectors.base import Observation
 from trueup.domain.changes import Change, Outcome, Receipt

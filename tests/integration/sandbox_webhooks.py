@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 
-from tests.integration.http_server import served
+from tests.http_server import served
 
 
 @dataclass(frozen=True)

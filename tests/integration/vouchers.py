@@ -12,7 +12,7 @@ import httpx
 from psycopg import sql
 from psycopg.types.json import Jsonb
 from tests.integration.corrections_outbox import Line
-from tests.integration.http_server import served
+from tests.http_server import served
 from tests.model_tables import create_table, insert_row
 
 from trueup.configuration.model import TenantConfiguration
