@@ -1,9 +1,12 @@
 """A real PostgreSQL for every test that touches SQL: one server a process, one fresh database a test."""
 
+import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +14,10 @@ from tests.databases import new_database, shared_server, template
 from tests.durations import known_durations, longest_first
 from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.domain.connections import ConnectionDetails
+
+if TYPE_CHECKING:
+    from tests.connectors.connectors_state import LastingState
+    from tests.transform.transform_facts import Facts
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -66,3 +73,35 @@ def shared_folder() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no {SHARED.name}/ beside the checkout: the vendors' contracts and real data live there")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def built_template(postgres: EmbeddedPostgres) -> str:
+    """A database with every raw table of the demo tenant, empty, and one build behind it."""
+    from tests.built_warehouse import build
+
+    return template(postgres, "template_built", build, of="template_migrated")
+
+
+@pytest.fixture
+def facts(postgres: EmbeddedPostgres, built_template: str) -> "Iterator[Facts]":
+    """A built, empty warehouse of the demo tenant, of this test's own."""
+    from tests.built_warehouse import fresh_facts
+
+    with fresh_facts(postgres, built_template) as facts:
+        yield facts
+
+
+@pytest.fixture
+def state() -> "LastingState":
+    """Quotas and refresh tokens, shared by the connectors of one test."""
+    from tests.connectors.connectors_state import LastingState
+
+    return LastingState()
+
+
+@pytest.fixture(scope="module")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Airflow writes a configuration on import; not into anybody's home."""
+    if "airflow" not in sys.modules:
+        os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))

@@ -1,6 +1,6 @@
 """Writes a dump of a warehouse that this version of the code has filled: what the next version is tested to upgrade.
 
-    python -m tests.warehouse_dump tests/integration/data/warehouse_NNNN.sql.xz
+    python -m tests.warehouse_dump tests/warehouse/data/warehouse_NNNN.sql.xz
 
 A tenant of ten products trades for half a day. Its guards are narrow, so that changes go on hold: one hold is approved,
 one rejected, the rest stay open. The last run proposes and sends nothing, and one channel is stopped. The dump carries

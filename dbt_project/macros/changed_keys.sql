@@ -18,7 +18,7 @@ table says in its `meta`, in expressions over `row`, a row of a table (a list is
   evidence       models that are read for rows which every build makes anew
 
 dbt knows the models of paths only where the model's own text names them: by reading them, or by a comment `depends_on`.
-A test holds the graph closed: tests/integration/test_dbt_graph.py.
+A test holds the graph closed: tests/transform/test_dbt_graph.py.
 -#}
 
 {#- Write to staging.touched_keys what else is reached, just before the model recomputes it and in its transaction. -#}
