@@ -118,7 +118,7 @@ def test_a_process_parses_the_project_once(shop: Facts, monkeypatch: pytest.Monk
     assert shop.build().status == "succeeded"
 
 
-def test_a_schema_is_listed_whole_before_a_model_is_told_of_it(shop: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schema_is_listed_whole_before_a_model_hears_of_it(shop: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four threads ask at once; one that heard of half a list would take its model for new, in this place or that."""
     add, is_cached = RelationsCache.add, BaseAdapter._schema_is_cached
     first, has_one, has_been_asked = threading.Lock(), threading.Event(), threading.Event()

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trueup.connectors.http.answer_body import Undecodable, decoded, decompressed
+from trueup.contracts.personal import clean_unknown
 from trueup.warehouse.storable import canonical_json
 
 MEBIBYTE = 1024 * 1024
@@ -84,6 +85,18 @@ def test_strings_that_look_like_brackets_are_no_nesting() -> None:
 
     assert is_json
     assert (body["a"], body["c"], body["d"]) == ('[[[ " {{{', ["}"], "\x00NaN")
+
+
+@pytest.mark.parametrize("beside", [b"7", b"NaN"])
+@pytest.mark.parametrize("depth", [50, 250, 260, 500, 900, 1020, 5000])
+def test_what_is_read_can_be_walked_through_and_written(depth: int, beside: bytes) -> None:
+    """Every step after this one does: what is deeper is cut here, and the rest of the answer stays."""
+    body, is_json = decoded(b'{"a": ' + b"[" * depth + b"]" * depth + b', "b": ' + beside + b', "c": 1}')
+
+    assert is_json
+    assert body["c"] == 1
+    assert clean_unknown(body) == body
+    assert orjson.loads(orjson.dumps(body)) == body
 
 
 def _pieces(content: bytes, size: int = 65_536) -> Iterator[bytes]:

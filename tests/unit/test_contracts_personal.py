@@ -118,6 +118,25 @@ def test_a_piece_that_is_no_record_is_cleaned_like_one(piece: str, kept: object)
     assert orjson.loads(contract().checker().clean_piece(piece)) == kept
 
 
+@pytest.mark.parametrize("depth", [100, 250, 260, 500, 1000, 1023])
+def test_a_piece_however_deep_is_evidence_without_a_name(depth: int) -> None:
+    """JSON may be nested deeper than it can be walked through, and deeper than what writes it takes."""
+    for piece in ("[" * depth + "7" + "]" * depth, '{"a":' * depth + '{"recipient":"Jane"}' + "}" * depth):
+        cleaned = contract().checker().clean_piece(piece)
+        assert cleaned
+        assert "Jane" not in cleaned
+
+
+@pytest.mark.parametrize("depth", [100, 250])
+def test_a_record_however_deep_is_looked_at(depth: int) -> None:
+    """A field that nobody knows, and in it lists in lists, as many as an answer is read with."""
+    deep = orjson.loads("[" * depth + "]" * depth)
+    records = [{"id": "1", "unknown": deep}, {"id": "2"}]
+    assert 1 not in contract().checker().violations(records)
+    for record in records:
+        contract().checker().clean(record)
+
+
 def test_half_a_record_is_cut_before_what_may_be_personal() -> None:
     """No JSON, and still evidence."""
     cleaned = contract().checker().clean_piece('{"id": 7, "total": 3, "recipient": {"name": "Jane Doe", "ph')

@@ -1,17 +1,15 @@
 """What reading is alike for every vendor: the source's clock, the position of a poll, records from JSON."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
-import orjson
 
 from trueup.connectors.http.answers import Answer
 from trueup.connectors.http.client import HttpClient
-from trueup.contracts.values import NOT_OF_TYPE
+from trueup.contracts.values import NOT_OF_TYPE, json_text
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, Record
 
@@ -211,14 +209,7 @@ def records(
 
 def piece_of(item: object) -> str:
     """Return what came as JSON text, whatever it holds."""
-    try:
-        return orjson.dumps(item).decode()
-    except TypeError:
-        pass
-    try:
-        return json.dumps(item)
-    except (RecursionError, ValueError):
-        return '"it is nested too deep to be shown"'
+    return json_text(item)
 
 
 def _in_words(error: Exception) -> str:

@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
-
+from trueup.connectors.http.answer_body import decoded
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 
@@ -96,10 +95,7 @@ def check_signature(headers: Mapping[str, str], name: str, expected: str, *, are
 
 def json_or_none(body: bytes) -> object:
     """Return the body's JSON, None where it is none."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
+    return decoded(body)[0]
 
 
 def notice_of(notice_id: object, topic: object) -> Notice:

@@ -25,6 +25,7 @@ from trueup.contracts.values import (
     Look,
     bounds,
     is_value,
+    json_text,
     longest,
     look,
     look_at_each,
@@ -97,8 +98,11 @@ class Checker:
             value = orjson.loads(piece)
         except ValueError:
             return clean_text(piece)
-        cleaned = self.clean(value) if isinstance(value, Mapping) else clean_unknown(value)
-        return piece if cleaned == value else orjson.dumps(cleaned).decode()
+        try:
+            cleaned = self.clean(value) if isinstance(value, Mapping) else clean_unknown(value)
+            return piece if cleaned == value else json_text(cleaned)
+        except RecursionError:
+            return clean_text(piece)
 
     def violations(self, payloads: Sequence[Mapping[str, Any]]) -> dict[int, str]:
         """Position to reason of the payloads that break the contract; empty where all keep it."""

@@ -4,6 +4,7 @@ A decimal in a string and a year are looked at in Python, on the decoded record:
 times as much as all the rest of a record.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +12,7 @@ from operator import attrgetter
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
+import orjson
 from msgspec import UNSET, Meta
 
 from trueup.contracts.declaration import FieldDeclaration, FieldType, Sign
@@ -66,6 +68,18 @@ JSON_TYPES: Mapping[FieldType, Any] = {
 
 # What a value raises that is not of its type: the second is half a surrogate pair where a time should be.
 NOT_OF_TYPE = (msgspec.ValidationError, UnicodeEncodeError)
+
+
+def json_text(value: object) -> str:
+    """Return the value as JSON text; what is nested too deep for that is replaced by a word about it."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        pass  # integers beyond 64 bits, half surrogate pairs, more than 254 levels
+    try:
+        return json.dumps(value)
+    except (RecursionError, ValueError):
+        return '"it is nested too deep to be shown"'
 
 
 def scalar_type(declaration: FieldDeclaration) -> Any:  # noqa: ANN401 - a type expression

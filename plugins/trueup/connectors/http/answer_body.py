@@ -56,16 +56,23 @@ def decoded(content: bytes) -> tuple[Any, bool]:
     if not content:
         return None, True
     try:
-        return orjson.loads(content), True
-    except orjson.JSONDecodeError:
+        value = orjson.loads(content)
+        # It reads 1,024 levels and writes 254: what comes after may walk through all that is written.
+        orjson.dumps(value)
+    except (orjson.JSONDecodeError, TypeError):
         pass
+    else:
+        return value, True
     text = content.decode("utf-8", "surrogateescape")
     try:
-        return _read_with_care(text), True
+        value = _read_with_care(text)
     except RecursionError:
         pass
     except ValueError:
         return None, False
+    else:
+        if _is_shallow(value):
+            return value, True
     try:
         return _read_with_care(_flattened(text)), True
     except (ValueError, RecursionError):
@@ -87,6 +94,21 @@ def _number(reported: str) -> float | str:
 
 def _whole_number(reported: str) -> int | str:
     return int(reported) if len(reported) <= _MOST_DIGITS else _unreadable(reported)
+
+
+def _is_shallow(value: object) -> bool:
+    """Whether every step can walk through it; by level, since a walk into the depth is what may fail."""
+    level: list[object] = [value]
+    for _ in range(_MOST_LEVELS + 1):
+        level = [
+            part
+            for each in level
+            if isinstance(each, (dict, list))
+            for part in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _flattened(text: str) -> str:
