@@ -17,7 +17,7 @@ from tests.stock_changes import observed_units
 
 from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.base import Connector
-from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer, wait_header
+from trueup.connectors.http.answers import LONGEST_WAIT_SECONDS, Answer, Resend, wait_header
 from trueup.connectors.http.auth import TokenHeader, bearer
 from trueup.connectors.http.client import HttpClient, Limits, Unconfirmed
 from trueup.connectors.http.cost_bucket import CostBucket, ReportedBucket
@@ -90,6 +90,16 @@ def test_an_answer_that_trickles_in_ends_in_time(server: ScriptedServer, answer:
 
     assert time.monotonic() - started < 4
     assert len(server.requests) == 2
+
+
+def test_a_cursor_that_no_json_writer_takes_is_sent_back_as_it_came(server: ScriptedServer) -> None:
+    """Half a surrogate pair is read from its escape; the vendor shall refuse it, not our own library."""
+    server.script(Step(raw=b'{"next": "half \\ud800 a pair", "count": NaN}'), Step(body={}))
+    cursor = client(server).request("GET", "/things").body["next"]
+
+    client(server).request("POST", "/things", json={"cursor": cursor}, resend=Resend.SAFE)
+
+    assert server.requests[1].json == {"cursor": "half \ud800 a pair"}
 
 
 def test_packed_answers_are_read(server: ScriptedServer) -> None:

@@ -87,6 +87,12 @@ def test_a_page_that_is_announced_twice_is_given_up() -> None:
         list(by_cursor("a list", lambda token: answer([token], next="same"), items, onward))
 
 
+@pytest.mark.parametrize("item", ["half \ud800 a pair", 2**70, {"id": "half \ud800 a pair"}, {"b": [[2**70]]}])
+def test_an_item_that_jsons_writers_refuse_is_one_like_any(item: object) -> None:
+    """JSON's readers let it through: one of them would end the whole list."""
+    assert [each for page in cursor_list([item, 1, 2, 3, 4, item]) for each in page.items] == [item, 1, 2, 3, 4, item]
+
+
 def test_a_list_that_never_ends_is_given_up() -> None:
     """A page number that is ignored: the same page again and again."""
     with pytest.raises(Transient, match="again and again"):

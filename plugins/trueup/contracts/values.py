@@ -70,14 +70,17 @@ JSON_TYPES: Mapping[FieldType, Any] = {
 NOT_OF_TYPE = (msgspec.ValidationError, UnicodeEncodeError)
 
 
-def json_text(value: object) -> str:
-    """Return the value as JSON text; what is nested too deep for that is replaced by a word about it."""
+def json_text(value: object, *, is_sorted: bool = False) -> str:
+    """Return the value as JSON text, the keys of objects as they are or sorted.
+
+    What is nested too deep for that is replaced by a word about it.
+    """
     try:
-        return orjson.dumps(value).decode()
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if is_sorted else None).decode()
     except TypeError:
         pass  # integers beyond 64 bits, half surrogate pairs, more than 254 levels
     try:
-        return json.dumps(value)
+        return json.dumps(value, sort_keys=is_sorted)
     except (RecursionError, ValueError):
         return '"it is nested too deep to be shown"'
 

@@ -10,7 +10,8 @@ from trueup.connectors.http.answers import Answer
 
 MISSING = object()
 TOO_DEEP: Any = None
-for _ in range(300):
+# As deep as an answer is read: what is deeper is cut where it is read.
+for _ in range(200):
     TOO_DEEP = [TOO_DEEP]
 
 JUNK: Sequence[Any] = (

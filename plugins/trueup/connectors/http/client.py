@@ -21,7 +21,6 @@ from datetime import datetime
 from typing import Self
 
 import httpx
-import orjson
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_random_exponential
 
@@ -44,6 +43,7 @@ from trueup.connectors.http.quotas import Budget, Unlimited
 from trueup.connectors.http.redaction import Redaction, secrets_of
 from trueup.connectors.http.source_clock import SourceClock
 from trueup.connectors.http.transport import LINE_FAILURES, Call, Limits, Transport
+from trueup.contracts.values import json_text
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 
@@ -138,7 +138,7 @@ class HttpClient:
             method=method,
             url=self._url(path),
             params={name: str(value) for name, value in (params or {}).items()},
-            content=None if json is None else orjson.dumps(json),
+            content=None if json is None else json_text(json).encode(),
             headers={**self._headers, **(headers or {})},
             cost=cost,
             operation=operation,
@@ -294,7 +294,7 @@ class HttpClient:
             method=method,
             url=self._url(url),
             params={},
-            content=None if json is None else orjson.dumps(json),
+            content=None if json is None else json_text(json).encode(),
             headers=dict(headers or {}),
             form=dict(form) if form is not None else None,
             # A token may be given twice, and a used refresh token counts until its successor is used.

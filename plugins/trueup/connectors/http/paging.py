@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from trueup.connectors.http.answers import Answer
+from trueup.contracts.values import json_text
 from trueup.domain.errors import Transient
 
 _MOST_REPEATED: Final = 3  # a list that changes while it is read may show a page again, not over and over
@@ -159,5 +158,5 @@ def _digest(items: Sequence[Any]) -> bytes:
     for item in items:
         # By its id where it has one: the same page may tell another time or counter each time.
         reported = item.get("id") if isinstance(item, Mapping) else item
-        digest.update(orjson.dumps(item if reported is None else reported, option=orjson.OPT_SORT_KEYS) + b"\n")
+        digest.update(json_text(item if reported is None else reported, is_sorted=True).encode() + b"\n")
     return digest.digest()
