@@ -28,7 +28,7 @@ def build(details: ConnectionDetails) -> None:
 @contextmanager
 def fresh_facts(postgres: EmbeddedPostgres, built_template: str) -> Iterator[Facts]:
     """A built, empty warehouse of the demo tenant, dropped at the end."""
-    details = new_database(postgres, "built", built_template)
+    details = new_database(postgres, "warehouse", built_template)
     try:
         yield Facts(details, demo_tenant())
     finally:

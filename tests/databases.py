@@ -42,20 +42,20 @@ def _alone_with(postgres: EmbeddedPostgres, what: str) -> Iterator[set[str]]:
 def template(
     postgres: EmbeddedPostgres, name: str, fill: Callable[[ConnectionDetails], object], *, of: str | None = None
 ) -> str:
-    """A database to copy, which whoever comes first fills."""
+    """A database to copy, which whoever comes first fills: as one of the names that tests use, for what dbt parses."""
     with _alone_with(postgres, name) as taken:
         if name not in taken:
-            postgres.create_database(name, template=of)
+            filled = new_database(postgres, "warehouse", of)
             try:
-                fill(postgres.details(name))
-            except BaseException:
-                postgres.drop_database(name)
-                raise
+                fill(filled)
+                postgres.create_database(name, template=filled.schema)
+            finally:
+                postgres.drop_database(str(filled.schema))
     return name
 
 
-def new_database(postgres: EmbeddedPostgres, prefix: str, template: str) -> ConnectionDetails:
-    """A copy of a template, under the first name that no database has.
+def new_database(postgres: EmbeddedPostgres, prefix: str, template: str | None) -> ConnectionDetails:
+    """A copy of a template, or an empty database, under the first name that no database has.
 
     What dbt parsed for a database serves the next one of its name; parsing anew would double the time of most tests.
     """

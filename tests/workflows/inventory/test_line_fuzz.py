@@ -5,7 +5,6 @@ the two against each other. The short form damages some hundred records, `make t
 """
 
 import itertools
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 from tests.connectors.connectors_sandbox import control, sandbox_world
+from tests.databases import new_database
 from tests.transform.transform_facts import Facts, demo_tenant
 from tests.workflows.inventory.fuzz_damage import Damager
 from tests.workflows.inventory.fuzz_systems import Stream, shelved, simulated, streams_of
@@ -40,7 +40,6 @@ _CANONICAL = (
     "channel_listings",
 )
 pytestmark = pytest.mark.timeout(600)
-_numbers = itertools.count(1)
 
 
 class Round:
@@ -107,14 +106,12 @@ class Round:
 def two_warehouses(
     postgres: EmbeddedPostgres, template: str, configuration: TenantConfiguration
 ) -> Iterator[list[Facts]]:
-    names = [f"fuzz_{os.getpid()}_{next(_numbers)}" for _ in range(2)]
-    for name in names:
-        postgres.create_database(name, template=template)
+    both = [new_database(postgres, "warehouse", template) for _ in range(2)]
     try:
-        yield [Facts(postgres.details(name), configuration) for name in names]
+        yield [Facts(details, configuration) for details in both]
     finally:
-        for name in names:
-            postgres.drop_database(name)
+        for details in both:
+            postgres.drop_database(str(details.schema))
 
 
 @contextmanager
