@@ -13,7 +13,15 @@ from trueup.sandbox.vendors.square.identifiers import MERCHANT, timestamp
 from trueup.sandbox.vendors.subscribers import Subscriber, Subscribers, hmac_base64, is_secure
 from trueup.sandbox.webhooks import Courier
 
-EVENT_TYPES: Final = ("inventory.count.updated", "order.created", "order.updated")
+EVENT_TYPES: Final = (
+    "inventory.count.updated",
+    "order.created",
+    "order.updated",
+    "payment.created",
+    "payment.updated",
+    "refund.created",
+    "refund.updated",
+)
 _MAX_KEY: Final = 45
 
 
@@ -93,6 +101,14 @@ class Notices:
             **({} if is_new else {"updated_at": order["updated_at"]}),
         }
         self._tell(name.replace("_", "."), name, order["id"], {name: facts})
+
+    def tell_change(self, kind: str, changed: Mapping[str, Any]) -> None:
+        """Report an order, a payment or a refund by the event's type."""
+        name, happened = kind.split(".")
+        if name == "order":
+            self.tell_order(changed, is_new=happened == "created")
+        else:
+            self._tell(kind, name, changed["id"], {name: dict(changed)})
 
     def _tell(self, kind: str, type_name: str, number: str, told: Mapping[str, Any]) -> None:
         wanted = self._subscribers.wanting(kind)
