@@ -451,3 +451,25 @@ def test_webhooks_report_payments_and_refunds(square: VendorCalls, sandbox: Sand
         seen = {json.loads(receiver.next().body)["type"] for _ in range(3)}
         assert seen >= {"refund.updated"}
         square.call("DELETE", f"/v2/webhooks/subscriptions/{made['subscription']['id']}")
+
+
+def test_a_webhook_reports_what_became_of_a_fulfillment(
+    square: VendorCalls, sandbox: Sandbox, sku: str, order: dict[str, Any]
+) -> None:
+    """What a store ships becomes a fulfillment of its own, done when it is made."""
+    with receive_webhooks() as receiver:
+        subscription = {"event_types": ["order.fulfillment.updated"], "notification_url": receiver.url}
+        made = square.call("POST", "/v2/webhooks/subscriptions", body={"subscription": subscription}).json()
+        shipped = OrderShipped(
+            **header(sandbox),
+            order_name="SQ1001",
+            location_id="STORE-1",
+            reference="S1",
+            lines=(LineQuantity("L1", sku, 3),),
+            channel_id="square_online",
+        )
+        sandbox.world.post(shipped)
+        told = json.loads(receiver.next().body)["data"]["object"]["order_fulfillment_updated"]
+        assert (told["order_id"], told["version"]) == (order["id"], 2)
+        assert told["fulfillment_update"] == [{"fulfillment_uid": "SHIPPED-LSTORE1", "new_state": "COMPLETED"}]
+        square.call("DELETE", f"/v2/webhooks/subscriptions/{made['subscription']['id']}")

@@ -198,3 +198,15 @@ def test_what_another_channel_sold_is_paid_there() -> None:
     assert (payment["source_type"], payment["external_details"]["source"]) == ("EXTERNAL", "shopify_main")
     assert "processing_fee" not in payment
     assert orders.by_id[number]["total_money"]["amount"] == 500
+
+
+def test_a_replayed_sale_costs_what_its_invoice_says() -> None:
+    """No discount, charge or tip is drawn for it, and a card pays it."""
+    orders = SquareOrders({}, "online", lambda *_: None, [])
+    entry = Entry("E1", "square", _NOW, _NOW, moves_timestamp=True)
+    lines = (OrderLine("L1", "SKU1", "code", "A product", 3, 499), OrderLine("L2", None, "POST", "Postage", 1, 395))
+    sale = orders.by_id[orders.sell(entry, "R1", "LSTORE1", lines)]
+    check_order(sale)
+    assert sale["total_money"]["amount"] == 3 * 499 + 395
+    assert (sale["total_discount_money"]["amount"], sale["total_service_charge_money"]["amount"]) == (0, 0)
+    assert [tender["type"] for tender in sale["tenders"]] == ["CARD"]

@@ -31,8 +31,12 @@ class Kept:
         uid = self.uids.get(line_id)
         return next((item for item in self.told["line_items"] if item["uid"] == uid), None)
 
-    def write_fulfillments(self) -> None:
-        """One fulfilment for what each store shipped, one for what is cancelled, one for what is still to come."""
+    def write_fulfillments(self) -> list[Json]:
+        """One fulfilment for what each store shipped, one for what is cancelled, one for what is still to come.
+
+        Returns the changes of state, as Square's webhooks list them.
+        """
+        before = {each["uid"]: each["state"] for each in self.told.get("fulfillments", ())}
         gone: Counter[str] = Counter(self.cancelled)
         by_location: dict[str, Counter[str]] = {}
         for (location, uid), units in self.shipped.items():
@@ -63,6 +67,15 @@ class Kept:
             for name, fields in self.edits.get(fulfillment["uid"], {}).items():
                 fulfillment[name] = {**fields, **fulfillment.get(name, {})}
         self.told["fulfillments"] = fulfillments
+        return [
+            {
+                "fulfillment_uid": each["uid"],
+                **({"old_state": before[each["uid"]]} if each["uid"] in before else {}),
+                "new_state": each["state"],
+            }
+            for each in fulfillments
+            if before.get(each["uid"]) != each["state"]
+        ]
 
 
 def _fulfillment(

@@ -17,6 +17,7 @@ EVENT_TYPES: Final = (
     "inventory.count.updated",
     "order.created",
     "order.updated",
+    "order.fulfillment.updated",
     "payment.created",
     "payment.updated",
     "refund.created",
@@ -91,24 +92,27 @@ class Notices:
 
     def tell_order(self, order: Mapping[str, Any], *, is_new: bool) -> None:
         """Tell of an order that came or changed."""
-        name = "order_created" if is_new else "order_updated"
-        facts = {
-            "order_id": order["id"],
-            "version": order["version"],
-            "location_id": order["location_id"],
-            "state": order["state"],
-            "created_at": order["created_at"],
-            **({} if is_new else {"updated_at": order["updated_at"]}),
-        }
-        self._tell(name.replace("_", "."), name, order["id"], {name: facts})
+        self.tell_change("order.created" if is_new else "order.updated", order)
 
     def tell_change(self, kind: str, changed: Mapping[str, Any]) -> None:
-        """Report an order, a payment or a refund by the event's type."""
-        name, happened = kind.split(".")
-        if name == "order":
-            self.tell_order(changed, is_new=happened == "created")
-        else:
+        """Report an order, a payment or a refund by the event's type; of an order only what tells to read it again."""
+        if not kind.startswith("order."):
+            name = kind.split(".")[0]
             self._tell(kind, name, changed["id"], {name: dict(changed)})
+            return
+        name = kind.replace(".", "_")
+        facts = {
+            "order_id": changed["id"],
+            "version": changed["version"],
+            "location_id": changed["location_id"],
+            "state": changed["state"],
+            "created_at": changed["created_at"],
+        }
+        if kind != "order.created":
+            facts["updated_at"] = changed["updated_at"]
+        if "fulfillment_update" in changed:
+            facts["fulfillment_update"] = changed["fulfillment_update"]
+        self._tell(kind, name, changed["id"], {name: facts})
 
     def _tell(self, kind: str, type_name: str, number: str, told: Mapping[str, Any]) -> None:
         wanted = self._subscribers.wanting(kind)

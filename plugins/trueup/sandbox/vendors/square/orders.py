@@ -180,7 +180,9 @@ class SquareOrders:
         order.told["version"] += 1
         if entry.moves_timestamp:
             order.told["updated_at"] = timestamp(entry.recorded_at)
-        order.write_fulfillments()
+        updates = order.write_fulfillments()
+        if updates:
+            self._changed.append(("order.fulfillment.updated", {**order.told, "fulfillment_update": updates}))
         states = {fulfillment["state"] for fulfillment in order.told["fulfillments"]}
         if "PROPOSED" not in states and order.told["state"] == "OPEN":
             order.told["state"] = "COMPLETED" if "COMPLETED" in states else "CANCELED"
