@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from trueup.sandbox.business.order_documents import OrderDocuments
+from trueup.sandbox.business.order_documents import OrderDocuments, ReturnTerms
 from trueup.sandbox.world.agenda import Kind
 from trueup.sandbox.world.clock import DAY, HOUR, MINUTE
 from trueup.sandbox.world.entries import LineQuantity, Order
@@ -16,6 +16,7 @@ _CANCEL_AFTER = (10 * MINUTE, 2 * HOUR)
 _RETURN_AFTER = (1 * DAY, 5 * DAY)
 _CANCEL_CHANCE = 0.03
 _RETURN_CHANCE = 0.04
+_REFUNDED = ReturnTerms()
 _PATIENCE = 24  # hourly tries at a short shelf before the rest of an order is cancelled
 
 
@@ -94,7 +95,8 @@ class Fulfilment:
                 accepted.parts.append(Part(line.line_id, line.sku, location_id, quantity))
                 self._world.truth.promise(line.sku, location_id, quantity)
         self.orders[order.name] = accepted
-        self._documents.enter(order)
+        routed = tuple((part.line_id, part.location_id, part.quantity) for part in accepted.parts)
+        self._documents.enter(key, order, routed)
         for location_id in accepted.locations():
             quantities = {part.line_id: part.quantity for part in accepted.parts if part.location_id == location_id}
             self._documents.export(key, order, location_id, quantities)
@@ -144,10 +146,11 @@ class Fulfilment:
         is_restocked: bool,
         only_location: str | None = None,
         only_lines: Mapping[str, int] | None = None,
+        is_taker_told: bool = True,
     ) -> dict[str, int]:
         """Give up what is not shipped yet. Returns the units cancelled, by line.
 
-        `only_lines`: at most so many units of these lines.
+        `only_lines`: at most so many units of these lines. `is_taker_told` False: the channel knows already.
         """
         left = None if only_lines is None else dict(only_lines)
         by_location: dict[str, list[LineQuantity]] = {}
@@ -167,11 +170,23 @@ class Fulfilment:
         if by_location:
             is_whole = all(part.cancelled == part.quantity for part in accepted.parts)
             self._documents.cancel(
-                accepted.key, accepted.order, by_location, reason, is_restocked=is_restocked, is_whole=is_whole
+                accepted.key,
+                accepted.order,
+                by_location,
+                reason,
+                is_restocked=is_restocked,
+                is_whole=is_whole,
+                is_taker_told=is_taker_told,
             )
         return given_up
 
-    def take_back(self, accepted: OpenOrder, location_id: str, lines: Sequence[LineQuantity]) -> int:
+    def take_back(
+        self,
+        accepted: OpenOrder,
+        location_id: str,
+        lines: Sequence[LineQuantity],
+        terms: ReturnTerms = _REFUNDED,
+    ) -> int:
         """Shipped units come back to a location, are put on its shelf and booked. Returns the units taken back."""
         taken = []
         for line in lines:
@@ -185,7 +200,7 @@ class Fulfilment:
                 self._world.truth.move(line.sku, location_id, units)
                 taken.append(LineQuantity(line.line_id, line.sku, units))
         if taken:
-            self._documents.take_back(accepted.key, accepted.order, location_id, tuple(taken))
+            self._documents.take_back(accepted.key, accepted.order, location_id, tuple(taken), terms)
         return sum(line.quantity for line in taken)
 
     def _after(self, bounds: tuple[int, int], key: Sequence[object], kind: Kind, action: Callable[[], object]) -> None:

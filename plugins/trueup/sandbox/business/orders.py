@@ -6,10 +6,13 @@ from functools import partial
 from typing import Any
 
 from trueup.sandbox.business.fulfilment import Fulfilment
+from trueup.sandbox.business.price_list import PriceList
+from trueup.sandbox.business.pricing import Pricing
 from trueup.sandbox.world.agenda import Kind
 from trueup.sandbox.world.clock import HOUR, MINUTE
 from trueup.sandbox.world.entries import Order, OrderLine, TillReturned, TillSold
 from trueup.sandbox.world.intents import ShopVisit, TillVisit, Wanted, WholesaleCall
+from trueup.sandbox.world.order_money import OrderMoney
 from trueup.sandbox.world.truth import LostSale, Oversold
 from trueup.sandbox.world.world import World
 
@@ -162,7 +165,16 @@ class Customers:
         prefix = _PREFIXES.get(channel_id, "")
         number = self._next_order[channel_id]
         self._next_order[channel_id] += 1
-        return Order(f"{prefix}{invoice or number}", channel_id, self._world.now(), country, tuple(lines))
+        name, told = f"{prefix}{invoice or number}", tuple(lines)
+        money = None if channel_id is None else self._priced(channel_id, name, told, country, is_replayed=bool(invoice))
+        return Order(name, channel_id, self._world.now(), country, told, money=money)
+
+    def _priced(
+        self, channel_id: str, name: str, lines: tuple[OrderLine, ...], country: str, *, is_replayed: bool
+    ) -> OrderMoney:
+        prices = PriceList.of(self._world.catalogue, channel_id)
+        pricing = Pricing(prices, country, self._world.dice("money", channel_id, name))
+        return pricing.plain(lines) if is_replayed else pricing.price(lines)
 
     def _count(self, kind: str, lines: Iterable[OrderLine]) -> None:
         for line in lines:
