@@ -6,12 +6,13 @@ shows to others.
 
 import importlib
 import importlib.util
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
 from trueup.sandbox.world.clock import HOUR, MINUTE
 from trueup.sandbox.world.entries import (
+    Entry,
     LineQuantity,
     Order,
     OrderCancelled,
@@ -22,7 +23,7 @@ from trueup.sandbox.world.entries import (
     PaymentsSettled,
 )
 from trueup.sandbox.world.order_money import LineMoney
-from trueup.sandbox.world.world import World
+from trueup.sandbox.world.world import Header, World
 
 _EXPORT_DELAY = (2 * MINUTE, 15 * MINUTE)
 _FULFILMENT_DELAY = (2 * MINUTE, 30 * MINUTE)
@@ -56,6 +57,13 @@ class OrderDocuments:
         header = self._world.header(self.taker_of(order), 0, order_name=order.name)
         self._world.post(OrderEntered(**header, order=order, routed=routed))
         self.settle(self.taker_of(order), order.name, f"{key}-entered")
+
+    def tell_taker(self, order: Order, make: Callable[[Header, str], Entry], key: str) -> None:
+        """Have the channel write something of an order at once, and the gateways what comes of it."""
+        taker = self.taker_of(order)
+        name = self.name_at(taker, order)
+        self._world.post(make(self._world.header(taker, 0, order_name=name), name))
+        self.settle(taker, name, key)
 
     def settle(self, system_id: str, order_name: str, key: str) -> None:
         """Have what is pending of the order's payments carried out, hours later, where the vendor follows payments."""

@@ -27,6 +27,7 @@ from trueup.sandbox.world.order_money import (
     ShippingMoney,
     plain_money,
 )
+from trueup.sandbox.world.world import World
 
 _HOME_POSTAGE, _ABROAD_POSTAGE = 395, 995
 _FREE_POSTAGE_FROM = 5_000
@@ -103,7 +104,8 @@ class Pricing:
                 if part:
                     found[index].append(Discount(number, part))
         return [
-            LineMoney(line.unit, line.quantity, line.kind, tuple(parts)) for line, parts in zip(lines, found, strict=True)
+            LineMoney(line.unit, line.quantity, line.kind, tuple(parts))
+            for line, parts in zip(lines, found, strict=True)
         ]
 
     def _taxed(self, line: LineMoney) -> LineMoney:
@@ -162,3 +164,8 @@ class Pricing:
 
 def _off(rule: DiscountRule, price: Amounts) -> Amounts:
     return rule.fixed.within(price) if rule.percentage is None else price.times(rule.percentage / 100)
+
+
+def pricing_of(world: World, channel_id: str, key: str, country: str) -> Pricing:
+    """The pricing of one order of a channel, with dice of its own."""
+    return Pricing(PriceList.of(world.catalogue, channel_id), country, world.dice("money", channel_id, key))

@@ -164,7 +164,7 @@ class OrderMoney:
     @property
     def total(self) -> Amounts:
         """What the customer has to pay."""
-        parts = (*self.lines.values(), *self.shipping)
+        parts: list[LineMoney | ShippingMoney] = [*self.lines.values(), *self.shipping]
         taxes = [tax.amount for part in parts for tax in part.taxes]
         duties = [duty.amount for line in self.lines.values() for duty in line.duties]
         discounted = total(part.discounted for part in parts) + total(duties)

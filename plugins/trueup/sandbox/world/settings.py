@@ -33,8 +33,9 @@ class WorldSettings:
 
     `transactions`: a file of real transactions to replay instead of generated demand, `days` how many trading
     days of it. `layout`: the retailer, by its tenant's declaration. `order_incidents`: how often something happens to
-    an order besides being shipped, cancelled or sent back (1: as often as in a busy shop): edits, holds, moves, apologies,
-    exchanges, tips, gift cards sold. At 0 the channels know one location of their own, else those that serve them too.
+    an order besides being shipped, cancelled or sent back (1: as often as in a busy shop): edits, holds, moves,
+    apologies, exchanges, tips, gift cards sold. At 0 a channel knows one location of its own, else those that serve it
+    too.
     """
 
     seed: int = 1

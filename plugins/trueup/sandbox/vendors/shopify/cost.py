@@ -2,8 +2,9 @@
 
 Shopify publishes that an object costs 1, a mutation 10, scalars nothing, and that a connection is "sized" by
 `first` or `last`, but not how. The size used here grows with the logarithm: it gives the 25 points that
-Shopify answered for `product { variants(first: 250) { nodes { inventoryItem { id } } } }`, and what Microsoft's connector
-has noted of its queries (a contract test holds it against them). Amounts of money are no objects there: they cost nothing.
+Shopify answered for `product { variants(first: 250) { nodes { inventoryItem { id } } } }`, and what Microsoft's
+connector has noted of its queries (a contract test holds it against them). An amount of money is no object there: it
+costs nothing.
 """
 
 import math

@@ -227,9 +227,7 @@ class Line(Record):
     def current_tax_lines(self) -> list[TaxLine]:
         """The taxes of the units that are still part of the order."""
         units, gone = self.quantity, self.gone
-        return [
-            TaxLine(tax, slice_of(tax.amount, units, gone, units), self.currencies) for tax in self.money.taxes
-        ]
+        return [TaxLine(tax, slice_of(tax.amount, units, gone, units), self.currencies) for tax in self.money.taxes]
 
 
 def per_unit(amount: Amounts, units: int) -> Amounts:

@@ -89,7 +89,14 @@ class OrderPayments:
             amount = order.totals.total_outstanding_set.owed.within(authorised.capturable)
             if amount:
                 self._write(
-                    order, "CAPTURE", authorised.gateway, "SUCCESS", amount, now, card=authorised.card, parent=authorised
+                    order,
+                    "CAPTURE",
+                    authorised.gateway,
+                    "SUCCESS",
+                    amount,
+                    now,
+                    card=authorised.card,
+                    parent=authorised,
                 )
                 self._store.notify("ORDERS_PAID", order)
 
@@ -213,9 +220,7 @@ class OrderPayments:
         return [Adjustment(self._store.new_side_number(), difference, name, made.currencies)]
 
 
-def in_both_currencies(
-    told: Sequence[tuple[Transaction, int]], expected: Amounts
-) -> list[tuple[Transaction, Amounts]]:
+def in_both_currencies(told: Sequence[tuple[Transaction, int]], expected: Amounts) -> list[tuple[Transaction, Amounts]]:
     """Amounts in the customer's currency in both: all of what is left of a payment, or its share of it.
 
     Where they add up to what is expected to go back, they do in the shop's currency too.

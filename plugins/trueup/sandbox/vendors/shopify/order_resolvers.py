@@ -170,7 +170,9 @@ WRITTEN: Mapping[tuple[str, str], Written] = {
     ("Refund", "transactions"): lambda refund, _, told: listed(refund.transactions, told),
     ("Refund", "return"): lambda refund, *_: refund.returned_by,
     ("Return", "returnLineItems"): lambda each, _, told: listed(each.lines_of(told.get("processingStatus")), told),
-    ("Return", "exchangeLineItems"): lambda each, _, told: listed(each.exchanges_of(told.get("processingStatus")), told),
+    ("Return", "exchangeLineItems"): lambda each, _, told: listed(
+        each.exchanges_of(told.get("processingStatus")), told
+    ),
     ("Return", "reverseFulfillmentOrders"): lambda each, _, told: listed(each.reverse_orders, told),
     ("Return", "refunds"): lambda each, _, told: listed(each.refund_list, told),
     ("Return", "transactions"): lambda each, _, told: listed(each.transactions, told),

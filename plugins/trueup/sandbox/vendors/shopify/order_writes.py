@@ -126,11 +126,7 @@ class OrderWrites:
         """Cancel an order: what was not sent will not be, and what was paid for it goes back where that is asked."""
         now = self.now()
         try:
-            order = self.order(told["orderId"], ["orderId"], "NOT_FOUND")
-            if order.cancelled_at is not None:
-                raise Refused(["orderId"], "Order has already been canceled", "INVALID")
-            if order.display_fulfillment_status == "FULFILLED":
-                raise Refused(["orderId"], "Cannot cancel a paid and fulfilled order", "INVALID")
+            order = self._cancellable(told["orderId"])
         except Refused as refused:
             return CancelPayload(None, [refused.error])
         method = told.get("refundMethod") or {}
@@ -141,6 +137,14 @@ class OrderWrites:
         self.books.touch(order, now)
         self.follow(order, None)
         return CancelPayload(Job(f"gid://shopify/Job/{self.books.new_side_number()}"))
+
+    def _cancellable(self, order_id: str) -> ShopOrder:
+        order = self.order(order_id, ["orderId"], "NOT_FOUND")
+        if order.cancelled_at is not None:
+            raise Refused(["orderId"], "Order has already been canceled", "INVALID")
+        if order.display_fulfillment_status == "FULFILLED":
+            raise Refused(["orderId"], "Cannot cancel a paid and fulfilled order", "INVALID")
+        return order
 
     def follow(self, order: ShopOrder, lines: Mapping[str, int] | None) -> None:
         """Have the retailer send no more of an order (`lines`: of these so many units), and pending money move."""

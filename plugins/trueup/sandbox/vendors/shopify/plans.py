@@ -74,9 +74,7 @@ class Plans:
 
     def open_at(self, order: ShopOrder, location: Location | None) -> Sequence[FulfillmentOrder]:
         """The order's plans that are not done, of one location or of all."""
-        return [
-            plan for plan in order.plans if not plan.is_closed and (location is None or plan.location is location)
-        ]
+        return [plan for plan in order.plans if not plan.is_closed and (location is None or plan.location is location)]
 
     def hold(self, plan: FulfillmentOrder, reason: str, now: datetime) -> None:
         """Send nothing of it for now."""

@@ -57,8 +57,7 @@ class RefundWrites:
             payments = payments_of(order, told.get("transactions") or ())
             check_ceiling(order, payments, is_open=bool(told.get("allowOverRefunding")))
             duties = self.duties(told.get("refundDuties") or ())
-            if not (takebacks or shipping or payments or duties):
-                raise Refused(None, "Refund must have something to refund")
+            _check_something((takebacks, shipping, payments, duties))
         except Refused as refused:
             return RefundPayload(None, [refused.error])
         given_up = self._free(order, takebacks)
@@ -122,6 +121,11 @@ class RefundWrites:
         return given_up
 
 
+def _check_something(parts: Sequence[object]) -> None:
+    if not any(parts):
+        raise Refused(None, "Refund must have something to refund")
+
+
 def _check_currency(order: ShopOrder, told: str | None) -> None:
     wanted = order.currencies.presented
     if told is None and wanted == order.currencies.shop:
@@ -173,10 +177,11 @@ def check_ceiling(order: ShopOrder, payments: Sequence[tuple[Transaction, int]],
         if amount <= 0:
             raise Refused(["transactions", str(index), "amount"], "Amount must be greater than zero")
         if asked[payment.number] > payment.refundable.presented and not is_open:
-            whole, left = (sum(each for _, each in payments), order.totals.net_payment_set.presented)
-            words = f"Refund amount ${money_text(whole)} is greater than net payment received ${money_text(left)}"
-            if whole <= left:
-                words = f"Refund amount is greater than what is left of the payment, {money_text(payment.refundable.presented)}"
+            whole, net = sum(each for _, each in payments), order.totals.net_payment_set.presented
+            words = f"Refund amount ${money_text(whole)} is greater than net payment received ${money_text(net)}"
+            if whole <= net:
+                left = money_text(payment.refundable.presented)
+                words = f"Refund amount is greater than what is left of the payment, {left}"
             raise Refused(None, words)
 
 

@@ -56,7 +56,9 @@ class ReturnBooks:
         order = store.orders[entry.order_name]
         wanted = {part.line_id: part.quantity for part in entry.lines}
         made = self.open(order, wanted, entry.exchanged, entry.exchanged_money or {}, now)
-        if made is not None and entry.is_refunded:
+        if made is None:
+            store.order_books.add_lines(order, entry.exchanged, entry.exchanged_money or {}, now)
+        elif entry.is_refunded:
             location = store.location_at(entry.location_id)
             self.process(made, everything(made, location), now, _NOTHING)
         store.touch(order, now, is_stamped=entry.moves_timestamp)
@@ -101,7 +103,7 @@ class ReturnBooks:
             if units
         ]
         for outcome in what.outcomes:
-            self._dispose(told.order, outcome, now)
+            self._dispose(outcome, now)
         for exchange, units in what.exchanges:
             exchange.processed_quantity += units
         for line, units in what.lines:
@@ -113,7 +115,7 @@ class ReturnBooks:
             told.closed_at = now
         store.notify("RETURNS_PROCESS", told)
 
-    def _dispose(self, order: ShopOrder, outcome: Outcome, now: datetime) -> None:
+    def _dispose(self, outcome: Outcome, now: datetime) -> None:
         store = self._store
         made = Disposition(store.new_side_number(), outcome.type, outcome.quantity, outcome.location, now)
         store.register(made)

@@ -208,7 +208,7 @@ class Return(Record):
     @property
     def is_processed(self) -> bool:
         """Whether nothing of it waits to be dealt with."""
-        return not any(line.unprocessed_quantity for line in (*self.lines, *self.exchanges))
+        return not self.lines_of("PROCESSABLE") and not self.exchanges_of("PROCESSABLE")
 
 
 def _is_in(status: str | None, unprocessed: int) -> bool:

@@ -12,7 +12,6 @@ from trueup.sandbox.vendors.shopify.schema import API_VERSION
 from trueup.sandbox.vendors.shopify.shop_order import ShopOrder
 from trueup.sandbox.vendors.subscribers import Subscriber, Subscribers, hmac_base64
 
-
 _RESOURCES = (
     "fulfillment_orders",
     "fulfillments",

@@ -89,7 +89,8 @@ class Totals:
 
     @property
     def tax_lines(self) -> list[TaxLine]:
-        return merged([tax for part in (*self.order.lines.values(), *self.order.shipping_lines) for tax in part.tax_lines])
+        taxes = [tax for line in self.order.lines.values() for tax in line.tax_lines]
+        return merged(taxes + [tax for line in self.order.shipping_lines for tax in line.tax_lines])
 
     # -- as it is now --------------------------------------------------------------------------------------------
 
