@@ -11,7 +11,9 @@ from trueup.sandbox.world.order_money import OrderMoney
 
 FULFIL = """mutation Fulfil($fulfillment: FulfillmentInput!) {
   fulfillmentCreate(fulfillment: $fulfillment) {
-    fulfillment { id status location { id } trackingInfo { number } fulfillmentLineItems(first: 20) { nodes { quantity } } }
+    fulfillment {
+      id status location { id } trackingInfo { number } fulfillmentLineItems(first: 20) { nodes { quantity } }
+    }
     userErrors { field message }
   }
 }"""

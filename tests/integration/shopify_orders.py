@@ -21,12 +21,16 @@ _BODY = f"""
     originalUnitPriceSet {_MONEY} originalTotalSet {_MONEY} discountedTotalSet(withCodeDiscounts: true) {_MONEY}
     {_ALLOCATIONS} {_TAXES} duties {{ id price {_MONEY} }}
   }} }}
-  shippingLines(first: 5) {{ nodes {{ id originalPriceSet {_MONEY} discountedPriceSet {_MONEY} {_ALLOCATIONS} {_TAXES} }} }}
+  shippingLines(first: 5) {{ nodes {{
+    id originalPriceSet {_MONEY} discountedPriceSet {_MONEY} {_ALLOCATIONS} {_TAXES}
+  }} }}
   transactions {{
     id kind status gateway amountSet {_MONEY} amountRoundingSet {_MONEY} parentTransaction {{ id }}
     maximumRefundableV2 {{ amount }}
   }}
-  fulfillments {{ id location {{ id }} fulfillmentLineItems(first: 50) {{ nodes {{ id quantity lineItem {{ id }} }} }} }}
+  fulfillments {{
+    id location {{ id }} fulfillmentLineItems(first: 50) {{ nodes {{ id quantity lineItem {{ id }} }} }}
+  }}
   fulfillmentOrders(first: 20) {{ nodes {{
     id status assignedLocation {{ location {{ id }} }} fulfillmentHolds {{ reason }}
     lineItems(first: 50) {{ nodes {{ id totalQuantity remainingQuantity lineItem {{ id }} }} }}
