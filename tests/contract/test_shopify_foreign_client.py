@@ -1,8 +1,8 @@
 """A client that is not ours gets the answers it reads: Microsoft's connector, over HTTP, against the simulated Shopify.
 
 Every document of it that the simulator's schema knows is sent as the connector sends it, for orders that have been
-through everything, and the answer is held against the vendor's published schema. What the schema does not know is listed
-with reasons in shopify_left_out.yml.
+through everything, and the answer is held against the vendor's published schema. What the schema does not know is
+listed with reasons in shopify_left_out.yml.
 """
 
 from collections.abc import Iterator, Mapping

@@ -9,7 +9,27 @@ from tests.integration.sandbox_shop import Shop
 _MONEY = "{ shopMoney { amount currencyCode } presentmentMoney { amount currencyCode } }"
 _TAXES = f"taxLines {{ title rate channelLiable priceSet {_MONEY} }}"
 _ALLOCATIONS = f"discountAllocations {{ allocatedAmountSet {_MONEY} discountApplication {{ index targetSelection }} }}"
-_TOTALS = ["subtotalPriceSet", "cartDiscountAmountSet", "totalDiscountsSet", "totalShippingPriceSet", "totalTaxSet", "totalTipReceivedSet", "totalPriceSet", "originalTotalPriceSet", "currentSubtotalPriceSet", "currentShippingPriceSet", "currentTotalTaxSet", "currentTotalDutiesSet", "currentTotalPriceSet", "totalReceivedSet", "totalRefundedSet", "netPaymentSet", "refundDiscrepancySet", "totalOutstandingSet", "totalCapturableSet"]
+_TOTALS = (
+    "subtotalPriceSet",
+    "cartDiscountAmountSet",
+    "totalDiscountsSet",
+    "totalShippingPriceSet",
+    "totalTaxSet",
+    "totalTipReceivedSet",
+    "totalPriceSet",
+    "originalTotalPriceSet",
+    "currentSubtotalPriceSet",
+    "currentShippingPriceSet",
+    "currentTotalTaxSet",
+    "currentTotalDutiesSet",
+    "currentTotalPriceSet",
+    "totalReceivedSet",
+    "totalRefundedSet",
+    "netPaymentSet",
+    "refundDiscrepancySet",
+    "totalOutstandingSet",
+    "totalCapturableSet",
+)
 _BODY = f"""
   id name edited taxesIncluded cancelledAt displayFinancialStatus displayFulfillmentStatus returnStatus fullyPaid
   currencyCode presentmentCurrencyCode
