@@ -180,13 +180,19 @@ class TestFulfilment:
 
 
 def change_plan(placed: Placed, change: PlanChange, to_location_id: str | None = None, reason: str = "") -> None:
-    """Staff change the plan of what a location sends."""
-    known = placed.shop.simulator.books.location_at(EAST)
-    order = placed.shop.simulator.books.orders[placed.name]
-    here = EAST if any(plan.location is known for plan in order.plans) else ""
-    header = placed.world.header(placed.system_id, 0)
-    more: dict[str, Any] = {"reason": reason} if reason else {"to_location_id": to_location_id}
-    placed.world.post(PlanChanged(**header, order_name=placed.name, change=change, location_id=here, **more))
+    """Staff change what one location is to send: the one that the order was routed to, else the store's own."""
+    books = placed.shop.simulator.books
+    is_routed = any(plan.location is books.location_at(EAST) for plan in books.orders[placed.name].plans)
+    placed.world.post(
+        PlanChanged(
+            **placed.world.header(placed.system_id, 0),
+            order_name=placed.name,
+            change=change,
+            location_id=EAST if is_routed else "",
+            to_location_id=to_location_id,
+            reason=reason,
+        )
+    )
 
 
 class TestRefunds:
