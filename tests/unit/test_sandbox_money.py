@@ -86,7 +86,8 @@ def test_what_customers_pay_is_what_their_orders_cost(channel_id: str, country: 
 
 def test_an_order_costs_the_same_whatever_else_is_sold() -> None:
     """Its dice hang on its name alone, so two syncs of one world meet the same prices."""
-    first, second = plain_world(WorldSettings(skus=40, intensity=3.0)), plain_world(WorldSettings(skus=40, intensity=3.0))
+    settings = WorldSettings(skus=40, intensity=3.0)
+    first, second = plain_world(settings), plain_world(settings)
     for world, _, shops in (first, second):
         if world is second[0]:
             for shop in shops.values():
