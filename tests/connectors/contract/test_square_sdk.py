@@ -286,7 +286,12 @@ def test_the_client_refunds_and_cannot_refund_too_much(square: Square, payments:
     """The same request twice is one refund; a refusal comes as the client's own error."""
     payment = next(each for each in payments if each.source_type == "CARD" and not each.refund_ids)
     money = {"amount": pence(payment.total_money), "currency": "GBP"}
-    asked: dict[str, Any] = {"idempotency_key": "sdk-1", "payment_id": payment.id, "amount_money": money, "reason": "Goodwill"}
+    asked: dict[str, Any] = {
+        "idempotency_key": "sdk-1",
+        "payment_id": payment.id,
+        "amount_money": money,
+        "reason": "Goodwill",
+    }
     refund = square.refunds.refund_payment(**asked).refund
     assert refund is not None
     assert (refund.status, refund.unlinked, refund.payment_id) == ("PENDING", False, payment.id)
