@@ -68,6 +68,8 @@ PARTS = (
 EXCEPTIONS = {
     "force_rollback": "psycopg's own argument",
     "force_warn_or_error_handling": "dbt's own argument",
+    "settlement_currency": "a field of Shopify's transactions",
+    "settlement_currency_rate": "a field of Shopify's transactions",
 }
 _PARTS_OF_A_NAME = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 

@@ -340,7 +340,7 @@ def test_a_request_without_a_good_token_is_401(shop: Shop) -> None:
     ("scopes", "document"),
     [
         ("read_locations", "{ location { id } }"),
-        ("read_orders", "{ orders(first: 1) { nodes { id } } }"),
+        ("read_orders,write_orders", "{ orders(first: 1) { nodes { id } } }"),
         ("read_products", "{ productVariants(first: 1) { nodes { id } } }"),
         ("read_inventory,write_inventory", "{ inventoryItems(first: 1) { nodes { id } } }"),
         ("write_inventory", SET_QUANTITIES),

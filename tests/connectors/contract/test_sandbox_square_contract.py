@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.connectors.contract.openapi import Spec, load_spec
+from tests.connectors.contract.openapi import Spec, load_spec, validate_exchange
 from tests.connectors.contract.vendor_calls import VendorCalls
 
 from trueup.sandbox.server import Sandbox, serve
@@ -109,11 +109,68 @@ def test_orders_keep_the_contract(square: VendorCalls) -> None:
     square.call("POST", "/v2/orders/search", body={"location_ids": []}, expect=400)
 
 
+def test_payments_and_refunds_keep_the_contract(square: VendorCalls) -> None:
+    """Cash, cards, gift cards and split payments; refunds of goods, of cancelled units and of an amount."""
+    window = {"begin_time": "2020-01-01T00:00:00Z", "updated_at_end_time": "2099-01-01T00:00:00Z"}
+    order_of_list = {"sort_order": "ASC", "sort_field": "UPDATED_AT", "limit": 100}
+    kinds = set()
+    for location in _LOCATIONS:
+        page = square.call("GET", "/v2/payments", params={**window, **order_of_list, "location_id": location}).json()
+        kinds |= {payment["source_type"] for payment in page.get("payments", ())}
+    assert kinds == {"CARD", "CASH"}
+    page = square.call("GET", "/v2/payments", params={"limit": 1}).json()
+    square.call(
+        "GET", "/v2/payments", params={"limit": 1, "cursor": page["cursor"], "is_offline_payment": "false"}, expect=400
+    )
+    square.call("GET", "/v2/payments", params={"limit": 1, "cursor": page["cursor"]})
+    payment = page["payments"][0]
+    square.call("GET", f"/v2/payments/{payment['id']}")
+    square.call("GET", "/v2/payments/unknown", expect=404)
+    body = {
+        "idempotency_key": "contract-refund",
+        "payment_id": payment["id"],
+        "amount_money": {"amount": 1, "currency": "GBP"},
+        "reason": "Goodwill",
+    }
+    made = square.call("POST", "/v2/refunds", body=body).json()["refund"]
+    square.call("POST", "/v2/refunds", body={**body, "reason": "Another"}, expect=400)
+    too_much = {"amount": 10_000_000, "currency": "GBP"}
+    square.call("POST", "/v2/refunds", body={**body, "idempotency_key": "x", "amount_money": too_much}, expect=400)
+    square.call("GET", "/v2/refunds", params={**window, **order_of_list})
+    square.call("GET", f"/v2/refunds/{made['id']}")
+    square.call("GET", "/v2/refunds/unknown", expect=404)
+    square.call("GET", f"/v2/orders/{made['order_id']}")
+
+
+def test_an_order_that_is_written_keeps_the_contract(square: VendorCalls, spec: Spec) -> None:
+    """A sparse order with its version. The refusal of an old version has a code that the file does not list."""
+    filters = {"state_filter": {"states": ["OPEN"]}, "fulfillment_filter": {"fulfillment_states": ["PROPOSED"]}}
+    body = {"location_ids": ["LONLINE"], "query": {"filter": filters}}
+    order = square.call("POST", "/v2/orders/search", body=body).json()["orders"][0]
+    path = f"/v2/orders/{order['id']}"
+    details = {"carrier": "Royal Mail", "tracking_number": "AB123", "tracking_url": "https://example.com/AB123"}
+    sparse = {
+        "location_id": "LONLINE",
+        "version": order["version"],
+        "ticket_name": "Shelf 4",
+        "metadata": {"erp": "SO-1"},
+        "fulfillments": [{"uid": "OPEN", "shipment_details": details}],
+    }
+    sent = {"order": sparse, "idempotency_key": "contract-update", "fields_to_clear": ["ticket_name"]}
+    square.call("PUT", path, body=sent)
+    refused = {"order": sparse}
+    answer = square.client.put(path.lstrip("/"), json=refused, headers=square.headers)
+    problems = validate_exchange(spec, "PUT", path, refused, answer.status_code, answer.json())
+    assert answer.status_code == 400
+    assert ["'VERSION_MISMATCH' is not one of" in problem for problem in problems] == [True]
+    square.call("PUT", "/v2/orders/unknown", body=refused, expect=404)
+
+
 def test_webhook_subscriptions_keep_the_contract(square: VendorCalls) -> None:
     """Made, listed, ended."""
     subscription = {
         "name": "stock",
-        "event_types": ["inventory.count.updated"],
+        "event_types": ["inventory.count.updated", "payment.created", "refund.updated"],
         "notification_url": "https://example.com",
     }
     made = square.call(

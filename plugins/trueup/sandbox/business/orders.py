@@ -6,10 +6,13 @@ from functools import partial
 from typing import Any
 
 from trueup.sandbox.business.fulfilment import Fulfilment
+from trueup.sandbox.business.incidents import Incidents
+from trueup.sandbox.business.pricing import pricing_of
 from trueup.sandbox.world.agenda import Kind
 from trueup.sandbox.world.clock import HOUR, MINUTE
 from trueup.sandbox.world.entries import Order, OrderLine, TillReturned, TillSold
 from trueup.sandbox.world.intents import ShopVisit, TillVisit, Wanted, WholesaleCall
+from trueup.sandbox.world.order_money import OrderMoney
 from trueup.sandbox.world.truth import LostSale, Oversold
 from trueup.sandbox.world.world import World
 
@@ -30,9 +33,10 @@ _BETWEEN_CHANNELS = 100_000
 class Customers:
     """Buys, and keeps score: `sold_units` by channel and store, `refused_visits` by channel, `counts` by kind."""
 
-    def __init__(self, world: World, fulfilment: Fulfilment) -> None:
+    def __init__(self, world: World, fulfilment: Fulfilment, incidents: Incidents) -> None:
         self._world = world
         self._fulfilment = fulfilment
+        self._incidents = incidents
         self._next_order: dict[str | None, int] = {None: _FIRST_WHOLESALE_ORDER}
         for number, channel_id in enumerate(world.layout.channels):
             is_named = channel_id in _PREFIXES
@@ -71,10 +75,12 @@ class Customers:
         # A replayed invoice may be of fees alone: the shop has to cope with it, and so has a sync.
         if not taken and (visit.invoice is None or not bought):
             return
+        bought += self._incidents.extras(visit)
         order = self._order(visit.channel_id, bought, visit.country, visit.invoice)
         for ordered, shown, free in shortages:
             self._oversell(visit.channel_id, order.name, ordered, shown, free)
-        self._fulfilment.accept(visit.key, order, channel.served_by, is_fickle=visit.invoice is None)
+        accepted = self._fulfilment.accept(visit.key, order, channel.served_by, is_fickle=visit.invoice is None)
+        self._incidents.follow(accepted)
         if visit.customer is not None:
             self.orders_of[visit.customer].append(order.name)
         for sku, units in taken.items():
@@ -162,7 +168,17 @@ class Customers:
         prefix = _PREFIXES.get(channel_id, "")
         number = self._next_order[channel_id]
         self._next_order[channel_id] += 1
-        return Order(f"{prefix}{invoice or number}", channel_id, self._world.now(), country, tuple(lines))
+        name, ordered = f"{prefix}{invoice or number}", tuple(lines)
+        money = None
+        if channel_id is not None:
+            money = self._priced(channel_id, name, ordered, country, is_replayed=bool(invoice))
+        return Order(name, channel_id, self._world.now(), country, ordered, money=money)
+
+    def _priced(
+        self, channel_id: str, name: str, lines: tuple[OrderLine, ...], country: str, *, is_replayed: bool
+    ) -> OrderMoney:
+        pricing = pricing_of(self._world, channel_id, name, country)
+        return pricing.plain(lines) if is_replayed else pricing.price(lines)
 
     def _count(self, kind: str, lines: Iterable[OrderLine]) -> None:
         for line in lines:

@@ -6,7 +6,9 @@ from functools import partial
 from typing import Protocol
 
 from trueup.sandbox.business.demand import Demand
+from trueup.sandbox.business.desk import Desk
 from trueup.sandbox.business.fulfilment import Fulfilment
+from trueup.sandbox.business.incidents import Incidents
 from trueup.sandbox.business.inventory import Operations
 from trueup.sandbox.business.orders import Customers
 from trueup.sandbox.business.replay import Replay
@@ -39,8 +41,9 @@ class Trade:
     def _set_up(self) -> None:
         self.fulfilment = Fulfilment(self._world)
         self.operations = Operations(self._world)
-        self.customers = Customers(self._world, self.fulfilment)
+        self.customers = Customers(self._world, self.fulfilment, Incidents(self._world, self.fulfilment))
         self._reversals = Reversals(self.customers, self.fulfilment, self.operations)
+        self._world.desk = Desk(self.fulfilment)
         self.is_quiet = False
 
     def _begin(self) -> None:

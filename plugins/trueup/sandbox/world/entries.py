@@ -8,9 +8,13 @@ Stock effect: `StockMoved`, `TillSold`, `TillReturned`, `OrderShipped` and `Orde
 `OrderShipped` is a fulfilment and `OrderReturned` a refund: no stock of the channel moves with them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from trueup.sandbox.world.money import Amounts
+from trueup.sandbox.world.order_money import LineKind, LineMoney, OrderMoney
 
 
 class MovementKind(StrEnum):
@@ -42,9 +46,22 @@ class OrderLine:
     location_id: str | None = None
 
 
+GIFT_CARD, TIP = "GIFT-CARD", "TIP"
+_KINDS = {GIFT_CARD: LineKind.GIFT_CARD, TIP: LineKind.TIP}
+
+
+def kind_of(line: OrderLine) -> LineKind:
+    """Whether a line is goods; if not, its code says what."""
+    return LineKind.GOODS if line.sku is not None else _KINDS.get(line.code, LineKind.SERVICE)
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order as a system gets it. `channel_id` None: the ERP's own wholesale order."""
+    """An order as a system gets it. `channel_id` None: the ERP's own wholesale order.
+
+    `money` None: nobody told. `supplements`: the order that this one is part of at the channel, such as the goods of an
+    exchange, which those who ship know under a name of their own.
+    """
 
     name: str
     channel_id: str | None
@@ -52,6 +69,8 @@ class Order:
     country: str
     lines: tuple[OrderLine, ...]
     currency: str = "GBP"
+    money: OrderMoney | None = None
+    supplements: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +151,12 @@ class TillReturned(Entry):
 class OrderEntered(Entry):
     """An order arrives: at the channel that took it, or as a copy in the system that will ship it.
 
-    A copy has only the lines which that system ships (and those that are no products).
+    A copy has only the lines which that system ships (and those that are no products). `routed`: which location is to
+    ship how many, by (line id, location); told to the channel only.
     """
 
     order: Order
+    routed: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +186,65 @@ class OrderCancelled(Entry):
 
 @dataclass(frozen=True, slots=True)
 class OrderReturned(Entry):
-    """Shipped units that came back to a location and are sellable again."""
+    """Shipped units that came back to a location and are sellable again.
+
+    Told to a channel: `is_refunded` False leaves the money to whoever processes the return; `exchanged` are the lines
+    that the customer gets instead.
+    """
 
     order_name: str
     location_id: str
     reference: str
     lines: tuple[LineQuantity, ...]
     channel_id: str | None
+    is_refunded: bool = True
+    exchanged: tuple[OrderLine, ...] = ()
+    exchanged_money: Mapping[str, LineMoney] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentsCompleted(Entry):
+    """The gateways have carried out whatever was pending of an order's payments and refunds."""
+
+    order_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEdited(Entry):
+    """Staff changed an order before it was shipped: units taken off, lines added. No refund comes of it by itself."""
+
+    order_name: str
+    removed: tuple[LineQuantity, ...]
+    added: tuple[OrderLine, ...]
+    added_money: Mapping[str, LineMoney] | None
+    channel_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AmountRefunded(Entry):
+    """Staff gave money back for no goods: an apology."""
+
+    order_name: str
+    amount: Amounts
+    reason: str
+
+
+class PlanChange(StrEnum):
+    """What staff may do with the plan of who ships what."""
+
+    HOLD = "hold"
+    RELEASE = "release"
+    MOVE = "move"
+    SPLIT = "split"
+    MERGE = "merge"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChanged(Entry):
+    """The channel's plan of who ships what was changed. `location_id`: whose part, and for a move `to_location_id`."""
+
+    order_name: str
+    change: PlanChange
+    location_id: str
+    to_location_id: str | None = None
+    reason: str = ""

@@ -32,7 +32,10 @@ class WorldSettings:
     """`intensity` multiplies the demand. `wrong_share`: listings that are wrong when the world begins.
 
     `transactions`: a file of real transactions to replay instead of generated demand, `days` how many trading
-    days of it. `layout`: the retailer, by its tenant's declaration.
+    days of it. `layout`: the retailer, by its tenant's declaration. `order_incidents`: how often something happens to
+    an order besides being shipped, cancelled or sent back (1: as often as in a busy shop): edits, holds, moves,
+    apologies, exchanges, tips, gift cards sold. At 0 a channel knows one location of its own, else those that serve it
+    too.
     """
 
     seed: int = 1
@@ -42,6 +45,7 @@ class WorldSettings:
     start: datetime = DEFAULT_START
     transactions: Path | None = None
     days: int | None = None
+    order_incidents: float = 0.0
     layout: Layout = field(default_factory=demo_layout)
 
     def dice(self, *key: object) -> random.Random:

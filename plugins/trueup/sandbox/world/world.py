@@ -12,7 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any, Protocol, TypedDict
 
 from trueup.sandbox.vendors.simulator import Book, Storefront
 from trueup.sandbox.world.agenda import Agenda, Kind
@@ -51,6 +51,18 @@ class Happening:
     facts: Mapping[str, Any]
 
 
+class OrderDesk(Protocol):
+    """Who does at the retailer what somebody asked of a channel over its API."""
+
+    def give_up(self, order_name: str, lines: Mapping[str, int] | None) -> None:
+        """Send no more of an order than has been sent (`lines`: of these lines so many units), the channel knowing."""
+        ...
+
+    def complete_payments_later(self, system_id: str, order_name: str) -> None:
+        """Have the gateways carry out what is pending, after their time."""
+        ...
+
+
 class World:
     """See the module. `real_clock` gives epoch seconds."""
 
@@ -63,6 +75,7 @@ class World:
         self._books: dict[str, Book] = {}
         self._agenda = Agenda()
         self._begin: Callable[[], None] = _nothing
+        self.desk: OrderDesk | None = None
         self._numbers = itertools.count(1)
         self._not_before: dict[tuple[str, str], int] = {}
         self._diary: deque[Happening] = deque(maxlen=_DIARY_LENGTH)
@@ -188,6 +201,20 @@ class World:
             "recorded_at": self.clock.start + timedelta(seconds=recorded),
             "happened_at": self.clock.now(),
             "moves_timestamp": not self.faults.strikes(system_id, FaultKind.STILL_TIMESTAMP),
+        }
+
+    def side_header(self, key: str, system_id: str, delay_seconds: int) -> Header:
+        """The head of an entry outside the numbered ones, such as a gateway's.
+
+        It takes no number, holds nothing up and draws no fault, so the world without it would be the same.
+        """
+        recorded = self.clock.seconds + delay_seconds
+        return {
+            "entry_id": key,
+            "system_id": system_id,
+            "recorded_at": self.clock.start + timedelta(seconds=recorded),
+            "happened_at": self.clock.now(),
+            "moves_timestamp": True,
         }
 
     def post(self, entry: Entry) -> None:

@@ -2,7 +2,9 @@
 
 Shopify publishes that an object costs 1, a mutation 10, scalars nothing, and that a connection is "sized" by
 `first` or `last`, but not how. The size used here grows with the logarithm: it gives the 25 points that
-Shopify answered for `product { variants(first: 250) { nodes { inventoryItem { id } } } }`.
+Shopify answered for `product { variants(first: 250) { nodes { inventoryItem { id } } } }`, and what Microsoft's
+connector has noted of its queries (a contract test holds it against them). An amount of money is no object there: it
+costs nothing.
 """
 
 import math
@@ -32,12 +34,13 @@ from graphql.type import GraphQLNonNull
 
 LARGEST_QUERY = 1_000
 MUTATION_COST = 10
+_FREE_TYPES = frozenset({"CashRoundingAdjustment", "MoneyBag", "MoneyV2"})
 _FREE_FIELDS = frozenset({"pageInfo", "edges", "nodes", "userErrors"})
 
 
 def size_weight(count: int) -> int:
     """How heavily so many items of a connection weigh."""
-    return 0 if count <= 0 else max(1, round(2 * math.log(count)))
+    return 0 if count <= 0 else max(1, math.floor(2 * math.log(count)))
 
 
 class CostMeter:
@@ -87,7 +90,7 @@ class CostMeter:
             return 0
         declared = parent.fields[node.name.value].type
         named = get_named_type(declared)
-        if node.selection_set is None or not is_composite_type(named):
+        if node.selection_set is None or not is_composite_type(named) or named.name in _FREE_TYPES:
             return 0
         is_measured = data is not None
         brought = self._brought(node, data) if is_measured else None

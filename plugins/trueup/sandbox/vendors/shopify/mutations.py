@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from graphql import FieldNode, GraphQLError, value_from_ast_untyped
 
@@ -77,20 +77,31 @@ class SetQuantitiesPayload:
     user_errors: Sequence[UserError]
 
 
-class IdempotencyLedger:
+class _Payload(Protocol):
+    @property
+    def user_errors(self) -> Sequence[object]: ...
+
+
+P = TypeVar("P", bound=_Payload)
+
+
+class Ledger(Generic[P]):
     """What each key was used for, kept a day.
 
-    `concurrent_seconds`: for so long after a request its key counts as still in progress.
+    `concurrent_seconds`: for so long after a request its key counts as still in progress. `refused` makes the payload
+    that says no, from a code and words.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._kept: KeptAnswers[SetQuantitiesPayload] = KeptAnswers(_RETENTION_SECONDS, clock)
+    def __init__(self, refused: Callable[[str, str], P], clock: Callable[[], float] = time.monotonic) -> None:
+        self._kept: KeptAnswers[P] = KeptAnswers(_RETENTION_SECONDS, clock)
+        self._refused = refused
         self.concurrent_seconds = 0.0
 
     def clear(self) -> None:
+        """Forget all keys."""
         self._kept.clear()
 
-    def run(self, key: str, arguments: object, act: Callable[[], SetQuantitiesPayload]) -> SetQuantitiesPayload:
+    def run(self, key: str, arguments: object, act: Callable[[], P]) -> P:
         """Act once for a key; tell the same again for the same arguments, refuse others."""
         known = self._kept.find(key)
         if known is None:
@@ -98,20 +109,27 @@ class IdempotencyLedger:
             self._kept.keep(key, arguments, payload)
             return payload
         if self._kept.age(known) < self.concurrent_seconds:
-            return _refused(
+            return self._refused(
                 "IDEMPOTENCY_CONCURRENT_REQUEST", "This request is currently in progress, please try again."
             )
         if not known.is_of(arguments):
-            return _refused(
+            return self._refused(
                 "IDEMPOTENCY_KEY_PARAMETER_MISMATCH",
                 "The same idempotency key cannot be used with different operation parameters.",
             )
         if known.answer.user_errors:
-            return _refused(
+            return self._refused(
                 "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED",
                 "A previous request with this idempotency key failed. Retry with a new idempotency key.",
             )
         return known.answer
+
+
+class IdempotencyLedger(Ledger[SetQuantitiesPayload]):
+    """The keys of `inventorySetQuantities`."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(_refused, clock)
 
 
 def idempotency_key(field: FieldNode, variables: Mapping[str, Any]) -> str:

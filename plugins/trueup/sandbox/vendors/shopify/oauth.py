@@ -11,7 +11,17 @@ CLIENT_TOKEN_SECONDS = 86_399
 OFFLINE_TOKEN_SECONDS = 3_600
 REFRESH_TOKEN_SECONDS = 90 * 86_400
 SCOPES = frozenset(
-    {"read_all_orders", "read_inventory", "read_locations", "read_orders", "read_products", "write_inventory"}
+    {
+        "read_all_orders",
+        "read_inventory",
+        "read_locations",
+        "read_orders",
+        "read_products",
+        "write_inventory",
+        "write_merchant_managed_fulfillment_orders",
+        "write_orders",
+        "write_returns",
+    }
 )
 
 

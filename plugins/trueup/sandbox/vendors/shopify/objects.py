@@ -1,4 +1,4 @@
-"""What a Shopify store keeps records of. Field names are the Admin schema's, in Python's spelling."""
+"""What a Shopify store lists and holds in stock. Field names are the Admin schema's, in Python's spelling."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,8 +46,37 @@ class Location(Record):
     ships_inventory: bool = True
 
     @property
+    def is_primary(self) -> bool:
+        return self.books.location is self
+
+    @property
     def updated_at(self) -> datetime:
         return self.created_at
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """The one option of a product without variants."""
+
+    id: ClassVar[str] = "gid://shopify/ProductOption/1"
+    name: str = "Title"
+    value: str = "Default Title"
+
+
+@dataclass(frozen=True, slots=True)
+class Seo:
+    """What search engines are told."""
+
+    title: str
+    description: ClassVar[None] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Nothing is weighed here."""
+
+    id: str
+    weight: ClassVar[None] = None
 
 
 @dataclass(slots=True)
@@ -59,12 +88,27 @@ class Product(Record):
     product_type: str
     created_at: datetime
     updated_at: datetime
+    price_minor: int
     status: str = "ACTIVE"
     vendor: str = "Harbour & Vale"
+
+    has_only_default_variant: ClassVar[bool] = True
+    online_store_preview_url: ClassVar[None] = None
+    online_store_url: ClassVar[None] = None
+    options: ClassVar[tuple[Option, ...]] = (Option(),)
+    tags: ClassVar[tuple[str, ...]] = ()
 
     @property
     def handle(self) -> str:
         return self.title.lower().replace(" ", "-")
+
+    @property
+    def description_html(self) -> str:
+        return f"<p>{self.title}</p>"
+
+    @property
+    def seo(self) -> Seo:
+        return Seo(self.title)
 
 
 @dataclass(slots=True)
@@ -111,6 +155,15 @@ class Item(Record):
     level: Level | None = None
     tracked: bool = True
     requires_shipping: bool = True
+    country_code_of_origin: ClassVar[None] = None
+    harmonized_system_code: ClassVar[None] = None
+    inventory_history_url: ClassVar[None] = None
+    province_code_of_origin: ClassVar[None] = None
+    unit_cost: ClassVar[None] = None
+
+    @property
+    def measurement(self) -> Measurement:
+        return Measurement(f"gid://shopify/InventoryItemMeasurement/{self.number}")
 
 
 @dataclass(slots=True)
@@ -126,6 +179,10 @@ class Variant(Record):
     item: Item | None = None
     title: str = "Default Title"
     position: int = 1
+    compare_at_price: ClassVar[None] = None
+    inventory_policy: ClassVar[str] = "DENY"
+    taxable: ClassVar[bool] = True
+    selected_options: ClassVar[tuple[Option, ...]] = (Option(),)
 
     @property
     def inventory_item(self) -> Item:
@@ -145,123 +202,3 @@ class Variant(Record):
     @property
     def display_name(self) -> str:
         return f"{self.product.title} - {self.title}"
-
-
-@dataclass(slots=True)
-class Line(Record):
-    """`cancelled`: units taken off before they were shipped; `returned`: shipped units that came back."""
-
-    kind: ClassVar[str] = "LineItem"
-    sku: str
-    title: str
-    quantity: int
-    variant: Variant | None
-    fulfilled: int = 0
-    cancelled: int = 0
-    returned: int = 0
-
-    @property
-    def name(self) -> str:
-        return self.title
-
-    @property
-    def requires_shipping(self) -> bool:
-        return self.variant is not None
-
-    @property
-    def current_quantity(self) -> int:
-        return self.quantity - self.cancelled - self.returned
-
-    @property
-    def refundable_quantity(self) -> int:
-        return self.current_quantity
-
-    @property
-    def unfulfilled_quantity(self) -> int:
-        return self.quantity - self.cancelled - self.fulfilled
-
-
-@dataclass(slots=True)
-class FulfilledLine(Record):
-    """Units of a line in a parcel."""
-
-    kind: ClassVar[str] = "FulfillmentLineItem"
-    line_item: Line
-    quantity: int
-
-
-@dataclass(slots=True)
-class Fulfillment(Record):
-    """A parcel that has left."""
-
-    kind: ClassVar[str] = "Fulfillment"
-    order: "ShopOrder" = field(repr=False)
-    location: Location = field(repr=False)
-    created_at: datetime
-    lines: list[FulfilledLine]
-    status: str = "SUCCESS"
-
-    @property
-    def updated_at(self) -> datetime:
-        return self.created_at
-
-    @property
-    def name(self) -> str:
-        return f"{self.order.name}.{self.order.fulfillment_list.index(self) + 1}"
-
-
-@dataclass(slots=True)
-class RefundedLine(Record):
-    """Units of a line that were taken off or came back."""
-
-    kind: ClassVar[str] = "RefundLineItem"
-    line_item: Line
-    quantity: int
-    restock_type: str
-    location: Location = field(repr=False)
-
-    @property
-    def restocked(self) -> bool:
-        return self.restock_type != "NO_RESTOCK"
-
-
-@dataclass(slots=True)
-class Refund(Record):
-    """What was taken off an order at one moment."""
-
-    kind: ClassVar[str] = "Refund"
-    order: "ShopOrder" = field(repr=False)
-    created_at: datetime
-    lines: list[RefundedLine]
-
-    @property
-    def updated_at(self) -> datetime:
-        return self.created_at
-
-
-@dataclass(slots=True)
-class ShopOrder(Record):
-    """An order as it is now."""
-
-    kind: ClassVar[str] = "Order"
-    name: str
-    created_at: datetime
-    updated_at: datetime
-    currency_code: str
-    lines: dict[str, Line]
-    cancelled_at: datetime | None = None
-    closed_at: datetime | None = None
-    fulfillment_list: list[Fulfillment] = field(default_factory=list)
-    refund_list: list[Refund] = field(default_factory=list)
-    test: bool = False
-
-    @property
-    def processed_at(self) -> datetime:
-        return self.created_at
-
-    @property
-    def display_fulfillment_status(self) -> str:
-        goods = [line for line in self.lines.values() if line.requires_shipping]
-        if not any(line.fulfilled for line in goods):
-            return "UNFULFILLED"
-        return "PARTIALLY_FULFILLED" if any(line.unfulfilled_quantity for line in goods) else "FULFILLED"

@@ -13,11 +13,15 @@ from starlette.types import ASGIApp
 
 from trueup.sandbox.vendors.credentials import token_route
 from trueup.sandbox.vendors.shopify.books import ShopBooks
+from trueup.sandbox.vendors.shopify.context import Context, Shop, sees_order
 from trueup.sandbox.vendors.shopify.cost import LARGEST_QUERY, Bucket, CostMeter
 from trueup.sandbox.vendors.shopify.mutations import IdempotencyLedger, SetQuantities
 from trueup.sandbox.vendors.shopify.oauth import Authorization
 from trueup.sandbox.vendors.shopify.objects import Level
-from trueup.sandbox.vendors.shopify.resolvers import Context, Shop, kind_of, resolve
+from trueup.sandbox.vendors.shopify.order_writes import OrderWrites
+from trueup.sandbox.vendors.shopify.refund_writes import RefundLedger, RefundWrites
+from trueup.sandbox.vendors.shopify.resolvers import kind_of, resolve
+from trueup.sandbox.vendors.shopify.return_writes import ReturnWrites
 from trueup.sandbox.vendors.shopify.schema import API_VERSION, admin_schema
 from trueup.sandbox.vendors.shopify.subscriptions import Subscriptions
 from trueup.sandbox.vendors.simulator import Connection, Simulator, Storefront, opened
@@ -25,6 +29,7 @@ from trueup.sandbox.vendors.subscribers import Subscribers
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world.entries import Entry
 from trueup.sandbox.world.faults import FaultKind, Faults
+from trueup.sandbox.world.layout import Location
 from trueup.sandbox.world.world import World
 
 TOKEN_PATH: Final = "/admin/oauth/access_token"  # noqa: S105 - a path
@@ -47,6 +52,7 @@ class ShopifySimulator(Simulator):
         self.authorization = Authorization()
         self.bucket = Bucket()
         self._ledger = IdempotencyLedger()
+        self._refund_ledger = RefundLedger()
         domain = f"{system_id.replace('_', '-')}.myshopify.com"
         self._shop = Shop(1, system_id.replace("_", " ").title(), domain, world.settings.start)
         self._subscriptions = Subscriptions(
@@ -87,6 +93,7 @@ class ShopifySimulator(Simulator):
     def reset(self) -> None:
         world = self.world
         self._ledger.clear()
+        self._refund_ledger.clear()
         self._books = ShopBooks(
             self._channel,
             world.layout.systems_of("shopify").index(self.system_id),
@@ -95,8 +102,15 @@ class ShopifySimulator(Simulator):
             world.now(),
             notify=self._subscriptions.tell,
             is_stamped=lambda key: world.dice("stamp", self.system_id, key).random() < _STAMPED_CHANCE,
+            serving=self._serving(),
         )
         self._skus = {variant.inventory_item.number: sku for sku, variant in self._books.variants.items()}
+
+    def _serving(self) -> Sequence[Location]:
+        """The retailer's locations that the store knows: none where nothing happens that needs them."""
+        if not self.world.settings.order_incidents:
+            return ()
+        return [self.world.layout.locations[name] for name in self._channel.served_by]
 
     def record(self, entry: Entry) -> None:
         self.books.record(entry)
@@ -137,7 +151,7 @@ class ShopifySimulator(Simulator):
                 case "bucket_size":
                     self.bucket.set(size=float(value))
                 case "concurrent_seconds":
-                    self._ledger.concurrent_seconds = float(value)
+                    self._ledger.concurrent_seconds = self._refund_ledger.concurrent_seconds = float(value)
                 case "scopes":
                     self.authorization.scopes = frozenset(str(value).split(","))
                 case _:
@@ -209,14 +223,21 @@ class ShopifySimulator(Simulator):
             self._on_write,
             lambda: self.faults.strikes(self.system_id, FaultKind.PARTIAL_SUCCESS),
         )
+        scopes, now = self.authorization.scopes, self.world.now
+        order_writes = OrderWrites(self.books, now, self.world.desk, lambda order: sees_order(order, scopes, now()))
+        refund_writes = RefundWrites(order_writes)
         return Context(
             books=self.books,
-            scopes=self.authorization.scopes,
-            now=self.world.now,
+            scopes=scopes,
+            now=now,
             shop=self._shop,
             subscriptions=self._subscriptions,
             ledger=self._ledger,
             set_quantities=set_quantities,
+            order_writes=order_writes,
+            refund_writes=refund_writes,
+            refund_ledger=self._refund_ledger,
+            return_writes=ReturnWrites(order_writes, refund_writes),
             is_broken=lambda: self.faults.strikes(self.system_id, FaultKind.PARTIAL_SUCCESS),
             is_cursor_stale=lambda: self.faults.strikes(self.system_id, FaultKind.STALE_CURSOR),
             variables=variables,

@@ -1,4 +1,4 @@
-"""Webhooks: who wants to hear what, and what they are told, signed with the app's secret."""
+"""Webhooks: who wants to hear what, and what is sent to them, signed with the app's secret."""
 
 import json
 import uuid
@@ -7,9 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from trueup.sandbox.vendors.shopify.objects import Level, Record, ShopOrder
+from trueup.sandbox.vendors.shopify.objects import Level, Record
 from trueup.sandbox.vendors.shopify.schema import API_VERSION
+from trueup.sandbox.vendors.shopify.shop_order import ShopOrder
 from trueup.sandbox.vendors.subscribers import Subscriber, Subscribers, hmac_base64
+
+_RESOURCES = (
+    "fulfillment_orders",
+    "fulfillments",
+    "inventory_levels",
+    "order_transactions",
+    "orders",
+    "refunds",
+    "returns",
+)
 
 
 @dataclass(slots=True)
@@ -113,8 +124,9 @@ class Subscriptions:
 
 def _topic(topic: str) -> str:
     """INVENTORY_LEVELS_UPDATE is inventory_levels/update on the wire."""
-    resource, _, action = topic.lower().rpartition("_")
-    return f"{resource}/{action}"
+    lowered = topic.lower()
+    resource = next(name for name in _RESOURCES if lowered.startswith(f"{name}_"))
+    return f"{resource}/{lowered.removeprefix(f'{resource}_')}"
 
 
 def _payload(about: object) -> dict[str, Any]:
@@ -150,5 +162,8 @@ def _payload(about: object) -> dict[str, Any]:
                     for line in about.lines.values()
                 ],
             }
+        case Record():
+            order: ShopOrder = getattr(about, "order")  # noqa: B009 - whatever a topic is about has one
+            return {"id": about.number, "admin_graphql_api_id": about.id, "order_id": order.number}
         case _:
             raise TypeError(f"no webhook tells of a {type(about).__name__}")

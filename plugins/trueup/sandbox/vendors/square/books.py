@@ -1,5 +1,6 @@
-"""Square's books: catalog, counts and orders, written from the world's entries and over the API."""
+"""Square's books: catalog, counts, orders and payments, written from the world's entries and over the API."""
 
+import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,7 +56,7 @@ class Written:
 
 
 class SquareBooks:
-    """Every call is under the world's lock."""
+    """Every call is under the world's lock. `changed`: what happened to money that no webhook has reported yet."""
 
     def __init__(self, world: World, system_id: str) -> None:
         self.channel = world.layout.channel_of(system_id)
@@ -63,10 +64,14 @@ class SquareBooks:
         self.stores = {
             location.location_id: location.source_location_id for location in world.layout.locations_of(system_id)
         }
+        self.location_names = {
+            location.source_location_id: location.name for location in world.layout.locations_of(system_id)
+        } | {self.online: "Online listing"}
         listing = world.opening_listing(self.channel.channel_id)
         self._world = world
         self.catalog = SquareCatalog(world.catalogue, system_id, listing, list(self.stores.values()), world.now())
-        self.orders = SquareOrders(self.catalog.variations)
+        self.changed: list[tuple[str, dict[str, Any]]] = []
+        self.orders = SquareOrders(self.catalog.variations, self.channel.channel_id, self._dice, self.changed)
         self.stock = SquareStock()
         for level in world.opening_levels(system_id):
             variation = self.catalog.variations[level.sku]
@@ -115,11 +120,11 @@ class SquareBooks:
             case TillReturned():
                 location = self.stores[entry.location_id]
                 parts = [LineQuantity(line.line_id, line.sku, line.quantity) for line in entry.lines]
-                order_id = self.orders.take_back(entry, entry.reference, location, parts, entry.sold_reference)
+                order_id = self.orders.take_back(entry, entry.reference, location, entry.lines, entry.sold_reference)
                 states = _RETURNED if entry.sold_reference else ("UNLINKED_RETURN", IN_STOCK)
                 return Written(self._back(entry, location, parts, order_id, states), order_id, is_new_order=True)
             case OrderEntered():
-                order_id = self.orders.take(entry, entry.order.name, self.online, entry.order.lines)
+                order_id = self.orders.take(entry, entry.order, self.online)
                 changes = self._sold(entry, self.online, entry.order.lines, order_id, _SHOP)
                 return Written(changes, order_id, is_new_order=True)
             case OrderShipped():
@@ -127,7 +132,7 @@ class SquareBooks:
                 shipped = self.orders.ship(entry, entry.order_name, location, entry.lines)
                 return Written(self._sold(entry, location, entry.lines, shipped, _SHOP), shipped)
             case OrderCancelled():
-                cancelled = self.orders.cancel(entry, entry.order_name, entry.lines)
+                cancelled = self.orders.cancel(entry, entry.order_name, entry.lines, is_whole=entry.is_whole)
                 parts = list(entry.lines) if entry.is_restocked else []
                 return Written(self._back(entry, self.online, parts, cancelled, _RETURNED), cancelled)
             case OrderReturned():
@@ -197,6 +202,10 @@ class SquareBooks:
             **fields,
         }
         return self.stock.adjust(content, Decimal(units), _received(entry))
+
+    def _dice(self, *key: object) -> random.Random | None:
+        # A replayed sale was paid as its invoice says.
+        return None if self._world.settings.transactions else self._world.dice("square money", *key)
 
     def _now(self) -> Received:
         return Received(self._world.now(), (self._world.now(), LAST_OF_SECOND))

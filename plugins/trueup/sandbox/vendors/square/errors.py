@@ -23,6 +23,7 @@ _CATEGORY: Final[Mapping[int, str]] = {
     500: "API_ERROR",
     503: "API_ERROR",
 }
+_REFUND_ERRORS: Final = frozenset({"REFUND_AMOUNT_INVALID", "PAYMENT_NOT_REFUNDABLE"})
 
 
 class ApiError(Refusal):
@@ -41,8 +42,9 @@ class ApiError(Refusal):
 
     def content(self) -> dict[str, str]:
         """One entry of `errors`."""
+        is_refund = self.code in _REFUND_ERRORS
         error = {
-            "category": _CATEGORY.get(self.status, "INVALID_REQUEST_ERROR"),
+            "category": "REFUND_ERROR" if is_refund else _CATEGORY.get(self.status, "INVALID_REQUEST_ERROR"),
             "code": self.code,
             "detail": self.detail,
         }

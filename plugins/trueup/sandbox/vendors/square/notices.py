@@ -13,7 +13,16 @@ from trueup.sandbox.vendors.square.identifiers import MERCHANT, timestamp
 from trueup.sandbox.vendors.subscribers import Subscriber, Subscribers, hmac_base64, is_secure
 from trueup.sandbox.webhooks import Courier
 
-EVENT_TYPES: Final = ("inventory.count.updated", "order.created", "order.updated")
+EVENT_TYPES: Final = (
+    "inventory.count.updated",
+    "order.created",
+    "order.updated",
+    "order.fulfillment.updated",
+    "payment.created",
+    "payment.updated",
+    "refund.created",
+    "refund.updated",
+)
 _MAX_KEY: Final = 45
 
 
@@ -83,16 +92,27 @@ class Notices:
 
     def tell_order(self, order: Mapping[str, Any], *, is_new: bool) -> None:
         """Tell of an order that came or changed."""
-        name = "order_created" if is_new else "order_updated"
+        self.tell_change("order.created" if is_new else "order.updated", order)
+
+    def tell_change(self, kind: str, changed: Mapping[str, Any]) -> None:
+        """Report an order, a payment or a refund by the event's type; of an order only what tells to read it again."""
+        if not kind.startswith("order."):
+            name = kind.split(".")[0]
+            self._tell(kind, name, changed["id"], {name: dict(changed)})
+            return
+        name = kind.replace(".", "_")
         facts = {
-            "order_id": order["id"],
-            "version": order["version"],
-            "location_id": order["location_id"],
-            "state": order["state"],
-            "created_at": order["created_at"],
-            **({} if is_new else {"updated_at": order["updated_at"]}),
+            "order_id": changed["id"],
+            "version": changed["version"],
+            "location_id": changed["location_id"],
+            "state": changed["state"],
+            "created_at": changed["created_at"],
         }
-        self._tell(name.replace("_", "."), name, order["id"], {name: facts})
+        if kind != "order.created":
+            facts["updated_at"] = changed["updated_at"]
+        if "fulfillment_update" in changed:
+            facts["fulfillment_update"] = changed["fulfillment_update"]
+        self._tell(kind, name, changed["id"], {name: facts})
 
     def _tell(self, kind: str, type_name: str, number: str, content: Mapping[str, Any]) -> None:
         wanted = self._subscribers.wanting(kind)

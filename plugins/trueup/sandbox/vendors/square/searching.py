@@ -65,6 +65,7 @@ def search_orders(books: SquareBooks, body: Mapping[str, Any], now: str) -> dict
         order
         for order in books.orders.by_id.values()
         if order["location_id"] in locations
+        and _is_wanted(order, conditions)
         and (states is None or order["state"] in states)
         and field in order
         and (earliest is None or earliest <= order[field])
@@ -90,6 +91,22 @@ def batch_orders(books: SquareBooks, body: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(ids, list) or not ids:
         raise ApiError("MISSING_REQUIRED_PARAMETER", "Missing required parameter.", "order_ids")
     return {"orders": [books.orders.by_id[number] for number in ids if number in books.orders.by_id]}
+
+
+def _is_wanted(order: Mapping[str, Any], conditions: Mapping[str, Any]) -> bool:
+    """Whether an order passes the filters by source, customer and fulfilment. The sandbox's orders name no customer."""
+    sources = _part(conditions, "source_filter").get("source_names")
+    wanted = _part(conditions, "fulfillment_filter")
+    fulfillments = order.get("fulfillments", ())
+    return (
+        (not sources or order.get("source", {}).get("name") in sources)
+        and not _part(conditions, "customer_filter").get("customer_ids")
+        and all(
+            not wanted.get(f"fulfillment_{name}s")
+            or any(fulfillment[name] in wanted[f"fulfillment_{name}s"] for fulfillment in fulfillments)
+            for name in ("type", "state")
+        )
+    )
 
 
 def _part(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:

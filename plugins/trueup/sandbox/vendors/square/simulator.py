@@ -14,11 +14,14 @@ from trueup.sandbox.vendors.simulator import Connection, Simulator, Storefront, 
 from trueup.sandbox.vendors.square import searching
 from trueup.sandbox.vendors.square.books import SquareBooks
 from trueup.sandbox.vendors.square.errors import ApiError
-from trueup.sandbox.vendors.square.identifiers import MERCHANT, timestamp
+from trueup.sandbox.vendors.square.identifiers import timestamp
 from trueup.sandbox.vendors.square.inventory import Inventory
+from trueup.sandbox.vendors.square.locations import list_locations, one_location
 from trueup.sandbox.vendors.square.notices import Notices
 from trueup.sandbox.vendors.square.oauth import Authorization
+from trueup.sandbox.vendors.square.payments_api import Payments
 from trueup.sandbox.vendors.square.stock import IN_STOCK, inner_of, touched
+from trueup.sandbox.vendors.square.updating import Updates
 from trueup.sandbox.vendors.vendor_api import json_object, no_such
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world.entries import Entry
@@ -43,11 +46,16 @@ class SquareSimulator(Simulator):
         self._notices = Notices(system_id, courier, world.now)
         self._books: SquareBooks | None = None
         self._inventory: Inventory | None = None
+        self._payments: Payments | None = None
+        self._updates: Updates | None = None
         self._app = Starlette(
             routes=[
                 token_route(TOKEN_PATH, _read, lambda asked, _: self._authorization.grant(asked)),
-                self._get("/v2/locations", lambda _: {"locations": self._locations()}),
-                self._get("/v2/locations/{location_id}", self._location),
+                self._get("/v2/locations", lambda _: {"locations": list_locations(self.books)}),
+                self._get(
+                    "/v2/locations/{location_id}",
+                    lambda asked: {"location": one_location(self.books, asked["location_id"])},
+                ),
                 self._get("/v2/catalog/list", lambda query: searching.list_catalog(self.books, query)),
                 self._post("/v2/catalog/search", lambda body: searching.search_catalog(self.books, body)),
                 self._post("/v2/inventory/counts/batch-retrieve", lambda body: self.inventory.counts(body)),
@@ -56,6 +64,12 @@ class SquareSimulator(Simulator):
                 self._post("/v2/orders/search", self._search_orders),
                 self._post("/v2/orders/batch-retrieve", lambda body: searching.batch_orders(self.books, body)),
                 self._get("/v2/orders/{order_id}", self._order),
+                self._put("/v2/orders/{order_id}", self._update_order),
+                self._get("/v2/payments", lambda query: self.payments.payments(query, self.world.now())),
+                self._get("/v2/payments/{payment_id}", lambda asked: self.payments.payment(asked["payment_id"])),
+                self._get("/v2/refunds", lambda query: self.payments.refunds(query, self.world.now())),
+                self._post("/v2/refunds", lambda body: self.payments.refund(body, self.world.now())),
+                self._get("/v2/refunds/{refund_id}", lambda asked: self.payments.one_refund(asked["refund_id"])),
                 self._post("/v2/webhooks/subscriptions", self._notices.create),
                 self._get("/v2/webhooks/subscriptions", lambda _: self._notices.listed()),
                 Route("/v2/webhooks/subscriptions/{number}", self._unsubscribe, methods=["DELETE"]),
@@ -80,6 +94,11 @@ class SquareSimulator(Simulator):
         """The Inventory API over those books."""
         return opened(self._inventory)
 
+    @property
+    def payments(self) -> Payments:
+        """The Payments and Refunds APIs over those books."""
+        return opened(self._payments)
+
     def connection(self, base_url: str) -> Connection:
         return Connection(
             conn_type="square",
@@ -94,12 +113,16 @@ class SquareSimulator(Simulator):
     def reset(self) -> None:
         self._books = SquareBooks(self.world, self.system_id)
         self._inventory = Inventory(self._books, self.world.now)
+        self._payments = Payments(self._books, next(iter(self._books.location_names)))
+        self._updates = Updates(self._books.orders)
 
     def record(self, entry: Entry) -> None:
+        self._advance()
         written = self.books.record(entry)
         self._tell_changes(written.changes)
         if written.order_id is not None:
             self._notices.tell_order(self.books.orders.by_id[written.order_id], is_new=written.is_new_order)
+        self._report()
 
     def storefronts(self) -> Mapping[str, Storefront]:
         return {self.books.channel.channel_id: _Listing(self)}
@@ -136,6 +159,17 @@ class SquareSimulator(Simulator):
 
         return Route(path, answer, methods=["POST"])
 
+    def _put(self, path: str, handler: _Handler) -> Route:
+        """As a POST; the body gets what the path names."""
+
+        async def answer(request: Request) -> Response:
+            content = await request.body()
+            return self._guarded(
+                request, lambda: self._handled(request, {**_json(request, content), **request.path_params}, handler)
+            )
+
+        return Route(path, answer, methods=["PUT"])
+
     def _handled(self, request: Request, body: _Body, handler: _Handler) -> _Body:
         if body.get("cursor") and self.faults.strikes(self.system_id, FaultKind.STALE_CURSOR, path=request.url.path):
             raise ApiError("INVALID_CURSOR", "The pagination cursor has expired.", "cursor")
@@ -146,7 +180,10 @@ class SquareSimulator(Simulator):
         try:
             self._authorization.check(request.headers.get("authorization"))
             with self.world.lock:
-                return JSONResponse(answer(), headers=headers)
+                self._advance()
+                response = JSONResponse(answer(), headers=headers)
+                self._report()
+                return response
         except ApiError as error:
             return error.response(headers)
 
@@ -154,34 +191,6 @@ class SquareSimulator(Simulator):
         return self._guarded(request, lambda: self._notices.delete(request.path_params["number"]))
 
     # -- what it answers -----------------------------------------------------------------------------------------
-
-    def _locations(self) -> list[_Body]:
-        locations = self.world.layout.locations_of(self.system_id)
-        names = {location.source_location_id: location.name for location in locations}
-        names[self.books.online] = "Online listing"
-        return [
-            {
-                "id": number,
-                "name": name,
-                "status": "ACTIVE",
-                "type": "PHYSICAL",
-                "timezone": "Europe/London",
-                "capabilities": ["CREDIT_CARD_PROCESSING"],
-                "created_at": "2021-03-01T09:00:00Z",
-                "merchant_id": MERCHANT,
-                "country": "GB",
-                "language_code": "en-GB",
-                "currency": "GBP",
-                "business_name": "Harbour & Vale",
-            }
-            for number, name in names.items()
-        ]
-
-    def _location(self, asked: _Body) -> _Body:
-        for location in self._locations():
-            if location["id"] == asked["location_id"]:
-                return {"location": location}
-        raise ApiError("NOT_FOUND", f"Location {asked['location_id']} not found.", "location_id")
 
     def _search_orders(self, body: _Body) -> _Body:
         return searching.search_orders(self.books, body, timestamp(self.world.now()))
@@ -191,6 +200,9 @@ class SquareSimulator(Simulator):
         if order is None:
             raise ApiError("NOT_FOUND", f"Order {asked['order_id']} not found.", "order_id")
         return {"order": order}
+
+    def _update_order(self, body: _Body) -> _Body:
+        return opened(self._updates).update(body["order_id"], body, self.world.now())
 
     def _create_changes(self, body: _Body) -> _Body:
         skus = self.books.catalog.skus
@@ -214,6 +226,16 @@ class SquareSimulator(Simulator):
                 )
         self._tell_changes(made)
         return asked
+
+    def _advance(self) -> None:
+        """Do what Square and the shop's staff have done by now of their own accord."""
+        self.books.orders.refunds.advance(self.world.now())
+        self._report()
+
+    def _report(self) -> None:
+        changed, self.books.changed[:] = list(self.books.changed), []
+        for kind, about in changed:
+            self._notices.tell_change(kind, about)
 
     def _tell_changes(self, changes: Sequence[_Body]) -> None:
         keys = [key for key in touched(changes) if key[2] == IN_STOCK]

@@ -1,0 +1,126 @@
+"""The calls that change orders of the simulated Shopify, and orders placed by hand."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.connectors.sandbox_shop import Shop
+from tests.connectors.shopify_orders import read_order
+
+from trueup.sandbox.world.entries import LineQuantity, Order, OrderEntered, OrderLine, OrderReturned, OrderShipped
+from trueup.sandbox.world.order_money import OrderMoney
+
+FULFIL = """mutation Fulfil($fulfillment: FulfillmentInput!) {
+  fulfillmentCreate(fulfillment: $fulfillment) {
+    fulfillment {
+      id status location { id } trackingInfo { number } fulfillmentLineItems(first: 20) { nodes { quantity } }
+    }
+    userErrors { field message }
+  }
+}"""
+REFUND = """mutation Refund($input: RefundInput!, $key: String!) {
+  refundCreate(input: $input) @idempotent(key: $key) {
+    refund { id totalRefundedSet { presentmentMoney { amount } shopMoney { amount } } }
+    userErrors { field message }
+  }
+}"""
+CANCEL = """mutation Cancel($id: ID!, $restock: Boolean!, $refund: Boolean) {
+  orderCancel(orderId: $id, reason: CUSTOMER, restock: $restock, refund: $refund, staffNote: "by hand") {
+    job { id done } orderCancelUserErrors { code field message }
+  }
+}"""
+PROCESS = """mutation Process($input: ReturnProcessInput!) {
+  returnProcess(input: $input) { return { id status } userErrors { code field message } }
+}"""
+SUGGEST = """query Suggest($id: ID!, $lines: [RefundLineItemInput!], $shipping: Boolean) {
+  order(id: $id) { suggestedRefund(refundLineItems: $lines, refundShipping: $shipping) {
+    amountSet { presentmentMoney { amount } }
+    suggestedTransactions { gateway amountSet { presentmentMoney { amount } } parentTransaction { id } }
+  } }
+}"""
+Answer = Mapping[str, Any]
+
+
+def call(shop: Shop, document: str, name: str, /, **variables: object) -> dict[str, Any]:
+    """Run a mutation that is well-formed; its payload."""
+    answer = shop.ask(document, **variables)
+    assert "errors" not in answer, answer["errors"]
+    payload: dict[str, Any] = answer["data"][name]
+    return payload
+
+
+class Placed:
+    """An order that the world wrote into a store's books."""
+
+    def __init__(
+        self,
+        shop: Shop,
+        lines: Sequence[OrderLine],
+        *,
+        money: OrderMoney | None = None,
+        routed: Sequence[tuple[str, str, int]] = (),
+        name: str = "#7",
+    ) -> None:
+        self.shop, self.name = shop, name
+        self.world = shop.simulator.world
+        self.system_id = shop.simulator.system_id
+        order = Order(name, self.system_id, self.world.now(), "GB", tuple(lines), money=money)
+        self.world.post(OrderEntered(**self._header(), order=order, routed=tuple(routed)))
+        self.id = shop.simulator.books.orders[name].id
+
+    def _header(self) -> Any:  # noqa: ANN401
+        return self.world.header(self.system_id, 0)
+
+    def read(self) -> dict[str, Any]:
+        """The order as a client sees it now."""
+        return read_order(self.shop, self.id)
+
+    def line(self, index: int = 0) -> str:
+        """The id of a line."""
+        return str(self.read()["lineItems"]["nodes"][index]["id"])
+
+    def ship(self, line: OrderLine, units: int, location_id: str = "WH-EAST") -> None:
+        """A location sends goods, and the world tells the store."""
+        part = LineQuantity(line.line_id, line.sku, units)
+        shipped = OrderShipped(
+            **self._header(),
+            order_name=self.name,
+            location_id=location_id,
+            reference="SH1",
+            lines=(part,),
+            channel_id=self.system_id,
+        )
+        self.world.post(shipped)
+
+    def bring_back(self, line: OrderLine, units: int, **terms: object) -> None:
+        """A customer sends goods back, and the world tells the store."""
+        facts: dict[str, Any] = {
+            "order_name": self.name,
+            "location_id": "WH-EAST",
+            "reference": "RT1",
+            "lines": (LineQuantity(line.line_id, line.sku, units),),
+            "channel_id": self.system_id,
+            **terms,
+        }
+        self.world.post(OrderReturned(**self._header(), **facts))
+
+    def refund(self, key: str, **asked: object) -> dict[str, Any]:
+        """Run `refundCreate`."""
+        return call(self.shop, REFUND, "refundCreate", input={"orderId": self.id, **asked}, key=key)
+
+    def payment(self, amount: str, index: int = 0) -> dict[str, Any]:
+        """A transaction of a refund's input: so much of a payment goes back."""
+        paid = [each for each in self.read()["transactions"] if each["kind"] in ("SALE", "CAPTURE")][index]
+        return {
+            "orderId": self.id,
+            "parentId": paid["id"],
+            "gateway": paid["gateway"],
+            "kind": "REFUND",
+            "amount": amount,
+        }
+
+
+def fulfil(shop: Shop, *plans: Answer, **tracking: object) -> dict[str, Any]:
+    """Run `fulfillmentCreate` over whole fulfilment orders."""
+    named = [{"fulfillmentOrderId": plan["id"]} for plan in plans]
+    asked = {"lineItemsByFulfillmentOrder": named, "trackingInfo": tracking or None}
+    return call(shop, FULFIL, "fulfillmentCreate", fulfillment=asked)
