@@ -223,11 +223,14 @@ class TestRefunds:
         placed.refund("a", transactions=[placed.payment("5.0")], discrepancyReason="CUSTOMER")
         order = placed.read()
         assert both(order["refundDiscrepancySet"])[0] == Decimal("-5.00")
-        assert (both(order["totalOutstandingSet"])[0], both(order["currentTotalPriceSet"])[0]) == (0, 20)
+        assert (both(order["totalOutstandingSet"])[0], both(order["currentTotalPriceSet"])[0]) == (
+            Decimal(0),
+            Decimal(20),
+        )
         placed.bring_back(line, 2)
         order = placed.read()
         assert both(order["totalRefundedSet"])[0] == 20
-        assert (both(order["totalOutstandingSet"])[0], order["displayFinancialStatus"]) == (0, "REFUNDED")
+        assert (both(order["totalOutstandingSet"])[0], order["displayFinancialStatus"]) == (Decimal(0), "REFUNDED")
         reasons = [each["reason"] for refund in order["refunds"] for each in refund["orderAdjustments"]["nodes"]]
         assert reasons == ["CUSTOMER", "FULL_RETURN_BALANCING_ADJUSTMENT"]
         check_order(order)

@@ -112,7 +112,7 @@ def test_orders_keep_the_contract(square: VendorCalls) -> None:
 def test_payments_and_refunds_keep_the_contract(square: VendorCalls) -> None:
     """Cash, cards, gift cards and split payments; refunds of goods, of cancelled units and of an amount."""
     window = {"begin_time": "2020-01-01T00:00:00Z", "updated_at_end_time": "2099-01-01T00:00:00Z"}
-    order_of_list = {"sort_order": "ASC", "sort_field": "UPDATED_AT", "limit": 100}
+    order_of_list: dict[str, str | int] = {"sort_order": "ASC", "sort_field": "UPDATED_AT", "limit": 100}
     kinds = set()
     for location in _LOCATIONS:
         page = square.call("GET", "/v2/payments", params={**window, **order_of_list, "location_id": location}).json()

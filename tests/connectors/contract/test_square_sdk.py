@@ -312,6 +312,7 @@ def test_the_client_refunds_and_cannot_refund_too_much(square: Square, payments:
 def test_the_client_writes_an_order_with_its_version(square: Square, orders: list[Order]) -> None:
     """And is refused when somebody was faster."""
     order = next(each for each in orders if each.state == "OPEN")
+    assert order.version is not None
     asked: OrderParams = {"location_id": order.location_id, "version": order.version, "ticket_name": "Shelf 4"}
     written = square.orders.update(str(order.id), order=asked, idempotency_key="sdk-u1").order
     assert written is not None
