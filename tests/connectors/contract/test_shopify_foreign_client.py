@@ -116,7 +116,7 @@ def published(shared_folder: Path) -> GraphQLSchema:
 def shop() -> Iterator[Shop]:
     """A store after five days in which much happened to its orders."""
     with serve(WorldSettings(skus=30, intensity=2.5, wrong_share=0.1, order_incidents=2.0)) as running:
-        running.world.step(120 * HOUR)
+        running.world.step(131 * HOUR)
         shop = Shop(running)
         shop.simulator.tuning({"points_per_second": 1e6, "bucket_size": 1e6, "scopes": ",".join(SCOPES)})
         process_returns(running, shop)
