@@ -105,6 +105,7 @@ def test_orders_keep_the_contract(square: VendorCalls) -> None:
     square.call("POST", "/v2/orders/search", body={**body, "return_entries": True, "limit": 2})
     square.call("GET", f"/v2/orders/{orders[0]['id']}")
     square.call("POST", "/v2/orders/batch-retrieve", body={"order_ids": [orders[0]["id"]], "location_id": "LONLINE"})
+    square.call("POST", "/v2/orders/batch-retrieve", body={"order_ids": ["x"] * 101}, expect=400)
     square.call("GET", "/v2/orders/unknown", expect=404)
     square.call("POST", "/v2/orders/search", body={"location_ids": []}, expect=400)
 

@@ -13,6 +13,7 @@ _LISTED: Final = 100  # what ListCatalog returns at once; nobody can ask for mor
 _TYPES: Final = ("ITEM", "CATEGORY", "ITEM_VARIATION")
 _MAX_LOCATIONS: Final = 10
 _ORDERS: Final = 500
+_MAX_RETRIEVED: Final = 100
 _TIMES: Final[Mapping[str, str]] = {"CREATED_AT": "created_at", "UPDATED_AT": "updated_at", "CLOSED_AT": "closed_at"}
 
 
@@ -90,6 +91,8 @@ def batch_orders(books: SquareBooks, body: Mapping[str, Any]) -> dict[str, Any]:
     ids = body.get("order_ids")
     if not isinstance(ids, list) or not ids:
         raise ApiError("MISSING_REQUIRED_PARAMETER", "Missing required parameter.", "order_ids")
+    if len(ids) > _MAX_RETRIEVED:
+        raise ApiError("ARRAY_LENGTH_TOO_LONG", f"At most {_MAX_RETRIEVED} are allowed.", "order_ids")
     return {"orders": [books.orders.by_id[number] for number in ids if number in books.orders.by_id]}
 
 
