@@ -5,7 +5,7 @@ from collections import Counter
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trueup.sandbox.business.price_list import PriceList
@@ -24,6 +24,7 @@ minor = st.integers(min_value=0, max_value=1_000_000)
 amounts = st.builds(Amounts, minor, minor)
 
 
+@settings(deadline=None)
 @given(amount=st.integers(min_value=-100_000, max_value=100_000), weights=st.lists(minor, min_size=1, max_size=12))
 def test_a_spread_amount_is_its_parts_and_no_part_is_a_cent_off(amount: int, weights: list[int]) -> None:
     """Largest remainder: no part is further than a cent from its exact share."""
@@ -35,6 +36,7 @@ def test_a_spread_amount_is_its_parts_and_no_part_is_a_cent_off(amount: int, wei
         )
 
 
+@settings(deadline=None)
 @given(amount=amounts, cuts=st.lists(st.integers(min_value=1, max_value=9), min_size=1, max_size=8))
 def test_slices_of_a_line_are_the_line_however_it_is_cut(amount: Amounts, cuts: list[int]) -> None:
     """A line may be given back unit by unit or at once: the money is the same."""
@@ -45,11 +47,13 @@ def test_slices_of_a_line_are_the_line_however_it_is_cut(amount: Amounts, cuts: 
     assert total(parts) == amount
 
 
+@settings(deadline=None)
 @given(amount=amounts, weights=st.lists(amounts, min_size=1, max_size=6))
 def test_each_currency_is_spread_for_itself(amount: Amounts, weights: list[Amounts]) -> None:
     assert total(spread_amounts(amount, weights)) == amount
 
 
+@settings(deadline=None)
 @given(amount=amounts)
 def test_cash_is_rounded_by_two_cents_at_most(amount: Amounts) -> None:
     rounding = cash_rounding(amount)
@@ -86,8 +90,10 @@ def test_what_customers_pay_is_what_their_orders_cost(channel_id: str, country: 
 
 def test_an_order_costs_the_same_whatever_else_is_sold() -> None:
     """Its dice hang on its name alone, so two syncs of one world meet the same prices."""
-    settings = WorldSettings(skus=40, intensity=3.0)
-    first, second = plain_world(settings), plain_world(settings)
+    first, second = (
+        plain_world(WorldSettings(skus=40, intensity=3.0)),
+        plain_world(WorldSettings(skus=40, intensity=3.0)),
+    )
     for world, _, shops in (first, second):
         if world is second[0]:
             for shop in shops.values():

@@ -6,6 +6,7 @@ listed with reasons in shopify_left_out.yml.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from graphql import (
 from tests.conftest import SHARED
 from tests.connectors.contract.foreign_client import ClientDocument, client_documents
 from tests.connectors.sandbox_shop import Shop
+from tests.connectors.shopify_calls import Placed
 
 from trueup.sandbox.server import Sandbox, serve
 from trueup.sandbox.vendors.shopify.cost import CostMeter
@@ -33,6 +35,9 @@ from trueup.sandbox.vendors.shopify.return_books import everything
 from trueup.sandbox.vendors.shopify.schema import API_VERSION, admin_schema
 from trueup.sandbox.vendors.shopify.shop_order import ShopOrder
 from trueup.sandbox.world.clock import HOUR
+from trueup.sandbox.world.entries import OrderLine
+from trueup.sandbox.world.money import Currencies
+from trueup.sandbox.world.order_money import Gateway, LineKind, Payment, PaymentKind, PaymentStatus, plain_money
 from trueup.sandbox.world.settings import WorldSettings
 
 DOCUMENTS = list(client_documents(SHARED)) if SHARED.is_dir() else []
@@ -52,13 +57,20 @@ _ANY: Mapping[str, str] = {
     "Name": "Online stock",
     "IdempotencyKey": "foreign-client",
 }
+POUNDS = Currencies("GBP", "GBP")
+# Each call that changes an order gets one of its own.
+WRITTEN = {
+    "Fulfillments/FulfillOrder": "#90001",
+    "Orders/OrderCancel": "#90002",
+    "Orders/MarkOrderAsPaid": "#90003",
+    "Orders/CloseOrder": "#90004",
+}
 # What a thing is that can be one of several; the client's answers do not say.
 _KINDS = {
     "PurchasingEntity": "Customer",
     "PaymentDetails": "CardPaymentDetails",
     "ReturnLineItemType": "ReturnLineItem",
 }
-pytestmark = pytest.mark.timeout(900)
 
 
 def names_of(section: str) -> set[str]:
@@ -120,6 +132,7 @@ def shop() -> Iterator[Shop]:
         shop = Shop(running)
         shop.simulator.tuning({"points_per_second": 1e6, "bucket_size": 1e6, "scopes": ",".join(SCOPES)})
         process_returns(running, shop)
+        place_orders(shop)
         yield shop
         shop.client.close()
 
@@ -132,6 +145,16 @@ def process_returns(sandbox: Sandbox, shop: Shop) -> None:
             if found.status == "OPEN":
                 what = everything(found, books.location)
                 books.return_books.process(found, what, sandbox.world.now(), RefundTerms())
+
+
+def place_orders(shop: Shop) -> None:
+    """One new order for each call that changes one."""
+    for number, name in enumerate(WRITTEN.values()):
+        sku = shop.skus(1)[0]
+        line = OrderLine(f"l{number}", sku, sku, "Product", 2, 1_000)
+        unpaid = plain_money(POUNDS, [(line.line_id, 1_000, 2, LineKind.GOODS)])
+        announced = Payment(Gateway.BANK, PaymentKind.SALE, PaymentStatus.PENDING, unpaid.total)
+        Placed(shop, [line], money=replace(unpaid, payments=(announced,)), name=name)
 
 
 def richest(shop: Shop) -> ShopOrder:
@@ -151,18 +174,15 @@ def values_of(shop: Shop, document: ClientDocument) -> dict[str, str]:
     """Ids of real objects for a document's placeholders."""
     books = shop.simulator.books
     order = richest(shop)
-    if document.name == "Orders/OrderCancel":
-        order = next(each for each in books.orders.values() if each.cancelled_at is None and not each.fulfillment_list)
-    elif document.name == "Orders/MarkOrderAsPaid":
-        order = next(each for each in books.orders.values() if each.can_mark_as_paid)
-    open_plan = next(plan for each in books.orders.values() for plan in each.plans if plan.status == "OPEN")
+    if document.name in WRITTEN:
+        order = books.orders[WRITTEN[document.name]]
     variant = next(iter(books.variants.values()))
     returned = order.return_list[0] if order.return_list else None
     refund = order.refund_list[0] if order.refund_list else None
     values: dict[str, object] = {
         "OrderId": order.number,
         "FulfillmentId": order.fulfillment_list[0].number if order.fulfillment_list else 1,
-        "FulfillmentOrderId": open_plan.number,
+        "FulfillmentOrderId": order.plans[0].number,
         "ReturnId": 1 if returned is None else returned.number,
         "RefundId": 1 if refund is None else refund.number,
         "FulfillOrderId": "" if returned is None else returned.reverse_orders[0].id,
