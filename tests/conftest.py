@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.databases import new_database, shared_server, template
 from tests.durations import known_durations, longest_first
@@ -18,6 +19,10 @@ from trueup.domain.connections import ConnectionDetails
 if TYPE_CHECKING:
     from tests.connectors.connectors_state import LastingState
     from tests.transform.transform_facts import Facts
+
+# How long an example takes is the machine's matter: on a busy one the first alone may take a second.
+settings.register_profile("trueup", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("trueup")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -147,7 +147,9 @@ _happenings = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(happenings=_happenings)
 def test_after_a_sweep_the_newest_versions_are_what_the_source_says(
     warehouse: ConnectionDetails, happenings: list[tuple[str, str, int, bool]]

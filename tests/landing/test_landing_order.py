@@ -31,7 +31,9 @@ def _cut(records: list[Record], sizes: list[int]) -> list[list[Record]]:
     return [*pieces, rest]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(truths=_truths, data=st.data())
 def test_any_order_of_deliveries_ends_at_the_latest_truth(
     warehouse: ConnectionDetails, truths: dict[tuple[str, int], str | None], data: st.DataObject
@@ -55,7 +57,9 @@ def test_any_order_of_deliveries_ends_at_the_latest_truth(
     assert found == {f"{example}-{key}|1": quantity for key, quantity in latest.items()}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     pages=st.lists(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("123")), max_size=4), max_size=5),
     data=st.data(),

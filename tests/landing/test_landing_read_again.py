@@ -129,7 +129,11 @@ _polls = st.lists(
 
 
 @scaled
-@settings(max_examples=50 * SCALE, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50 * SCALE,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(polls=_polls)
 def test_whatever_is_damaged_once_lands_with_the_second_poll(
     warehouse: ConnectionDetails, monkeypatch: pytest.MonkeyPatch, polls: list[tuple[list[int], int | None]]

@@ -162,7 +162,9 @@ _JUNK: Any = (
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_junk_in_any_field_changes_no_other_record(warehouse: ConnectionDetails, data: st.DataObject) -> None:
     """Whatever it is, wherever it stands, in a poll or in a sweep: the others land as they would alone."""

@@ -50,7 +50,9 @@ _OPEN = "select kind, system_id, subject, reason from exceptions.queue where sta
         "J\u030c",
     ]
 )
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_warehouse_and_python_normalize_alike(warehouse: ConnectionDetails, texts: list[str]) -> None:
     """And a clean code is clean, a key is its own key."""
     with connect(warehouse, None) as connection:
@@ -86,7 +88,9 @@ def _assert_alike(connection: psycopg.Connection[tuple[object, ...]], texts: lis
 @given(
     body=st.text("0123456789", min_size=7, max_size=13), separators=st.lists(st.sampled_from(["", "-", " ", "\u2011"]))
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_a_gtin_is_known_by_its_length_and_check_digit(
     warehouse: ConnectionDetails, body: str, separators: list[str]
 ) -> None:

@@ -213,17 +213,17 @@ def _overlong(connection: Warehouse, reading: _Reading) -> Iterator[tuple[int, s
 
 def _repeated(connection: Warehouse, reading: _Reading) -> Iterator[tuple[int, str]]:
     """The records with two parts (lines, variants, locations) of one id."""
-    part = record_kinds()[reading.view.rpartition("__")[2]].part
-    if part is None:
+    kind = record_kinds().get(reading.view.rpartition("__")[2])
+    if kind is None or kind.part is None:
         return
     rows = connection.execute(
         sql.SQL("select distinct staged.record_id{} group by staged.record_id, staged.{} having count(*) > 1").format(
-            reading.rows, sql.Identifier(part)
+            reading.rows, sql.Identifier(kind.part)
         ),
         reading.between(reading.after, reading.until),
     ).fetchall()
     for (record_id,) in rows:
-        yield record_id, f"{part}: two parts of the record have the same"
+        yield record_id, f"{kind.part}: two parts of the record have the same"
 
 
 def _keep(connection: Warehouse, found: dict[tuple[str, str, int], str], build_id: int, run_id: str) -> None:
