@@ -6,8 +6,28 @@ from typing import Any
 from tests.connectors.sandbox_shop import Shop
 from tests.connectors.shopify_orders import read_order
 
+from trueup.sandbox.server import Sandbox
+from trueup.sandbox.vendors.shopify.oauth import SCOPES
 from trueup.sandbox.world.entries import LineQuantity, Order, OrderEntered, OrderLine, OrderReturned, OrderShipped
-from trueup.sandbox.world.order_money import OrderMoney
+from trueup.sandbox.world.money import ZERO, Amounts, Currencies, cash_rounding
+from trueup.sandbox.world.order_money import (
+    Discount,
+    DiscountKind,
+    DiscountRule,
+    DiscountTarget,
+    Gateway,
+    LineMoney,
+    OrderMoney,
+    Payment,
+    PaymentKind,
+    PaymentStatus,
+    ShippingMoney,
+)
+from trueup.sandbox.world.settings import WorldSettings
+
+# So seldom that nothing happens by itself, and still the stores know the locations that serve them.
+QUIET = WorldSettings(skus=40, wrong_share=0.0, intensity=0.0, order_incidents=1e-9)
+POUNDS = Currencies("GBP", "GBP")
 
 FULFIL = """mutation Fulfil($fulfillment: FulfillmentInput!) {
   fulfillmentCreate(fulfillment: $fulfillment) {
@@ -124,3 +144,47 @@ def fulfil(shop: Shop, *plans: Answer, **tracking: object) -> dict[str, Any]:
     named = [{"fulfillmentOrderId": plan["id"]} for plan in plans]
     asked = {"lineItemsByFulfillmentOrder": named, "trackingInfo": tracking or None}
     return call(shop, FULFIL, "fulfillmentCreate", fulfillment=asked)
+
+
+def fresh_shop(served: Sandbox) -> Shop:
+    """The main store in a world that begins anew, with every scope and all the points it wants."""
+    served.world.reset()
+    shop = Shop(served)
+    shop.simulator.tuning({"points_per_second": 1e6, "bucket_size": 1e6, "scopes": ",".join(SCOPES)})
+    return shop
+
+
+def goods(shop: Shop, units: int = 2, price: int = 1000, index: int = 0) -> OrderLine:
+    sku = shop.skus(index + 1)[index]
+    return OrderLine(f"l{index}", sku, sku, f"Product {index}", units, price)
+
+
+def paid(due: Amounts, gateway: Gateway = Gateway.CARD, kind: PaymentKind = PaymentKind.SALE) -> Payment:
+    card = "Visa" if gateway is Gateway.CARD else None
+    rounding = cash_rounding(due) if gateway is Gateway.CASH else ZERO
+    status = PaymentStatus.PENDING if gateway is Gateway.BANK else PaymentStatus.SUCCESS
+    return Payment(gateway, kind, status, due, rounding, card)
+
+
+def priced(
+    line: OrderLine,
+    *payments: Payment,
+    currencies: Currencies = POUNDS,
+    off: int = 0,
+    postage: int = 0,
+) -> OrderMoney:
+    """Money of an order of one line: a discount of the whole order, postage, the payments; none: one by card."""
+    off_line = (Discount(0, currencies.of(off)),) if off else ()
+    rule = DiscountRule(DiscountKind.CODE, "THANKS", DiscountTarget.ORDER, fixed=currencies.of(off))
+    lines = {line.line_id: LineMoney(currencies.of(line.unit_price_minor), line.quantity, discounts=off_line)}
+    shipping = (ShippingMoney("STANDARD", "Standard", currencies.of(postage)),) if postage else ()
+    unpaid = OrderMoney(currencies, True, (rule,) if off else (), lines, shipping)
+    return OrderMoney(currencies, True, unpaid.rules, lines, shipping, payments or (paid(unpaid.total),))
+
+
+def plans(order: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(order["fulfillmentOrders"]["nodes"])
+
+
+def message(payload: dict[str, Any]) -> str:
+    return str(payload["userErrors"][0]["message"])

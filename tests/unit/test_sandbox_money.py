@@ -112,3 +112,10 @@ def test_presentment_money_follows_the_rate() -> None:
     euros = Currencies("GBP", "EUR", Decimal("1.17"))
     assert euros.of(1_000) == Amounts(1_000, 1_170)
     assert euros.of_presented(1_170) == Amounts(1_000, 1_170)
+
+
+def test_a_discount_of_the_order_is_spread_by_largest_remainder() -> None:
+    """10.00 over three equal lines: 3.34, 3.33, 3.33 (P9)."""
+    parts = spread_amounts(Amounts(1_000, 1_170), [Amounts(500, 585)] * 3)
+    assert [part.shop for part in parts] == [334, 333, 333]
+    assert total(parts) == Amounts(1_000, 1_170)

@@ -69,9 +69,9 @@ class ShopBooks:
         self.location = Location(number, "Online stock", opened, self)
         self.locations = [self.location]
         self._serving: dict[str, Location] = {}
-        for place in serving:
-            known = Location(number + len(self.locations), place.name, opened, self, has_active_inventory=False)
-            self._serving[place.location_id] = known
+        for each in serving:
+            known = Location(number + len(self.locations), each.name, opened, self, has_active_inventory=False)
+            self._serving[each.location_id] = known
             self.locations.append(known)
         self.variants: dict[str, Variant] = {}
         self.levels: dict[int, Level] = {}

@@ -80,11 +80,11 @@ def _transactions(order: ShopOrder, _: Info, arguments: Mapping[str, Any]) -> li
 
 def _locations_for_move(plan: FulfillmentOrder, info: Info, arguments: Mapping[str, Any]) -> Connection:
     here = "Current location."
-    places = [
+    found = [
         LocationForMove(location, here if location is plan.location else None)
         for location in info.context.books.locations
     ]
-    return listed(places, arguments)
+    return listed(found, arguments)
 
 
 def _refund_create(_: Any, info: Info, arguments: Mapping[str, Any]) -> RefundPayload:  # noqa: ANN401

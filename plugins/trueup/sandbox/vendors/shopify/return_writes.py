@@ -70,8 +70,8 @@ class ReturnWrites:
             if not 0 < each["quantity"] <= line.processable_quantity - taken:
                 raise Refused([*where, "quantity"], "Quantity is not available for return.")
             lines.append((line, each["quantity"]))
-            for place, outcome in enumerate(each.get("dispositions") or ()):
-                outcomes.append(self._outcome(found, outcome, [*where, "dispositions", str(place)], outcomes))
+            for number, outcome in enumerate(each.get("dispositions") or ()):
+                outcomes.append(self._outcome(found, outcome, [*where, "dispositions", str(number)], outcomes))
         exchanges: list[tuple[ExchangeLine, int]] = []
         for index, each in enumerate(asked.get("exchangeLineItems") or ()):
             where = ["input", "exchangeLineItems", str(index)]
@@ -97,10 +97,10 @@ class ReturnWrites:
         if not 0 < asked["quantity"] <= line.open - taken:
             raise Refused([*where, "quantity"], "Quantity is greater than the remaining quantity.")
         kind = asked["dispositionType"]
-        place = self._refunds.location(
+        location = self._refunds.location(
             asked.get("locationId"), [*where, "locationId"], is_needed=kind in ("RESTOCKED", "PROCESSING_REQUIRED")
         )
-        return Outcome(line, kind, asked["quantity"], None if kind == "MISSING" else place)
+        return Outcome(line, kind, asked["quantity"], None if kind == "MISSING" else location)
 
     @staticmethod
     def _payments(found: Return, asked: Sequence[Mapping[str, Any]]) -> list[tuple[Transaction, int]]:

@@ -1,4 +1,4 @@
-"""The simulated Shopify keeps orders, parcels, returns and money as Shopify does."""
+"""The simulated Shopify gives money back, takes returns and exchanges goods as Shopify does."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -6,193 +6,40 @@ from typing import Any
 
 import pytest
 from tests.connectors.sandbox_shop import Shop
-from tests.connectors.shopify_calls import CANCEL, FULFIL, PROCESS, REFUND, SUGGEST, Placed, call, fulfil
+from tests.connectors.shopify_calls import (
+    POUNDS,
+    PROCESS,
+    QUIET,
+    REFUND,
+    SUGGEST,
+    Placed,
+    call,
+    fresh_shop,
+    goods,
+    message,
+    paid,
+    priced,
+)
 from tests.connectors.shopify_orders import both, check_order
 
 from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.vendors.shopify.oauth import SCOPES
-from trueup.sandbox.world.entries import LineQuantity, OrderEdited, OrderLine, PlanChange, PlanChanged
-from trueup.sandbox.world.money import ZERO, Amounts, Currencies, cash_rounding, spread_amounts
-from trueup.sandbox.world.order_money import (
-    Discount,
-    DiscountKind,
-    DiscountRule,
-    DiscountTarget,
-    Gateway,
-    LineMoney,
-    OrderMoney,
-    Payment,
-    PaymentKind,
-    PaymentStatus,
-    ShippingMoney,
-)
-from trueup.sandbox.world.settings import WorldSettings
+from trueup.sandbox.world.money import Currencies
+from trueup.sandbox.world.order_money import Gateway, LineMoney
 
-EAST, WEST = "WH-EAST", "WH-WEST"
-POUNDS, EUROS = Currencies("GBP", "GBP"), Currencies("GBP", "EUR", Decimal("1.17"))
-ONE_LOCATION = "All fulfillment orders must be assigned to a single location"
+EUROS = Currencies("GBP", "EUR", Decimal("1.17"))
 
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Sandbox]:
-    # So seldom that nothing happens by itself, and still the stores know the locations that serve them.
-    with serve(WorldSettings(skus=40, wrong_share=0.0, intensity=0.0, order_incidents=1e-9)) as running:
+    with serve(QUIET) as running:
         yield running
 
 
 @pytest.fixture
 def shop(served: Sandbox) -> Iterator[Shop]:
-    served.world.reset()
-    shop = Shop(served)
-    shop.simulator.tuning({"points_per_second": 1e6, "bucket_size": 1e6, "scopes": ",".join(SCOPES)})
+    shop = fresh_shop(served)
     yield shop
     shop.client.close()
-
-
-def goods(shop: Shop, units: int = 2, price: int = 1000, index: int = 0) -> OrderLine:
-    sku = shop.skus(index + 1)[index]
-    return OrderLine(f"l{index}", sku, sku, f"Product {index}", units, price)
-
-
-def paid(due: Amounts, gateway: Gateway = Gateway.CARD, kind: PaymentKind = PaymentKind.SALE) -> Payment:
-    card = "Visa" if gateway is Gateway.CARD else None
-    rounding = cash_rounding(due) if gateway is Gateway.CASH else ZERO
-    status = PaymentStatus.PENDING if gateway is Gateway.BANK else PaymentStatus.SUCCESS
-    return Payment(gateway, kind, status, due, rounding, card)
-
-
-def priced(
-    line: OrderLine,
-    *payments: Payment,
-    currencies: Currencies = POUNDS,
-    off: int = 0,
-    postage: int = 0,
-) -> OrderMoney:
-    """Money of an order of one line: a discount of the whole order, postage, the payments; none: one by card."""
-    off_line = (Discount(0, currencies.of(off)),) if off else ()
-    rule = DiscountRule(DiscountKind.CODE, "THANKS", DiscountTarget.ORDER, fixed=currencies.of(off))
-    lines = {line.line_id: LineMoney(currencies.of(line.unit_price_minor), line.quantity, discounts=off_line)}
-    shipping = (ShippingMoney("STANDARD", "Standard", currencies.of(postage)),) if postage else ()
-    unpaid = OrderMoney(currencies, True, (rule,) if off else (), lines, shipping)
-    return OrderMoney(currencies, True, unpaid.rules, lines, shipping, payments or (paid(unpaid.total),))
-
-
-def plans(order: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(order["fulfillmentOrders"]["nodes"])
-
-
-def message(payload: dict[str, Any]) -> str:
-    return str(payload["userErrors"][0]["message"])
-
-
-class TestFulfilment:
-    """`fulfillmentCreate`."""
-
-    def test_parcels_of_two_locations_are_two_calls(self, shop: Shop) -> None:
-        """One ERP shipment, two channel locations: Shopify refuses it as one (F1)."""
-        line = goods(shop, 3)
-        placed = Placed(shop, [line], routed=[("l0", EAST, 2), ("l0", WEST, 1)])
-        both_plans = plans(placed.read())
-        assert len({plan["assignedLocation"]["location"]["id"] for plan in both_plans}) == 2
-
-        refused = fulfil(shop, *both_plans)
-
-        assert refused["fulfillment"] is None
-        assert message(refused) == ONE_LOCATION
-        first = fulfil(shop, both_plans[0], company="DPD", numbers=["A1", "A2"])
-        second = fulfil(shop, both_plans[1], number="B1")
-        assert [each["number"] for each in first["fulfillment"]["trackingInfo"]] == ["A1", "A2"]
-        assert [each["number"] for each in second["fulfillment"]["trackingInfo"]] == ["B1"]
-        order = placed.read()
-        assert order["displayFulfillmentStatus"] == "FULFILLED"
-        check_order(order)
-
-    def test_what_was_reported_over_the_api_is_not_reported_again(self, shop: Shop) -> None:
-        """The location's own notice comes later and means the same parcel."""
-        line = goods(shop, 2)
-        placed = Placed(shop, [line], routed=[("l0", EAST, 2)])
-        fulfil(shop, *plans(placed.read()))
-        placed.ship(line, 2)
-        order = placed.read()
-        assert [
-            part["quantity"] for each in order["fulfillments"] for part in each["fulfillmentLineItems"]["nodes"]
-        ] == [2]
-        check_order(order)
-
-    def test_part_of_a_plan_leaves_the_rest_open(self, shop: Shop) -> None:
-        line = goods(shop, 5)
-        placed = Placed(shop, [line])
-        plan = plans(placed.read())[0]
-        part = {"id": plan["lineItems"]["nodes"][0]["id"], "quantity": 2}
-        named = {"fulfillmentOrderId": plan["id"], "fulfillmentOrderLineItems": [part]}
-
-        payload = call(shop, FULFIL, "fulfillmentCreate", fulfillment={"lineItemsByFulfillmentOrder": [named]})
-
-        assert payload["fulfillment"]["fulfillmentLineItems"]["nodes"] == [{"quantity": 2}]
-        order = placed.read()
-        assert (order["displayFulfillmentStatus"], plans(order)[0]["status"]) == ("PARTIALLY_FULFILLED", "IN_PROGRESS")
-        part["quantity"] = 4
-        again = call(shop, FULFIL, "fulfillmentCreate", fulfillment={"lineItemsByFulfillmentOrder": [named]})
-        assert message(again) == "Invalid fulfillment order line item quantity requested."
-        check_order(order)
-
-    def test_a_plan_that_is_unknown_done_or_on_hold_is_refused(self, shop: Shop) -> None:
-        """Plans change after they were read (F3, F4)."""
-        unknown = fulfil(shop, {"id": "gid://shopify/FulfillmentOrder/1"})
-        assert (message(unknown), unknown["userErrors"][0]["field"]) == (
-            "Fulfillment order does not exist.",
-            ["fulfillment"],
-        )
-        placed = Placed(shop, [goods(shop)])
-        change_plan(placed, PlanChange.HOLD, reason="HIGH_RISK_OF_FRAUD")
-        order = placed.read()
-        assert (order["displayFulfillmentStatus"], plans(order)[0]["status"]) == ("ON_HOLD", "ON_HOLD")
-        assert "unfulfillable status= on_hold" in message(fulfil(shop, *plans(order)))
-        change_plan(placed, PlanChange.RELEASE)
-        assert fulfil(shop, *plans(order))["userErrors"] == []
-        assert "unfulfillable status= closed" in message(fulfil(shop, *plans(order)))
-
-    def test_the_first_parcel_takes_what_was_authorised(self, shop: Shop) -> None:
-        line = goods(shop, 2)
-        promised = paid(POUNDS.of(2_395), kind=PaymentKind.AUTHORIZATION)
-        placed = Placed(shop, [line], money=priced(line, promised, postage=395))
-        assert placed.read()["displayFinancialStatus"] == "AUTHORIZED"
-        fulfil(shop, *plans(placed.read()))
-        order = placed.read()
-        assert [each["kind"] for each in order["transactions"]] == ["AUTHORIZATION", "CAPTURE"]
-        assert order["displayFinancialStatus"] == "PAID"
-        check_order(order)
-
-    def test_plans_are_split_merged_and_moved(self, shop: Shop) -> None:
-        """Units are planned once, however plans are cut."""
-        placed = Placed(shop, [goods(shop, 4)], routed=[("l0", EAST, 4)])
-        change_plan(placed, PlanChange.SPLIT)
-        halves = placed.read()
-        assert [plan["lineItems"]["nodes"][0]["remainingQuantity"] for plan in plans(halves)] == [2, 2]
-        check_order(halves)
-        change_plan(placed, PlanChange.MERGE)
-        assert len(plans(placed.read())) == 1
-        before = plans(placed.read())[0]["assignedLocation"]
-        change_plan(placed, PlanChange.MOVE, to_location_id=WEST)
-        order = placed.read()
-        assert plans(order)[0]["assignedLocation"] != before
-        check_order(order)
-
-
-def change_plan(placed: Placed, change: PlanChange, to_location_id: str | None = None, reason: str = "") -> None:
-    """Staff change what one location is to send: the one that the order was routed to, else the store's own."""
-    books = placed.shop.simulator.books
-    is_routed = any(plan.location is books.location_at(EAST) for plan in books.orders[placed.name].plans)
-    placed.world.post(
-        PlanChanged(
-            **placed.world.header(placed.system_id, 0),
-            order_name=placed.name,
-            change=change,
-            location_id=EAST if is_routed else "",
-            to_location_id=to_location_id,
-            reason=reason,
-        )
-    )
 
 
 class TestRefunds:
@@ -336,66 +183,6 @@ class TestRefunds:
         assert other.read()["refunds"][0]["transactions"]["nodes"][0]["status"] == "SUCCESS"
 
 
-class TestCancelling:
-    """`orderCancel` and edits."""
-
-    def test_a_cancelled_order_gives_everything_back(self, shop: Shop) -> None:
-        line = goods(shop, 2)
-        before = shop.shown(str(line.sku))
-        placed = Placed(shop, [line], money=priced(line, postage=395))
-        payload = call(shop, CANCEL, "orderCancel", id=placed.id, restock=True, refund=True)
-        assert (payload["job"]["done"], payload["orderCancelUserErrors"]) == (True, [])
-        order = placed.read()
-        assert order["cancelledAt"] is not None
-        assert order["displayFinancialStatus"] == "REFUNDED"
-        assert both(order["currentTotalPriceSet"])[0] == 0
-        assert [plan["status"] for plan in plans(order)] == ["CANCELLED"]
-        assert shop.shown(str(line.sku)) == before
-        check_order(order)
-        again = call(shop, CANCEL, "orderCancel", id=placed.id, restock=True, refund=True)
-        assert again["orderCancelUserErrors"][0]["code"] == "INVALID"
-
-    def test_an_authorisation_is_released(self, shop: Shop) -> None:
-        """Nothing was taken, so nothing is refunded."""
-        line = goods(shop, 2)
-        promised = paid(POUNDS.of(2_000), kind=PaymentKind.AUTHORIZATION)
-        placed = Placed(shop, [line], money=priced(line, promised))
-        call(shop, CANCEL, "orderCancel", id=placed.id, restock=False, refund=True)
-        order = placed.read()
-        assert [each["kind"] for each in order["transactions"]] == ["AUTHORIZATION", "VOID"]
-        assert order["displayFinancialStatus"] == "VOIDED"
-        check_order(order)
-
-    def test_unknown_and_fulfilled_orders_are_refused(self, shop: Shop) -> None:
-        unknown = call(shop, CANCEL, "orderCancel", id="gid://shopify/Order/1", restock=True, refund=True)
-        assert [error["code"] for error in unknown["orderCancelUserErrors"]] == ["NOT_FOUND"]
-        line = goods(shop)
-        placed = Placed(shop, [line])
-        placed.ship(line, 2)
-        done = call(shop, CANCEL, "orderCancel", id=placed.id, restock=True, refund=True)
-        assert done["orderCancelUserErrors"][0]["message"] == "Cannot cancel a paid and fulfilled order"
-
-    def test_a_removed_unit_stays_in_quantity(self, shop: Shop) -> None:
-        """`quantity` tells what was ordered, `currentQuantity` what is left (O4); the money is owed, not refunded."""
-        line = goods(shop, 2)
-        placed = Placed(shop, [line])
-        removed = (LineQuantity("l0", line.sku, 1),)
-        wrap = OrderLine("l9", None, "GIFT-WRAP", "Gift wrapping", 1, 250)
-        money = {"l9": LineMoney(POUNDS.of(250), 1)}
-        header = placed.world.header(placed.system_id, 0)
-        edited = OrderEdited(
-            **header, order_name="#7", removed=removed, added=(wrap,), added_money=money, channel_id=None
-        )
-        placed.world.post(edited)
-        order = placed.read()
-        assert [(line["quantity"], line["currentQuantity"]) for line in order["lineItems"]["nodes"]] == [(2, 1), (1, 1)]
-        assert (order["edited"], order["refunds"]) == (True, [])
-        assert both(order["originalTotalPriceSet"])[0] == 20
-        assert both(order["currentTotalPriceSet"])[0] == Decimal("12.5")
-        assert both(order["totalOutstandingSet"])[0] == Decimal("-7.5")
-        check_order(order)
-
-
 class TestReturns:
     """Returns, exchanges and `returnProcess`."""
 
@@ -481,10 +268,3 @@ class TestReturns:
         check_order(order)
         placed.ship(instead, 1)
         check_order(placed.read())
-
-
-def test_a_discount_of_the_order_is_spread_by_largest_remainder() -> None:
-    """10.00 over three equal lines: 3.34, 3.33, 3.33 (P9)."""
-    parts = spread_amounts(Amounts(1_000, 1_170), [Amounts(500, 585)] * 3)
-    assert [part.shop for part in parts] == [334, 333, 333]
-    assert sum(part.presented for part in parts) == 1_170
