@@ -44,22 +44,21 @@ lint-sql: setup
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 
 test: lint ## Every check and every test
-	$(BIN)/pytest -m "not peers and not nightly and not airflow" -n 4 --dist loadfile
-	$(BIN)/pytest -m "not peers and not nightly and airflow"
+	$(BIN)/pytest -m "not peers and not nightly" -n 4
 
 unit: setup ## The tests that need no server: about a minute
-	$(BIN)/pytest -q -m "not server and not nightly" -n 2 --dist loadfile tests/unit tests/architecture
+	$(BIN)/pytest -q -m "not server and not nightly" -n 2 tests/unit tests/architecture
 
 test-nightly: setup ## The long runs, and the mutation run
-	$(BIN)/pytest -m "nightly and not peers" -n 2 --dist loadfile
-	TRUEUP_TEST_SCALE=4 $(BIN)/pytest -m "scaled and not peers" -n 2 --dist loadfile
+	$(BIN)/pytest -m "nightly and not peers" -n 2
+	TRUEUP_TEST_SCALE=4 $(BIN)/pytest -m "scaled and not peers" -n 2
 	$(BIN)/python -m tests.mutation.run
 
 test-peers: setup ## The loop against a real Tryton and a real Vendure
 	$(BIN)/pytest -m peers tests/peers
 
 durations: setup ## Measure how long each file of tests takes; tests/durations.json puts the longest first
-	$(BIN)/pytest -m "not peers and not nightly and not airflow" -n 4 --dist loadfile --junit-xml .trueup/tests.xml
+	$(BIN)/pytest -m "not peers and not nightly" -n 4 --junit-xml .trueup/tests.xml
 	$(BIN)/python -m tests.durations .trueup/tests.xml
 
 docs: setup ## Draw the architecture picture from the code

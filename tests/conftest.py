@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
-from tests.databases import new_database, shared_server, template
+from tests.databases import fast_folder, new_database, shared_server, template
 from tests.durations import known_durations, longest_first
 from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.domain.connections import ConnectionDetails
@@ -35,9 +37,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     longest_first(items, known_durations())
 
 
+class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # it publishes no types
+    """A file's tests run in one worker, and those of the one Airflow too: it starts once, beside everything else."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "tests/airflow" if file.startswith("tests/airflow/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """How the workers of `pytest -n` share the tests."""
+    return _ByFile(config, log)
+
+
 @contextmanager
 def _reachable_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="trueup-test-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="trueup-test-", dir=fast_folder(), ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 

@@ -37,7 +37,7 @@ def main(target: Path) -> None:
         shutil.copytree(PROJECT / "tenants" / "demo", tenants / "demo")
         channels = tenants / "demo" / "channels.yml"
         channels.write_text(channels.read_text().replace("largest_jump: 400", "largest_jump: 4"))
-        with run_local_stack(PROJECT, state, {"seed": 11, "skus": 10}, tenants=tenants) as stack:
+        with run_local_stack(PROJECT, state, {"seed": 11, "skus": 10}, tenants=tenants, is_durable=False) as stack:
             _trade(stack)
             target.write_bytes(lzma.compress(_dump(stack).encode(), preset=9 | lzma.PRESET_EXTREME))
     finally:

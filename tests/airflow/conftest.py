@@ -90,7 +90,7 @@ class Running:
             return str(client.get(f"/dags/demo.{name}/dagRuns/{run_id}").json()["state"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(reachable_folder: Path) -> Iterator[Running]:
     """The demo tenant with 60 SKUs under a real Airflow, and a broken one beside it."""
     state = reachable_folder / "line"
@@ -102,7 +102,7 @@ def running(reachable_folder: Path) -> Iterator[Running]:
     # What is gone from a file counts as gone sooner than a minute after.
     quick = {"AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "10", "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "5"}
     with (
-        run_local_stack(PROJECT, state, {"seed": 7, "skus": 60}, tenants=tenants) as stack,
+        run_local_stack(PROJECT, state, {"seed": 7, "skus": 60}, tenants=tenants, is_durable=False) as stack,
         run_airflow(stack.paths, stack.metadata_url, ("demo", BROKEN), more_environment=quick) as airflow,
     ):
         yield Running(stack, airflow)

@@ -34,7 +34,7 @@ def test_a_celery_worker_lands_builds_and_corrects(redis_port: int, reachable_fo
     """Nothing in the code knows which executor runs it."""
     state = reachable_folder / "celery"
     state.mkdir()
-    with run_local_stack(PROJECT, state, {"seed": 3, "skus": 20}) as stack:
+    with run_local_stack(PROJECT, state, {"seed": 3, "skus": 20}, is_durable=False) as stack:
         celery = {
             "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{redis_port}/0",
             "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{stack.metadata_url}",

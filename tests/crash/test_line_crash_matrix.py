@@ -93,7 +93,7 @@ def in_a_fork(work: Callable[[], object], fatal: int, *, is_after: bool = False)
 def stack(reachable_folder: Path) -> Iterator[LocalStack]:
     state = reachable_folder / "crash"
     state.mkdir()
-    with run_local_stack(PROJECT, state, {"seed": 11, "skus": 40}) as running:
+    with run_local_stack(PROJECT, state, {"seed": 11, "skus": 40}, is_durable=False) as running:
         yield running
 
 

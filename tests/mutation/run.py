@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import count
@@ -31,7 +31,7 @@ import yaml
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 
-from tests.databases import environment_of
+from tests.databases import environment_of, fast_folder
 from trueup.dev.postgres import EmbeddedPostgres, run_postgres
 from trueup.warehouse.connection import connect
 
@@ -226,7 +226,7 @@ def try_all(mutants: Sequence[Mutant]) -> list[Outcome]:
                 f"{'noticed ' if is_noticed else 'SURVIVED'} {outcomes[-1].seconds:6.1f} s  {mutant.name}", flush=True
             )
 
-    with tempfile.TemporaryDirectory(prefix="trueup-mutants-") as base, ExitStack() as servers:
+    with tempfile.TemporaryDirectory(prefix="trueup-mutants-", dir=fast_folder()) as base, ExitStack() as servers:
         Path(base).chmod(0o755)
         places: list[tuple[Path, EmbeddedPostgres]] = []
         for number in range(WORKERS):
@@ -236,15 +236,40 @@ def try_all(mutants: Sequence[Mutant]) -> list[Outcome]:
                 (folder.parent / "shared").symlink_to(shared)
             server = servers.enter_context(run_postgres(folder.parent / "postgres", is_durable=False))
             places.append((folder, server))
-        for tests in dict.fromkeys(mutant.tests for mutant in mutants):
-            if not run_tests(*places[0], tests, TIMEOUT_SECONDS):
-                raise SystemExit(f"the tests fail without any fault: {' '.join(tests)}")
-        threads = [threading.Thread(target=work, args=place) for place in places]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        _check_without_faults(mutants, places)
+        _everywhere(work, places)
     return outcomes
+
+
+def _check_without_faults(mutants: Sequence[Mutant], places: Sequence[tuple[Path, EmbeddedPostgres]]) -> None:
+    """Raises where tests fail that no mutant has touched: they would notice nothing."""
+    unchecked: queue.SimpleQueue[tuple[str, ...]] = queue.SimpleQueue()
+    for tests in dict.fromkeys(mutant.tests for mutant in mutants):
+        unchecked.put(tests)
+    failing: list[tuple[str, ...]] = []
+
+    def check(folder: Path, server: EmbeddedPostgres) -> None:
+        while not failing:
+            try:
+                tests = unchecked.get_nowait()
+            except queue.Empty:
+                return
+            if not run_tests(folder, server, tests, TIMEOUT_SECONDS):
+                failing.append(tests)
+
+    _everywhere(check, places)
+    if failing:
+        raise SystemExit(f"the tests fail without any fault: {' '.join(failing[0])}")
+
+
+def _everywhere(
+    work: Callable[[Path, EmbeddedPostgres], None], places: Sequence[tuple[Path, EmbeddedPostgres]]
+) -> None:
+    threads = [threading.Thread(target=work, args=place) for place in places]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def main() -> int:

@@ -37,12 +37,15 @@ class LocalStack:
 
 @contextmanager
 def run_local_stack(
-    project: Path, state: Path, options: SandboxOptions, *, tenants: Path | None = None
+    project: Path, state: Path, options: SandboxOptions, *, tenants: Path | None = None, is_durable: bool = True
 ) -> Iterator[LocalStack]:
-    """Start everything but Airflow under `state`; stop it all when the block ends."""
+    """Start everything but Airflow under `state`; stop it all when the block ends; `is_durable` as for PostgreSQL."""
     tenants_folder = tenants or project / "tenants"
     connections_file = state / "connections.json"
-    with run_postgres(state / "postgres") as postgres, run_sandbox_process(state / "logs", options) as sandbox:
+    with (
+        run_postgres(state / "postgres", is_durable=is_durable) as postgres,
+        run_sandbox_process(state / "logs", options) as sandbox,
+    ):
         write_secret(connections_file, {**sandbox.connections, "trueup_demo": warehouse_connection(postgres, DATABASE)})
         postgres.create_database("airflow")
         connections = DeclaredConnections({}, connections_file)

@@ -44,7 +44,8 @@ class EmbeddedPostgres:
             if row is None:
                 statement = sql.SQL("create database {}").format(sql.Identifier(name))
                 if template is not None:
-                    statement += sql.SQL(" template {}").format(sql.Identifier(template))
+                    # Not by way of the log, page by page: a copy of the files takes a third of the time.
+                    statement += sql.SQL(" template {} strategy file_copy").format(sql.Identifier(template))
                 connection.execute(statement)
         if row is None and template is not None:
             # Rights name roles, and the roles of a copy are its own.
@@ -75,7 +76,7 @@ def start_postgres(data_folder: Path, *, is_durable: bool = True) -> EmbeddedPos
     server = get_server(data_folder, cleanup_mode=None)
     postgres = EmbeddedPostgres(socket_folder=str(server.get_postmaster_info().socket_dir), data_folder=data_folder)
     settings = {
-        "max_wal_size": "4GB",
+        "max_wal_size": "4GB" if is_durable else "512MB",
         "checkpoint_timeout": "15min",
         "work_mem": "64MB",
         "maintenance_work_mem": "256MB",

@@ -56,7 +56,6 @@ class Validator:
         self._source = self._context.data_sources.add_postgres(
             "warehouse", connection_string=_ADDRESS, kwargs={"creator": creator, "pool_size": 1, "max_overflow": 0}
         )
-        self._asset_count = 0
         self._whole: set[str] = set()
         event.listen(
             self._source.get_execution_engine().engine, "before_cursor_execute", self._ask_names_only, retval=True
@@ -86,9 +85,10 @@ class Validator:
     def _validate(
         self, suite: Suite, expectations: Sequence[Expectation], rows: str, parameters: Mapping[str, Any]
     ) -> list[Verdict]:
-        self._asset_count += 1
         self._whole.add(rows)
-        asset = self._source.add_query_asset(name=f"{suite.name}_{self._asset_count}", query=_COLON.sub(r"\:", rows))
+        # With each asset Great Expectations writes all there are into its configuration, as YAML.
+        self._source.assets.clear()
+        asset = self._source.add_query_asset(name=suite.name, query=_COLON.sub(r"\:", rows))
         batch = asset.add_batch_definition_whole_table("rows").get_batch()
         validated: dict[str, Verdict] = {}
         for format_name, chosen in _by_result_format(expectations):

@@ -108,7 +108,7 @@ def recording(reachable_folder: Path, shared_folder: Path) -> Path:
     state.mkdir()
     folder = state / "recording"
     options: SandboxOptions = {"seed": 5, "skus": 40, "intensity": 3, "faults": "typical", "recording": folder}
-    with pytest.MonkeyPatch.context() as patch, run_local_stack(PROJECT, state, options) as stack:
+    with pytest.MonkeyPatch.context() as patch, run_local_stack(PROJECT, state, options, is_durable=False) as stack:
         small_pages(patch)
         run_line(stack)
     return folder

@@ -169,7 +169,10 @@ def stack(reachable_folder: Path) -> Iterator[LocalStack]:
     """Small pages, so that lists are paged; ShipBob's calls a minute are no fault and only cost time here."""
     state = reachable_folder / "faults"
     state.mkdir()
-    with pytest.MonkeyPatch.context() as patch, run_local_stack(PROJECT, state, {"seed": 13, "skus": 40}) as running:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        run_local_stack(PROJECT, state, {"seed": 13, "skus": 40}, is_durable=False) as running,
+    ):
         patch.setattr(shipbob, "_CALLS_A_MINUTE", 100_000)
         patch.setattr(shipbob, "_PAGE", 25)
         patch.setattr(square, "_PAGE", 25)

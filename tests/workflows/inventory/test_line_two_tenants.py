@@ -52,7 +52,7 @@ def test_the_other_trades_untouched(reachable_folder: Path, hours: int) -> None:
     tenants = state / "tenants"
     for name in ("demo", "broken"):
         shutil.copytree(PROJECT / "tenants" / "demo", tenants / name)
-    with run_local_stack(PROJECT, state, {"seed": 7, "skus": 24}, tenants=tenants) as stack:
+    with run_local_stack(PROJECT, state, {"seed": 7, "skus": 24}, tenants=tenants, is_durable=False) as stack:
         demo = stack.tenant.warehouse
         broken = _second_tenant(tenants, stack)
         _break(tenants, broken)
