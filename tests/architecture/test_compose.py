@@ -12,7 +12,7 @@ import pytest
 import yaml
 from tests.databases import POSTGRES_PROGRAMS
 
-from trueup.dev.postgres import EmbeddedPostgres, run_postgres
+from trueup.dev.postgres import FOR_A_CLUSTER_TO_THROW_AWAY, SETTINGS, EmbeddedPostgres, run_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.connection import Role, connect
 from trueup.warehouse.migrate import create_database, migrate
@@ -158,5 +158,6 @@ def test_postgres_runs_with_the_settings_that_everything_is_measured_with(
     settings = dict(option.removeprefix("-c").split("=", 1) for option in command[1:])
     assert settings.pop("shared_buffers").startswith("${POSTGRES_SHARED_BUFFERS:-")
     with psycopg.connect(postgres.url("postgres", driver="postgresql")) as connection:
-        here = {name: connection.execute(f"show {name}".encode()).fetchone() for name in settings}
-    assert {name: (value,) for name, value in settings.items()} == here
+        here = {name: connection.execute(f"show {name}".encode()).fetchone() for name in SETTINGS}
+    assert settings == {name: SETTINGS[name] for name in settings}
+    assert here == {name: (value,) for name, value in {**SETTINGS, **FOR_A_CLUSTER_TO_THROW_AWAY}.items()}

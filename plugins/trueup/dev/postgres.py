@@ -5,7 +5,7 @@ Only for development, tests and the demo; production points its Airflow connecti
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,29 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.warehouse.connection import connect
 from trueup.warehouse.rights import establish_roles
 from trueup.warehouse.roles import Role, role_name
+
+SETTINGS: Mapping[str, str] = {
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "work_mem": "64MB",
+    "maintenance_work_mem": "256MB",
+    "jit": "off",
+    # A flash disk: the default is a spinning one's, and reads whole tables for a handful of rows.
+    "random_page_cost": "1.1",
+    "timezone": "UTC",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+}
+"""What everything is measured with; the compose file has the same."""
+
+FOR_A_CLUSTER_TO_THROW_AWAY: Mapping[str, str] = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    # Its log may lie in memory.
+    "max_wal_size": "512MB",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +98,7 @@ def start_postgres(data_folder: Path, *, is_durable: bool = True) -> EmbeddedPos
     data_folder.parent.mkdir(parents=True, exist_ok=True)
     server = get_server(data_folder, cleanup_mode=None)
     postgres = EmbeddedPostgres(socket_folder=str(server.get_postmaster_info().socket_dir), data_folder=data_folder)
-    settings = {
-        "max_wal_size": "4GB" if is_durable else "512MB",
-        "checkpoint_timeout": "15min",
-        "work_mem": "64MB",
-        "maintenance_work_mem": "256MB",
-        "jit": "off",
-        # A flash disk: the default is a spinning one's, and reads whole tables for a handful of rows.
-        "random_page_cost": "1.1",
-        "timezone": "UTC",
-        "fsync": "on" if is_durable else "off",
-        "synchronous_commit": "on" if is_durable else "off",
-        "full_page_writes": "on" if is_durable else "off",
-    }
+    settings = SETTINGS if is_durable else {**SETTINGS, **FOR_A_CLUSTER_TO_THROW_AWAY}
     with psycopg.connect(
         host=postgres.socket_folder, user="postgres", dbname="postgres", autocommit=True
     ) as connection:
