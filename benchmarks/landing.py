@@ -225,8 +225,8 @@ def _bare_copy(details: ConnectionDetails, shape: Shape) -> float:
             for first in range(0, len(content), 1 << 20):
                 copy.write(bytes(content[first : first + (1 << 20)]))
         elapsed = time.perf_counter() - started
-        with connection.transaction():
-            connection.execute(sql.SQL("drop table {}, {}").format(twin.table, twin.current_versions))
+    with connect(details, Role.OWNER) as connection:
+        connection.execute(sql.SQL("drop table {}, {}").format(twin.table, twin.current_versions))
     return elapsed
 
 
