@@ -242,7 +242,11 @@ def test_a_stream_is_of_a_kind_that_there_is() -> None:
         ("workflow: orders", "workflows: orders", "kinds.orders.workflow: Field required"),
         ("kinds:", "kinds: [", "not YAML"),
         ("columns: {order", "part: line_id, columns: {order", "kinds.orders: Value error, part: no column 'line_id'"),
-        ("found_in: [orders]", "found_in: [sales]", "the file: Value error, refunds.found_in: 'sales' is no kind that has"),
+        (
+            "found_in: [orders]",
+            "found_in: [sales]",
+            "the file: Value error, refunds.found_in: 'sales' is no kind that has",
+        ),
         ("found_in: [orders]", "found_in: [refunds]", "the file: Value error, refunds.found_in: 'refunds' is no kind"),
     ],
 )

@@ -82,7 +82,9 @@ def parse_contract(text: str, connector: str, stream: str) -> StreamContract:
     kind = record_kinds().get(stream)
     if kind is None or not kind.is_stream:
         known = ", ".join(stream_kinds())
-        raise Permanent(f"{where}: '{stream}' is no kind of record that has a stream (contracts/streams.yml has: {known}); add it there")
+        raise Permanent(
+            f"{where}: '{stream}' is no kind of record that has a stream (contracts/streams.yml has: {known}); add it there"
+        )
     return StreamContract(
         connector=connector,
         stream=stream,
