@@ -60,3 +60,51 @@ No number at all, or one that is too large: the cast fails, and the build sets t
                     from jsonb_array_elements({{ tax_lines }}) as each (content)
                 )
 {%- endmacro %}
+
+{#- One unit of money in the smallest units that its currency is counted in (ISO 4217): most have a hundred. -#}
+{% macro minor_unit(currency) -%}
+    case
+            when {{ currency }} in (
+                'BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF',
+                'XPF'
+            ) then 1
+            when {{ currency }} in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 0.001
+            else 0.01
+        end
+{%- endmacro %}
+
+{#- One of Square's Money objects: whole numbers of the currency's smallest unit. -#}
+{% macro square_money(object, name) -%}
+    trim_scale(
+            ({{ object }} #>> '{{ "{" ~ name ~ ",amount}" }}')::numeric(18, 6)
+            * {{ minor_unit(object ~ " #>> '{" ~ name ~ ",currency}'") }}
+        )
+{%- endmacro %}
+
+{#- The items of a list of a record, none where there is no list. -#}
+{% macro items_of(object, name) -%}
+    jsonb_array_elements(
+                case jsonb_typeof({{ object }} -> '{{ name }}') when 'array' then {{ object }} -> '{{ name }}' end
+            )
+{%- endmacro %}
+
+{#- How much later a version of a Square order is than another one that was observed in the same second. -#}
+{% macro square_order_rank(payload) -%}
+    case
+            when {{ payload }} is null then 9223372036854775807
+            -- Square counts the versions of an order. Where it tells none, an order only goes on: less is left to send.
+            else
+                1000000 * coalesce(({{ payload }} ->> 'version')::numeric, 0) - case
+                    when {{ payload }} ->> 'state' in ('CANCELED', 'DRAFT') then 0
+                    else (
+                        select coalesce(sum({{ quantity("ranked.content ->> 'quantity'") }}), 0)
+                        from {{ items_of(payload, "line_items") }} as ranked (content)
+                    ) - (
+                        select coalesce(sum({{ quantity("gone.content ->> 'quantity'") }}), 0)
+                        from {{ items_of(payload, "fulfillments") }} as ranked (content)
+                        cross join lateral {{ items_of("ranked.content", "entries") }} as gone (content)
+                        where ranked.content ->> 'state' in ('CANCELED', 'FAILED')
+                    )
+                end
+        end
+{%- endmacro %}

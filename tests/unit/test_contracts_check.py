@@ -256,7 +256,7 @@ def test_a_mistake_in_the_kinds_names_its_key(old: str, new: str, message: str) 
 every_record: {system_id: System}
 kinds:
   orders: {workflow: orders, kind: state, what: an order, key: the order, columns: {order_id: The order}}
-  refunds: {workflow: returns, kind: state, what: a refund, key: the order, found_in: [orders], columns: {refund_id: It}}
+  refunds: {workflow: returns, kind: state, what: a refund, key: it, found_in: [orders], columns: {refund_id: It}}
 """
     assert parse_kinds(text)["orders"].columns == {"system_id": "System", "order_id": "The order"}
     with pytest.raises(Permanent) as caught:

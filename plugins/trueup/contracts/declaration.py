@@ -42,9 +42,10 @@ class FieldDeclaration(_Declared):
 
     `quantity`: units of stock or of an order, at most 1,000,000,000 either way; in a string a plain decimal with at
     most 6 decimals. `money`: an amount below 1,000,000,000,000 either way; in a string a plain decimal with at most 6
-    decimals, in an integer in whatever unit the vendor counts. `minimum` and `maximum` bound any other number, `max_length` a text. `digits`: a whole number in a
-    string, of at most 18 digits. `values`: the only texts there are. `any_year`: a timestamp that nothing reckons with,
-    in so many places that a look at each year would be dear; it is on the calendar all the same.
+    decimals, in an integer in whatever unit the vendor counts. `minimum` and `maximum` bound any other number,
+    `max_length` a text. `digits`: a whole number in a string, of at most 18 digits. `values`: the only texts there
+    are. `any_year`: a timestamp that nothing reckons with, in so many places that a look at each year would be dear;
+    it is on the calendar all the same.
 
     `personal`: tells of a person. Such a field is dropped before anything is stored, unless `needed_by` names the
     staging model that reads it; then it lands, with those of its fields that are declared.

@@ -83,7 +83,8 @@ def parse_contract(text: str, connector: str, stream: str) -> StreamContract:
     if kind is None or not kind.is_stream:
         known = ", ".join(stream_kinds())
         raise Permanent(
-            f"{where}: '{stream}' is no kind of record that has a stream (contracts/streams.yml has: {known}); add it there"
+            f"{where}: '{stream}' is no kind of record that has a stream (contracts/streams.yml has: {known});"
+            " add it there"
         )
     return StreamContract(
         connector=connector,

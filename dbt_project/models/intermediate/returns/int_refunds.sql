@@ -15,8 +15,8 @@
 {%- set columns = [
     "order_id", "refund_part_id", "refund_id", "refund_line_id", "line_id", "restock_type", "quantity", "currency",
     "line_amount", "line_tax_amount", "presentment_currency", "presentment_line_amount", "refund_amount",
-    "presentment_refund_amount", "shipping_amount", "shipping_tax_amount", "duty_amount", "tip_amount",
-    "discrepancy_amount", "refund_status", "refunded_at",
+    "presentment_refund_amount", "shipping_amount", "shipping_tax_amount", "duty_amount", "fee_amount",
+    "tip_amount", "discrepancy_amount", "refund_status", "refunded_at",
 ] %}
 
 with {{ newest_versions("refunds", columns) }},
@@ -41,6 +41,7 @@ final as (
         shipping_amount,
         shipping_tax_amount,
         duty_amount,
+        fee_amount,
         tip_amount,
         discrepancy_amount,
         refund_status,

@@ -7,7 +7,7 @@ with records as (
 final as (
     select
         {{ record_columns() }},
-        {{ shopify_order_rank("records.payload") }}::numeric as tie_rank,
+        version.tie_rank,
 
         ---------- ids
         coalesce(records.payload ->> 'id', '') as order_id,
@@ -30,6 +30,7 @@ final as (
         part.kind = 'tax' and (records.payload ->> 'taxesIncluded')::boolean as is_included,
         part.is_channel_liable
     from records
+    cross join lateral (select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
     left join lateral (
         with lines as (
             select

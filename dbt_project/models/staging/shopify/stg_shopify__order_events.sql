@@ -6,7 +6,7 @@ with records as (
 final as (
     select
         {{ record_columns() }},
-        {{ shopify_order_rank("records.payload") }}::numeric as tie_rank,
+        version.tie_rank,
 
         ---------- ids
         coalesce(records.payload ->> 'id', '') as order_id,
@@ -19,6 +19,7 @@ final as (
         ---------- timestamps
         {{ moment("event.happened") }} as happened_at
     from records
+    cross join lateral (select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
     left join lateral (
         select
             'fulfilled|' || (fulfillment.content ->> 'id') as event_id,

@@ -6,7 +6,7 @@ with records as (
 final as (
     select
         {{ record_columns() }},
-        {{ shopify_order_rank("records.payload") }}::numeric as tie_rank,
+        version.tie_rank,
 
         ---------- ids
         coalesce(records.payload ->> 'id', '') as order_id,
@@ -35,6 +35,7 @@ final as (
         ---------- timestamps
         {{ moment("coalesce(step.content ->> 'processedAt', step.content ->> 'createdAt')") }} as processed_at
     from records
+    cross join lateral (select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
     -- What is only suggested has not moved.
     left join lateral jsonb_array_elements(records.payload -> 'transactions') as step (content)
         on step.content ->> 'kind' <> 'SUGGESTED_REFUND'

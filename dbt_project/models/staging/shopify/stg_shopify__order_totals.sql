@@ -5,7 +5,7 @@ with records as (
 final as (
     select
         {{ record_columns() }},
-        {{ shopify_order_rank("records.payload") }}::numeric as tie_rank,
+        version.tie_rank,
 
         ---------- ids
         coalesce(records.payload ->> 'id', '') as order_id,
@@ -53,6 +53,7 @@ final as (
         {{ moment("records.payload ->> 'cancelledAt'") }} as cancelled_at,
         {{ moment("records.payload ->> 'closedAt'") }} as closed_at
     from records
+    cross join lateral (select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
 )
 
 select * from final

@@ -6,6 +6,7 @@ with records as (
 parts as (
     select
         {{ record_columns() }},
+        version.tie_rank,
         records.payload,
         refund.content as refund,
         refund_line.content as refund_line,
@@ -43,6 +44,7 @@ parts as (
             from jsonb_array_elements(refund.content #> '{transactions,nodes}') as step (content)
         ) as refund_status
     from records
+    cross join lateral (select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
     left join lateral jsonb_array_elements(records.payload -> 'refunds') as refund (content) on true
     left join lateral jsonb_array_elements(refund.content #> '{refundLineItems,nodes}')
     with ordinality as refund_line (content, number) on true
@@ -58,7 +60,7 @@ final as (
         parts.correlation_id,
         parts.payload_hash,
         parts.is_deleted,
-        {{ shopify_order_rank("parts.payload") }}::numeric as tie_rank,
+        parts.tie_rank,
 
         ---------- ids
         parts.payload ->> 'id' as order_id,
@@ -86,6 +88,7 @@ final as (
         parts.shipping_amount,
         parts.shipping_tax_amount,
         parts.duty_amount,
+        null::numeric as fee_amount,
         null::numeric as tip_amount,
         parts.discrepancy_amount,
 

@@ -122,8 +122,8 @@ LISTINGS = CostedDocument(
     4,
 )
 
-# Three fulfilments, two refunds, three steps of payment and one way of shipping are what most orders have at the most; the
-# others are completed.
+# Three fulfilments, two refunds, three steps of payment and one way of shipping are more than most orders have; the others
+# are completed.
 FULFILLMENTS_AT_FIRST = 3
 REFUNDS_AT_FIRST = 2
 STEPS_AT_FIRST = 3
