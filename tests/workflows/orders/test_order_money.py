@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.built_warehouse import fresh_facts
-from tests.transform.order_money import Expected, priced
+from tests.transform.order_money import Expected, bag, priced
+from tests.transform.square_order_money import pence, square_priced, square_return
 from tests.transform.transform_facts import Fact, Facts, Line, at, gone, shopify_order, square_order
 
 from trueup.dev.postgres import EmbeddedPostgres
@@ -32,6 +33,18 @@ _BY_KIND = """
     select order_id, kind, sum(amount) as amount, sum(presentment_amount) as presentment_amount
     from canonical.order_adjustments where not is_included group by 1, 2
 """
+
+_EVENTS = "select kind, occurred_at, amount from canonical.order_events order by occurred_at, kind"
+_TABLES = (
+    "orders",
+    "order_lines",
+    "order_adjustments",
+    "order_payments",
+    "order_events",
+    "order_links",
+    "refunds",
+    "refund_lines",
+)
 
 
 def minor(amount: Decimal) -> int:
@@ -108,8 +121,8 @@ def test_what_nothing_explains_has_a_name(facts: Facts) -> None:
     facts.land([with_total(fact, expected.total + Amounts(1, 2))])
     facts.build()
     assert facts.rows(UNBALANCED) == []
-    rows = facts.rows("select kind, amount, presentment_amount from canonical.order_adjustments where kind = 'difference'")
-    assert rows == [{"kind": "difference", "amount": Decimal("0.01"), "presentment_amount": Decimal("0.02")}]
+    rows = facts.rows("select amount, presentment_amount from canonical.order_adjustments where kind = 'difference'")
+    assert rows == [{"amount": Decimal("0.01"), "presentment_amount": Decimal("0.02")}]
 
 
 def test_an_order_that_landed_without_its_money_has_none(facts: Facts) -> None:
@@ -124,9 +137,43 @@ def test_an_order_that_landed_without_its_money_has_none(facts: Facts) -> None:
 
 def with_total(fact: Fact, amounts: Amounts) -> Fact:
     """The order with another total than its parts come to."""
-    from tests.transform.order_money import bag
-
     return replace(fact, payload={**(fact.payload or {}), "currentTotalPriceSet": bag(amounts)})
+
+
+def test_a_refund_that_is_an_order_of_its_own_is_of_the_order_that_was_sold(facts: Facts) -> None:
+    """R3, R11: the sale keeps its total; a refund without items is of an amount; a failed one gave nothing back."""
+    dice = random.Random(5)
+    sales = [square_priced(square_order(str(number), [Line("1", 2)], at(10)), dice) for number in range(40)]
+    returns = [
+        square_return("1", sales[1], None, at(20)),
+        square_return("2", sales[2], 3, at(20), status="PENDING"),
+        square_return("3", sales[3], 3, at(20), status="FAILED"),
+    ]
+    facts.land([*sales, *returns])
+    facts.build()
+    assert facts.rows(UNBALANCED) == []
+    assert facts.rows("select from canonical.order_adjustments where kind = 'difference'") == []
+    orders = {row["order_name"]: row for row in facts.rows("select * from canonical.orders")}
+    for sale in sales:
+        sold = sale.payload or {}
+        assert minor(orders[sold["reference_id"]]["total_amount"]) == pence(sold, "total_money")
+    first = (sales[1].payload or {})["line_items"][0]
+    assert [minor(orders[f"ONL-{number}"]["refunded_amount"]) for number in (1, 2, 3, 4)] == [
+        pence(first, "total_money"),
+        3,
+        0,
+        0,
+    ]
+    refunds = facts.rows("select order_id, is_amount_only, refund_status from canonical.refunds order by refund_id")
+    assert refunds == [
+        {"order_id": "square|ONL-1", "is_amount_only": False, "refund_status": "done"},
+        {"order_id": "square|ONL-2", "is_amount_only": True, "refund_status": "pending"},
+        {"order_id": "square|ONL-3", "is_amount_only": True, "refund_status": "failed"},
+    ]
+    lines = facts.rows("select order_line_id, quantity from canonical.refund_lines")
+    assert [(row["order_line_id"], row["quantity"]) for row in lines] == [("square|ONL-1|LINE1", 2)]
+    steps = facts.rows("select status from canonical.order_payments where kind = 'refund' order by order_id")
+    assert [row["status"] for row in steps] == ["success", "pending", "failure"]
 
 
 # ---------------------------------------------------------------- what happened, in whatever order it came
@@ -141,7 +188,7 @@ def versions() -> Iterator[Fact]:
     yield changed(later, 900, edited=True, taken_off=0, closedAt=at(900).isoformat())
 
 
-def changed(fact: Fact, seconds: int, *, taken_off: int = 0, **fields: Any) -> Fact:  # noqa: ANN401 - what JSON can hold
+def changed(fact: Fact, seconds: int, *, taken_off: int = 0, **fields: Any) -> Fact:  # noqa: ANN401 - JSON
     """The order as it was so many seconds after noon, with units of its first line taken off."""
     payload = {**(fact.payload or {}), **fields, "updatedAt": at(seconds).isoformat()}
     nodes = [dict(node) for node in payload["lineItems"]["nodes"]]
@@ -157,13 +204,12 @@ def test_events_do_not_depend_on_the_order_of_arrival(facts: Facts, order: tuple
     for index in order:
         facts.land([three[index]])
         facts.build()
-    rows = facts.rows("select kind, occurred_at, amount from canonical.order_events order by occurred_at, kind")
+    rows = facts.rows(_EVENTS)
     edits = [row["occurred_at"] for row in rows if row["kind"] == "edited"]
     assert edits == [at(500)]
     assert [row["kind"] for row in rows] == ["paid", "placed", "edited"]
     facts.build(is_full_refresh=True)
-    again = facts.rows("select kind, occurred_at, amount from canonical.order_events order by occurred_at, kind")
-    assert again == rows
+    assert facts.rows(_EVENTS) == rows
 
 
 def test_an_order_that_is_gone_takes_its_money_along(facts: Facts) -> None:
@@ -174,5 +220,5 @@ def test_an_order_that_is_gone_takes_its_money_along(facts: Facts) -> None:
     assert facts.rows("select from canonical.order_payments")
     facts.land([gone(fact, at(20))])
     facts.build()
-    for table in ("orders", "order_lines", "order_adjustments", "order_payments", "order_events", "order_links", "refunds"):
+    for table in _TABLES:
         assert facts.rows(f"select from canonical.{table}") == [], table

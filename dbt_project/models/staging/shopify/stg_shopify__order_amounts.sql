@@ -30,7 +30,13 @@ final as (
         part.kind = 'tax' and (records.payload ->> 'taxesIncluded')::boolean as is_included,
         part.is_channel_liable
     from records
-    cross join lateral (select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
+    -- Once a record, not once a row that is made of it.
+    cross join
+        lateral (
+            select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank
+            from (values (1)) as once (number)
+            offset 0
+        ) as version
     left join lateral (
         with lines as (
             select
@@ -54,8 +60,9 @@ final as (
             select
                 line.content,
                 'shipping|' || line.number as amount_id
-            from jsonb_array_elements(records.payload #> '{shippingLines,nodes}')
-            with ordinality as line (content, number)
+            from
+                jsonb_array_elements(records.payload #> '{shippingLines,nodes}')
+                with ordinality as line (content, number)
         ),
 
         -- A line and a way of shipping have taxes and discounts in the same shape.
@@ -87,11 +94,13 @@ final as (
                 lines.line_id,
                 lines.is_channel_liable,
                 lines.unit_amount * {{ quantity("part.content ->> 'quantity'") }} as gross_amount,
-                lines.presentment_unit_amount * {{ quantity("part.content ->> 'quantity'") }} as presentment_gross_amount
+                lines.presentment_unit_amount
+                * {{ quantity("part.content ->> 'quantity'") }} as presentment_gross_amount
             from refunds
-            cross join lateral jsonb_array_elements(
-                refunds.content #> '{refundLineItems,nodes}'
-            ) with ordinality as part (content, number)
+            cross join
+                lateral jsonb_array_elements(
+                    refunds.content #> '{refundLineItems,nodes}'
+                ) with ordinality as part (content, number)
             inner join lines on part.content #>> '{lineItem,id}' = lines.line_id
             where part.content -> 'subtotalSet' is not null
         ),
@@ -119,13 +128,16 @@ final as (
             union all
             -- As Shopify spread it when the order was placed.
             select
-                {{ amount_columns("taxed.amount_id || '|discount|' || discount.number", "taxed.line_id", "'discount'", "coalesce(
-                    discount.content #>> '{discountApplication,code}', discount.content #>> '{discountApplication,title}'
-                )") }},
+                {{ amount_columns(
+                    "taxed.amount_id || '|discount|' || discount.number", "taxed.line_id", "'discount'",
+                    "coalesce(discount.content #>> '{discountApplication,code}',"
+                    ~ " discount.content #>> '{discountApplication,title}')"
+                ) }},
                 {{ both_sides("discount.content", "allocatedAmountSet", "-") }}
             from taxed
-            cross join lateral jsonb_array_elements(taxed.content -> 'discountAllocations')
-            with ordinality as discount (content, number)
+            cross join
+                lateral jsonb_array_elements(taxed.content -> 'discountAllocations')
+                with ordinality as discount (content, number)
             union all
             select
                 {{ amount_columns(
@@ -134,7 +146,9 @@ final as (
                 ) }},
                 {{ both_sides("tax.content", "priceSet") }}
             from taxed
-            cross join lateral jsonb_array_elements(taxed.content -> 'taxLines') with ordinality as tax (content, number)
+            cross join
+                lateral jsonb_array_elements(taxed.content -> 'taxLines')
+                with ordinality as tax (content, number)
             union all
             select
                 {{ amount_columns(
@@ -143,7 +157,9 @@ final as (
                 ) }},
                 {{ both_sides("duty.content", "price") }}
             from lines
-            cross join lateral jsonb_array_elements(lines.content -> 'duties') with ordinality as duty (content, number)
+            cross join
+                lateral jsonb_array_elements(lines.content -> 'duties')
+                with ordinality as duty (content, number)
             union all
             select
                 {{ amount_columns("shipping.amount_id", "null::text", "'shipping'", "shipping.content ->> 'title'") }},

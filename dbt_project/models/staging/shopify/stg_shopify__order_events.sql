@@ -19,7 +19,13 @@ final as (
         ---------- timestamps
         {{ moment("event.happened") }} as happened_at
     from records
-    cross join lateral (select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
+    -- Once a record, not once a row that is made of it.
+    cross join
+        lateral (
+            select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank
+            from (values (1)) as once (number)
+            offset 0
+        ) as version
     left join lateral (
         select
             'fulfilled|' || (fulfillment.content ->> 'id') as event_id,
@@ -43,9 +49,10 @@ final as (
                     (
                         select sum({{ quantity("part.content ->> 'quantity'") }})
                         from jsonb_array_elements(records.payload -> 'refunds') as refund (content)
-                        cross join lateral jsonb_array_elements(
-                            refund.content #> '{refundLineItems,nodes}'
-                        ) as part (content)
+                        cross join
+                            lateral jsonb_array_elements(
+                                refund.content #> '{refundLineItems,nodes}'
+                            ) as part (content)
                         where part.content #>> '{lineItem,id}' = line.content ->> 'id'
                     ),
                     0

@@ -35,7 +35,13 @@ final as (
         ---------- timestamps
         {{ moment("coalesce(step.content ->> 'processedAt', step.content ->> 'createdAt')") }} as processed_at
     from records
-    cross join lateral (select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
+    -- Once a record, not once a row that is made of it.
+    cross join
+        lateral (
+            select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank
+            from (values (1)) as once (number)
+            offset 0
+        ) as version
     -- What is only suggested has not moved.
     left join lateral jsonb_array_elements(records.payload -> 'transactions') as step (content)
         on step.content ->> 'kind' <> 'SUGGESTED_REFUND'

@@ -53,7 +53,12 @@ final as (
         {{ moment("records.payload ->> 'cancelledAt'") }} as cancelled_at,
         {{ moment("records.payload ->> 'closedAt'") }} as closed_at
     from records
-    cross join lateral (select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
+    -- Once a record, not once a row that is made of it.
+    cross join lateral (
+        select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank
+        from (values (1)) as once (number)
+        offset 0
+    ) as version
 )
 
 select * from final

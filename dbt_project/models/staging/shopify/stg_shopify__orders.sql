@@ -15,7 +15,13 @@ lines as (
         records.payload -> 'fulfillments' as fulfillments,
         line.content as line
     from records
-    cross join lateral (select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
+    -- Once a record, not once a row that is made of it.
+    cross join
+        lateral (
+            select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank
+            from (values (1)) as once (number)
+            offset 0
+        ) as version
     left join lateral jsonb_array_elements(records.payload #> '{lineItems,nodes}') as line (content) on true
 ),
 

@@ -37,17 +37,26 @@ parts as (
         (
             select
                 case
-                    when bool_or(step.content ->> 'status' in ('PENDING', 'AWAITING_RESPONSE', 'UNKNOWN')) then 'pending'
+                    when bool_or(step.content ->> 'status' in ('PENDING', 'AWAITING_RESPONSE', 'UNKNOWN'))
+                        then 'pending'
                     when bool_and(step.content ->> 'status' in ('FAILURE', 'ERROR')) then 'failed'
                     else 'done'
                 end
             from jsonb_array_elements(refund.content #> '{transactions,nodes}') as step (content)
         ) as refund_status
     from records
-    cross join lateral (select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
+    -- Once a record, not once a row that is made of it.
+    cross join
+        lateral (
+            select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank
+            from (values (1)) as once (number)
+            offset 0
+        ) as version
     left join lateral jsonb_array_elements(records.payload -> 'refunds') as refund (content) on true
-    left join lateral jsonb_array_elements(refund.content #> '{refundLineItems,nodes}')
-    with ordinality as refund_line (content, number) on true
+    left join
+        lateral jsonb_array_elements(refund.content #> '{refundLineItems,nodes}')
+        with ordinality as refund_line (content, number)
+        on true
 ),
 
 final as (

@@ -29,7 +29,13 @@ final as (
         coalesce(part.is_included, false) as is_included,
         part.is_channel_liable
     from records
-    cross join lateral (select {{ square_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
+    -- Once a record, not once a row that is made of it.
+    cross join
+        lateral (
+            select {{ square_order_rank("records.payload") }}::numeric as tie_rank
+            from (values (1)) as once (number)
+            offset 0
+        ) as version
     left join lateral (
         with lines as (
             select
@@ -99,8 +105,9 @@ final as (
             -{{ square_money("applied.content", "applied_money") }} as amount,
             false as is_included
         from lines
-        cross join lateral {{ items_of("lines.content", "applied_discounts") }}
-        with ordinality as applied (content, number)
+        cross join
+            lateral {{ items_of("lines.content", "applied_discounts") }}
+            with ordinality as applied (content, number)
         left join discounts on applied.content ->> 'discount_uid' = discounts.discount_uid
         union all
         select

@@ -19,7 +19,13 @@ final as (
         ---------- timestamps
         {{ moment("fulfillment.content #>> '{shipment_details,shipped_at}'") }} as happened_at
     from records
-    cross join lateral (select {{ square_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
+    -- Once a record, not once a row that is made of it.
+    cross join
+        lateral (
+            select {{ square_order_rank("records.payload") }}::numeric as tie_rank
+            from (values (1)) as once (number)
+            offset 0
+        ) as version
     left join lateral {{ items_of("records.payload", "fulfillments") }} with ordinality as fulfillment (content, number)
         on
             fulfillment.content ->> 'state' = 'COMPLETED'

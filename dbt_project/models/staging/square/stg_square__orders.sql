@@ -10,7 +10,13 @@ lines as (
         records.payload,
         line.content as line
     from records
-    cross join lateral (select {{ square_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
+    -- Once a record, not once a row that is made of it.
+    cross join
+        lateral (
+            select {{ square_order_rank("records.payload") }}::numeric as tie_rank
+            from (values (1)) as once (number)
+            offset 0
+        ) as version
     left join lateral jsonb_array_elements(
         case jsonb_typeof(records.payload -> 'line_items') when 'array' then records.payload -> 'line_items' end
     ) as line (content) on true

@@ -28,7 +28,13 @@ parts as (
             from {{ items_of("back.content", "return_taxes") }} as tax (content)
         ) as is_tax_added
     from records
-    cross join lateral (select {{ square_order_rank("records.payload") }}::numeric as tie_rank offset 0) as version
+    -- Once a record, not once a row that is made of it.
+    cross join
+        lateral (
+            select {{ square_order_rank("records.payload") }}::numeric as tie_rank
+            from (values (1)) as once (number)
+            offset 0
+        ) as version
     left join lateral {{ items_of("records.payload", "returns") }} with ordinality as back (content, number) on true
     left join lateral {{ items_of("back.content", "return_line_items") }} with ordinality as line (content, number)
         on true

@@ -122,8 +122,8 @@ LISTINGS = CostedDocument(
     4,
 )
 
-# Three fulfilments, two refunds, three steps of payment and one way of shipping are more than most orders have; the others
-# are completed.
+# Three fulfilments, two refunds, three steps of payment and one way of shipping are more than most orders have; what an
+# order has beyond them is asked for.
 FULFILLMENTS_AT_FIRST = 3
 REFUNDS_AT_FIRST = 2
 STEPS_AT_FIRST = 3
