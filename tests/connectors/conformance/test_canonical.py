@@ -35,7 +35,8 @@ CANONICAL: Final[Mapping[str, str]] = {
     "order_amounts": "canonical.order_adjustments where owner_system_id = %(system)s",
     "order_payments": "canonical.order_payments where source_system_id = %(system)s",
     "order_events": "canonical.order_events where source_system_id = %(system)s and kind = 'fulfilled'",
-    "refunds": "canonical.refunds where source_system_id = %(system)s",
+    # In its few hours nobody has sent anything back.
+    "refunds": "staging.int_refunds where system_id = %(system)s",
 }
 """By kind, the rows that a system's records of it come to."""
 KEEPERS: Final = {location.system_of_record for location in CONFIGURATION.locations.values()}

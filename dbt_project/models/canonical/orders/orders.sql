@@ -62,7 +62,8 @@ documents as (
         {%- endfor %}
         sum(totals.refunded_amount) as told_refunded_amount,
         bool_and(totals.is_tax_included) as is_tax_included,
-        (array_agg(totals.financial_status order by totals.ordered_at desc, totals.order_id desc))[1] as financial_status,
+        (array_agg(totals.financial_status order by totals.ordered_at desc, totals.order_id desc))[1]
+            as financial_status,
         (array_agg(totals.order_status order by totals.ordered_at desc, totals.order_id desc))[1] as order_status,
         bool_and(totals.is_test) as is_test,
         bool_or(totals.is_edited) as is_edited,

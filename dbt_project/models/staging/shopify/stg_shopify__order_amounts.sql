@@ -35,6 +35,7 @@ final as (
         lateral (
             select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank
             from (values (1)) as once (number)
+            order by once.number
             offset 0
         ) as version
     left join lateral (
@@ -172,11 +173,14 @@ final as (
             select
                 {{ amount_columns("amount_id || '|discount'", "line_id", "'discount'", "'of refunded units'") }},
                 gross_amount - {{ money_bag("content", "subtotalSet") }} as amount,
-                presentment_gross_amount - {{ money_bag("content", "subtotalSet", "presentment") }} as presentment_amount
+                presentment_gross_amount
+                - {{ money_bag("content", "subtotalSet", "presentment") }} as presentment_amount
             from refund_lines
             union all
             select
-                {{ amount_columns("amount_id || '|tax'", "line_id", "'tax'", "'of refunded units'", "is_channel_liable") }},
+                {{ amount_columns(
+                    "amount_id || '|tax'", "line_id", "'tax'", "'of refunded units'", "is_channel_liable"
+                ) }},
                 {{ both_sides("content", "totalTaxSet", "-") }}
             from refund_lines
             union all

@@ -24,6 +24,7 @@ final as (
         lateral (
             select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank
             from (values (1)) as once (number)
+            order by once.number
             offset 0
         ) as version
     left join lateral (

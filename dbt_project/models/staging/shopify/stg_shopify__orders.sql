@@ -20,6 +20,7 @@ lines as (
         lateral (
             select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank
             from (values (1)) as once (number)
+            order by once.number
             offset 0
         ) as version
     left join lateral jsonb_array_elements(records.payload #> '{lineItems,nodes}') as line (content) on true

@@ -33,6 +33,7 @@ final as (
         lateral (
             select {{ square_order_rank("records.payload") }}::numeric as tie_rank
             from (values (1)) as once (number)
+            order by once.number
             offset 0
         ) as version
     left join lateral (
@@ -52,7 +53,8 @@ final as (
         -- What goes back stands in the return, an order of its own, and names the payment and its order.
         select
             refund.content,
-            coalesce(refund.content ->> 'transaction_id', records.payload #>> '{returns,0,source_order_id}') as order_id,
+            coalesce(refund.content ->> 'transaction_id', records.payload #>> '{returns,0,source_order_id}')
+                as order_id,
             'refund' as kind,
             case
                 when refund.content ->> 'status' in ('REJECTED', 'FAILED') then 'failure'

@@ -15,6 +15,7 @@ lines as (
         lateral (
             select {{ square_order_rank("records.payload") }}::numeric as tie_rank
             from (values (1)) as once (number)
+            order by once.number
             offset 0
         ) as version
     left join lateral jsonb_array_elements(

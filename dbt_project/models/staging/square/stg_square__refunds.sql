@@ -13,7 +13,8 @@ parts as (
         back.number as back_number,
         line.content as line,
         line.number as line_number,
-        line.content ->> 'source_line_item_uid' is not null or line.content ->> 'catalog_object_id' is not null as is_item,
+        line.content ->> 'source_line_item_uid' is not null
+        or line.content ->> 'catalog_object_id' is not null as is_item,
         (
             select sum({{ square_money("charge.content", "applied_money") }})
             from {{ items_of("back.content", "return_service_charges") }} as charge (content)
@@ -33,6 +34,7 @@ parts as (
         lateral (
             select {{ square_order_rank("records.payload") }}::numeric as tie_rank
             from (values (1)) as once (number)
+            order by once.number
             offset 0
         ) as version
     left join lateral {{ items_of("records.payload", "returns") }} with ordinality as back (content, number) on true
