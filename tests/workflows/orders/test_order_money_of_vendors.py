@@ -1,4 +1,4 @@
-"""Orders of the simulated vendors, read by the connectors and built: every total is the sum of its parts to the cent."""
+"""Orders of the simulated vendors, read by connectors and built: every total is the sum of its parts to the cent."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -44,17 +44,17 @@ def test_what_vendors_tell_of_an_order_adds_up(traded: Sandbox, facts: Facts, st
     assert facts.rows("select * from canonical.order_adjustments where kind = 'difference'") == []
     kinds = {row["kind"] for row in facts.rows("select distinct kind from canonical.order_adjustments")}
     assert kinds >= {"discount", "tax", "shipping", "tip", "duty", "gift_card"}
-    told = facts.row(
+    sums = facts.row(
         "select count(*) filter (where is_edited) as edited, count(distinct currency) as currencies,"
         " count(distinct presentment_currency) as seen, sum(paid_amount) as paid, sum(refunded_amount) as refunded"
         " from canonical.orders where total_amount is not null"
     )
-    assert told["edited"] > 0
-    assert (told["currencies"], told["seen"]) >= (1, 2)
+    assert sums["edited"] > 0
+    assert (sums["currencies"], sums["seen"]) >= (1, 2)
     steps = facts.row(
         "select coalesce(sum(amount) filter (where kind in ('sale', 'capture') and status = 'success'), 0) as paid,"
         " coalesce(sum(amount) filter (where kind = 'refund' and status <> 'failure'), 0) as refunded"
         " from canonical.order_payments"
     )
-    assert (told["paid"], told["refunded"]) == (steps["paid"], steps["refunded"])
-    assert told["refunded"] > Decimal(0)
+    assert (sums["paid"], sums["refunded"]) == (steps["paid"], steps["refunded"])
+    assert sums["refunded"] > Decimal(0)

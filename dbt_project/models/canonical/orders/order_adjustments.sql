@@ -12,7 +12,7 @@ own_orders as not materialized (
     select * from {{ ref("int_own_orders") }}
 ),
 
-told as (
+reported as (
     select
         own_orders.system_id || '|' || own_orders.source_order_id || '|' || amounts.amount_id as order_adjustment_id,
         own_orders.order_id,
@@ -76,7 +76,7 @@ unexplained as (
 ),
 
 final as (
-    select * from told
+    select * from reported
     union all
     select * from unexplained
 )

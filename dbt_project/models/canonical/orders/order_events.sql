@@ -20,7 +20,7 @@ own_orders as not materialized (
 ),
 
 -- An edit is told by the first of the versions that have it, in whatever order they came.
-told as (
+reported as (
     select
         own_orders.order_id,
         events.system_id,
@@ -108,7 +108,7 @@ happened as (
         source_reference,
         received_at,
         build_id
-    from told
+    from reported
 ),
 
 final as (

@@ -60,7 +60,7 @@ documents as (
                 then sum(totals.{{ name }})
         end as {{ name }},
         {%- endfor %}
-        sum(totals.refunded_amount) as told_refunded_amount,
+        sum(totals.refunded_amount) as reported_refunded_amount,
         bool_and(totals.is_tax_included) as is_tax_included,
         (array_agg(totals.financial_status order by totals.ordered_at desc, totals.order_id desc))[1]
             as financial_status,
@@ -89,7 +89,7 @@ priced as (
         documents.*,
         case
             when documents.total_amount is not null
-                then coalesce(documents.told_refunded_amount, refunded.refunded_amount, 0)
+                then coalesce(documents.reported_refunded_amount, refunded.refunded_amount, 0)
         end as refunded_amount
     from documents
     left join refunded on documents.system_id || '|' || documents.order_name = refunded.order_id

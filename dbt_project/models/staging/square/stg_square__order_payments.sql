@@ -41,11 +41,11 @@ final as (
             tender.content,
             records.payload ->> 'id' as order_id,
             case
-                when tender.content #>> '{card_details,status}' = 'AUTHORIZED' then 'authorization'
+                when tender.content -> 'card_details' ->> 'status' = 'AUTHORIZED' then 'authorization'
                 else 'sale'
             end as kind,
             case
-                when tender.content #>> '{card_details,status}' in ('FAILED', 'VOIDED') then 'failure'
+                when tender.content -> 'card_details' ->> 'status' in ('FAILED', 'VOIDED') then 'failure'
                 else 'success'
             end as status
         from {{ items_of("records.payload", "tenders") }} as tender (content)

@@ -65,13 +65,13 @@ final as (
         select
             coalesce(
                 sum({{ square_money("tender.content", "amount_money") }}) filter (
-                    where tender.content #>> '{card_details,status}' = 'AUTHORIZED'
+                    where tender.content -> 'card_details' ->> 'status' = 'AUTHORIZED'
                 ),
                 0
             ) as authorized_amount,
             coalesce(
                 sum({{ square_money("tender.content", "amount_money") }}) filter (
-                    where coalesce(tender.content #>> '{card_details,status}', 'CAPTURED') = 'CAPTURED'
+                    where coalesce(tender.content -> 'card_details' ->> 'status', 'CAPTURED') = 'CAPTURED'
                 ),
                 0
             ) as paid_amount
