@@ -1,6 +1,6 @@
 """Orders of the simulated vendors, read by connectors and built: every total is the sum of its parts to the cent."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 
 import pytest
@@ -9,14 +9,21 @@ from tests.connectors.connectors_state import LastingState
 from tests.transform.transform_facts import Fact, Facts, at
 from tests.workflows.orders.test_order_money import UNBALANCED
 
+from trueup.connectors.base import Connector
 from trueup.connectors.shopify.reader import connect as shopify
 from trueup.connectors.square.reader import connect as square
+from trueup.connectors.state import SharedState
+from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import ReadMode
 from trueup.sandbox.server import Sandbox, serve
 from trueup.sandbox.world.clock import HOUR
 from trueup.sandbox.world.settings import WorldSettings
 
-SYSTEMS = {"shopify_main": shopify, "shopify_outlet": shopify, "square": square}
+SYSTEMS: Mapping[str, Callable[[ConnectionDetails, SharedState], Connector]] = {
+    "shopify_main": shopify,
+    "shopify_outlet": shopify,
+    "square": square,
+}
 
 
 @pytest.fixture(scope="module")

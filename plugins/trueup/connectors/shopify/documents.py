@@ -248,6 +248,14 @@ SET_QUANTITIES = CostedDocument(
     10,
 )
 
+# Of these an order has more than a page brings only by hand-made exceptions: several ways of shipping, a refund that gives
+# shipping back in parts.
+RARE = (
+    FURTHER_SHIPPING_LINES,
+    OF_REFUNDS["refundShippingLines"],
+    OF_REFUNDS["orderAdjustments"],
+    OF_REFUNDS["transactions"],
+)
 ALL = (
     SHOP,
     APP,
