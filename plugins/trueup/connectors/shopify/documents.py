@@ -248,8 +248,7 @@ SET_QUANTITIES = CostedDocument(
     10,
 )
 
-# Of these an order has more than a page brings only by hand-made exceptions: several ways of shipping, a refund that gives
-# shipping back in parts.
+# More than a page brings of these is seldom: several ways of shipping, a refund of shipping in parts.
 RARE = (
     FURTHER_SHIPPING_LINES,
     OF_REFUNDS["refundShippingLines"],
