@@ -118,15 +118,17 @@ def test_a_long_poll_of_orders_can_be_taken_up_where_it_was_cut(main_store: Shop
 def test_an_order_is_read_whole_however_many_lines_and_parcels(
     main_store: ShopifyConnector, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half an order would reserve or ship the wrong quantity."""
+    """Half an order would reserve or ship the wrong quantity, and come to the wrong sum."""
     cursor = {"since": (datetime.fromisoformat(control(sandbox, "GET", "/clock")["now"]) - HOURS).isoformat()}
     expected = payloads(list(main_store.read("orders", ReadMode.POLL, cursor)))
     monkeypatch.setattr(documents, "LINES_AT_FIRST", 1)
     monkeypatch.setattr(documents, "FULFILLMENTS_AT_FIRST", 1)
+    monkeypatch.setattr(documents, "STEPS_AT_FIRST", 1)
     monkeypatch.setattr(documents, "LINES_OF_MANY", 1)
 
     assert any(len(order["lineItems"]["nodes"]) > 1 for order in expected.values())
     assert any(len(order["fulfillments"]) > 1 for order in expected.values())
+    assert any(len(order["transactions"]) > 1 for order in expected.values())
     assert payloads(list(main_store.read("orders", ReadMode.POLL, cursor))) == expected
 
 

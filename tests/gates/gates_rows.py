@@ -14,6 +14,7 @@ def valid_rows(now: datetime) -> dict[str, Rows]:
     """The rows of each model, all seen at `now`."""
     of_record: Row = {"record_id": 1, "correlation_id": uuid4(), "build_id": 1}
     current: Row = {"is_current": True, "is_deleted": False, "build_id": 1}
+    of_order: Row = current | {"system_id": "shopify_main", "source_key": "o1", "record_id": 1, "currency": "GBP"}
     first, second = "HV-00001", "HV-00002"
     in_kitchen: Row = {"category": "Kitchen", "is_active": True, "source_system_id": "netsuite", "build_id": 1}
     movement: Row = {**of_record, "occurred_at": now}
@@ -37,6 +38,24 @@ def valid_rows(now: datetime) -> dict[str, Rows]:
                 "system_id": "shopify_main", "source_key": "o1", "order_name": "#1001", "ordered_quantity": 2,
                 "shipped_quantity": 1, "build_id": 1,
             },
+        ],
+        "int_order_totals": [
+            of_order | {"total_amount": 20, "financial_status": "paid", "paid_amount": 20},
+        ],
+        "int_order_amounts": [
+            of_order | {"amount_id": "l1", "kind": "goods", "amount": 24, "is_included": False},
+            of_order | {"amount_id": "l1|discount", "kind": "discount", "amount": -4, "is_included": False},
+            of_order | {"amount_id": "l1|tax", "kind": "tax", "amount": 4, "is_included": True},
+        ],
+        "int_order_payments": [
+            of_order | {"payment_id": "p1", "kind": "sale", "status": "success", "amount": 20},
+        ],
+        "int_order_events": [
+            {name: value for name, value in of_order.items() if name != "currency"}
+            | {"event_id": "e1", "kind": "fulfilled", "happened_at": now},
+        ],
+        "int_refunds": [
+            of_order | {"refund_part_id": "r1", "refund_status": "done", "refund_amount": 10, "quantity": 1},
         ],
         "products": [
             in_kitchen | {"sku": first, "title": "Mug", "gtin": "4006381333931"},

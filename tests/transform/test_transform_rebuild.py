@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from tests.built_warehouse import fresh_facts
+from tests.transform.order_money import priced
+from tests.transform.square_order_money import square_priced, square_return
 from tests.transform.transform_facts import (
     Fact,
     Facts,
@@ -44,6 +46,7 @@ PRODUCTS = 3
 # Which build wrote a row is no part of it; the queue's age is the clock's.
 _NO_CONTENT = ("build_id", "age_queue_seconds")
 _PLACES = (("netsuite", "1"), ("shipbob", "101"), ("square", "LSTORE1"), ("square", "LONLINE"))
+_REFUND_STATES = ("APPROVED", "APPROVED", "PENDING", "FAILED")
 _SWEPT = ("netsuite", "shipbob", "square")
 
 
@@ -179,9 +182,16 @@ def _shop_order(history: History) -> Iterator[Fact]:
     is_cancelled = history.dice.random() < 0.2
     store = history.dice.choice(["shopify_main", "shopify_main", "shopify_outlet"])
     when = at(history.when())
-    yield shopify_order(history.name(), history.lines(), when, store=store, ordered_at=at(0), is_cancelled=is_cancelled)
+    order = shopify_order(
+        history.name(), history.lines(), when, store=store, ordered_at=at(0), is_cancelled=is_cancelled
+    )
+    yield priced(order, history.dice)[0] if history.dice.random() < 0.9 else order
     if history.dice.random() < 0.3:
-        yield square_order(str(history.key()), history.lines(), when, reference=history.name())
+        sale = square_order(str(history.key()), history.lines(), when, reference=history.name())
+        yield (sale := square_priced(sale, history.dice))
+        if history.dice.random() < 0.5:
+            amount = history.dice.choice([None, 1])
+            yield square_return(str(history.key()), sale, amount, when, status=history.dice.choice(_REFUND_STATES))
 
 
 def _copy(history: History) -> Iterator[Fact]:

@@ -11,6 +11,7 @@ from trueup.connectors.forms import FieldPlace
 from trueup.connectors.registry import CONNECTORS, build_connector, build_writer
 from trueup.connectors.spec import ConnectorSpec
 from trueup.connectors.state import ProcessState
+from trueup.contracts.kinds import stream_kinds
 from trueup.contracts.loader import all_contracts
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
@@ -118,9 +119,9 @@ def test_what_workers_share_reaches_whoever_speaks_to_the_system(monkeypatch: py
 
 
 def listed_models() -> set[tuple[str, str]]:
-    """(connector, kind) of every staging model that canonical reads."""
+    """(connector, kind) of every staging model of a stream that canonical reads."""
     found = staging_models(project_folder())
-    return {(model["connector"], kind) for kind, models in found.items() for model in models}
+    return {(model["connector"], kind) for kind in stream_kinds() for model in found[kind]}
 
 
 def test_every_stream_of_a_connector_reaches_canonical() -> None:
@@ -154,6 +155,7 @@ def test_the_staging_models_are_described_from_their_kind(spec: ConnectorSpec) -
         ("stg_other__orders", "", "named stg_shop__<kind>"),
         ("stg_shop__orders", "select 1", r"begins with no raw_records\("),
         ("stg_shop__orders", '{{ raw_records("other", "orders") }}', "a staging model reads one stream"),
+        ("stg_shop__refunds", '{{ raw_records("shop", "listings") }}', "says that refunds are found in orders"),
     ],
 )
 def test_a_staging_model_that_nobody_would_find_is_named(tmp_path: Path, name: str, text: str, remedy: str) -> None:

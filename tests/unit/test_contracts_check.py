@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trueup.contracts.check import Checker, examine
 from trueup.contracts.declaration import FieldDeclaration
-from trueup.contracts.kinds import parse_kinds
+from trueup.contracts.kinds import parse_kinds, record_kinds, stream_kinds
 from trueup.contracts.loader import StreamContract, all_contracts, load_contract, parse_contract
 from trueup.domain.errors import Permanent
 from trueup.domain.records import StreamKind
@@ -231,7 +231,7 @@ def test_a_mistake_names_file_key_and_remedy(old: str, new: str, message: str) -
 
 def test_a_stream_is_of_a_kind_that_there_is() -> None:
     """What no model reads would land and never be built."""
-    with pytest.raises(Permanent, match=r"'prices' is no kind of record \(contracts/streams\.yml has: locations"):
+    with pytest.raises(Permanent, match=r"'prices' is no kind of record that has a stream .*: locations"):
         parse_contract(CONTRACT.replace("stream: stock_levels", "stream: prices"), "shop", "prices")
 
 
@@ -242,6 +242,12 @@ def test_a_stream_is_of_a_kind_that_there_is() -> None:
         ("workflow: orders", "workflows: orders", "kinds.orders.workflow: Field required"),
         ("kinds:", "kinds: [", "not YAML"),
         ("columns: {order", "part: line_id, columns: {order", "kinds.orders: Value error, part: no column 'line_id'"),
+        (
+            "found_in: [orders]",
+            "found_in: [sales]",
+            "the file: Value error, refunds.found_in: 'sales' is no kind that has",
+        ),
+        ("found_in: [orders]", "found_in: [refunds]", "the file: Value error, refunds.found_in: 'refunds' is no kind"),
     ],
 )
 def test_a_mistake_in_the_kinds_names_its_key(old: str, new: str, message: str) -> None:
@@ -250,11 +256,21 @@ def test_a_mistake_in_the_kinds_names_its_key(old: str, new: str, message: str) 
 every_record: {system_id: System}
 kinds:
   orders: {workflow: orders, kind: state, what: an order, key: the order, columns: {order_id: The order}}
+  refunds: {workflow: returns, kind: state, what: a refund, key: it, found_in: [orders], columns: {refund_id: It}}
 """
     assert parse_kinds(text)["orders"].columns == {"system_id": "System", "order_id": "The order"}
     with pytest.raises(Permanent) as caught:
         parse_kinds(text.replace(old, new, 1))
     assert f"contracts/streams.yml: {message}" in str(caught.value)
+
+
+def test_what_is_found_in_other_records_has_no_stream_of_its_own() -> None:
+    """A contract for it would be read by nobody, and a raw table would be filled by nobody."""
+    found = [kind for kind in record_kinds().values() if kind.found_in]
+
+    assert not {kind.name for kind in found} & set(stream_kinds())
+    assert {stream for kind in found for stream in kind.found_in} <= set(stream_kinds())
+    assert {contract.stream for contract in all_contracts()} <= set(stream_kinds())
 
 
 def test_a_declaration_is_immutable() -> None:

@@ -210,11 +210,32 @@ def test_every_number_within_the_bounds_passes_as_vendors_write_it(value: Decima
     assert is_value(FieldDeclaration(type=FieldType.STRING, quantity=Sign.SIGNED), f"{value:f}")
 
 
+@settings(max_examples=500, deadline=None)
+@given(_text, st.sampled_from(Sign))
+def test_what_passes_for_an_amount_is_a_number_that_the_tables_hold(text: str, sign: Sign) -> None:
+    """Whatever is let through, PostgreSQL must be able to cast to numeric(18, 6)."""
+    if is_value(FieldDeclaration(type=FieldType.STRING, money=sign), text):
+        value = Decimal(text)
+        assert value.is_finite()
+        assert abs(value) < 10**12
+        assert value >= 0 or sign is Sign.SIGNED
+        assert value == value.quantize(Decimal("0.000001"))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.decimals(-999_999_999_999, 999_999_999_999, places=6, allow_nan=False))
+def test_every_amount_within_the_bounds_passes_as_vendors_write_it(value: Decimal) -> None:
+    """Also that of an order in rupiah, of which a thousand million are a small car."""
+    assert is_value(FieldDeclaration(type=FieldType.STRING, money=Sign.SIGNED), f"{value:f}")
+
+
 _kinds = [
     FieldDeclaration(type=FieldType.STRING, max_length=5),
     FieldDeclaration(type=FieldType.STRING, values=("T", "F")),
     FieldDeclaration(type=FieldType.STRING, quantity=Sign.SIGNED, nullable=True),
     FieldDeclaration(type=FieldType.STRING, quantity=Sign.UNSIGNED),
+    FieldDeclaration(type=FieldType.STRING, money=Sign.SIGNED, nullable=True),
+    FieldDeclaration(type=FieldType.INTEGER, money=Sign.UNSIGNED),
     FieldDeclaration(type=FieldType.ID, digits=True),
     FieldDeclaration(type=FieldType.ID),
     FieldDeclaration(type=FieldType.INTEGER, quantity=Sign.UNSIGNED),

@@ -78,7 +78,8 @@ def test_words_make_nothing_anew(project: Path, change: Callable[[Path], None]) 
             _sub("macros/newest_versions.sql", "confirmed.tie_rank desc", "confirmed.tie_rank asc"),
             {
                 "int_source_items", "int_source_stock", "int_order_lines", "int_listings", "int_movements",
-                "int_locations",
+                "int_locations", "int_order_totals", "int_order_amounts", "int_order_payments", "int_order_events",
+                "int_refunds",
             },
         ),
         (_sub("models/staging/shipbob/stg_shipbob__orders.sql", r"\Z", "\nwhere true"), {"stg_shipbob__orders"}),

@@ -16,6 +16,7 @@ from trueup.contracts.personal import clean, clean_text, clean_unknown, has_pers
 from trueup.contracts.values import (
     EARLIEST_YEAR,
     JSON_TYPES,
+    LARGEST_AMOUNT,
     LARGEST_QUANTITY,
     LATEST_YEAR,
     LONGEST_ID,
@@ -276,6 +277,10 @@ def _described(declaration: FieldDeclaration) -> str:
         least = "0" if declaration.quantity is Sign.UNSIGNED else f"-{LARGEST_QUANTITY:,}"
         decimals = f" with at most {MOST_DECIMALS} decimals" if declaration.type is FieldType.STRING else ""
         return f"a quantity from {least} to {LARGEST_QUANTITY:,}{decimals}"
+    if declaration.money is not None:
+        least = "0" if declaration.money is Sign.UNSIGNED else f"-{LARGEST_AMOUNT:,}"
+        decimals = f" with at most {MOST_DECIMALS} decimals" if declaration.type is FieldType.STRING else ""
+        return f"an amount of money from {least} to {LARGEST_AMOUNT:,}{decimals}"
     match declaration.type:
         case FieldType.DATE_PARTS:
             return f"a day of the calendar from {EARLIEST_YEAR} to {LATEST_YEAR}"

@@ -27,7 +27,7 @@ class FieldType(StrEnum):
 
 
 class Sign(StrEnum):
-    """Whether a quantity may be below zero."""
+    """Whether a quantity or an amount may be below zero."""
 
     SIGNED = "signed"
     UNSIGNED = "unsigned"
@@ -41,9 +41,11 @@ class FieldDeclaration(_Declared):
     """One field. Not required: may be left out. Nullable: may be null. Neither follows from the other.
 
     `quantity`: units of stock or of an order, at most 1,000,000,000 either way; in a string a plain decimal with at
-    most 6 decimals. `minimum` and `maximum` bound any other number, `max_length` a text. `digits`: a whole number in a
-    string, of at most 18 digits. `values`: the only texts there are. `any_year`: a timestamp that nothing reckons with,
-    in so many places that a look at each year would be dear; it is on the calendar all the same.
+    most 6 decimals. `money`: an amount below 1,000,000,000,000 either way; in a string a plain decimal with at most 6
+    decimals, in an integer in whatever unit the vendor counts. `minimum` and `maximum` bound any other number,
+    `max_length` a text. `digits`: a whole number in a string, of at most 18 digits. `values`: the only texts there
+    are. `any_year`: a timestamp that nothing reckons with, in so many places that a look at each year would be dear;
+    it is on the calendar all the same.
 
     `personal`: tells of a person. Such a field is dropped before anything is stored, unless `needed_by` names the
     staging model that reads it; then it lands, with those of its fields that are declared.
@@ -56,6 +58,7 @@ class FieldDeclaration(_Declared):
     nullable: bool = False
     description: str | None = None
     quantity: Sign | None = None
+    money: Sign | None = None
     minimum: int | float | None = None
     maximum: int | float | None = None
     max_length: int | None = None
@@ -87,6 +90,7 @@ class FieldDeclaration(_Declared):
         numbers = (FieldType.INTEGER, FieldType.NUMBER)
         for name, types in (
             ("quantity", (FieldType.STRING, *numbers)),
+            ("money", (FieldType.STRING, FieldType.INTEGER)),
             ("minimum", numbers),
             ("maximum", numbers),
             ("max_length", (FieldType.STRING,)),
@@ -97,8 +101,11 @@ class FieldDeclaration(_Declared):
             if getattr(self, name) not in (None, False) and self.type not in types:
                 allowed = " or ".join(types)
                 raise ValueError(f"'{name}' belongs to type {allowed}, not {self.type}; remove it or correct the type")
-        if self.quantity is not None and (self.minimum, self.maximum, self.max_length) != (None, None, None):
-            raise ValueError("'quantity' has bounds of its own; remove minimum, maximum and max_length")
+        for name, bounded in (("quantity", self.quantity), ("money", self.money)):
+            if bounded is not None and (self.minimum, self.maximum, self.max_length) != (None, None, None):
+                raise ValueError(f"'{name}' has bounds of its own; remove minimum, maximum and max_length")
+        if self.quantity is not None and self.money is not None:
+            raise ValueError("'quantity' and 'money' are two things; remove one of them")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError("'minimum' lies above 'maximum'; exchange them")
         return self

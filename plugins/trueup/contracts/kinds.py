@@ -20,7 +20,8 @@ class RecordKind:
     `what`: what one row of its staging models is, `key`: what tells one record from another. `columns`: the staging
     models' columns with their descriptions, in order, those of every record first; `own`: those of this kind alone.
     `part`: the column that tells the rows of one record apart, where a record has several. `sweeps_decide`: whether a
-    sweep that confirms what is known decides rows, so that it alone is reason for a build.
+    sweep that confirms what is known decides rows, so that it alone is reason for a build. `found_in`: the streams
+    whose records hold it, where no stream of its own brings it: then it has no raw table, no contract and no cursor.
     """
 
     name: str
@@ -32,6 +33,12 @@ class RecordKind:
     own: tuple[str, ...]
     part: str | None = None
     sweeps_decide: bool = False
+    found_in: tuple[str, ...] = ()
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether a system's stream may bring it under its own name."""
+        return not self.found_in
 
 
 class _Declared(BaseModel):
@@ -45,6 +52,7 @@ class _Kind(_Declared):
     key: str
     part: str | None = None
     sweeps_decide: bool = False
+    found_in: tuple[str, ...] = ()
     columns: dict[str, str]
 
     @model_validator(mode="after")
@@ -58,11 +66,24 @@ class _Kinds(_Declared):
     every_record: dict[str, str]
     kinds: dict[str, _Kind]
 
+    @model_validator(mode="after")
+    def _are_found_in_streams(self) -> Self:
+        for name, kind in self.kinds.items():
+            for stream in kind.found_in:
+                if stream not in self.kinds or self.kinds[stream].found_in:
+                    raise ValueError(f"{name}.found_in: '{stream}' is no kind that has a stream; name one that has")
+        return self
+
 
 @cache
 def record_kinds() -> Mapping[str, RecordKind]:
     """Every kind by its name; `Permanent` where streams.yml is not one."""
     return parse_kinds(files("trueup.contracts").joinpath("streams.yml").read_text(encoding="utf-8"))
+
+
+def stream_kinds() -> tuple[str, ...]:
+    """The kinds that have streams, in the order of a system's first read."""
+    return tuple(name for name, kind in record_kinds().items() if kind.is_stream)
 
 
 def parse_kinds(text: str) -> Mapping[str, RecordKind]:
@@ -88,6 +109,7 @@ def parse_kinds(text: str) -> Mapping[str, RecordKind]:
             tuple(kind.columns),
             kind.part,
             kind.sweeps_decide,
+            kind.found_in,
         )
         for name, kind in declared.kinds.items()
     }

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from trueup.contracts.check import Checker
 from trueup.contracts.declaration import ContractDeclaration, FieldDeclaration
-from trueup.contracts.kinds import record_kinds
+from trueup.contracts.kinds import record_kinds, stream_kinds
 from trueup.domain.errors import Permanent
 from trueup.domain.records import StreamKind
 
@@ -80,9 +80,12 @@ def parse_contract(text: str, connector: str, stream: str) -> StreamContract:
         if reported != meant:
             raise Permanent(f"{where}: {key}: is '{reported}' but the file's place says '{meant}'; make them the same")
     kind = record_kinds().get(stream)
-    if kind is None:
-        known = ", ".join(record_kinds())
-        raise Permanent(f"{where}: '{stream}' is no kind of record (contracts/streams.yml has: {known}); add it there")
+    if kind is None or not kind.is_stream:
+        known = ", ".join(stream_kinds())
+        raise Permanent(
+            f"{where}: '{stream}' is no kind of record that has a stream (contracts/streams.yml has: {known});"
+            " add it there"
+        )
     return StreamContract(
         connector=connector,
         stream=stream,

@@ -18,6 +18,7 @@ from msgspec import UNSET, Meta
 from trueup.contracts.declaration import FieldDeclaration, FieldType, Sign
 
 LARGEST_QUANTITY: Final = 1_000_000_000
+LARGEST_AMOUNT: Final = 999_999_999_999
 MOST_DECIMALS: Final = 6
 LONGEST_ID: Final = 255
 LONGEST_TEXT: Final = 10_000
@@ -36,6 +37,11 @@ Match = Callable[[str], object]
 _DECIMALS: Mapping[Sign, Match] = {
     Sign.SIGNED: re.compile(f"-?{_UNSIGNED_DECIMAL}", re.ASCII).fullmatch,
     Sign.UNSIGNED: re.compile(_UNSIGNED_DECIMAL, re.ASCII).fullmatch,
+}
+_UNSIGNED_AMOUNT = r"(?:\d{1,12}(?:\.\d{0,6})?|\.\d{1,6})"
+_AMOUNTS: Mapping[Sign, Match] = {
+    Sign.SIGNED: re.compile(f"-?{_UNSIGNED_AMOUNT}", re.ASCII).fullmatch,
+    Sign.UNSIGNED: re.compile(_UNSIGNED_AMOUNT, re.ASCII).fullmatch,
 }
 _DIGITS: Match = re.compile(rf"\d{{1,{MOST_DIGITS}}}", re.ASCII).fullmatch
 
@@ -108,6 +114,8 @@ def bounds(declaration: FieldDeclaration) -> tuple[float, float]:
     """Return the least and the greatest value of a numeric field."""
     if declaration.quantity is not None:
         return (0 if declaration.quantity is Sign.UNSIGNED else -LARGEST_QUANTITY, LARGEST_QUANTITY)
+    if declaration.money is not None:
+        return (0 if declaration.money is Sign.UNSIGNED else -LARGEST_AMOUNT, LARGEST_AMOUNT)
     most = _LARGEST_INTEGER if declaration.type is FieldType.INTEGER else _LARGEST_NUMBER
     lowest = -most if declaration.minimum is None else declaration.minimum
     return lowest, most if declaration.maximum is None else declaration.maximum
@@ -162,7 +170,7 @@ def look(
     """
     times = [member for member, field in members if field.type is FieldType.TIMESTAMP and not field.any_year]
     looks: list[Look] = [_look_at_times(times)] if times else []
-    matches: list[Match] = [*_DECIMALS.values(), _DIGITS]
+    matches: list[Match] = [*_DECIMALS.values(), *_AMOUNTS.values(), _DIGITS]
     for match in matches:
         texts = [member for member, field in members if _match(field) is match]
         if texts:
@@ -272,6 +280,8 @@ def _match(declaration: FieldDeclaration) -> Match | None:
         return _DIGITS
     if declaration.quantity is not None and declaration.type is FieldType.STRING:
         return _DECIMALS[declaration.quantity]
+    if declaration.money is not None and declaration.type is FieldType.STRING:
+        return _AMOUNTS[declaration.money]
     return None
 
 

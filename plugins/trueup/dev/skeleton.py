@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-from trueup.contracts.kinds import record_kinds
+from trueup.contracts.kinds import record_kinds, stream_kinds
 from trueup.domain.errors import Permanent
 from trueup.transform.staging import described
 
@@ -193,9 +193,9 @@ def write_skeleton(project: Path, name: str, title: str, streams: Sequence[str])
     `name`: its folder, `title`: the vendor's name as people write it, `streams`: kinds of contracts/streams.yml, in the
     order in which they are read. Raises `Permanent` where there is such a connector, or no such kind.
     """
-    unknown = [stream for stream in streams if stream not in record_kinds()]
+    unknown = [stream for stream in streams if stream not in stream_kinds()]
     if unknown or not streams:
-        raise Permanent(f"no kind of record {', '.join(unknown) or 'named'}; there are {', '.join(record_kinds())}")
+        raise Permanent(f"no kind of record {', '.join(unknown) or 'named'}; there are {', '.join(stream_kinds())}")
     if not (name.isidentifier() and name.islower()):
         raise Permanent(f"'{name}' cannot name a folder; use lower case letters and underscores")
     texts = _texts(name, title, streams)

@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from trueup.configuration.model import TenantConfiguration
-from trueup.contracts.kinds import record_kinds
+from trueup.contracts.kinds import record_kinds, stream_kinds
 from trueup.domain.errors import Permanent
 from trueup.warehouse.connection import Warehouse
 
@@ -88,7 +88,7 @@ def raw_tables(connection: Warehouse, configuration: TenantConfiguration) -> lis
     names = {
         f"{system_id}__{stream}": (system_id, stream)
         for system_id in configuration.systems
-        for stream in record_kinds()
+        for stream in stream_kinds()
     }
     rows = connection.execute(
         "select tablename from pg_catalog.pg_tables where schemaname = 'raw' and tablename = any(%s)"

@@ -29,7 +29,7 @@ _ACTOR = "trueup.transform"
 _MOST = 10_000
 # An index holds 2,704 bytes; the widest of ours has three of these texts.
 _LONGEST_TEXT_BYTES = 800
-_FREE_TEXTS = ("title", "category", "location_name")
+_FREE_TEXTS = ("title", "category", "location_name", "label")
 _UNREADABLE = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 
 

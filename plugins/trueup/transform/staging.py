@@ -1,6 +1,7 @@
 """The staging models: found in the project's folders, described from their kind of record.
 
 Which stream a model reads stands in it, as `raw_records("<connector>", "<stream>")`; most read that of their own kind.
+Several models of a connector may read one stream: an order's record tells of its lines, its money and its refunds.
 """
 
 import re
@@ -20,9 +21,11 @@ _WIDTH: Final = 118
 def staging_models(folder: Path) -> dict[str, list[dict[str, str]]]:
     """Return, by kind of record, each model's name, its connector and the stream whose records it reads.
 
-    `folder`: the dbt project. Raises `Permanent` where a model's file is named otherwise, or reads no stream.
+    `folder`: the dbt project. Raises `Permanent` where a model's file is named otherwise, reads no stream, or reads
+    another one than its kind is found in.
     """
-    found: dict[str, list[dict[str, str]]] = {kind: [] for kind in record_kinds()}
+    kinds = record_kinds()
+    found: dict[str, list[dict[str, str]]] = {kind: [] for kind in kinds}
     for path in sorted((folder / "models" / "staging").glob("*/*.sql")):
         connector = path.parent.name
         kind = path.stem.removeprefix(f"stg_{connector}__")
@@ -34,6 +37,12 @@ def staging_models(folder: Path) -> dict[str, list[dict[str, str]]]:
         read = _READS.search(path.read_text(encoding="utf-8"))
         if read is None or read[1] != connector:
             raise Permanent(f'{path}: begins with no raw_records("{connector}", ...); a staging model reads one stream')
+        streams = kinds[kind].found_in
+        if streams and read[2] not in streams:
+            raise Permanent(
+                f"{path}: reads '{read[2]}', but contracts/streams.yml says that {kind} are found in"
+                f" {', '.join(streams)}; read that, or say there where else they are found"
+            )
         found[kind].append({"name": path.stem, "connector": connector, "stream": read[2]})
     return found
 

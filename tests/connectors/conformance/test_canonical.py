@@ -31,6 +31,12 @@ CANONICAL: Final[Mapping[str, str]] = {
         "canonical.orders where owner_system_id = %(system)s or %(system)s = any(string_to_array(copied_to, ','))"
     ),
     "listings": "canonical.channel_listings where source_system_id = %(system)s",
+    "order_totals": "canonical.orders where owner_system_id = %(system)s and total_amount is not null",
+    "order_amounts": "canonical.order_adjustments where owner_system_id = %(system)s",
+    "order_payments": "canonical.order_payments where source_system_id = %(system)s",
+    "order_events": "canonical.order_events where source_system_id = %(system)s and kind = 'fulfilled'",
+    # In its few hours nobody has sent anything back.
+    "refunds": "staging.int_refunds where system_id = %(system)s",
 }
 """By kind, the rows that a system's records of it come to."""
 KEEPERS: Final = {location.system_of_record for location in CONFIGURATION.locations.values()}
@@ -83,6 +89,21 @@ def line(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -
 def test_every_stream_reaches_a_canonical_row(line: Line) -> None:
     """A staging model that reads another field than the vendor fills lands everything and shows nothing."""
     assert list(missing(line.warehouse)) == []
+
+
+def test_every_order_comes_to_the_sum_of_its_parts(line: Line) -> None:
+    """To the cent, and nothing of it is without a name: what a vendor tells of an order adds up by its own rules."""
+    with connect(line.warehouse, Role.ANALYST) as connection:
+        unexplained = connection.execute(
+            "select order_id, amount, presentment_amount from canonical.order_adjustments where kind = 'difference'"
+        ).fetchall()
+        counted = connection.execute(
+            "select count(*), count(distinct owner_system_id) from canonical.orders where total_amount is not null"
+        ).fetchone()
+    assert unexplained == []
+    assert counted is not None
+    assert counted[0] > 20
+    assert counted[1] > 1
 
 
 def test_what_every_channel_shows_is_put_right(line: Line) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphql import (
+    GraphQLAbstractType,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -53,7 +54,10 @@ def _error_problems(status: int, answer: Mapping[str, Any]) -> list[str]:
 def _data_problems(schema: GraphQLSchema, line: Mapping[str, Any]) -> list[str]:
     reported = line["request"]
 
-    def kind_of(*_: object) -> str:
+    def kind_of(value: Mapping[str, Any], _: object, abstract: GraphQLAbstractType) -> str:
+        # By what is answered of it: the others have the same fields.
+        if abstract.name == "DiscountApplication":
+            return "DiscountCodeApplication" if "code" in value else "AutomaticDiscountApplication"
         # The answer does not say what a node is; its id in the question does.
         ids = reported["variables"].get("ids") or [reported["variables"]["id"]]
         return str(ids[0].split("/")[3])

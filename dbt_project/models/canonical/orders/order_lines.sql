@@ -1,32 +1,61 @@
-with order_lines as not materialized (
-    select * from {{ ref("int_owned_order_lines") }}
-    where is_own
+with units as not materialized (
+    select * from {{ ref("int_order_line_units") }}
 ),
 
--- The word of the system that took the order: copies of a line in other systems are no lines of their own.
+amounts as not materialized (
+    select * from {{ ref("int_order_amounts") }}
+    where is_current and not is_deleted and line_id is not null and amount is not null
+),
+
+-- A tip and a gift card are lines of the record and no goods: they are adjustments of the order.
+priced as (
+    select
+        system_id,
+        order_id,
+        line_id,
+        min(currency) as currency,
+        max(unit_price_amount) as unit_price_amount,
+        coalesce(sum(amount) filter (where kind = 'goods'), 0) as gross_amount,
+        coalesce(-sum(amount) filter (where kind = 'discount'), 0) as discount_amount,
+        coalesce(sum(amount) filter (where kind = 'tax'), 0) as tax_amount
+    from amounts
+    group by system_id, order_id, line_id
+),
+
 final as (
     select
-        system_id || '|' || order_name || '|' || line_id as order_line_id,
-        system_id || '|' || order_name as order_id,
-        system_id as owner_system_id,
-        order_name,
-        order_id as source_order_id,
-        line_id as source_line_id,
-        sku,
-        source_item_id,
-        source_sku,
-        classification,
-        is_unresolved,
-        ordered_quantity,
-        committed_quantity,
-        is_cancelled,
-        ordered_at,
-        occurred_at,
-        received_at,
-        record_id,
-        correlation_id,
-        build_id
-    from order_lines
+        units.order_line_id,
+        units.order_id,
+        units.owner_system_id,
+        units.order_name,
+        units.source_order_id,
+        units.source_line_id,
+        units.sku,
+        units.source_item_id,
+        units.source_sku,
+        units.classification,
+        units.is_unresolved,
+        units.ordered_quantity,
+        units.committed_quantity,
+        units.is_cancelled,
+        priced.currency,
+        priced.unit_price_amount,
+        priced.gross_amount,
+        priced.discount_amount,
+        priced.gross_amount - priced.discount_amount as net_amount,
+        priced.tax_amount,
+        units.ordered_at,
+        units.occurred_at,
+        units.received_at,
+        units.record_id,
+        units.correlation_id,
+        units.build_id
+    from units
+    left join priced
+        on
+            units.owner_system_id = priced.system_id
+            and units.source_order_id = priced.order_id
+            and units.source_line_id = priced.line_id
 )
 
 select * from final

@@ -1,9 +1,28 @@
+{%- set sums = [
+    "total_amount", "presentment_total_amount", "original_total_amount", "subtotal_amount", "tax_amount",
+    "authorized_amount", "paid_amount", "outstanding_amount",
+] %}
+
 with order_lines as not materialized (
     select * from {{ ref("int_owned_order_lines") }}
 ),
 
+own_orders as not materialized (
+    select * from {{ ref("int_own_orders") }}
+),
+
+totals as not materialized (
+    select * from {{ ref("int_order_totals") }}
+    where is_current and not is_deleted
+),
+
+refunds as not materialized (
+    select * from {{ ref("refunds") }}
+    where refund_status <> 'failed'
+),
+
 -- An order is known from its copies before its own record has landed.
-final as (
+known as (
     select
         owner_system_id || '|' || order_name as order_id,
         owner_system_id,
@@ -25,6 +44,103 @@ final as (
         max(build_id) as build_id
     from order_lines
     group by owner_system_id, order_name
+),
+
+-- In the word of the system that took it. Two records of one name are one order; of two currencies there is no sum.
+documents as (
+    select
+        own_orders.system_id,
+        own_orders.order_name,
+        case when count(distinct totals.currency) = 1 then min(totals.currency) end as currency,
+        case when count(distinct totals.presentment_currency) = 1 then min(totals.presentment_currency) end
+            as presentment_currency,
+        {%- for name in sums %}
+        case
+            when count(distinct totals.{{ "presentment_" if name.startswith("presentment_") }}currency) = 1
+                then sum(totals.{{ name }})
+        end as {{ name }},
+        {%- endfor %}
+        sum(totals.refunded_amount) as reported_refunded_amount,
+        bool_and(totals.is_tax_included) as is_tax_included,
+        (array_agg(totals.financial_status order by totals.ordered_at desc, totals.order_id desc))[1]
+            as financial_status,
+        (array_agg(totals.order_status order by totals.ordered_at desc, totals.order_id desc))[1] as order_status,
+        bool_and(totals.is_test) as is_test,
+        bool_or(totals.is_edited) as is_edited,
+        max(totals.cancelled_at) as cancelled_at,
+        max(totals.closed_at) as closed_at,
+        max(totals.build_id) as build_id
+    from own_orders
+    inner join totals on own_orders.system_id = totals.system_id and own_orders.source_order_id = totals.order_id
+    group by own_orders.system_id, own_orders.order_name
+),
+
+-- Where the record of the order does not tell what went back, the refunds do.
+refunded as (
+    select
+        order_id,
+        sum(refund_amount) as refunded_amount
+    from refunds
+    group by order_id
+),
+
+priced as (
+    select
+        documents.*,
+        case
+            when documents.total_amount is not null
+                then coalesce(documents.reported_refunded_amount, refunded.refunded_amount, 0)
+        end as refunded_amount
+    from documents
+    left join refunded on documents.system_id || '|' || documents.order_name = refunded.order_id
+),
+
+final as (
+    select
+        known.order_id,
+        known.owner_system_id,
+        known.order_name,
+        known.source_order_id,
+        known.channel,
+        known.is_landed,
+        known.is_cancelled,
+        known.line_count,
+        known.unresolved_line_count,
+        known.ordered_quantity,
+        known.committed_quantity,
+        known.copied_to,
+        priced.currency,
+        priced.presentment_currency,
+        {%- for name in sums %}
+        priced.{{ name }},
+        {%- endfor %}
+        priced.refunded_amount,
+        priced.is_tax_included,
+        -- The owner's own word, where it has one.
+        coalesce(
+            priced.financial_status,
+            case
+                when priced.total_amount is null then null
+                when priced.refunded_amount > 0 and priced.refunded_amount < priced.paid_amount then 'partly_refunded'
+                when priced.refunded_amount > 0 then 'refunded'
+                when priced.paid_amount >= priced.total_amount then 'paid'
+                when priced.paid_amount > 0 then 'partly_paid'
+                when priced.authorized_amount > 0 then 'authorized'
+                else 'unpaid'
+            end
+        ) as financial_status,
+        priced.order_status,
+        priced.is_test,
+        priced.is_edited,
+        priced.cancelled_at,
+        priced.closed_at,
+        known.ordered_at,
+        known.received_at,
+        known.record_id,
+        known.correlation_id,
+        greatest(known.build_id, priced.build_id) as build_id
+    from known
+    left join priced on known.owner_system_id = priced.system_id and known.order_name = priced.order_name
 )
 
 select * from final

@@ -142,6 +142,11 @@ final as (
         own_order_name,
         owner_system_id,
         system_id = owner_system_id as is_own,
+        case
+            when system_id = owner_system_id then 'own'
+            when hinted_system_id is not null then 'origin_reference'
+            else 'order_name'
+        end as linked_by,
         case when system_id = owner_system_id then channel end as channel,
         source_item_id,
         source_sku,

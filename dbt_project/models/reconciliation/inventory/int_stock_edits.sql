@@ -5,7 +5,7 @@ with mismatches as not materialized (
 ),
 
 order_lines as not materialized (
-    select * from {{ ref("order_lines") }}
+    select * from {{ ref("int_order_line_units") }}
 ),
 
 changes as not materialized (

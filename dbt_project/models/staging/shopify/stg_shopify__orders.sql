@@ -6,6 +6,7 @@ with records as (
 lines as (
     select
         {{ record_columns() }},
+        version.tie_rank,
         records.payload ->> 'id' as order_id,
         records.payload ->> 'name' as own_order_name,
         records.payload ->> 'cancelledAt' is not null or coalesce((records.payload ->> 'test')::boolean, false)
@@ -14,10 +15,18 @@ lines as (
         records.payload -> 'fulfillments' as fulfillments,
         line.content as line
     from records
+    -- Once a record, not once a row that is made of it.
+    cross join
+        lateral (
+            select {{ shopify_order_rank("records.payload") }}::numeric as tie_rank
+            from (values (1)) as once (number)
+            order by once.number
+            offset 0
+        ) as version
     left join lateral jsonb_array_elements(records.payload #> '{lineItems,nodes}') as line (content) on true
 ),
 
-typed as (
+final as (
     select
         lines.system_id,
         lines.record_id,
@@ -27,6 +36,7 @@ typed as (
         lines.correlation_id,
         lines.payload_hash,
         lines.is_deleted,
+        lines.tie_rank,
 
         ---------- ids
         lines.order_id,
@@ -67,15 +77,6 @@ typed as (
         ---------- timestamps
         lines.ordered_at
     from lines
-),
-
-final as (
-    select
-        typed.*,
-        -- An order only goes on: of two answers of one second the one that still holds less is the later.
-        -sum(case when typed.is_cancelled then 0 else typed.committed_quantity end)
-            over (partition by typed.system_id, typed.record_id) as tie_rank
-    from typed
 )
 
 select * from final

@@ -6,15 +6,24 @@ with records as (
 lines as (
     select
         {{ record_columns() }},
+        version.tie_rank,
         records.payload,
         line.content as line
     from records
+    -- Once a record, not once a row that is made of it.
+    cross join
+        lateral (
+            select {{ square_order_rank("records.payload") }}::numeric as tie_rank
+            from (values (1)) as once (number)
+            order by once.number
+            offset 0
+        ) as version
     left join lateral jsonb_array_elements(
         case jsonb_typeof(records.payload -> 'line_items') when 'array' then records.payload -> 'line_items' end
     ) as line (content) on true
 ),
 
-typed as (
+final as (
     select
         lines.system_id,
         lines.record_id,
@@ -24,6 +33,7 @@ typed as (
         lines.correlation_id,
         lines.payload_hash,
         lines.is_deleted,
+        lines.tie_rank,
 
         ---------- ids
         lines.payload ->> 'id' as order_id,
@@ -73,15 +83,6 @@ typed as (
         ---------- timestamps
         {{ moment("lines.payload ->> 'created_at'") }} as ordered_at
     from lines
-),
-
-final as (
-    select
-        typed.*,
-        -- An order only goes on: of two answers of one second the one that still holds less is the later.
-        -sum(case when typed.is_cancelled then 0 else typed.committed_quantity end)
-            over (partition by typed.system_id, typed.record_id) as tie_rank
-    from typed
 )
 
 select * from final

@@ -27,13 +27,49 @@ class CostedDocument(Document):
         return self.fixed_cost + self.node_cost * nodes
 
 
-_LINE = "id sku name quantity currentQuantity unfulfilledQuantity requiresShipping variant { id }"
+# Amounts without their currencies: those are the order's own two, which it tells once.
+_MONEY = "{ shopMoney { amount } presentmentMoney { amount } }"
+_TAXES = f"taxLines {{ title channelLiable priceSet {_MONEY} }}"
+_DISCOUNTS = f"""discountAllocations {{
+          allocatedAmountSet {_MONEY}
+          discountApplication {{
+            index
+            ... on DiscountCodeApplication {{ code }}
+            ... on AutomaticDiscountApplication {{ title }}
+            ... on ManualDiscountApplication {{ title }}
+          }}
+        }}"""
+_LINE = f"""id sku name quantity currentQuantity unfulfilledQuantity requiresShipping isGiftCard variant {{ id }}
+        originalUnitPriceSet {_MONEY} {_TAXES}
+        {_DISCOUNTS}
+        duties {{ id harmonizedSystemCode price {_MONEY} }}"""
+_SHIPPING_LINE = f"id code title originalPriceSet {_MONEY} {_TAXES} {_DISCOUNTS}"
 _FULFILLMENT_LINE = "id quantity lineItem { id }"
-_REFUND_LINE = "quantity restockType lineItem { id }"
+_REFUND_LINE = f"id quantity restockType lineItem {{ id }} subtotalSet {_MONEY} totalTaxSet {_MONEY}"
+_REFUND_SHIPPING = f"id subtotalAmountSet {_MONEY} taxAmountSet {_MONEY}"
+_REFUND_ADJUSTMENT = f"id reason amountSet {_MONEY} taxAmountSet {_MONEY}"
+_REFUND_STEP = "id status"
+_STEP = f"""id kind status gateway createdAt processedAt parentTransaction {{ id }}
+        amountSet {_MONEY} amountRoundingSet {_MONEY}"""
 _PAGE_INFO = "pageInfo { hasNextPage endCursor }"
+_TOTALS = (
+    "currentTotalPriceSet",
+    "currentSubtotalPriceSet",
+    "currentTotalDiscountsSet",
+    "currentTotalTaxSet",
+    "originalTotalPriceSet",
+    "totalCapturableSet",
+    "totalReceivedSet",
+    "totalRefundedSet",
+    "totalOutstandingSet",
+)
 _FULFILLMENT = f"""id status createdAt updatedAt location {{ id }}
         fulfillmentLineItems(first: $lines) {{ nodes {{ {_FULFILLMENT_LINE} }} {_PAGE_INFO} }}"""
-_REFUND = f"id createdAt refundLineItems(first: $lines) {{ nodes {{ {_REFUND_LINE} }} {_PAGE_INFO} }}"
+_REFUND = f"""id createdAt processedAt totalRefundedSet {_MONEY} duties {{ amountSet {_MONEY} }}
+        refundLineItems(first: $lines) {{ nodes {{ {_REFUND_LINE} }} {_PAGE_INFO} }}
+        refundShippingLines(first: 1) {{ nodes {{ {_REFUND_SHIPPING} }} {_PAGE_INFO} }}
+        orderAdjustments(first: 1) {{ nodes {{ {_REFUND_ADJUSTMENT} }} {_PAGE_INFO} }}
+        transactions(first: 2) {{ nodes {{ {_REFUND_STEP} }} {_PAGE_INFO} }}"""
 
 SHOP = CostedDocument("shop", "query Shop { shop { id name } }", 1)
 
@@ -86,16 +122,25 @@ LISTINGS = CostedDocument(
     4,
 )
 
-# Three fulfilments and two refunds of ten lines each are more than most orders have; the others are completed.
+# Three fulfilments, two refunds, three steps of payment and one way of shipping are more than most orders have; what an
+# order has beyond them is asked for.
 FULFILLMENTS_AT_FIRST = 3
 REFUNDS_AT_FIRST = 2
+STEPS_AT_FIRST = 3
+_LINE_COST = 7
+_REFUND_BESIDE_LINES = 12
 ORDERS = CostedDocument(
     "orders",
     f"""query Orders($first: Int!, $after: String, $query: String, $lines: Int!) {{
   orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
     nodes {{
-      id name createdAt updatedAt cancelledAt displayFulfillmentStatus test
+      id name createdAt updatedAt cancelledAt closedAt displayFulfillmentStatus displayFinancialStatus test edited
+      taxesIncluded currencyCode presentmentCurrencyCode
+      {" ".join(f"{name} {_MONEY}" for name in _TOTALS)}
+      currentTaxLines {{ channelLiable }}
       lineItems(first: $lines) {{ nodes {{ {_LINE} }} {_PAGE_INFO} }}
+      shippingLines(first: 1) {{ nodes {{ {_SHIPPING_LINE} }} {_PAGE_INFO} }}
+      transactions(first: {STEPS_AT_FIRST}) {{ {_STEP} }}
       fulfillments(first: {FULFILLMENTS_AT_FIRST}) {{
         {_FULFILLMENT}
       }}
@@ -108,9 +153,12 @@ ORDERS = CostedDocument(
 }}""",
     2,
     1
-    + (2 + 2 * LINES_AT_FIRST)
+    + 1
+    + (2 + _LINE_COST * LINES_AT_FIRST)
+    + (2 + 5)
+    + 2 * STEPS_AT_FIRST
     + FULFILLMENTS_AT_FIRST * (2 + 2 + 2 * LINES_AT_FIRST)
-    + REFUNDS_AT_FIRST * (1 + 2 + 2 * LINES_AT_FIRST),
+    + REFUNDS_AT_FIRST * (1 + 2 + 2 * LINES_AT_FIRST + _REFUND_BESIDE_LINES),
 )
 
 # More parcels than a page of an order brings: lists without a cursor, so they are asked for whole. Few lines each.
@@ -136,25 +184,43 @@ ORDER_REFUNDS = CostedDocument(
   }}
 }}""",
     1,
-    7,
+    7 + _REFUND_BESIDE_LINES,
+)
+ORDER_TRANSACTIONS = CostedDocument(
+    "order_transactions",
+    f"""query OrderTransactions($id: ID!, $first: Int!) {{
+  order(id: $id) {{
+    transactions(first: $first) {{
+        {_STEP}
+    }}
+  }}
+}}""",
+    1,
+    2,
 )
 LINES_OF_MANY = 2  # lines of each parcel in the two above, so that many parcels fit into one query
 
 
-def _further(name: str, owner: str, field: str, node: str) -> CostedDocument:
-    text = f"""query Further{owner}Lines($id: ID!, $first: Int!, $after: String) {{
+def _further(name: str, owner: str, field: str, node: str, cost: float = 2) -> CostedDocument:
+    text = f"""query Further{owner}{field[0].upper()}{field[1:]}($id: ID!, $first: Int!, $after: String) {{
   node(id: $id) {{
     ... on {owner} {{
       {field}(first: $first, after: $after) {{ nodes {{ {node} }} {_PAGE_INFO} }}
     }}
   }}
 }}"""
-    return CostedDocument(name, text, 3, 2)
+    return CostedDocument(name, text, 3, cost)
 
 
-FURTHER_LINES = _further("order_lines", "Order", "lineItems", _LINE)
+FURTHER_LINES = _further("order_lines", "Order", "lineItems", _LINE, _LINE_COST)
+FURTHER_SHIPPING_LINES = _further("shipping_lines", "Order", "shippingLines", _SHIPPING_LINE, 5)
 FURTHER_FULFILLMENT_LINES = _further("fulfillment_lines", "Fulfillment", "fulfillmentLineItems", _FULFILLMENT_LINE)
-FURTHER_REFUND_LINES = _further("refund_lines", "Refund", "refundLineItems", _REFUND_LINE)
+OF_REFUNDS = {
+    "refundLineItems": _further("refund_lines", "Refund", "refundLineItems", _REFUND_LINE),
+    "refundShippingLines": _further("refund_shipping", "Refund", "refundShippingLines", _REFUND_SHIPPING),
+    "orderAdjustments": _further("refund_adjustments", "Refund", "orderAdjustments", _REFUND_ADJUSTMENT),
+    "transactions": _further("refund_transactions", "Refund", "transactions", _REFUND_STEP),
+}
 
 LEVELS_OF_ITEMS = CostedDocument(
     "levels_of_items",
@@ -182,6 +248,13 @@ SET_QUANTITIES = CostedDocument(
     10,
 )
 
+# More than a page brings of these is seldom: several ways of shipping, a refund of shipping in parts.
+RARE = (
+    FURTHER_SHIPPING_LINES,
+    OF_REFUNDS["refundShippingLines"],
+    OF_REFUNDS["orderAdjustments"],
+    OF_REFUNDS["transactions"],
+)
 ALL = (
     SHOP,
     APP,
@@ -191,9 +264,11 @@ ALL = (
     ORDERS,
     ORDER_FULFILLMENTS,
     ORDER_REFUNDS,
+    ORDER_TRANSACTIONS,
     FURTHER_LINES,
+    FURTHER_SHIPPING_LINES,
     FURTHER_FULFILLMENT_LINES,
-    FURTHER_REFUND_LINES,
+    *OF_REFUNDS.values(),
     LEVELS_OF_ITEMS,
     SET_QUANTITIES,
 )

@@ -1,7 +1,7 @@
 """A Shopify order, whole: whatever a page of orders cut off is fetched before the order counts as read.
 
-A page brings the first lines, parcels and refunds of each order; most have no more. Half an order would hold the
-wrong quantities, so an order that cannot be completed fails the read.
+A page brings the first lines, parcels, payments and refunds of each order; most have no more. Half an order would hold
+the wrong quantities and come to the wrong sum, so an order that cannot be completed fails the read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,42 +17,51 @@ _FRESH_STARTS = 5
 
 
 def complete_order(api: ShopifyApi, order: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the order with every line, fulfilment and refund, without the paging's own fields."""
+    """Return the order with every line, fulfilment, payment and refund, without the paging's own fields."""
     whole = dict(order)
     if not isinstance(order.get("id"), str):
         return whole  # No record can be made of it, and nothing can be asked about it.
-    fulfillments, refunds = order.get("fulfillments"), order.get("refunds")
+    fulfillments, refunds, steps = order.get("fulfillments"), order.get("refunds"), order.get("transactions")
     if isinstance(fulfillments, list) and len(fulfillments) >= documents.FULFILLMENTS_AT_FIRST:
         fulfillments = _all(api, documents.ORDER_FULFILLMENTS, "fulfillments", order)
     if isinstance(refunds, list) and len(refunds) >= documents.REFUNDS_AT_FIRST:
         refunds = _all(api, documents.ORDER_REFUNDS, "refunds", order)
+    if isinstance(steps, list) and len(steps) >= documents.STEPS_AT_FIRST:
+        steps = _all(api, documents.ORDER_TRANSACTIONS, "transactions", order, is_flat=True)
+    whole["transactions"] = steps
+    whole["shippingLines"] = _lines(api, documents.FURTHER_SHIPPING_LINES, order, "shippingLines")
     whole["lineItems"] = _lines(api, documents.FURTHER_LINES, order, "lineItems")
-    whole["fulfillments"] = _each(api, documents.FURTHER_FULFILLMENT_LINES, fulfillments, "fulfillmentLineItems")
-    whole["refunds"] = _each(api, documents.FURTHER_REFUND_LINES, refunds, "refundLineItems")
+    whole["fulfillments"] = _each(api, {"fulfillmentLineItems": documents.FURTHER_FULFILLMENT_LINES}, fulfillments)
+    whole["refunds"] = _each(api, documents.OF_REFUNDS, refunds)
     return whole
 
 
-def _all(api: ShopifyApi, document: documents.CostedDocument, field: str, order: Mapping[str, Any]) -> Sequence[Any]:
+def _all(
+    api: ShopifyApi, document: documents.CostedDocument, field: str, order: Mapping[str, Any], *, is_flat: bool = False
+) -> Sequence[Any]:
     size = min(_MOST_PARCELS, api.next_size(document))
 
     def variables(first: int) -> Mapping[str, Any]:
-        return {"id": order["id"], "first": first, "lines": documents.LINES_OF_MANY}
+        of_lines = {} if is_flat else {"lines": documents.LINES_OF_MANY}
+        return {"id": order["id"], "first": first, **of_lines}
 
     data, _, taken, _ = api.sized(document, variables, size)
     found = data["order"].get(field) if isinstance(data.get("order"), Mapping) else None
     if not isinstance(found, list):
         raise Transient(f"{SYSTEM}, orders: an order lost its {field} between two questions; read again")
     if len(found) >= taken:
-        # Nothing tells what comes behind the last one, and half of it would hold the wrong stock.
+        # Nothing tells what comes behind the last one, and half of it would hold the wrong stock or be short of money.
         raise Transient(f"{SYSTEM}, orders: an order has {taken} {field} or more, too many for one query; report this")
     return found
 
 
-def _each(api: ShopifyApi, document: documents.CostedDocument, parcels: object, field: str) -> object:
+def _each(api: ShopifyApi, further: Mapping[str, documents.CostedDocument], parcels: object) -> object:
     if not isinstance(parcels, list):
         return parcels
     return [
-        {**parcel, field: _lines(api, document, parcel, field)} if isinstance(parcel, Mapping) else parcel
+        {**parcel, **{field: _lines(api, document, parcel, field) for field, document in further.items()}}
+        if isinstance(parcel, Mapping)
+        else parcel
         for parcel in parcels
     ]
 

@@ -1,0 +1,84 @@
+with amounts as not materialized (
+    select * from {{ ref("int_order_amounts") }}
+    where is_current and not is_deleted and amount is not null
+),
+
+totals as not materialized (
+    select * from {{ ref("int_order_totals") }}
+    where is_current and not is_deleted and total_amount is not null
+),
+
+own_orders as not materialized (
+    select * from {{ ref("int_own_orders") }}
+),
+
+reported as (
+    select
+        own_orders.system_id || '|' || own_orders.source_order_id || '|' || amounts.amount_id as order_adjustment_id,
+        own_orders.order_id,
+        own_orders.system_id as owner_system_id,
+        own_orders.order_id || '|' || amounts.line_id as order_line_id,
+        amounts.kind,
+        amounts.label,
+        amounts.currency,
+        amounts.amount,
+        amounts.presentment_currency,
+        amounts.presentment_amount,
+        amounts.is_included,
+        amounts.is_channel_liable,
+        amounts.received_at,
+        amounts.record_id,
+        amounts.correlation_id,
+        amounts.build_id
+    from amounts
+    inner join own_orders
+        on amounts.system_id = own_orders.system_id and amounts.order_id = own_orders.source_order_id
+    where amounts.kind <> 'goods'
+),
+
+sums as (
+    select
+        system_id,
+        order_id,
+        sum(amount) as amount,
+        sum(presentment_amount) as presentment_amount
+    from amounts
+    where not is_included
+    group by system_id, order_id
+),
+
+-- What no part explains has a name too, so that a total is always the sum of its parts.
+unexplained as (
+    select
+        own_orders.system_id || '|' || own_orders.source_order_id || '|difference' as order_adjustment_id,
+        own_orders.order_id,
+        own_orders.system_id as owner_system_id,
+        null::text as order_line_id,
+        'difference' as kind,
+        null::text as label,
+        totals.currency,
+        totals.total_amount - coalesce(sums.amount, 0) as amount,
+        totals.presentment_currency,
+        totals.presentment_total_amount - coalesce(sums.presentment_amount, 0) as presentment_amount,
+        false as is_included,
+        null::boolean as is_channel_liable,
+        totals.received_at,
+        totals.record_id,
+        totals.correlation_id,
+        totals.build_id
+    from totals
+    inner join own_orders
+        on totals.system_id = own_orders.system_id and totals.order_id = own_orders.source_order_id
+    left join sums on totals.system_id = sums.system_id and totals.order_id = sums.order_id
+    where
+        totals.total_amount <> coalesce(sums.amount, 0)
+        or totals.presentment_total_amount <> coalesce(sums.presentment_amount, 0)
+),
+
+final as (
+    select * from reported
+    union all
+    select * from unexplained
+)
+
+select * from final
