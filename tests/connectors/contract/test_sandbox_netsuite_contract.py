@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.connectors.contract.openapi import Spec, load_spec
 from tests.connectors.contract.vendor_calls import VendorCalls
+from tests.connectors.sandbox_netsuite_calls import order_body
 
 from trueup.sandbox.server import Sandbox, serve
 from trueup.sandbox.world.settings import WorldSettings
@@ -104,3 +105,25 @@ def test_a_request_without_a_token_is_a_problem_document(netsuite: VendorCalls) 
     headers = {"Authorization": "Bearer nobody"}
     answer = netsuite.call("GET", f"{_RECORDS}/salesOrder", headers=headers, expect=401).json()
     assert answer["o:errorDetails"][0]["o:errorCode"] == "INVALID_LOGIN"
+
+
+def test_writes_of_orders_keep_the_contract(netsuite: VendorCalls) -> None:
+    """Made, shown, changed, upserted, transformed, deleted; custom fields are the account's own, and left out here."""
+    orders = f"{_RECORDS}/salesOrder"
+    body = order_body(custbody_channel=None, currency={"id": "1"}, memo="by contract")
+    netsuite.call("POST", orders, body=body, expect=204)
+    netsuite.call("POST", orders, body=body, expect=400)
+    closing = {"item": {"items": [{"line": 1, "quantity": 1.0, "rate": 5.0, "description": "one less"}]}}
+    netsuite.call("PATCH", f"{orders}/eid:X1", body=closing, expect=204)
+    netsuite.call("PUT", f"{orders}/eid:X1", body={"memo": "again"}, expect=204)
+    shown = netsuite.call("GET", f"{orders}/eid:X1", params={"expandSubResources": "true"}).json()
+    assert shown["item"]["items"][0]["amount"] == 5
+    number = shown["id"]
+    for target in ("itemFulfillment", "invoice", "returnAuthorization"):
+        netsuite.call("POST", f"{orders}/{number}/!transform/{target}", body={}, expect=204)
+    netsuite.call("DELETE", f"{orders}/{number}", expect=400)
+    netsuite.call("POST", orders, body={**body, "externalId": "X2"}, expect=204)
+    netsuite.call("DELETE", f"{orders}/eid:X2", expect=204)
+    headers = {"Prefer": "respond-async", "X-NetSuite-Idempotency-Key": "k"}
+    netsuite.call("POST", orders, body={**body, "externalId": "X3"}, headers=headers, expect=202)
+    netsuite.call("POST", orders, body={**body, "externalId": "X3"}, headers=headers, expect=400)
