@@ -115,6 +115,9 @@ class OrderBooks:
         del self.orders[order.transaction_id]
         if self._by_name.get(order.key) is order:
             del self._by_name[order.key]
+            for other in self.orders.values():
+                if other.key == order.key:
+                    self._by_name.setdefault(order.key, other)
 
     def ship(self, entry: OrderShipped) -> int:
         """Write a fulfilment and what it does to its order, now or when that comes; its transaction."""

@@ -16,11 +16,11 @@ from trueup.sandbox.vendors.netsuite import bodies
 from trueup.sandbox.vendors.netsuite.amounts import ZERO, LineAmount, rate_of, rounded
 from trueup.sandbox.vendors.netsuite.bodies import BodyLine
 from trueup.sandbox.vendors.netsuite.books import NetSuiteBooks
+from trueup.sandbox.vendors.netsuite.entry_rules import require_active, require_new_external_id
 from trueup.sandbox.vendors.netsuite.errors import invalid_value, missing, user_error
 from trueup.sandbox.vendors.netsuite.ledger import Heading
 from trueup.sandbox.vendors.netsuite.masters import CURRENCIES, FIRST_CHARGE
 from trueup.sandbox.vendors.netsuite.sales_orders import OrderLine, SalesOrder
-from trueup.sandbox.vendors.netsuite.standing_rules import require_active, require_new_external_id
 from trueup.sandbox.world.entries import Entry
 
 _KIND = "SalesOrd"

@@ -15,12 +15,12 @@ from typing import Any
 from trueup.sandbox.vendors.netsuite import bodies
 from trueup.sandbox.vendors.netsuite.amounts import ZERO, rounded
 from trueup.sandbox.vendors.netsuite.books import NetSuiteBooks
+from trueup.sandbox.vendors.netsuite.entry_rules import require_new_external_id, require_open_period
 from trueup.sandbox.vendors.netsuite.errors import invalid_value, missing, user_error
 from trueup.sandbox.vendors.netsuite.ledger import Heading, Line
 from trueup.sandbox.vendors.netsuite.masters import CURRENCIES
 from trueup.sandbox.vendors.netsuite.order_records import api_entry
 from trueup.sandbox.vendors.netsuite.sales_orders import OrderLine, SalesOrder
-from trueup.sandbox.vendors.netsuite.standing_rules import require_new_external_id, require_open_period
 from trueup.sandbox.vendors.netsuite.transforms import Taken, Transforms, taken_of
 
 

@@ -16,12 +16,12 @@ from trueup.sandbox.vendors.netsuite import bodies
 from trueup.sandbox.vendors.netsuite.amounts import ZERO
 from trueup.sandbox.vendors.netsuite.bodies import BodyLine
 from trueup.sandbox.vendors.netsuite.books import NetSuiteBooks
+from trueup.sandbox.vendors.netsuite.entry_rules import require_new_external_id, require_open_period
 from trueup.sandbox.vendors.netsuite.errors import invalid_value, user_error
 from trueup.sandbox.vendors.netsuite.ledger import Heading, Line
 from trueup.sandbox.vendors.netsuite.masters import CURRENCIES, insert
 from trueup.sandbox.vendors.netsuite.order_records import api_entry
 from trueup.sandbox.vendors.netsuite.sales_orders import OrderLine, SalesOrder
-from trueup.sandbox.vendors.netsuite.standing_rules import require_new_external_id, require_open_period
 
 
 @dataclass(frozen=True, slots=True)
