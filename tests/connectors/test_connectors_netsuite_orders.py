@@ -16,9 +16,8 @@ from tests.connectors.netsuite_order_documents import OPTIONS, creation, documen
 from tests.connectors.sandbox_netsuite_calls import RECORDS, made, order_body, query
 
 from trueup.configuration.model import SystemDeclaration, SystemRole
-from trueup.connectors.netsuite.bookings import Booking
+from trueup.connectors.netsuite.bookings import Booking, body_of
 from trueup.connectors.netsuite.reader import connect as connect_reader
-from trueup.connectors.netsuite.writers import orders as module
 from trueup.connectors.netsuite.writers.order_states import OrderStateWriter
 from trueup.connectors.netsuite.writers.order_states import connect as connect_states
 from trueup.connectors.netsuite.writers.orders import OrderWriter, connect
@@ -250,14 +249,13 @@ def test_a_total_that_netsuite_makes_another_is_taken_back(
 ) -> None:
     """An account that taxes by itself: the component is named, and nothing is left half booked."""
     change = wish()
-    plain = module.body_of
 
     def taxed(booking: Booking, channel_field: str) -> dict[str, Any]:
-        body = plain(booking, channel_field)
+        body = body_of(booking, channel_field)
         body["item"]["items"][0]["tax1Amt"] = 1.98
         return body
 
-    monkeypatch.setattr(module, "body_of", taxed)
+    monkeypatch.setattr("trueup.connectors.netsuite.writers.orders.body_of", taxed)
     receipt = apply(writer, change)
     assert receipt.outcome is Outcome.REJECTED
     assert "total is 11.88 GBP, not 9.90: NetSuite added 1.98 of tax of its own" in receipt.detail

@@ -73,8 +73,8 @@ def test_the_lines_add_up_to_the_total_in_every_currency(content: dict[str, Any]
     assert [each.quantity for each in goods] == [each["quantity"] for each in content["lines"]]
     taxes = sum(Decimal(each["tax"]) for each in content["lines"])
     on_tax_items = sum(each.amount for each in booking.lines if each.component == "tax")
-    told = sum(Decimal(each["amount"]) for each in content["adjustments"] if each["kind"] == "tax")
-    assert on_tax_items == taxes + told
+    adjusted = sum(Decimal(each["amount"]) for each in content["adjustments"] if each["kind"] == "tax")
+    assert on_tax_items == taxes + adjusted
     for sent, wanted in zip(body_of(booking, "custbody_channel")["item"]["items"], booking.lines, strict=True):
         # What NetSuite multiplies out by itself is the amount that we say, too.
         assert Decimal(str(sent["amount"])) == wanted.amount

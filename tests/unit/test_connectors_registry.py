@@ -49,7 +49,7 @@ def _with_options(*names: str) -> SystemDeclaration:
     return declaration("netsuite", "orders").model_copy(update={"options": options})
 
 
-def test_a_writer_to_a_system_needs_the_options_that_it_is_told() -> None:
+def test_a_writer_to_a_system_needs_its_options() -> None:
     """An order booked on a guessed item would have to be taken back by hand."""
     reported = details("netsuite", login="us", extra={"certificate_id": "1"})
     every = [option.name for option in CONNECTORS["netsuite"].options]

@@ -248,4 +248,8 @@ def _literal(text: str) -> str:
 
 def closable(lines: Iterable[FoundLine]) -> list[FoundLine]:
     """The lines of which something is still to leave, or to be billed."""
-    return [line for line in lines if not line.is_tax and not line.is_closed and line.shipped < max(line.quantity, 1)]
+    return [line for line in lines if _is_open(line)]
+
+
+def _is_open(line: FoundLine) -> bool:
+    return not line.is_tax and not line.is_closed and line.shipped < max(line.quantity, Decimal(1))
