@@ -8,6 +8,7 @@ import pytest
 from tests.connectors.connectors_sandbox import details_of
 from tests.connectors.connectors_state import LastingState
 from tests.connectors.contract.openapi import Spec, load_spec, validate_line
+from tests.connectors.contract.test_line_recorded_traffic import suiteql_problems
 from tests.connectors.contract.vendor_calls import VendorCalls
 from tests.connectors.netsuite_order_documents import OPTIONS, creation, document, line, transition
 from tests.connectors.sandbox_netsuite_calls import order_body
@@ -159,3 +160,5 @@ def test_what_the_connector_writes_keeps_the_contract(spec: Spec, tmp_path: Path
     problems = [problem for each in lines for problem in validate_line(spec, each)]
     assert [problem for problem in problems if not all(name in problem for name in _LEFT_OUT)] == []
     assert len(problems) == 1
+    asked = [each["request"]["q"] for each in lines if each["path"].endswith("/suiteql")]
+    assert [problem for text in asked for problem in suiteql_problems(text)] == []
