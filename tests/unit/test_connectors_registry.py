@@ -8,8 +8,8 @@ import pytest
 from trueup.configuration.model import ChannelDeclaration, QuantityMeaning, SystemDeclaration, SystemRole
 from trueup.connectors import registry
 from trueup.connectors.forms import FieldPlace
-from trueup.connectors.registry import CONNECTORS, build_connector, build_writer
-from trueup.connectors.spec import ConnectorSpec
+from trueup.connectors.registry import CONNECTORS, build_connector, build_system_writer, build_writer, require_options
+from trueup.connectors.spec import ORDER_CREATE, STOCK_SET, ConnectorSpec
 from trueup.connectors.state import ProcessState
 from trueup.contracts.kinds import stream_kinds
 from trueup.contracts.loader import all_contracts
@@ -39,10 +39,42 @@ def test_every_connector_can_be_built_from_what_its_form_asks(name: str) -> None
     reader = build_connector(declaration(name, *spec.streams), reported)
 
     assert callable(reader.read)
-    if spec.writes:
+    if STOCK_SET in spec.writes:
         (shows,) = spec.shows
         channel = CHANNEL.model_copy(update={"shows": shows})
         assert build_writer(declaration(name, *spec.streams), reported, channel).batch_size > 0
+
+
+def _with_options(*names: str) -> SystemDeclaration:
+    options = dict.fromkeys(names, "1")
+    return declaration("netsuite", "orders").model_copy(update={"options": options})
+
+
+def test_a_writer_to_a_system_needs_its_options() -> None:
+    """An order booked on a guessed item would have to be taken back by hand."""
+    reported = details("netsuite", login="us", extra={"certificate_id": "1"})
+    every = [option.name for option in CONNECTORS["netsuite"].options]
+    required = [option.name for option in CONNECTORS["netsuite"].options if option.is_required]
+
+    assert build_system_writer(_with_options(*every), reported, ORDER_CREATE).batch_size > 0
+    assert build_system_writer(_with_options(*required), reported, ORDER_CREATE).batch_size > 0
+    with pytest.raises(Permanent, match=r"add to its options in systems.yml: customer \(the internal id"):
+        build_system_writer(_with_options(), reported, ORDER_CREATE)
+    with pytest.raises(Permanent, match=r"NetSuite takes no price\.set; it takes order\.create, order\.transition"):
+        build_system_writer(_with_options(*every), reported, "price.set")
+
+
+def test_options_are_checked_with_the_tenants_files() -> None:
+    """`tenant check` names each that is unknown, and each that is missing where there are any."""
+    every = [option.name for option in CONNECTORS["netsuite"].options]
+    require_options({"erp": _with_options(*every), "idle": _with_options(), "odd": declaration("shopifi")})
+
+    with pytest.raises(Permanent) as caught:
+        require_options({"erp": _with_options(*every[1:], "postage_item")})
+    assert [mistake.split("; ")[0] for mistake in str(caught.value).splitlines()] == [
+        "systems.yml: systems.erp.options.postage_item: NetSuite has no such option",
+        "systems.yml: systems.erp.options.customer: missing",
+    ]
 
 
 def test_every_stream_of_a_connector_has_its_contract() -> None:
@@ -52,7 +84,7 @@ def test_every_stream_of_a_connector_has_its_contract() -> None:
     assert {(contract.connector, contract.stream) for contract in all_contracts()} == declared
 
 
-@pytest.mark.parametrize("name", [name for name, spec in CONNECTORS.items() if spec.writes])
+@pytest.mark.parametrize("name", [name for name, spec in CONNECTORS.items() if STOCK_SET in spec.writes])
 def test_a_channel_reads_what_it_shows_before_its_orders(name: str) -> None:
     """An order after the observation has moved the fence; one before it would be counted and not seen."""
     streams = CONNECTORS[name].streams
@@ -127,7 +159,7 @@ def listed_models() -> set[tuple[str, str]]:
 def test_every_stream_of_a_connector_reaches_canonical() -> None:
     """A stream without a staging model lands and is never built, and nothing else says so."""
     streams = {(spec.name, stream) for spec in CONNECTORS.values() for stream in spec.streams}
-    shown = {(spec.name, "listings") for spec in CONNECTORS.values() if spec.writes}
+    shown = {(spec.name, "listings") for spec in CONNECTORS.values() if STOCK_SET in spec.writes}
 
     assert len(listed_models()) > len(CONNECTORS)
     assert streams | shown == listed_models()

@@ -30,11 +30,13 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check the tenant's files, and with --connect its connections, all of them; exits with 1 where one fails."""
+    from trueup.connectors.registry import require_options
     from trueup.corrections.ownership import require_owners
     from trueup.corrections.policies import POLICIES
 
     with reporting_errors(as_json):
         opened = open_tenant(tenant)
+        require_options(opened.configuration.systems)
         require_owners(opened.configuration, POLICIES)
         reached = [_reach(opened, name) for name in (opened.configuration.systems if connect else {})]
         summary = {

@@ -15,6 +15,7 @@ LocationId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9-]{0,39}$")
 Units = Annotated[int, Field(ge=0, le=1_000_000_000)]
 # What Airflow takes for a tag and for an owner.
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+OptionText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 Share = Annotated[Decimal, Field(ge=0, le=1, max_digits=5, decimal_places=4)]
 
 
@@ -45,6 +46,8 @@ class SystemDeclaration(_Declared):
     weekly: rarer, and a stream is not kept true.
     `clock_uncertainty_seconds`: how much later than `as_of` the system's answer may really have been
     taken. Stock that came in within it is not added again: understating is safe, overstating is not.
+    `options`: what the connector's writers have to be told of the account, such as the item that shipping is booked on;
+    the system's page lists them.
     """
 
     connector: Identifier
@@ -56,6 +59,7 @@ class SystemDeclaration(_Declared):
     sweep_every_minutes: Annotated[int, Field(ge=1, le=7 * 1440)] = 60
     clock_uncertainty_seconds: Units = 5
     streams: tuple[Identifier, ...]
+    options: dict[Identifier, OptionText] = {}
 
 
 class LocationDeclaration(_Declared):

@@ -7,7 +7,7 @@ imported only when one of them is used.
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import trueup.connectors
@@ -15,7 +15,7 @@ from trueup.configuration.model import ChannelDeclaration, SystemDeclaration
 from trueup.connectors.base import Connector, Writer
 from trueup.connectors.forms import FieldPlace, FormField
 from trueup.connectors.http.deadline import BoundedReader
-from trueup.connectors.spec import STOCK_SET, ConnectorSpec
+from trueup.connectors.spec import STOCK_SET, ConnectorSpec, Option
 from trueup.connectors.state import ProcessState, SharedState
 from trueup.connectors.webhooks import Notice, Verify
 from trueup.domain.connections import ConnectionDetails
@@ -69,6 +69,53 @@ def build_writer(
     return writer
 
 
+def build_system_writer(
+    declaration: SystemDeclaration, details: ConnectionDetails, capability: str, state: SharedState | None = None
+) -> Writer:
+    """Build what writes to the system itself, such as orders to an ERP; no I/O.
+
+    `capability`: what is written, such as `order.create`. `state`: as for `build_connector`. Raises `Permanent` where
+    the system takes no such writes, or lacks an option that they need.
+    """
+    spec = _spec(declaration, details)
+    if capability not in spec.writes:
+        known = ", ".join(sorted(spec.writes)) or "nothing"
+        raise Permanent(f"{spec.title} takes no {capability}; it takes {known}")
+    missing = [option for option in spec.options if option.is_required and option.name not in declaration.options]
+    if missing:
+        raise Permanent(
+            f"{spec.title} needs options to take {capability}; add to its options in systems.yml: {_in_words(missing)}"
+        )
+    writer: Writer = _load(spec, spec.writes[capability])(details, state or ProcessState(), declaration)
+    return writer
+
+
+def require_options(systems: Mapping[str, SystemDeclaration]) -> None:
+    """Raise `Permanent` with every option of a declared system that its connector does not know, or misses.
+
+    A system without any takes none of the writes that need them.
+    """
+    mistakes = []
+    for system_id, declaration in systems.items():
+        spec = CONNECTORS.get(declaration.connector)
+        if spec is None or not declaration.options:
+            continue
+        known = {option.name for option in spec.options}
+        where = f"systems.yml: systems.{system_id}.options"
+        mistakes += [
+            f"{where}.{name}: {spec.title} has no such option; remove it or name one of {', '.join(sorted(known))}"
+            for name in declaration.options
+            if name not in known
+        ]
+        mistakes += [
+            f"{where}.{option.name}: missing; enter {option.help}"
+            for option in spec.options
+            if option.is_required and option.name not in declaration.options
+        ]
+    if mistakes:
+        raise Permanent("\n".join(mistakes))
+
+
 def takes_webhooks(declaration: SystemDeclaration) -> bool:
     """Whether the system's webhooks can trigger a poll."""
     spec = CONNECTORS.get(declaration.connector)
@@ -108,6 +155,10 @@ def _spec(declaration: SystemDeclaration, details: ConnectionDetails) -> Connect
     if missing:
         raise Permanent(f"connection '{details.conn_id}' ({spec.title}) lacks {', '.join(missing)}; fill it in")
     return spec
+
+
+def _in_words(options: Iterable[Option]) -> str:
+    return "; ".join(f"{option.name} ({option.help})" for option in options)
 
 
 def _value(field: FormField, details: ConnectionDetails) -> object:

@@ -49,9 +49,11 @@ SUITEQL_RECORDS: Mapping[str, frozenset[str]] = {
         "aggregateitemlocation": "item location quantityonhand quantityavailable quantitycommitted"
         " lastquantityavailablechange",
         # custbody_channel is the retailer's own field, named in the connection.
-        "transaction": "id tranid type status trandate createddate lastmodifieddate otherrefnum memo custbody_channel",
+        "transaction": "id tranid type status trandate createddate lastmodifieddate otherrefnum memo custbody_channel"
+        " currency externalid foreigntotal",
         "transactionline": "uniquekey transaction item location quantity quantityshiprecv isclosed mainline taxline"
-        " isinventoryaffecting createdfrom linelastmodifieddate",
+        " isinventoryaffecting createdfrom linelastmodifieddate itemtype rate foreignamount netamount id",
+        "currency": "id symbol currencyprecision isinactive",
         "dual": "",
     }.items()
 }

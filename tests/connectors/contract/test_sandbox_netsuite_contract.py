@@ -1,15 +1,28 @@
 """NetSuite, simulated: every endpoint's requests and answers keep the contract in the shared folder."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.connectors.contract.openapi import Spec, load_spec
+from tests.connectors.connectors_sandbox import details_of
+from tests.connectors.connectors_state import LastingState
+from tests.connectors.contract.openapi import Spec, load_spec, validate_line
+from tests.connectors.contract.test_line_recorded_traffic import suiteql_problems
 from tests.connectors.contract.vendor_calls import VendorCalls
+from tests.connectors.netsuite_order_documents import OPTIONS, creation, document, line, transition
+from tests.connectors.sandbox_netsuite_calls import order_body
 
+from trueup.configuration.model import SystemDeclaration, SystemRole
+from trueup.connectors.registry import build_system_writer
+from trueup.connectors.spec import ORDER_CREATE, ORDER_TRANSITION
+from trueup.domain.changes import Outcome
 from trueup.sandbox.server import Sandbox, serve
 from trueup.sandbox.world.settings import WorldSettings
 
+# What the contract, derived from public tables, leaves out of a sales order: the REST API Browser has tranDate, and
+# custom fields are each account's own.
+_LEFT_OUT = ("'tranDate'", "'custbody_channel'")
 _SUITEQL = "/services/rest/query/v1/suiteql"
 _RECORDS = "/services/rest/record/v1"
 
@@ -104,3 +117,48 @@ def test_a_request_without_a_token_is_a_problem_document(netsuite: VendorCalls) 
     headers = {"Authorization": "Bearer nobody"}
     answer = netsuite.call("GET", f"{_RECORDS}/salesOrder", headers=headers, expect=401).json()
     assert answer["o:errorDetails"][0]["o:errorCode"] == "INVALID_LOGIN"
+
+
+def test_writes_of_orders_keep_the_contract(netsuite: VendorCalls) -> None:
+    """Made, shown, changed, upserted, transformed, deleted; custom fields are the account's own, and left out here."""
+    orders = f"{_RECORDS}/salesOrder"
+    body = order_body(custbody_channel=None, currency={"id": "1"}, memo="by contract")
+    netsuite.call("POST", orders, body=body, expect=204)
+    netsuite.call("POST", orders, body=body, expect=400)
+    closing = {"item": {"items": [{"line": 1, "quantity": 1.0, "rate": 5.0, "description": "one less"}]}}
+    netsuite.call("PATCH", f"{orders}/eid:X1", body=closing, expect=204)
+    netsuite.call("PUT", f"{orders}/eid:X1", body={"memo": "again"}, expect=204)
+    shown = netsuite.call("GET", f"{orders}/eid:X1", params={"expandSubResources": "true"}).json()
+    assert shown["item"]["items"][0]["amount"] == 5
+    number = shown["id"]
+    for target in ("itemFulfillment", "invoice", "returnAuthorization"):
+        netsuite.call("POST", f"{orders}/{number}/!transform/{target}", body={}, expect=204)
+    netsuite.call("DELETE", f"{orders}/{number}", expect=400)
+    netsuite.call("POST", orders, body={**body, "externalId": "X2"}, expect=204)
+    netsuite.call("DELETE", f"{orders}/eid:X2", expect=204)
+    headers = {"Prefer": "respond-async", "X-NetSuite-Idempotency-Key": "k"}
+    netsuite.call("POST", orders, body={**body, "externalId": "X3"}, headers=headers, expect=202)
+    netsuite.call("POST", orders, body={**body, "externalId": "X3"}, headers=headers, expect=400)
+
+
+def test_what_the_connector_writes_keeps_the_contract(spec: Spec, tmp_path: Path, state: LastingState) -> None:
+    """Booked, refused, looked up and cancelled: every request as NetSuite publishes it."""
+    declaration = SystemDeclaration(
+        connector="netsuite", connection="c", role=SystemRole.ERP, streams=("orders",), options=OPTIONS
+    )
+    with serve(WorldSettings(skus=30), recording=tmp_path) as running:
+        details = details_of(running, "netsuite")
+        writer = build_system_writer(declaration, details, ORDER_CREATE, state)
+        states = build_system_writer(declaration, details, ORDER_TRANSITION, state)
+        refused = creation(document(order_name="#2", lines=[line(item_ref="77")]), "trueup:2")
+        receipts = writer.apply([creation(document()), refused])
+        receipts = [*receipts, *states.apply([transition("trueup:1", "pending_fulfillment", "cancelled")])]
+        writer.close()
+        states.close()
+    assert [each.outcome for each in receipts] == [Outcome.APPLIED, Outcome.REJECTED, Outcome.APPLIED]
+    lines = [json.loads(each) for each in (tmp_path / "netsuite.jsonl").read_text(encoding="utf-8").splitlines()]
+    problems = [problem for each in lines for problem in validate_line(spec, each)]
+    assert [problem for problem in problems if not all(name in problem for name in _LEFT_OUT)] == []
+    assert len(problems) == 1
+    asked = [each["request"]["q"] for each in lines if each["path"].endswith("/suiteql")]
+    assert [problem for text in asked for problem in suiteql_problems(text)] == []

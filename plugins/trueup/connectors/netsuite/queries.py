@@ -13,13 +13,16 @@ from zoneinfo import ZoneInfo
 from trueup.connectors.reading import moment_or_none
 from trueup.domain.errors import Permanent
 
-PAGE_SIZE = 1000  # the most that SuiteQL returns at once
 READ_AT = "read_at"
 _FORMAT = "YYYY-MM-DD HH24:MI:SS"
 _PYTHON_FORMAT = "%Y-%m-%d %H:%M:%S"
 _NOW = f"TO_CHAR(SYS_EXTRACT_UTC(CURRENT_TIMESTAMP), '{_FORMAT}') AS {READ_AT}"
 _LINES = "transaction t JOIN transactionline tl ON tl.transaction = t.id"
 _NOTHING = timedelta()
+_ORDER_LINES = f"{_LINES} JOIN currency c ON c.id = t.currency"
+# Tax lines have no quantity and are of no product: what they come to stands on each line of the order.
+_TAX = "(SELECT SUM(tx.foreignamount) FROM transactionline tx WHERE tx.transaction = t.id AND tx.taxline = 'T')"
+_CURRENCY = re.compile(r"^[A-Z]{3}$")
 _FIELD = re.compile(r"^[a-z][a-z0-9_]{0,60}$")
 
 # What changes a location's stock. Assemblies, vendor returns and bin transfers are other types, left out until a
@@ -68,12 +71,20 @@ class Statement:
         return f"SELECT {columns} FROM {self.source}{where} ORDER BY {order}"  # noqa: S608 - keys, times, our own names
 
 
-def statements(channel_field: str) -> Mapping[str, Statement]:
-    """Return a statement for each stream. `channel_field`: the order's body field that names the channel, or empty."""
+def statements(channel_field: str, currency: str = "") -> Mapping[str, Statement]:
+    """Return a statement for each stream. `channel_field`: the order's body field that names the channel, or empty.
+
+    `currency`: that of every order, where the account keeps no other; empty where orders name theirs.
+    """
     if channel_field and not _FIELD.match(channel_field):
         raise Permanent(
             f"channel_field '{channel_field}' is no NetSuite field id; enter one such as custbody_channel, or leave it"
             " empty where orders do not name their channel"
+        )
+    if currency and not _CURRENCY.match(currency):
+        raise Permanent(
+            f"currency '{currency}' is none; enter three capital letters (ISO 4217), or leave it empty where the"
+            " account has the feature Multiple Currencies"
         )
     channel = (f"t.{channel_field} AS custbody_channel",) if channel_field else ()
     line = (
@@ -83,7 +94,8 @@ def statements(channel_field: str) -> Mapping[str, Statement]:
         "t.otherrefnum AS otherrefnum",
         "tl.item AS item",
         "tl.location AS location",
-        "tl.quantity AS quantity",
+        # Of a discount there is no number of units.
+        "NVL(tl.quantity, 0) AS quantity",
         _time("t.trandate"),
         _time("t.createddate"),
         _time("t.lastmodifieddate"),
@@ -153,8 +165,16 @@ def statements(channel_field: str) -> Mapping[str, Statement]:
                 "t.status AS status",
                 "tl.quantityshiprecv AS quantityshiprecv",
                 "tl.isclosed AS isclosed",
+                "t.externalid AS externalid",
+                "tl.itemtype AS itemtype",
+                "ROUND(tl.rate, 6) AS rate",
+                "tl.foreignamount AS foreignamount",
+                "tl.netamount AS netamount",
+                "t.foreigntotal AS foreigntotal",
+                f"{_TAX} AS taxamount",
+                f"'{currency}' AS currency" if currency else "c.symbol AS currency",
             ),
-            source=_LINES,
+            source=_LINES if currency else _ORDER_LINES,
             key=(("tl.uniquekey", "uniquekey"),),
             # A shipment or a closed line moves the line's own date, not always the order's.
             changed=lambda since: f"(t.lastmodifieddate >= {since} OR tl.linelastmodifieddate >= {since})",

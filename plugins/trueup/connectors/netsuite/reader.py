@@ -1,8 +1,7 @@
 """NetSuite: items, locations, stock, movements and sales orders in, by SuiteQL over REST.
 
-Nothing is written: stock is NetSuite's own word here. Authentication is OAuth 2 client credentials proved by a
-certificate; token-based authentication (OAuth 1) takes no new integrations from 2027.1 and is left out. NetSuite has no
-webhooks of its own, so streams are polled and swept.
+Stock is NetSuite's own word and never written; orders are, by writers/orders.py. NetSuite has no webhooks of its own,
+so streams are polled and swept.
 
 Transactions are saved late and out of order: a poll goes back behind its cursor (`_OVERLAP`, on the source's clock),
 what comes twice is sorted out downstream. `lastquantityavailablechange` does not move with every change of stock, and a
@@ -16,13 +15,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from trueup.connectors.forms import number_in
-from trueup.connectors.http.auth import TokenHeader, certificate_grant
-from trueup.connectors.http.client import Answer, HttpClient, Resend, base_url
-from trueup.connectors.http.quotas import ConcurrencyGate
+from trueup.connectors.http.client import Answer, HttpClient
 from trueup.connectors.netsuite import queries as queries
+from trueup.connectors.netsuite.account import PAGE_SIZE, SYSTEM, ask, channel_field, connect_client, rows_of, zone
 from trueup.connectors.reading import (
     as_of,
     piece_of,
@@ -39,12 +36,6 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.records import Cursor, Page, ReadMode, Record
 
-_SYSTEM = "NetSuite"
-_SUITEQL = "/services/rest/query/v1/suiteql"
-_TOKEN = "/services/rest/auth/oauth2/v1/token"  # noqa: S105 - the endpoint, not a token
-_ALGORITHMS = ("PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
-_SHARED_TIER = 5
-_CONCURRENCY_REMEDY = "enter what Integration Governance shows for this integration"
 _OVERLAP = timedelta(minutes=10)
 # NetSuite's database and the server that answers for it; a clock further off than this is no clock.
 _CLOCKS_APART_AT_MOST = timedelta(days=1)
@@ -53,45 +44,22 @@ _ID = re.compile(r"0|-?[1-9][0-9]{0,17}").fullmatch
 
 def connect(details: ConnectionDetails, state: SharedState) -> "NetSuiteConnector":
     """Build the connector from the fields of spec.py's form; no I/O. `state` is where workers share quotas."""
-    extra = details.extra
-    address = base_url(_SYSTEM, details)
-    algorithm = str(extra.get("algorithm") or "PS256")
-    if algorithm not in _ALGORITHMS:
-        raise Permanent(
-            f"connection '{details.conn_id}': NetSuite takes no signature '{algorithm}'; enter one of"
-            f" {', '.join(_ALGORITHMS)}"
-        )
-    grant = certificate_grant(
-        token_url=address + _TOKEN,
-        client_id=details.login or "",
-        certificate_id=str(extra.get("certificate_id", "")),
-        private_key=_pem(details.password or ""),
-        algorithm=algorithm,
-        scope="rest_webservices",
-        conn_id=details.conn_id,
-    )
-    limit = number_in(details, "account_concurrency", _SHARED_TIER, _CONCURRENCY_REMEDY)
-    client = HttpClient(
-        _SYSTEM,
-        details,
-        authenticator=TokenHeader(grant),
-        budget=ConcurrencyGate(f"netsuite:{address}", limit, state),
-        our_time=state.now,
-        headers={"prefer": "transient"},
-    )
-    channel_field = extra.get("channel_field")
-    return NetSuiteConnector(
-        client, _zone(details), "custbody_channel" if channel_field is None else str(channel_field)
-    )
+    currency = str(details.extra.get("currency") or "")
+    return NetSuiteConnector(connect_client(details, state), zone(details), channel_field(details), currency)
 
 
 class NetSuiteConnector:
-    """Reads one account. `zone`: the time zone in which the account shows its times."""
+    """Reads one account. `zone`: the time zone in which the account shows its times.
 
-    def __init__(self, client: HttpClient, zone: ZoneInfo, channel_field: str = "custbody_channel") -> None:
+    `currency`: that of all orders, where the account has one only; empty where orders name theirs.
+    """
+
+    def __init__(
+        self, client: HttpClient, zone: ZoneInfo, channel_field: str = "custbody_channel", currency: str = ""
+    ) -> None:
         self._client = client
         self._zone = zone
-        self._statements = queries.statements(channel_field)
+        self._statements = queries.statements(channel_field, currency)
 
     def close(self) -> None:
         """Close the connections to NetSuite."""
@@ -100,12 +68,12 @@ class NetSuiteConnector:
     def check(self) -> str:
         body = self._query(queries.COUNT_LOCATIONS, limit=1).body
         count = body["items"][0].get("locations", "?") if isinstance(body, Mapping) and body.get("items") else "?"
-        return f"{_SYSTEM} at {self._client.base_url}: {count} locations"
+        return f"{SYSTEM} at {self._client.base_url}: {count} locations"
 
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
         statement = self._statements.get(stream)
         if statement is None:
-            raise Permanent(f"{_SYSTEM} has no stream '{stream}'; declare some of {', '.join(self._statements)}")
+            raise Permanent(f"{SYSTEM} has no stream '{stream}'; declare some of {', '.join(self._statements)}")
         since = polled_since(cursor, _OVERLAP) if mode is ReadMode.POLL else None
         start = started_at(self._client, lambda: self._query(queries.NOW, limit=1))
         if mode is ReadMode.SWEEP and statement.happened is not None:
@@ -127,12 +95,12 @@ class NetSuiteConnector:
         seen: set[queries.Key] = set()
         while True:
             answer = self._query(statement.text(changed, after, happened))
-            rows, has_more = _rows(answer)
+            rows, has_more = rows_of(answer)
             moment = _read_at(rows, as_of(answer, start))
             records, damaged, keys = self._records(statement, rows, moment, seen)
             onward = resume_after(keys, after)
             if has_more and (onward is None or onward == after):
-                raise Transient(f"{_SYSTEM}, {stream}: a page of it has no usable key to go on from; read it again")
+                raise Transient(f"{SYSTEM}, {stream}: a page of it has no usable key to go on from; read it again")
             yield Page(
                 records=records,
                 as_of=moment,
@@ -183,24 +151,11 @@ class NetSuiteConnector:
             occurred_at=occurred_at,
         )
 
-    def _query(self, text: str, limit: int = queries.PAGE_SIZE) -> Answer:
-        return self._client.request(
-            "POST", _SUITEQL, params={"limit": limit, "offset": 0}, json={"q": text}, resend=Resend.SAFE
-        )
+    def _query(self, text: str, limit: int = PAGE_SIZE) -> Answer:
+        return ask(self._client, text, limit)
 
 
 _UTC = ZoneInfo("UTC")
-
-
-def _rows(answer: Answer) -> tuple[Sequence[object], bool]:
-    if answer.is_empty:
-        return [], False
-    body = answer.body
-    if not isinstance(body, Mapping) or not isinstance(body.get("items"), list):
-        raise Transient(f"{_SYSTEM} answered a query without a list of items; try again, then check the host")
-    if not isinstance(body.get("hasMore"), bool):
-        raise Transient(f"{_SYSTEM} answered a query without saying whether it has more; try again")
-    return body["items"], body["hasMore"]
 
 
 def _read_at(rows: Sequence[object], at_the_least: datetime) -> datetime:
@@ -225,26 +180,3 @@ def _key(statement: queries.Statement, row: object) -> queries.Key | None:
     reported = [str(part) for part in parts]
     # As NetSuite writes its ids, so that no other spelling of a number passes for another record's.
     return tuple(map(int, reported)) if all(map(_ID, reported)) else None
-
-
-def _zone(details: ConnectionDetails) -> ZoneInfo:
-    name = str(details.extra.get("time_zone") or "UTC")
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise Permanent(
-            f"connection '{details.conn_id}': no time zone '{name}'; enter one such as America/Los_Angeles, or nothing"
-            " for UTC"
-        ) from error
-
-
-def _pem(text: str) -> str:
-    """Give a PEM its line breaks back: one-line form fields swallow them, or hold them as backslash and n."""
-    flat = text.replace("\\n", "\n").strip()
-    if "\n" in flat or not flat.startswith("-----BEGIN"):
-        return flat
-    head, _, rest = flat.removeprefix("-----").partition("-----")
-    body, _, _ = rest.partition("-----END")
-    packed = "".join(body.split())
-    lines = [packed[at : at + 64] for at in range(0, len(packed), 64)]
-    return "\n".join([f"-----{head}-----", *lines, f"-----{head.replace('BEGIN', 'END', 1)}-----"])

@@ -1,13 +1,31 @@
-"""NetSuite: the account's own word on its stock, read only."""
+"""NetSuite: the account's own word on its stock, and the books that orders are entered in."""
 
 from trueup.connectors.forms import extra_field, host_field, login_field, secret_field
-from trueup.connectors.spec import SELDOM_SECONDS, ConnectorSpec, Polling
+from trueup.connectors.spec import ORDER_CREATE, ORDER_TRANSITION, SELDOM_SECONDS, ConnectorSpec, Option, Polling
+
+# What an order has beside its products, and how a person would say that it is booked.
+_CHARGES = (
+    ("discount", "discounts are"),
+    ("tax", "taxes are"),
+    ("shipping", "shipping is"),
+    ("fee", "fees are"),
+    ("tip", "tips are"),
+    ("duty", "duties are"),
+    ("gift_card", "gift cards are"),
+    ("rounding", "rounding is"),
+)
 
 SPEC = ConnectorSpec(
     name="netsuite",
     title="NetSuite",
     streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
     polling={"locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS)},
+    writes={ORDER_CREATE: "writers.orders:connect", ORDER_TRANSITION: "writers.order_states:connect"},
+    options=(
+        Option("customer", "the internal id of the customer that orders without one of their own are booked on"),
+        Option("location", "the internal id of the location of lines that name none", is_required=False),
+        *(Option(f"{kind}_item", f"the internal id of the item that {what} booked on") for kind, what in _CHARGES),
+    ),
     form=(
         host_field("https://1234567.suitetalk.api.netsuite.com", "The account's SuiteTalk address"),
         login_field("Client ID", "The consumer key of the integration record (OAuth 2.0, client credentials)"),
@@ -36,6 +54,11 @@ SPEC = ConnectorSpec(
             "Channel field",
             "Body field of a sales order that names the channel; empty string where there is none",
             placeholder="custbody_channel",
+        ),
+        extra_field(
+            "currency",
+            "Currency",
+            "Of an account without the feature Multiple Currencies, such as GBP; empty where orders name theirs",
         ),
     ),
 )

@@ -75,3 +75,20 @@ def invalid_content(detail: str, path: str) -> ApiError:
 def not_found(detail: str) -> ApiError:
     """No such record."""
     return ApiError(404, "NONEXISTENT_ID", detail)
+
+
+def user_error(detail: str, path: str = "") -> ApiError:
+    """A rule of NetSuite's own, or of the account's, is broken: the words are those of its screens."""
+    return ApiError(
+        400, "USER_ERROR", f"Error while accessing a resource. {detail}", {"o:errorPath": path} if path else None
+    )
+
+
+def invalid_value(value: object, field: str, path: str) -> ApiError:
+    """Something is named that is not there, or may not be used any more."""
+    return user_error(f"You have entered an Invalid Field Value {value} for the following field: {field}", path)
+
+
+def missing(label: str, path: str = "") -> ApiError:
+    """A field that a record cannot do without."""
+    return user_error(f"Please enter value(s) for: {label}.", path)

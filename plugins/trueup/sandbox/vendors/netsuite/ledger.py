@@ -1,36 +1,40 @@
-"""The rows under NetSuite's books: items, locations, levels, and transactions with their lines, in SQLite."""
+"""The rows under NetSuite's books: levels, and transactions with their lines, in SQLite."""
 
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 
 from trueup.sandbox.vendors.netsuite import suiteql
+from trueup.sandbox.vendors.netsuite.amounts import rounded
 from trueup.sandbox.vendors.netsuite.dates import start_of_day, stored
+from trueup.sandbox.vendors.netsuite.masters import CHARGES, FIRST_CHARGE, FIRST_ITEM, insert, write_item, write_masters
 from trueup.sandbox.vendors.netsuite.tables import ABBREVIATIONS, create_tables
 from trueup.sandbox.world.catalogue import Catalogue
 from trueup.sandbox.world.entries import Entry
 from trueup.sandbox.world.layout import Layout
-from trueup.sandbox.world.products import gtin13
 
-_FIRST_ITEM: Final = 1000
-_FIRST_NEW_BARCODE: Final = 500_000
-_FIRST_CHARGE: Final = 900_000  # items that are no products: postage, fees, samples
 _MASTERS_AGE: Final = timedelta(days=370)
+_NOT_POSTING: Final = frozenset({"SalesOrd", "RtnAuth"})
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line to post. `quantity` with NetSuite's sign."""
+    """A line to post. `quantity` and `amount` with NetSuite's sign; `amount` None: the line is worth nothing."""
 
     item: int
     itemtype: str
-    location: int
-    quantity: int
+    location: int | None
+    quantity: int | None
     is_affecting: bool
     is_cogs: bool = False
+    rate: Decimal | None = None
+    amount: Decimal | None = None
+    memo: str = ""
+    is_tax: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,11 @@ class PostedLine:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What a transaction says besides its lines. `reference` is the world's; `otherrefnum` the channel order's name."""
+    """What a transaction says besides its lines.
+
+    `reference`: its external id; `otherrefnum`: the channel order's name. `total` with NetSuite's sign, None where the
+    kind has none. `dated`: the day that it is booked on, None for the one on which it happened.
+    """
 
     kind: str
     reference: str
@@ -57,39 +65,28 @@ class Heading:
     memo: str = ""
     status: str | None = None
     channel: str | None = None
+    entity: int | None = None
+    currency: int = 1
+    exchange_rate: Decimal = Decimal(1)
+    total: Decimal | None = None
+    dated: datetime | None = None
 
 
 class Ledger:
     """`connection` is this object's own; SuiteQL reads it."""
 
     def __init__(self, catalogue: Catalogue, layout: Layout, now: Callable[[], datetime]) -> None:
-        self._layout = layout
         self.location_ids = layout.numbers_in_erp()
         self.location_of = {number: location_id for location_id, number in self.location_ids.items()}
         self.connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self._now = now
         self._ids = itertools.count(5001)
         self._keys = itertools.count(20001)
-        self._charges: dict[str, int] = {}
-        self.items = {product.sku: _FIRST_ITEM + product.number for product in catalogue.products.values()}
+        self._charges = {code: number for number, code in enumerate(CHARGES, FIRST_CHARGE + 1)}
+        self.items = {product.sku: FIRST_ITEM + product.number for product in catalogue.products.values()}
         create_tables(self.connection)
         suiteql.prepare(self.connection, lambda: stored(now()))
-        self._write_items(catalogue, stored(now() - _MASTERS_AGE))
-        self._write_locations(stored(now() - _MASTERS_AGE))
-
-    def separate_barcodes(self) -> list[int]:
-        """Give every item that shares its barcode one of its own; their ids."""
-        shared = self.connection.execute(
-            'SELECT "id" FROM "item" WHERE "upccode" IN'
-            ' (SELECT "upccode" FROM "item" WHERE "upccode" IS NOT NULL GROUP BY "upccode" HAVING count(*) > 1)'
-            ' ORDER BY "id"'
-        ).fetchall()
-        for (number,) in shared:
-            self.connection.execute(
-                'UPDATE "item" SET "upccode" = ?, "lastmodifieddate" = ? WHERE "id" = ?',
-                (gtin13(_FIRST_NEW_BARCODE + number), stored(self._now()), number),
-            )
-        return [number for (number,) in shared]
+        write_masters(self.connection, catalogue, layout, stored(now() - _MASTERS_AGE), now())
 
     def item_of(self, sku: str | None, code: str) -> tuple[int, str]:
         """(id, type) of the item for a product, or for a code that is none: that item is made when first needed."""
@@ -97,71 +94,105 @@ class Ledger:
             return self.items[sku], "InvtPart"
         number = self._charges.get(code)
         if number is None:
-            number = self._charges[code] = _FIRST_CHARGE + len(self._charges) + 1
-            self._write_item(number, code, code, "OthCharge", stored(self._now()))
+            number = self._charges[code] = FIRST_CHARGE + len(self._charges) + 1
+            write_item(self.connection, number, code, code, "OthCharge", stored(self._now()))
         return number, "OthCharge"
 
     def post(self, entry: Entry, heading: Heading, lines: Iterable[Line]) -> tuple[int, list[int]]:
         """Write a transaction; its id and the unique keys of its lines. Every transaction has a main line besides."""
         number, at = next(self._ids), stored(entry.recorded_at)
-        is_order = heading.kind == "SalesOrd"
         memo = heading.memo or None
-        self._insert(
+        dated = stored(heading.dated or entry.happened_at)
+        insert(
+            self.connection,
             "transaction",
             id=number,
             tranid=f"{ABBREVIATIONS[heading.kind]}{number}",
             type=heading.kind,
             abbrevtype=ABBREVIATIONS[heading.kind],
             status=heading.status,
-            trandate=start_of_day(stored(entry.happened_at)),
+            trandate=start_of_day(dated),
             createddate=at,
             lastmodifieddate=at,
+            entity=heading.entity,
+            currency=heading.currency,
+            exchangerate=str(heading.exchange_rate),
+            foreigntotal=_text(heading.total),
+            postingperiod=None if heading.kind in _NOT_POSTING else self.period_of(dated),
             memo=memo,
             otherrefnum=heading.otherrefnum,
-            externalid=heading.reference,
-            posting="F" if is_order else "T",
+            externalid=heading.reference or None,
+            posting="F" if heading.kind in _NOT_POSTING else "T",
             voided="F",
             custbody_channel=heading.channel,
         )
-        common = {
-            "transaction": number,
-            "taxline": "F",
-            "isclosed": "F",
-            "memo": memo,
-            "createdfrom": heading.createdfrom,
-            "linelastmodifieddate": at,
-        }
-        self._insert(
+        insert(
+            self.connection,
             "transactionline",
             uniquekey=next(self._keys),
             id=0,
             linesequencenumber=0,
             mainline="T",
+            taxline="F",
             isinventoryaffecting="F",
             iscogs="F",
-            **common,
+            memo=memo,
+            foreignamount=_text(heading.total),
+            netamount=_in_base(heading.total, heading.exchange_rate),
+            transaction=number,
+            isclosed="F",
+            createdfrom=heading.createdfrom,
+            linelastmodifieddate=at,
         )
-        keys = []
-        for position, line in enumerate(lines, 1):
-            keys.append(next(self._keys))
-            is_committed = is_order and line.itemtype == "InvtPart"
-            self._insert(
-                "transactionline",
-                uniquekey=keys[-1],
-                id=position,
-                linesequencenumber=position,
-                mainline="F",
-                isinventoryaffecting="T" if line.is_affecting else "F",
-                iscogs="T" if line.is_cogs else "F",
-                item=line.item,
-                itemtype=line.itemtype,
-                location=line.location,
-                quantity=line.quantity,
-                quantityshiprecv=0 if is_order else None,
-                quantitycommitted=-line.quantity if is_committed else None,
-                **common,
-            )
+        keys = [self._write_line(number, position, line, memo, heading, at) for position, line in enumerate(lines, 1)]
         return number, keys
+
+    def add_line(self, transaction_id: int, position: int, line: Line, entry: Entry) -> int:
+        """Put another line on a sales order; its unique key."""
+        heading = Heading("SalesOrd", "")
+        return self._write_line(transaction_id, position, line, None, heading, stored(entry.recorded_at))
+
+    def _write_line(
+        self, transaction_id: int, position: int, line: Line, memo: str | None, heading: Heading, at: str
+    ) -> int:
+        key, is_ordered = next(self._keys), heading.kind == "SalesOrd" and not line.is_tax
+        is_committed = is_ordered and line.itemtype == "InvtPart"
+        insert(
+            self.connection,
+            "transactionline",
+            uniquekey=key,
+            id=position,
+            linesequencenumber=position,
+            transaction=transaction_id,
+            mainline="F",
+            taxline="T" if line.is_tax else "F",
+            isinventoryaffecting="T" if line.is_affecting else "F",
+            iscogs="T" if line.is_cogs else "F",
+            item=line.item,
+            itemtype=line.itemtype,
+            location=line.location,
+            quantity=line.quantity,
+            quantityshiprecv=0 if is_ordered else None,
+            quantitycommitted=-(line.quantity or 0) if is_committed else None,
+            quantitybilled=0 if is_ordered else None,
+            rate=_text(line.rate),
+            foreignamount=_text(line.amount),
+            netamount=_in_base(line.amount, heading.exchange_rate),
+            isclosed="F",
+            createdfrom=heading.createdfrom,
+            memo=line.memo or memo,
+            linelastmodifieddate=at,
+        )
+        return key
+
+    def period_of(self, dated: str) -> int | None:
+        """The base period of a stored date, None where the account has none."""
+        row = self.connection.execute(
+            'SELECT "id" FROM "accountingperiod" WHERE "startdate" <= ? AND "enddate" >= ?'
+            " AND \"isyear\" = 'F' AND \"isquarter\" = 'F'",
+            (start_of_day(dated), start_of_day(dated)),
+        ).fetchone()
+        return None if row is None else int(row[0])
 
     def posted_lines(self, uniquekey: str) -> list[PostedLine]:
         """Every line of that line's transaction that affects inventory; none where there is no such line."""
@@ -178,16 +209,14 @@ class Ledger:
 
     def set_quantity(self, line: PostedLine, quantity: int, at: datetime | None) -> None:
         """Save the line with another quantity, and its cost of goods with it. `at` None: no timestamp moves."""
-        self.connection.execute(
-            'UPDATE "transactionline" SET "quantity" = ? WHERE "uniquekey" = ?', (quantity, line.uniquekey)
-        )
+        self.set_line(line.uniquekey, quantity=quantity)
         self.connection.execute(
             'UPDATE "transactionline" SET "quantity" = ? WHERE "transaction" = ? AND "item" = ? AND "location" = ?'
             " AND \"iscogs\" = 'T'",
             (-quantity, line.transaction_id, line.item, line.location),
         )
         if at is not None:
-            self._stamp(line.transaction_id, at)
+            self.stamp(line.transaction_id, at)
 
     def delete(self, transaction_id: int) -> None:
         """Delete a transaction: no query tells of it any more."""
@@ -210,69 +239,47 @@ class Ledger:
             ),
         )
 
-    def update_line(self, uniquekey: int, quantity: int, shipped: int, committed: int, *, is_closed: bool) -> None:
-        """A sales order's line as it now is."""
+    def set_line(self, uniquekey: int, **values: object) -> None:
+        """A line's columns as they now are; amounts as decimals."""
+        self._set("transactionline", "uniquekey", uniquekey, values)
+
+    def set_amount(self, uniquekey: int, amount: Decimal, exchange_rate: Decimal) -> None:
+        """A line's amount, with NetSuite's sign, in the document's currency and in the base one."""
+        self.set_line(uniquekey, foreignamount=amount, netamount=_in_base(amount, exchange_rate))
+
+    def set_transaction(self, transaction_id: int, at: datetime | None, **values: object) -> None:
+        """A transaction's columns as they now are. `at` None: its timestamps stand still."""
+        if values:
+            self._set("transaction", "id", transaction_id, values)
+        if at is not None:
+            self.stamp(transaction_id, at)
+
+    def set_total(self, transaction_id: int, total: Decimal, exchange_rate: Decimal) -> None:
+        """The amount of the document and of its main line, with NetSuite's sign."""
+        self._set("transaction", "id", transaction_id, {"foreigntotal": total})
         self.connection.execute(
-            'UPDATE "transactionline" SET "quantity" = ?, "quantityshiprecv" = ?, "quantitycommitted" = ?, '
-            '"isclosed" = ? WHERE "uniquekey" = ?',
-            (quantity, shipped, committed or None, "T" if is_closed else "F", uniquekey),
+            'UPDATE "transactionline" SET "foreignamount" = ?, "netamount" = ? WHERE "transaction" = ?'
+            " AND \"mainline\" = 'T'",
+            (_text(total), _in_base(total, exchange_rate), transaction_id),
         )
 
-    def update_status(self, transaction_id: int, status: str, at: datetime | None) -> None:
-        """A sales order's status. `at` None: its timestamps stand still."""
-        self.connection.execute('UPDATE "transaction" SET "status" = ? WHERE "id" = ?', (status, transaction_id))
-        if at is not None:
-            self._stamp(transaction_id, at)
-
-    def _stamp(self, transaction_id: int, at: datetime) -> None:
+    def stamp(self, transaction_id: int, at: datetime) -> None:
+        """Somebody saved it at that moment."""
         moved = (stored(at), transaction_id)
         self.connection.execute('UPDATE "transaction" SET "lastmodifieddate" = ? WHERE "id" = ?', moved)
         self.connection.execute(
             'UPDATE "transactionline" SET "linelastmodifieddate" = ? WHERE "transaction" = ?', moved
         )
 
-    def _write_items(self, catalogue: Catalogue, created: str) -> None:
-        classes: dict[str, int] = {}
-        for product in catalogue.products.values():
-            number = classes.setdefault(product.category, len(classes) + 1)
-            identity = catalogue.identity(self._layout.erp, product.sku)
-            more = {"upccode": identity.gtin, "class": number}
-            self._write_item(self.items[product.sku], identity.code, product.title, "InvtPart", created, **more)
-        for name, number in classes.items():
-            self._insert("classification", id=number, name=name, fullname=name, isinactive="F")
+    def _set(self, table: str, key: str, number: int, values: dict[str, Any]) -> None:
+        columns = ", ".join(f'"{name}" = ?' for name in values)
+        kept = [_text(value) if isinstance(value, Decimal) else value for value in values.values()]
+        self.connection.execute(f'UPDATE "{table}" SET {columns} WHERE "{key}" = ?', (*kept, number))  # noqa: S608
 
-    def _write_item(
-        self, number: int, code: str, title: str, itemtype: str, created: str, **more: str | int | None
-    ) -> None:
-        self._insert(
-            "item",
-            id=number,
-            itemid=code,
-            displayname=title,
-            fullname=code,
-            itemtype=itemtype,
-            isinactive="F",
-            createddate=created,
-            lastmodifieddate=created,
-            **more,
-        )
 
-    def _write_locations(self, created: str) -> None:
-        erp = self._layout.erp
-        for location_id, number in self.location_ids.items():
-            location = self._layout.locations[location_id]
-            name = location.name if location.system_id == erp else f"{location.name} (copy)"
-            self._insert(
-                "location",
-                id=number,
-                name=name,
-                fullname=name,
-                isinactive="F",
-                makeinventoryavailable="T" if location.system_id == erp else "F",
-                lastmodifieddate=created,
-            )
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else format(amount, "f")
 
-    def _insert(self, table: str, **values: object) -> None:
-        columns = ", ".join(f'"{name}"' for name in values)
-        marks = ", ".join("?" * len(values))
-        self.connection.execute(f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', tuple(values.values()))  # noqa: S608
+
+def _in_base(amount: Decimal | None, exchange_rate: Decimal) -> str | None:
+    return None if amount is None else _text(rounded(amount * exchange_rate, 2))

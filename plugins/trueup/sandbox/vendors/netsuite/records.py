@@ -1,146 +1,145 @@
-"""The record API: salesOrder and inventoryItem to read, inventoryAdjustment to read and to make.
+"""How the record API lists and shows records: transactions with their lines, items with their levels, masters.
 
-`X-NetSuite-Idempotency-Key` counts for asynchronous requests only, so a repeated adjustment here is a second one.
+Of a sales order only what the published contract lists is shown; amounts of it are read by SuiteQL.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from trueup.sandbox.vendors.netsuite.books import NetSuiteBooks
 from trueup.sandbox.vendors.netsuite.dates import parse_stored
-from trueup.sandbox.vendors.netsuite.errors import ApiError, invalid_content, invalid_parameter, not_found
-from trueup.sandbox.vendors.netsuite.tables import ORDER_STATUS
-from trueup.sandbox.world.entries import MovementKind, StockMoved
+from trueup.sandbox.vendors.netsuite.errors import not_found
+from trueup.sandbox.vendors.netsuite.tables import ORDER_STATUS, STATUSES
 
-RECORD_TYPES: Final[Mapping[str, str]] = {
-    "salesOrder": 'SELECT "id" FROM "transaction" WHERE "type" = \'SalesOrd\' ORDER BY "id"',
-    "inventoryAdjustment": 'SELECT "id" FROM "transaction" WHERE "type" = \'InvAdjst\' ORDER BY "id"',
-    "inventoryItem": 'SELECT "id" FROM "item" WHERE "itemtype" = \'InvtPart\' ORDER BY "id"',
+TRANSACTIONS: Final[Mapping[str, str]] = {
+    "salesOrder": "SalesOrd",
+    "itemFulfillment": "ItemShip",
+    "invoice": "CustInvc",
+    "returnAuthorization": "RtnAuth",
+    "itemReceipt": "ItemRcpt",
+    "creditMemo": "CustCred",
+    "customerRefund": "CustRfnd",
+    "inventoryAdjustment": "InvAdjst",
 }
+"""By record type, the type code of its transactions."""
+_MASTERS: Final[Mapping[str, str]] = {
+    "inventoryItem": 'SELECT "id" FROM "item" WHERE "itemtype" = \'InvtPart\' ORDER BY "id"',
+    "customer": 'SELECT "id" FROM "customer" ORDER BY "id"',
+    "accountingPeriod": 'SELECT "id" FROM "accountingperiod" ORDER BY "id"',
+}
+RECORD_TYPES: Final = frozenset({*TRANSACTIONS, *_MASTERS})
+_BY_NAME: Final = {name.lower(): name for name in RECORD_TYPES}
+_MISSING: Final = "The record instance does not exist. Provide a valid record instance ID."
+
+
+def record_type(named: str) -> str | None:
+    """The record type of that name in whatever case, as addresses take it; None where there is none."""
+    return _BY_NAME.get(named.lower())
 
 
 class Records:
     """One request's view of the books. `url` is the record API's address."""
 
-    def __init__(self, books: NetSuiteBooks, url: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, books: NetSuiteBooks, url: str) -> None:
         self._books = books
         self._url = url
-        self._now = now
 
-    def listed(self, record_type: str) -> list[dict[str, Any]]:
+    def listed(self, kind: str) -> list[dict[str, Any]]:
         """Ids and links of all records of a type, as the collection shows them."""
-        ids = [row[0] for row in self._books.connection.execute(RECORD_TYPES[record_type])]
-        return [{"links": [self._link(f"{record_type}/{number}")], "id": str(number)} for number in ids]
+        code = TRANSACTIONS.get(kind)
+        if code is None:
+            rows = self._books.connection.execute(_MASTERS[kind])
+        else:
+            rows = self._books.connection.execute(
+                'SELECT "id" FROM "transaction" WHERE "type" = ? ORDER BY "id"', (code,)
+            )
+        return [{"links": [self._link(f"{kind}/{row[0]}")], "id": str(row[0])} for row in rows]
 
-    def shown(self, record_type: str, number: str, *, is_expanded: bool) -> dict[str, Any]:
+    def number(self, kind: str, named: str) -> int:
+        """The id that an address names, `eid:` and an external id included; `ApiError` 404 where there is none."""
+        code = TRANSACTIONS.get(kind)
+        if named.startswith("eid:"):
+            found = None if code is None else self._books.with_external_id(code, named.removeprefix("eid:"))
+            if found is not None:
+                return found
+        elif named.isdecimal():
+            row = None if code is None else self._books.head(int(named))
+            if code is None or (row is not None and row["type"] == code):
+                return int(named)
+        raise not_found(_MISSING)
+
+    def shown(self, kind: str, named: str, *, is_expanded: bool) -> dict[str, Any]:
         """One record; `ApiError` 404 where there is none."""
-        if number.isdigit():
-            if record_type == "inventoryItem":
-                row = self._one("item", int(number))
-                if row is not None and row["itemtype"] == "InvtPart":
-                    return self._item(row, is_expanded=is_expanded)
-            else:
-                row = self._one("transaction", int(number))
-                kind = "SalesOrd" if record_type == "salesOrder" else "InvAdjst"
-                if row is not None and row["type"] == kind:
-                    show = self._order if record_type == "salesOrder" else self._adjustment
-                    return show(row, is_expanded=is_expanded)
-        raise not_found("The record instance does not exist. Provide a valid record instance ID.")
-
-    def adjust(self, body: object) -> int:
-        """Make an inventory adjustment; the new record's id. `ApiError` 400 where the body does not hold."""
-        if not isinstance(body, dict):
-            raise invalid_content("The request body is not a JSON object.", "")
-        if not isinstance(body.get("account"), dict):
-            raise invalid_content("Please enter value(s) for: Adjustment Account.", "account")
-        items = body.get("inventory", {}).get("items") if isinstance(body.get("inventory"), dict) else None
-        if not isinstance(items, list) or not items:
-            raise invalid_content("You must enter at least one line item for this transaction.", "inventory.items")
-        moves = [self._move(item, position, body) for position, item in enumerate(items)]
-        number = None
-        for move in moves:
-            number = self._books.record(move)
-        if number is None:
-            raise invalid_content("You must enter at least one line item for this transaction.", "inventory.items")
-        return number
-
-    def _move(self, item: object, position: int, body: Mapping[str, Any]) -> StockMoved:
-        path = f"inventory.items[{position}]"
-        if not isinstance(item, dict):
-            raise invalid_content("Invalid line.", path)
-        sku = self._books.skus.get(_reference(item.get("item")))
-        if sku is None:
-            raise invalid_content(
-                "You have entered an Invalid Field Value for the following field: item", f"{path}.item"
-            )
-        location_id = self._books.location_of.get(_reference(item.get("location") or body.get("adjLocation")))
-        if location_id is None:
-            raise invalid_content(
-                "You have entered an Invalid Field Value for the following field: location", f"{path}.location"
-            )
-        quantity = item.get("adjustQtyBy")
-        if isinstance(quantity, bool) or not isinstance(quantity, int | float) or quantity == 0 or quantity % 1:
-            raise invalid_content(
-                "You have entered an Invalid Field Value for the following field: adjustQtyBy", f"{path}.adjustQtyBy"
-            )
-        now = self._now()
-        return StockMoved(
-            entry_id=f"API{position}",
-            system_id="netsuite",
-            recorded_at=now,
-            happened_at=now,
-            moves_timestamp=True,
-            kind=MovementKind.ADJUST,
-            sku=sku,
-            location_id=location_id,
-            delta=int(quantity),
-            reference=str(body.get("externalId") or ""),
-            memo=str(item.get("memo") or body.get("memo") or ""),
-        )
+        number = self.number(kind, named)
+        if kind in TRANSACTIONS:
+            row = self._one("transaction", number)
+            if row is not None:
+                return self._shown_transaction(kind, row, is_expanded)
+        elif kind == "inventoryItem":
+            row = self._one("item", number)
+            if row is not None and row["itemtype"] == "InvtPart":
+                return self._item(row, is_expanded=is_expanded)
+        else:
+            row = self._one(kind.lower(), number)
+            if row is not None:
+                return self._period(row) if kind == "accountingPeriod" else self._customer(row)
+        raise not_found(_MISSING)
 
     # -- how records look ----------------------------------------------------------------------------------------
 
-    def _order(self, row: sqlite3.Row, *, is_expanded: bool) -> dict[str, Any]:
-        status = "B" if row["status"] in ("B", "D", "F") else "A"  # the enumeration knows only A and B
-        content = self._transaction(row, "salesOrder")
-        content["orderStatus"] = {"id": status, "refName": ORDER_STATUS[status]}
-        if row["otherrefnum"] is not None:
-            content["otherRefNum"] = row["otherrefnum"]
-        content["item"] = self._sublist(
-            f"salesOrder/{row['id']}/item", (self._order_line(line) for line in self._lines(row["id"])), is_expanded
+    def _shown_transaction(self, kind: str, row: sqlite3.Row, is_expanded: bool) -> dict[str, Any]:  # noqa: FBT001
+        content = self._transaction(row, kind)
+        sublist, line_of = "item", self._line
+        if kind == "salesOrder":
+            status = "A" if row["status"] == "A" else "B"  # the enumeration knows only A and B
+            content["orderStatus"] = {"id": status, "refName": ORDER_STATUS[status]}
+            line_of = self._order_line
+        elif kind == "inventoryAdjustment":
+            sublist, line_of = "inventory", self._adjusted
+        elif row["status"] is not None:
+            content["status"] = {"id": row["status"], "refName": STATUSES[row["type"]].get(row["status"], "")}
+        content[sublist] = self._sublist(
+            f"{kind}/{row['id']}/{sublist}", (line_of(line) for line in self._lines(row["id"])), is_expanded
         )
         return content
 
     def _order_line(self, line: sqlite3.Row) -> dict[str, Any]:
         quantity, shipped = -float(line["quantity"]), float(line["quantityshiprecv"] or 0)
         return {
-            "line": line["linesequencenumber"],
+            **self._line(line),
             "lineUniqueKey": str(line["uniquekey"]),
-            "item": self._named("inventoryItem", "item", "itemid", line["item"]),
             "itemType": {"id": line["itemtype"], "refName": line["itemtype"]},
-            "location": self._named("location", "location", "name", line["location"]),
             "quantity": quantity,
             "quantityFulfilled": shipped,
+            "quantityBilled": float(line["quantitybilled"] or 0),
             "quantityCommitted": float(line["quantitycommitted"] or 0),
             "isClosed": line["isclosed"] == "T",
             "isOpen": line["isclosed"] == "F" and shipped < quantity,
         }
 
-    def _adjustment(self, row: sqlite3.Row, *, is_expanded: bool) -> dict[str, Any]:
-        content = self._transaction(row, "inventoryAdjustment")
-        lines = (
-            {
-                "line": line["linesequencenumber"],
-                "item": self._named("inventoryItem", "item", "itemid", line["item"]),
-                "location": self._named("location", "location", "name", line["location"]),
-                "adjustQtyBy": float(line["quantity"]),
-            }
-            for line in self._lines(row["id"])
-        )
-        content["inventory"] = self._sublist(f"inventoryAdjustment/{row['id']}/inventory", lines, is_expanded)
+    def _line(self, line: sqlite3.Row) -> dict[str, Any]:
+        content = {
+            "line": line["linesequencenumber"],
+            "item": self._named("inventoryItem", "item", "itemid", line["item"]),
+            "quantity": abs(float(line["quantity"] or 0)),
+        }
+        if line["location"] is not None:
+            content["location"] = self._named("location", "location", "name", line["location"])
+        if line["memo"]:
+            content["description"] = line["memo"]
+        if line["foreignamount"] is not None:
+            content["rate"] = float(line["rate"] or 0)
+            content["amount"] = abs(float(line["foreignamount"]))
         return content
+
+    def _adjusted(self, line: sqlite3.Row) -> dict[str, Any]:
+        return {
+            "line": line["linesequencenumber"],
+            "item": self._named("inventoryItem", "item", "itemid", line["item"]),
+            "location": self._named("location", "location", "name", line["location"]),
+            "adjustQtyBy": float(line["quantity"]),
+        }
 
     def _item(self, row: sqlite3.Row, *, is_expanded: bool) -> dict[str, Any]:
         levels = self._rows('SELECT * FROM "aggregateitemlocation" WHERE "item" = ? ORDER BY "location"', row["id"])
@@ -169,9 +168,29 @@ class Records:
             content["upcCode"] = row["upccode"]
         return content
 
-    def _transaction(self, row: sqlite3.Row, record_type: str) -> dict[str, Any]:
+    def _customer(self, row: sqlite3.Row) -> dict[str, Any]:
+        return {
+            "links": [self._link(f"customer/{row['id']}")],
+            "id": str(row["id"]),
+            "entityId": row["entityid"],
+            "companyName": row["companyname"],
+            "isInactive": row["isinactive"] == "T",
+        }
+
+    def _period(self, row: sqlite3.Row) -> dict[str, Any]:
+        flags = ("closed", "allLocked", "arLocked", "allowNonGLChanges", "isPosting", "isAdjust", "isQuarter", "isYear")
+        return {
+            "links": [self._link(f"accountingPeriod/{row['id']}")],
+            "id": str(row["id"]),
+            "periodName": row["periodname"],
+            "startDate": row["startdate"][:10],
+            "endDate": row["enddate"][:10],
+            **{name: row[name.lower()] == "T" for name in flags},
+        }
+
+    def _transaction(self, row: sqlite3.Row, kind: str) -> dict[str, Any]:
         content = {
-            "links": [self._link(f"{record_type}/{row['id']}")],
+            "links": [self._link(f"{kind}/{row['id']}")],
             "id": str(row["id"]),
             "refName": row["tranid"],
             "tranId": row["tranid"],
@@ -179,11 +198,17 @@ class Records:
             "createdDate": _utc(row["createddate"]),
             "lastModifiedDate": _utc(row["lastmodifieddate"]),
         }
-        if record_type == "salesOrder":
+        if kind == "salesOrder":
             del content["tranId"], content["tranDate"]  # not among the properties that the contract lists for it
-        for column, name in (("memo", "memo"), ("externalid", "externalId")):
+        for column, name in (("memo", "memo"), ("externalid", "externalId"), ("otherrefnum", "otherRefNum")):
             if row[column]:
                 content[name] = row[column]
+        if kind != "inventoryAdjustment":
+            if row["entity"] is not None:
+                content["entity"] = self._named("customer", "customer", "entityid", row["entity"])
+            content["currency"] = self._named("currency", "currency", "name", row["currency"])
+        if row["foreigntotal"] is not None and kind != "salesOrder":
+            content["total"] = abs(float(row["foreigntotal"]))
         return content
 
     def _sublist(self, path: str, items: Iterable[dict[str, Any]], is_expanded: bool) -> dict[str, Any]:  # noqa: FBT001
@@ -193,10 +218,10 @@ class Records:
         content = list(items)
         return {**links, "items": content, "totalResults": len(content)}
 
-    def _named(self, record_type: str, table: str, column: str, number: int) -> dict[str, Any]:
+    def _named(self, kind: str, table: str, column: str, number: int) -> dict[str, Any]:
         row = self._one(table, number)
         name = "" if row is None else str(row[column])
-        return {"links": [self._link(f"{record_type}/{number}")], "id": str(number), "refName": name}
+        return {"links": [self._link(f"{kind}/{number}")], "id": str(number), "refName": name}
 
     def _link(self, path: str) -> dict[str, str]:
         return {"rel": "self", "href": f"{self._url}/{path}"}
@@ -205,7 +230,8 @@ class Records:
 
     def _lines(self, transaction_id: int) -> Sequence[sqlite3.Row]:
         return self._rows(
-            'SELECT * FROM "transactionline" WHERE "transaction" = ? AND "mainline" = \'F\' ORDER BY "id"',
+            'SELECT * FROM "transactionline" WHERE "transaction" = ? AND "mainline" = \'F\' AND "taxline" = \'F\''
+            ' AND "iscogs" = \'F\' ORDER BY "id"',
             transaction_id,
         )
 
@@ -217,24 +243,6 @@ class Records:
         cursor = self._books.connection.cursor()
         cursor.row_factory = sqlite3.Row  # type: ignore[assignment] # the class is what sqlite3 documents to put here
         return cursor.execute(statement, (number,)).fetchall()
-
-
-def check_query(query: Mapping[str, str], known: Iterable[str]) -> None:
-    """Refuse a query parameter that the endpoint does not have."""
-    for name in query:
-        if name not in known:
-            raise invalid_parameter(f"Invalid query parameter name: {name}.", name)
-
-
-def refuse_asynchronous(headers: Mapping[str, str]) -> None:
-    """Asynchronous requests are not simulated; pretending to would hide it."""
-    if "respond-async" in headers.get("prefer", ""):
-        raise ApiError(400, "INVALID_HEADER", "Asynchronous requests are not enabled.", {"o:errorHeader": "Prefer"})
-
-
-def _reference(content: object) -> int:
-    number = str(content.get("id")) if isinstance(content, dict) else ""
-    return int(number) if number.isdigit() else -1
 
 
 def _utc(text: str) -> str:

@@ -22,11 +22,13 @@ from trueup.sandbox.vendors.netsuite.errors import (
     too_many_requests,
     unexpected,
 )
+from trueup.sandbox.vendors.netsuite.jobs import JOBS
+from trueup.sandbox.vendors.netsuite.masters import close_periods
 from trueup.sandbox.vendors.netsuite.oauth import Authorization
 from trueup.sandbox.vendors.netsuite.paging import collection, page_of
-from trueup.sandbox.vendors.netsuite.records import RECORD_TYPES, Records, check_query, refuse_asynchronous
+from trueup.sandbox.vendors.netsuite.record_api import RECORDS, RecordApi, check_query, json_body
 from trueup.sandbox.vendors.simulator import Connection, Simulator, opened
-from trueup.sandbox.vendors.vendor_api import json_object, no_such
+from trueup.sandbox.vendors.vendor_api import no_such
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world.entries import Entry
 from trueup.sandbox.world.faults import FaultKind, Faults
@@ -34,14 +36,19 @@ from trueup.sandbox.world.world import World
 
 TOKEN_PATH: Final = "/services/rest/auth/oauth2/v1/token"  # noqa: S105 - a path
 _SUITEQL: Final = "/services/rest/query/v1/suiteql"
-_RECORDS: Final = "/services/rest/record/v1"
 _ACCOUNT: Final = "TSTDRV1900001"
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 class NetSuiteSimulator(Simulator):
-    """One account. `concurrency` requests at once, each taking `latency_seconds`: both set by `/world/tuning`."""
+    """One account.
+
+    Set by `/world/tuning`: `concurrency` requests at once, each taking `latency_seconds`; `job_seconds` that an
+    asynchronous request takes; `closed_through`, the day up to which accounting periods are closed (empty: none);
+    `books_channel_orders`, whether an integration of the retailer's books the channels' orders here. Where it does not,
+    somebody else has to: only wholesale orders, shipments and returns are entered by people.
+    """
 
     real_time_paths = (TOKEN_PATH,)
 
@@ -51,14 +58,26 @@ class NetSuiteSimulator(Simulator):
         self._concurrency = 5
         self._latency_seconds = 0.005
         self._under_way = 0
+        self._is_integrated = True
+        self._job_seconds = 0.0
+        self._closed_through = ""
         self._books: NetSuiteBooks | None = None
+        self._record_api: RecordApi | None = None
         self._app = Starlette(
             routes=[
                 token_route(TOKEN_PATH, _form, self._granted, {"Cache-Control": "no-store"}),
                 Route(_SUITEQL, self._guarded(self._suiteql), methods=["POST"]),
-                Route(_RECORDS + "/{kind}", self._guarded(self._collection), methods=["GET"]),
-                Route(_RECORDS + "/inventoryAdjustment", self._guarded(self._adjust), methods=["POST"]),
-                Route(_RECORDS + "/{kind}/{number}", self._guarded(self._record), methods=["GET"]),
+                Route(RECORDS + "/{kind}", self._record(RecordApi.answer), methods=["GET", "POST"]),
+                Route(
+                    RECORDS + "/{kind}/{named}",
+                    self._record(RecordApi.answer),
+                    methods=["GET", "PATCH", "PUT", "DELETE"],
+                ),
+                Route(
+                    RECORDS + "/{kind}/{named}/!transform/{target}", self._record(RecordApi.answer), methods=["POST"]
+                ),
+                Route(JOBS + "/{number}", self._record(RecordApi.answer_of_job), methods=["GET"]),
+                Route(JOBS + "/{number}/{part:path}", self._record(RecordApi.answer_of_job), methods=["GET"]),
             ],
             exception_handlers=no_such(
                 lambda asked: ApiError(404, "NOT_FOUND", f"Resource {asked.url.path} does not exist."),
@@ -95,6 +114,8 @@ class NetSuiteSimulator(Simulator):
         self._books = NetSuiteBooks(
             self.world.catalogue, self.world.layout, self.world.opening_levels(self.system_id), self.world.now
         )
+        self._record_api = RecordApi(self._books, self.world.now)
+        self._apply_tuning()
 
     def record(self, entry: Entry) -> None:
         self.books.record(entry)
@@ -123,8 +144,20 @@ class NetSuiteSimulator(Simulator):
                     self._concurrency = int(value)
                 case "latency_seconds":
                     self._latency_seconds = float(value)
+                case "books_channel_orders":
+                    self._is_integrated = bool(value)
+                case "job_seconds":
+                    self._job_seconds = float(value)
+                case "closed_through":
+                    self._closed_through = str(value)
                 case _:
                     raise KeyError(name)
+        self._apply_tuning()
+
+    def _apply_tuning(self) -> None:
+        self.books.sales.is_integrated = self._is_integrated
+        opened(self._record_api).jobs.seconds = self._job_seconds
+        close_periods(self.books.connection, self._closed_through)
 
     # -- the door ------------------------------------------------------------------------------------------------
 
@@ -161,7 +194,7 @@ class NetSuiteSimulator(Simulator):
             )
         check_query(request.query_params, ("limit", "offset"))
         limit, offset = page_of(request.query_params)
-        body = await _json(request)
+        body = json_body(request, await request.body())
         query, params = body.get("q"), body.get("params", [])
         if set(body) - {"q", "params"} or not isinstance(query, str) or not isinstance(params, list):
             raise invalid_content("Invalid content in the request body: 'q' is a string, 'params' a list.", "q")
@@ -176,57 +209,13 @@ class NetSuiteSimulator(Simulator):
         items = [{"links": [], **row} for row in answer.rows]
         return _answer(collection(str(request.url.replace(query="")), items, limit, offset, answer.total))
 
-    async def _collection(self, request: Request) -> Response:
-        kind = _kind(request)
-        refuse_asynchronous(request.headers)
-        check_query(request.query_params, ("limit", "offset"))
-        limit, offset = page_of(request.query_params)
-        with self.world.lock:
-            listed = self._records(request).listed(kind)
-        page = listed[offset : offset + limit]
-        return _answer(collection(str(request.url.replace(query="")), page, limit, offset, len(listed)))
+    def _record(self, answer: Callable[[RecordApi, Request, bytes], Response]) -> Handler:
+        async def handle(request: Request) -> Response:
+            content = await request.body()
+            with self.world.lock:
+                return answer(opened(self._record_api), request, content)
 
-    async def _record(self, request: Request) -> Response:
-        refuse_asynchronous(request.headers)
-        check_query(request.query_params, ("expandSubResources", "simpleEnumFormat", "fields"))
-        is_expanded = request.query_params.get("expandSubResources", "false") == "true"
-        with self.world.lock:
-            content = self._records(request).shown(
-                _kind(request), request.path_params["number"], is_expanded=is_expanded
-            )
-        fields = request.query_params.get("fields")
-        if fields:
-            content = {name: value for name, value in content.items() if name in ("links", *fields.split(","))}
-        return _answer(content)
-
-    async def _adjust(self, request: Request) -> Response:
-        refuse_asynchronous(request.headers)
-        body = await _json(request)
-        with self.world.lock:
-            number = self._records(request).adjust(body)
-        location = f"{request.url.replace(query='')}/{number}"
-        return Response(status_code=204, headers={"Location": location})
-
-    def _records(self, request: Request) -> Records:
-        url = str(request.url.replace(query="")).split(_RECORDS)[0] + _RECORDS
-        return Records(self.books, url, self.world.now)
-
-
-def _kind(request: Request) -> str:
-    kind = str(request.path_params["kind"])
-    if kind not in RECORD_TYPES:
-        raise ApiError(404, "NOT_FOUND", f"Record type '{kind}' does not exist.", {"o:errorPath": kind})
-    return kind
-
-
-async def _json(request: Request) -> dict[str, Any]:
-    if not request.headers.get("content-type", "").startswith("application/json"):
-        raise ApiError(415, "INVALID_CONTENT_TYPE", "Use application/json.", {"o:errorHeader": "Content-Type"})
-    return json_object(
-        await request.body(),
-        invalid_content("Error while parsing the request body: not JSON.", ""),
-        invalid_content("The request body is not a JSON object.", ""),
-    )
+        return self._guarded(handle)
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -74,5 +74,7 @@ def _to_date(text: str | None, picture: str = dates.ACCOUNT_DATE) -> str | None:
 
 def _text(value: object) -> str:
     if isinstance(value, float):
+        # Amounts are exact in NetSuite; summed up as binary fractions they would not be.
+        value = round(value, 8)
         return str(int(value)) if value.is_integer() else repr(value)
     return str(value)

@@ -52,6 +52,10 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
         "createddate": "datetime",
         "lastmodifieddate": "datetime",
         "entity": "int",
+        "currency": "int",
+        "exchangerate": "number",
+        "foreigntotal": "number",
+        "postingperiod": "int",
         "memo": "text",
         "otherrefnum": "text",
         "externalid": "text",
@@ -74,11 +78,48 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
         "quantity": "number",
         "quantityshiprecv": "number",
         "quantitycommitted": "number",
+        "quantitybilled": "number",
+        "rate": "number",
+        "foreignamount": "number",
+        "netamount": "number",
         "isclosed": "boolean",
         "createdfrom": "int",
         "memo": "text",
         "linelastmodifieddate": "datetime",
     },
+    "customer": {
+        "id": "int",
+        "entityid": "text",
+        "companyname": "text",
+        "isinactive": "boolean",
+        "externalid": "text",
+        "lastmodifieddate": "datetime",
+    },
+    "currency": {
+        "id": "int",
+        "name": "text",
+        "symbol": "text",
+        "currencyprecision": "int",
+        "exchangerate": "number",
+        "isbasecurrency": "boolean",
+        "isinactive": "boolean",
+    },
+    "accountingperiod": {
+        "id": "int",
+        "periodname": "text",
+        "startdate": "date",
+        "enddate": "date",
+        "closed": "boolean",
+        "alllocked": "boolean",
+        "arlocked": "boolean",
+        "allownonglchanges": "boolean",
+        "isposting": "boolean",
+        "isadjust": "boolean",
+        "isquarter": "boolean",
+        "isyear": "boolean",
+    },
+    "trackingnumber": {"id": "int", "trackingnumber": "text"},
+    "trackingnumbermap": {"transaction": "int", "trackingnumber": "int"},
     "dual": {"dummy": "text"},
 }
 
@@ -94,6 +135,9 @@ DISPLAY: Final[Mapping[tuple[str, str], str]] = {
     ("transactionline", "createdfrom"): 'SELECT ns_title(df."type", df."tranid") FROM "transaction" AS df '
     'WHERE df."id" = {value}',
     ("transaction", "type"): "ns_type_name({value})",
+    ("transaction", "entity"): 'SELECT df."entityid" FROM "customer" AS df WHERE df."id" = {value}',
+    ("transaction", "currency"): 'SELECT df."name" FROM "currency" AS df WHERE df."id" = {value}',
+    ("transaction", "postingperiod"): 'SELECT df."periodname" FROM "accountingperiod" AS df WHERE df."id" = {value}',
 }
 
 TYPE_NAMES: Final[Mapping[str, str]] = {
@@ -104,6 +148,9 @@ TYPE_NAMES: Final[Mapping[str, str]] = {
     "InvCount": "Inventory Count",
     "InvTrnfr": "Inventory Transfer",
     "CustCred": "Credit Memo",
+    "CustInvc": "Invoice",
+    "RtnAuth": "Return Authorization",
+    "CustRfnd": "Customer Refund",
 }
 ABBREVIATIONS: Final[Mapping[str, str]] = {
     "SalesOrd": "SO",
@@ -113,6 +160,9 @@ ABBREVIATIONS: Final[Mapping[str, str]] = {
     "InvCount": "IC",
     "InvTrnfr": "IT",
     "CustCred": "CM",
+    "CustInvc": "INV",
+    "RtnAuth": "RMA",
+    "CustRfnd": "RFND",
 }
 ORDER_STATUS: Final[Mapping[str, str]] = {
     "A": "Pending Approval",
@@ -124,6 +174,23 @@ ORDER_STATUS: Final[Mapping[str, str]] = {
     "G": "Billed",
     "H": "Closed",
 }
+RETURN_STATUS: Final[Mapping[str, str]] = {
+    "A": "Pending Approval",
+    "B": "Pending Receipt",
+    "C": "Cancelled",
+    "D": "Partially Received",
+    "E": "Pending Refund/Partially Received",
+    "F": "Pending Refund",
+    "G": "Refunded",
+    "H": "Closed",
+}
+STATUSES: Final[Mapping[str, Mapping[str, str]]] = {
+    "SalesOrd": ORDER_STATUS,
+    "RtnAuth": RETURN_STATUS,
+    "ItemShip": {"A": "Picked", "B": "Packed", "C": "Shipped"},
+    "CustInvc": {"A": "Open", "B": "Paid In Full"},
+    "CustCred": {"A": "Open", "B": "Fully Applied"},
+}
 
 _AFFINITY = {"int": "INTEGER", "number": "NUMERIC"}
 _KEYS = {
@@ -132,11 +199,17 @@ _KEYS = {
     "location": "id",
     "transaction": "id",
     "transactionline": "uniquekey",
+    "customer": "id",
+    "currency": "id",
+    "accountingperiod": "id",
+    "trackingnumber": "id",
 }
 _INDEXES = (
     'CREATE UNIQUE INDEX level_key ON "aggregateitemlocation" ("item", "location")',
     'CREATE INDEX line_transaction ON "transactionline" ("transaction")',
     'CREATE INDEX transaction_reference ON "transaction" ("otherrefnum", "type")',
+    'CREATE INDEX transaction_external ON "transaction" ("externalid", "type")',
+    'CREATE INDEX line_origin ON "transactionline" ("createdfrom")',
     'CREATE INDEX transaction_modified ON "transaction" ("lastmodifieddate")',
     'CREATE INDEX transaction_created ON "transaction" ("createddate")',
     'CREATE UNIQUE INDEX item_code ON "item" ("itemid")',

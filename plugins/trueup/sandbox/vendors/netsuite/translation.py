@@ -17,7 +17,7 @@ from sqlglot.parsers.oracle import OracleParser
 from sqlglot.tokenizer_core import TokenType
 
 from trueup.sandbox.vendors.netsuite import dates
-from trueup.sandbox.vendors.netsuite.tables import DISPLAY, ORDER_STATUS, TABLES
+from trueup.sandbox.vendors.netsuite.tables import DISPLAY, STATUSES, TABLES
 
 # Kept as they are written: SQLite gets functions of these names instead of sqlglot's idea of them.
 _OWN_FUNCTIONS = frozenset({"TO_CHAR", "TO_DATE", "TO_TIMESTAMP", "TO_TIMESTAMP_TZ", "TRUNC", "SYS_EXTRACT_UTC"})
@@ -154,7 +154,7 @@ def _builtin(function: exp.Anonymous, sources: Mapping[str, str]) -> exp.Expr:
     source = (sources.get(column.table, ""), column.name) if isinstance(column, exp.Column) else ("", "")
     if source == ("transaction", "status"):
         kind = exp.column("type", column.table)
-        separator, status = (" : ", _status_names(column)) if name == "DF" else (":", column)
+        separator, status = (" : ", _status_names(kind, column)) if name == "DF" else (":", column)
         prefix = _call("ns_type_name", kind) if name == "DF" else kind
         return exp.DPipe(this=exp.DPipe(this=prefix, expression=exp.Literal.string(separator)), expression=status)
     display = DISPLAY.get(source) if name == "DF" else None
@@ -164,10 +164,11 @@ def _builtin(function: exp.Anonymous, sources: Mapping[str, str]) -> exp.Expr:
     return exp.paren(shown, copy=False) if isinstance(shown, exp.Select) else shown
 
 
-def _status_names(column: exp.Expr) -> exp.Expr:
-    case = exp.Case(this=column.copy(), default=column.copy())
-    for code, shown in ORDER_STATUS.items():
-        case = case.when(exp.Literal.string(code), exp.Literal.string(shown), copy=False)
+def _status_names(kind: exp.Expr, column: exp.Expr) -> exp.Expr:
+    case = exp.Case(this=exp.DPipe(this=kind.copy(), expression=column.copy()), default=column.copy())
+    for name, statuses in STATUSES.items():
+        for code, shown in statuses.items():
+            case = case.when(exp.Literal.string(name + code), exp.Literal.string(shown), copy=False)
     return case
 
 

@@ -1,0 +1,1 @@
+"""What writes to NetSuite, one module a workflow."""
