@@ -228,7 +228,7 @@ class TestReporting:
         """Not by Shopify's words after half of the work (F8)."""
         calls = shop.simulator.calls
         order = "gid://shopify/Order/7"
-        content = {"order_ref": order, "location_ref": "L", "lines": [{"line_ref": "l", "quantity": 1}]}
+        content: dict[str, Any] = {"order_ref": order, "location_ref": "L", "lines": [{"line_ref": "l", "quantity": 1}]}
         content |= {"carrier": "DPD", "tracking_numbers": ["1"], "tracking_urls": [], "shipped_at": None, **changed}
         outcome, detail = send(writer, creation("fulfilment", "p", content))
         assert (outcome, problem in detail) == (Outcome.REJECTED, True), detail
@@ -336,7 +336,7 @@ def test_whatever_is_lost_or_killed_no_unit_is_reported_twice(served: Sandbox, p
         api.ask = perils.around(api.ask)  # type: ignore[method-assign]  # a line that can break
         return OneByOneWriter(FulfilmentClerk(api))
 
-    expected = {}
+    expected: dict[str, int] = {}
     for number, units, waiting in parcels:
         units = expected.setdefault(number, units)
         change = parcel(placed, here, (line, units), tracking_numbers=[number])

@@ -226,11 +226,11 @@ class ShipBobBooks:
                 units[self.catalog.by_sku[line.sku].inventory_id] += line.quantity
         if not units:
             return []
-        found, topics = self.returns.expected(kept), ("return.completed",)
+        found, topics = self.returns.expected(kept), ["return.completed"]
         if found is None:
             lines = [ReturnLine(self.catalog.by_inventory_id[item], count, "Restock") for item, count in units.items()]
             found = self._unannounced(entry, lines, kept)
-            topics = ("return.created", *topics)
+            topics.insert(0, "return.created")
         self.returns.complete(found, units, entry.recorded_at)
         return [Notice(topic, self.returns.content(found)) for topic in topics]
 

@@ -97,7 +97,7 @@ def _lines(books: ShipBobBooks, body: Mapping[str, Any]) -> tuple[OrderLine, ...
         if not isinstance(each, Mapping) or type(each.get("quantity")) is not int or each["quantity"] < 1:
             raise FieldErrors(f"Products[{index}].Quantity", "Quantity must be greater than 0.")
         if "id" in each:
-            one = by_product.get(each["id"])
+            one = by_product.get(each["id"]) if isinstance(each["id"], int) else None
         else:
             one = by_code.get(str(each.get("sku") or each.get("reference_id")))
         if one is None:

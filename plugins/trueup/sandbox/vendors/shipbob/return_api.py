@@ -104,7 +104,8 @@ def _lines(books: ShipBobBooks, body: Mapping[str, Any]) -> list[ReturnLine]:
         raise ReturnRefusal("inventory must name at least one item.")
     lines = []
     for each in asked:
-        item = books.catalog.by_inventory_id.get(each.get("id")) if isinstance(each, Mapping) else None
+        number_asked = each.get("id") if isinstance(each, Mapping) else None
+        item = books.catalog.by_inventory_id.get(number_asked) if isinstance(number_asked, int) else None
         if item is None:
             raise ReturnRefusal("inventory names an item that the merchant does not have.")
         quantity = each.get("quantity")
