@@ -225,7 +225,7 @@ class TestOrdersOverTheApi:
         shipbob.call("POST", ORDERS, body=self.asked(sandbox, sku), headers={"shipbob_channel_id": "1"}, expect=400)
         assert shipbob.call("GET", ORDERS).json() == []
 
-    def test_the_retailers_own_parcels_cannot_be_simulated(
+    def test_parcels_of_the_world_itself_cannot_be_simulated(
         self, shipbob: VendorCalls, sandbox: Sandbox, sku: str
     ) -> None:
         """They leave when the world's hands send them."""
