@@ -42,7 +42,11 @@ def test_every_connector_can_be_built_from_what_its_form_asks(name: str) -> None
     if STOCK_SET in spec.writes:
         (shows,) = spec.shows
         channel = CHANNEL.model_copy(update={"shows": shows})
-        assert build_writer(declaration(name, *spec.streams), reported, channel).batch_size > 0
+        for capability in spec.writes:
+            built = build_writer(declaration(name, *spec.streams), reported, channel, capability=capability)
+            assert built.batch_size > 0
+        with pytest.raises(Permanent, match=rf"{spec.title} takes no price.set; it takes .*stock.set"):
+            build_writer(declaration(name, *spec.streams), reported, channel, capability="price.set")
 
 
 def _with_options(*names: str) -> SystemDeclaration:

@@ -54,18 +54,22 @@ def build_writer(
     details: ConnectionDetails,
     channel: ChannelDeclaration,
     state: SharedState | None = None,
+    *,
+    capability: str = STOCK_SET,
 ) -> Writer:
     """Build what writes to the channel; no I/O. Raises `Permanent` where this system takes no such writes.
 
-    `state`: as for `build_connector`.
+    `state`: as for `build_connector`. `capability`: what is written, such as `fulfilment.create`.
     """
     spec = _spec(declaration, details)
     if STOCK_SET not in spec.writes:
         raise Permanent(f"{spec.title} takes no corrections; name another system in channels.yml")
-    if channel.shows not in spec.shows:
+    if capability not in spec.writes:
+        raise Permanent(f"{spec.title} takes no {capability}; it takes {', '.join(sorted(spec.writes))}")
+    if capability == STOCK_SET and channel.shows not in spec.shows:
         known = ", ".join(sorted(spec.shows))
         raise Permanent(f"{spec.title} channels show {known}; channels.yml says {channel.shows}")
-    writer: Writer = _load(spec, spec.writes[STOCK_SET])(details, state or ProcessState(), channel)
+    writer: Writer = _load(spec, spec.writes[capability])(details, state or ProcessState(), channel)
     return writer
 
 

@@ -72,6 +72,48 @@ def test_orders_keep_the_contract(shipbob: VendorCalls) -> None:
     shipbob.call("GET", "/2026-01/order/1", expect=404)
 
 
+def test_parcels_over_the_api_keep_the_contract(shipbob: VendorCalls) -> None:
+    """An order is made, leaves, and comes back."""
+    channel = shipbob.call("GET", "/2026-01/channel").json()["items"][0]
+    product = shipbob.call("GET", "/2026-01/product", params={"PageSize": 1}).json()["items"][0]
+    address = {"address1": "1 Quay", "address2": None, "company_name": None, "city": "Harbour", "country": "GB"}
+    body = {
+        "reference_id": "contract-1",
+        "shipping_method": "Standard",
+        "type": "DTC",
+        "recipient": {"name": "Nobody", "address": {**address, "state": None, "zip_code": None}},
+        "products": [{"id": product["id"], "quantity": 1}],
+    }
+    headers = {"shipbob_channel_id": str(channel["id"])}
+    made = shipbob.call("POST", "/2026-01/order", body=body, headers=headers, expect=201).json()
+    shipbob.call("POST", "/2026-01/order", body=body, headers=headers, expect=422)
+    number = made["shipments"][0]["id"]
+    steps = {"action": "ShipOrder", "delay": None, "next": {"action": "DeliverOrder", "delay": 1}}
+    asked = {"shipment_id": str(number), "simulation": steps}
+    shipbob.call("POST", "/2026-01/simulate/shipment", body=asked)
+    assert shipbob.call("GET", f"/2026-01/shipment/{number}").json()["status"] == "Completed"
+    inventory = product["variants"][0]["inventory"]["inventory_id"]
+    back = {
+        "reference_id": "back-1",
+        "fulfillment_center": {"id": 101, "name": None},
+        "inventory": [{"id": inventory, "quantity": 1, "requested_action": "Restock"}],
+        "original_shipment_id": number,
+        "tracking_number": None,
+    }
+    returned = shipbob.call("POST", "/2026-01/return", body=back, headers=headers, expect=201).json()
+    shipbob.call("PUT", f"/2026-01/return/{returned['id']}", body=back)
+    shipbob.call("POST", f"/2026-01/return/{returned['id']}:cancel")
+    shipbob.call("POST", "/2026-01/return", body={**back, "inventory": []}, headers=headers, expect=422)
+
+
+def test_returns_keep_the_contract(shipbob: VendorCalls) -> None:
+    """All that came back in a day and more."""
+    listed = shipbob.call("GET", "/2026-01/return", params={"Limit": 250, "SortOrder": "Oldest"}).json()
+    for each in listed["items"][:3]:
+        shipbob.call("GET", f"/2026-01/return/{each['id']}")
+    shipbob.call("GET", "/2026-01/return/1", expect=404)
+
+
 def test_webhook_subscriptions_keep_the_contract(shipbob: VendorCalls) -> None:
     """Made, listed, ended."""
     made = shipbob.call("POST", "/2026-01/webhook", body={"topics": ["order.shipped"], "url": "https://example.com/"})

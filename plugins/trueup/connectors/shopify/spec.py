@@ -11,7 +11,13 @@ SPEC = ConnectorSpec(
     # correction decided on this read is refused there instead of applied to what is already sold.
     streams=("locations", "products", "listings", "orders"),
     polling={"locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS)},
-    writes={STOCK_SET: "writers.inventory:connect"},
+    writes={
+        STOCK_SET: "writers.inventory:connect",
+        "fulfilment.create": "writers.fulfilment:connect",
+        "order.transition": "writers.transitions:connect_orders",
+        "refund.create": "writers.refund:connect",
+        "return.transition": "writers.transitions:connect_returns",
+    },
     shows=frozenset({QuantityMeaning.AVAILABLE}),
     signed_in="x-shopify-hmac-sha256",
     form=(

@@ -188,7 +188,11 @@ class ShopStorefront(Simulator):
         return 2 if product.number % 10 == 0 else 0
 
     def reset(self) -> None:
-        self._books = ShopBooks(self.world, self.world.layout.channel_of(self.system_id), self.safety_of)
+        self._books = self.open_books()
+
+    def open_books(self) -> ShopBooks:
+        """Books of a world that begins; a vendor with more to keep has its own."""
+        return ShopBooks(self.world, self.world.layout.channel_of(self.system_id), self.safety_of)
 
     def record(self, entry: Entry) -> None:
         self.books.record(entry)

@@ -237,6 +237,8 @@ class PlanChange(StrEnum):
     MOVE = "move"
     SPLIT = "split"
     MERGE = "merge"
+    REQUEST = "request"
+    ACCEPT = "accept"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,25 +8,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from trueup.sandbox.vendors.bigcommerce import objects
+from trueup.sandbox.vendors.bigcommerce import objects, order_api, order_objects
+from trueup.sandbox.vendors.bigcommerce.books import BigCommerceBooks
+from trueup.sandbox.vendors.bigcommerce.problems import Problem
+from trueup.sandbox.vendors.shop_books import ShopBooks
 from trueup.sandbox.vendors.simulator import Connection
-from trueup.sandbox.vendors.vendor_api import Paged, Refusal, ShopApi, Window, moment_in, number_in
+from trueup.sandbox.vendors.vendor_api import Handler, Paged, Refusal, ShopApi, Window, moment_in, number_in
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world.faults import FaultKind, Faults
 from trueup.sandbox.world.world import World
 
 _MOST_ITEMS: Final = 2000
-
-
-class Problem(Refusal):
-    """A problem document."""
-
-    def __init__(self, status: int, title: str, **more: object) -> None:
-        super().__init__(title)
-        self.status, self.content = status, {"status": status, "title": title, "type": "about:blank", **more}
-
-    def response(self) -> Response:
-        return JSONResponse(self.content, status_code=self.status)
+_ORDER: Final = "/v2/orders/{order_id}"
+_ACTIONS: Final = "/v3/orders/{order_id}/payment_actions"
 
 
 class BigCommerceSimulator(ShopApi):
@@ -45,8 +39,27 @@ class BigCommerceSimulator(ShopApi):
                 self.route("GET", "/v3/inventory/items", self._items),
                 self.route("PUT", "/v3/inventory/adjustments/absolute", self._adjust),
                 self.route("GET", "/v2/orders", self._orders),
+                self.route("GET", _ORDER, self._over(order_api.one)),
+                self.route("GET", f"{_ORDER}/products", self._over(order_api.products)),
+                self.route("GET", f"{_ORDER}/shipments", self._over(order_api.shipments)),
+                self.route("POST", f"{_ORDER}/shipments", self._ship),
+                self.route("GET", "/v3/orders/{order_id}/transactions", self._over(order_api.transactions)),
+                self.route("GET", f"{_ACTIONS}/refunds", self._over(order_api.refunds)),
+                self.route("POST", f"{_ACTIONS}/refund_quotes", self._quote),
+                self.route("POST", f"{_ACTIONS}/refunds", self._refund),
             ]
         )
+
+    @property
+    def ledger(self) -> BigCommerceBooks:
+        """The books with their money; `RuntimeError` before the world's first reset."""
+        books = self.books
+        if not isinstance(books, BigCommerceBooks):
+            raise TypeError("BigCommerce's books are its own")
+        return books
+
+    def open_books(self) -> ShopBooks:
+        return BigCommerceBooks(self.world, self.world.layout.channel_of(self.system_id), self.safety_of)
 
     @property
     def app(self) -> ASGIApp:
@@ -139,7 +152,23 @@ class BigCommerceSimulator(ShopApi):
             if int(order.name) >= first and (since is None or order.modified_at >= since)
         ]
         orders = _paged(request, 250).cut(sorted(found, key=lambda order: int(order.name)))
-        return JSONResponse([objects.order(order) for order in orders]) if orders else Response(status_code=204)
+        return (
+            JSONResponse([order_objects.order(order, self.ledger.accounts[order.name]) for order in orders])
+            if orders
+            else Response(status_code=204)
+        )
+
+    def _over(self, answer: Callable[[BigCommerceBooks, Request], Response]) -> Handler:
+        return lambda request, _: answer(self.ledger, request)
+
+    def _ship(self, request: Request, body: dict[str, Any]) -> Response:
+        return order_api.ship(self.ledger, request, body, self.world.now())
+
+    def _quote(self, request: Request, body: dict[str, Any]) -> Response:
+        return order_api.quote(self.ledger, request, body)
+
+    def _refund(self, request: Request, body: dict[str, Any]) -> Response:
+        return order_api.refund(self.ledger, request, body, self.world.now())
 
 
 def _paged(request: Request, most: int) -> Paged:

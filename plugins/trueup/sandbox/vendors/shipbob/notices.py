@@ -14,10 +14,11 @@ from trueup.sandbox.vendors.shipbob.identifiers import timestamp
 from trueup.sandbox.vendors.subscribers import Subscriber, Subscribers, hmac_base64, is_secure
 from trueup.sandbox.webhooks import Courier
 
-# Those of the contract; the sandbox's world makes the first two happen.
+# Those of the contract that the sandbox takes; nothing of it charges, and no carrier scans on the way.
 TOPICS: Final = (
     "order.shipped",
     "order.shipment.cancelled",
+    "order.shipment.tracking.updated",
     "order.shipment.delivered",
     "order.shipment.exception",
     "order.shipment.on_hold",

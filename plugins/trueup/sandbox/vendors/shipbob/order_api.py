@@ -33,18 +33,27 @@ def orders(books: ShipBobBooks, request: Request) -> Response:
     if page < pages:
         headers["Next-Page"] = str(request.url.include_query_params(Page=page + 1))
     shown = found[(page - 1) * limit : page * limit]
-    return JSONResponse([books.orders.content(kept) for kept in shown], headers=headers)
+    return JSONResponse([books.content.order(kept) for kept in shown], headers=headers)
 
 
 def order(books: ShipBobBooks, request: Request) -> Response:
     """GET order/{id}."""
-    return JSONResponse(books.orders.content(_kept(books, request)))
+    return JSONResponse(books.content.order(_kept(books, request)))
 
 
 def shipments(books: ShipBobBooks, request: Request) -> Response:
     """GET order/{id}/shipment."""
     kept = _kept(books, request)
-    return JSONResponse([books.orders.shipment(kept, shipment) for shipment in kept.shipments])
+    return JSONResponse([books.content.shipment(kept, shipment) for shipment in kept.shipments])
+
+
+def shipment(books: ShipBobBooks, request: Request) -> Response:
+    """GET shipment/{id}."""
+    wanted = request.path_params["number"]
+    found = books.orders.find_shipment(int(wanted)) if wanted.isdigit() else None
+    if found is None:
+        raise ApiError(f"Shipment {wanted} was not found.", 404)
+    return JSONResponse(books.content.shipment(*found))
 
 
 def _matches(kept: Kept, query: Mapping[str, str]) -> bool:
@@ -60,7 +69,7 @@ def _matches(kept: Kept, query: Mapping[str, str]) -> bool:
         if limit is not None and (at - limit).total_seconds() * sign < 0:
             return False
     return (not ids or str(kept.number) in ids.split(",")) and (
-        not references or kept.order.name in references.split(",")
+        not references or kept.reference_id in references.split(",")
     )
 
 

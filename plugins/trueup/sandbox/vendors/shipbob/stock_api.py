@@ -1,13 +1,13 @@
 """Locations, products, levels and history, as ShipBob's API shows them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trueup.sandbox.vendors.shipbob.books import ShipBobBooks, quantities, totals
+from trueup.sandbox.vendors.shipbob.books import ShipBobBooks
 from trueup.sandbox.vendors.shipbob.catalog import Stocked
 from trueup.sandbox.vendors.shipbob.errors import ApiError
 from trueup.sandbox.vendors.shipbob.paging import cut, moment
@@ -73,7 +73,7 @@ def product(books: ShipBobBooks, request: Request) -> Response:
 def all_totals(books: ShipBobBooks, request: Request) -> Response:
     """GET inventory-level."""
     page, links = cut(request.url, request.query_params, _stocked(books, request.query_params), "inventory_id")
-    return JSONResponse({"items": totals(books, page), **links})
+    return JSONResponse({"items": _totals(books, page), **links})
 
 
 def all_levels(books: ShipBobBooks, request: Request) -> Response:
@@ -81,17 +81,17 @@ def all_levels(books: ShipBobBooks, request: Request) -> Response:
     query = request.query_params
     items = _stocked(books, query) if query.get("LocationId") in (None, str(books.facility)) else []
     page, links = cut(request.url, query, items, "inventory_id")
-    return JSONResponse({"items": quantities(books, page), **links})
+    return JSONResponse({"items": _quantities(books, page), **links})
 
 
 def total(books: ShipBobBooks, request: Request) -> Response:
     """GET inventory-level/{id}."""
-    return JSONResponse(totals(books, [_one(books, request)])[0])
+    return JSONResponse(_totals(books, [_one(books, request)])[0])
 
 
 def level(books: ShipBobBooks, request: Request) -> Response:
     """GET inventory-level/{id}/locations."""
-    return JSONResponse(quantities(books, [_one(books, request)])[0])
+    return JSONResponse(_quantities(books, [_one(books, request)])[0])
 
 
 def history(books: ShipBobBooks, request: Request, body: Mapping[str, Any], now: datetime) -> Response:
@@ -140,3 +140,49 @@ def _stocked(books: ShipBobBooks, query: Mapping[str, str]) -> list[Stocked]:
         for one in books.catalog.by_inventory_id.values()
         if (ids is None or str(one.inventory_id) in ids) and (not sku or one.code == sku)
     ]
+
+
+def _quantities(books: ShipBobBooks, items: Sequence[Stocked]) -> list[dict[str, Any]]:
+    """Levels grouped by fulfilment centre, as the API shows them."""
+    return [
+        {
+            "inventory_id": one.inventory_id,
+            "sku": one.code,
+            "name": one.title,
+            "locations": [
+                {
+                    "location_id": books.facility,
+                    "name": books.warehouse.name,
+                    "on_hand_quantity": books.on_hand(one),
+                    "committed_quantity": books.committed(one),
+                    "fulfillable_quantity": max(0, books.on_hand(one) - books.committed(one)),
+                    "awaiting_quantity": 0,
+                    "internal_transfer_quantity": 0,
+                }
+            ],
+        }
+        for one in items
+    ]
+
+
+def _totals(books: ShipBobBooks, items: Sequence[Stocked]) -> list[dict[str, Any]]:
+    """Levels over all centres, as the API shows them."""
+    content = []
+    for one in items:
+        on_hand, committed = books.on_hand(one), books.committed(one)
+        content.append(
+            {
+                "inventory_id": one.inventory_id,
+                "sku": one.code,
+                "name": one.title,
+                "total_on_hand_quantity": on_hand,
+                "total_committed_quantity": committed,
+                "total_fulfillable_quantity": max(0, on_hand - committed),
+                "total_sellable_quantity": max(0, on_hand - committed),
+                "total_backordered_quantity": max(0, committed - on_hand),
+                "total_awaiting_quantity": 0,
+                "total_exception_quantity": 0,
+                "total_internal_transfer_quantity": 0,
+            }
+        )
+    return content

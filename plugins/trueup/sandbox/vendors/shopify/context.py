@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 from graphql import GraphQLError, GraphQLResolveInfo
 
 from trueup.sandbox.vendors.shopify.books import ShopBooks
+from trueup.sandbox.vendors.shopify.jobs import Jobs
 from trueup.sandbox.vendors.shopify.money_objects import Bag
 from trueup.sandbox.vendors.shopify.mutations import IdempotencyLedger, SetQuantities
 from trueup.sandbox.vendors.shopify.objects import Record
@@ -54,6 +55,7 @@ class Context:
     subscriptions: Subscriptions
     ledger: IdempotencyLedger
     set_quantities: SetQuantities
+    jobs: Jobs
     order_writes: OrderWrites
     refund_writes: RefundWrites
     refund_ledger: RefundLedger

@@ -193,7 +193,12 @@ class FulfillmentOrder(Record):
     lines: list[PlanLine]
     holds: list[Hold] = field(default_factory=list)
     fulfillment_list: list[Fulfillment] = field(default_factory=list, repr=False)
-    request_status: ClassVar[str] = "UNSUBMITTED"
+    request_status: str = "UNSUBMITTED"
+
+    @property
+    def is_requested(self) -> bool:
+        """Whether a fulfilment service was asked to send it and has not accepted yet."""
+        return self.request_status == "SUBMITTED"
 
     @property
     def remaining(self) -> int:
@@ -213,7 +218,8 @@ class FulfillmentOrder(Record):
 
     @property
     def supported_actions(self) -> list[SupportedAction]:
-        return [SupportedAction(action) for action in _ACTIONS.get(self.status, ())]
+        actions = ("REQUEST_CANCELLATION",) if self.is_requested else _ACTIONS.get(self.status, ())
+        return [SupportedAction(action) for action in actions]
 
     @property
     def fulfillment_holds(self) -> list[Hold]:

@@ -248,6 +248,8 @@ class OrderBooks:
                 self.plans.split(plan, now)
             case PlanChange.MERGE:
                 self.plans.merge(plan, now)
+            case PlanChange.REQUEST | PlanChange.ACCEPT:
+                self.plans.request(plan, now, is_accepted=entry.change is PlanChange.ACCEPT)
 
 
 def duties_of(line: Line, units: int) -> list[tuple[DutyLine, Amounts]]:

@@ -109,6 +109,7 @@ SCOPES: Mapping[tuple[str, str], str] = {
     ("QueryRoot", "order"): "read_orders",
     ("QueryRoot", "orders"): "read_orders",
     ("QueryRoot", "ordersCount"): "read_orders",
+    ("QueryRoot", "job"): "read_orders",
     ("QueryRoot", "refund"): "read_orders",
     ("QueryRoot", "fulfillment"): "read_orders",
     ("QueryRoot", "return"): "read_returns",
@@ -150,6 +151,7 @@ WRITTEN: Mapping[tuple[str, str], Written] = {
     ("QueryRoot", "orders"): _order_page,
     ("QueryRoot", "ordersCount"): _order_count,
     ("QueryRoot", "fulfillmentOrders"): _plan_page,
+    ("QueryRoot", "job"): lambda _, info, asked: info.context.jobs.find(asked["id"]),
     ("QueryRoot", "assignedFulfillmentOrders"): lambda _, __, asked: listed((), asked),
     **{("Order", name): answer for name, answer in _OF_ORDERS.items()},
     ("LineItem", "discountedTotalSet"): lambda line, _, asked: plain_value(

@@ -2,7 +2,8 @@
 
 Errors are the vendor's words where they are known: unknown fulfilment orders from a recorded answer in Microsoft's
 connector (Logs/FulfillmentFailedResult.txt), several locations from BCApps#7065, states and quantities from answers
-that integrators log. Each call writes the store's books and has the retailer follow where goods are not sent any more.
+that integrators log; those of a request that is not accepted yet (BCApps#5225) are not known. Each call writes the
+store's books and has the retailer follow where goods are not sent any more.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from trueup.sandbox.vendors.shopify.books import ShopBooks
 from trueup.sandbox.vendors.shopify.fulfilments import Fulfillment, FulfillmentOrder, PlanLine, Tracking
+from trueup.sandbox.vendors.shopify.jobs import Job, Jobs
 from trueup.sandbox.vendors.shopify.order_books import Way
 from trueup.sandbox.vendors.shopify.plans import Pick
 from trueup.sandbox.vendors.shopify.shop_order import ShopOrder
@@ -35,14 +37,6 @@ class FulfillmentPayload:
 
     fulfillment: Fulfillment | None
     user_errors: Sequence[WriteError] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Work that goes on behind the answer; here it is done at once."""
-
-    id: str
-    done: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +71,18 @@ class OrderWrites:
     """The calls over one store's books. `desk` None: nobody at the retailer follows."""
 
     def __init__(
-        self, books: ShopBooks, now: Callable[[], datetime], desk: OrderDesk | None, sees: Callable[[ShopOrder], bool]
+        self,
+        books: ShopBooks,
+        now: Callable[[], datetime],
+        desk: OrderDesk | None,
+        sees: Callable[[ShopOrder], bool],
+        jobs: Jobs,
     ) -> None:
         self.books = books
         self.now = now
         self.desk = desk
         self._sees = sees
+        self._jobs = jobs
 
     def order(self, order_id: str, field: Sequence[str], code: str | None = None) -> ShopOrder:
         """The order that the app may see; `Refused` where there is none."""
@@ -113,6 +113,8 @@ class OrderWrites:
             if plan.status not in _SENDABLE:
                 state = plan.status.lower()
                 raise Refused(where, f"Fulfillment order {plan.number} has an unfulfillable status= {state}.")
+            if plan.is_requested:
+                raise Refused(where, f"Fulfillment order {plan.number} has an unaccepted fulfillment request.")
         if len({plan.order.number for plan in found}) > 1:
             raise Refused(where, "All fulfillment orders must belong to the same order")
         if len({plan.location.number for plan in found}) > 1:
@@ -132,11 +134,14 @@ class OrderWrites:
         method = asked.get("refundMethod") or {}
         is_refunded = bool(asked.get("refund") or method.get("originalPaymentMethodsRefund"))
         way = Way(is_restocked=asked["restock"], is_refunded=is_refunded)
-        self.books.order_books.cancel_whole(order, now, way, asked["reason"])
-        order.staff_note = asked.get("staffNote")
-        self.books.touch(order, now)
-        self.follow(order, None)
-        return CancelPayload(Job(f"gid://shopify/Job/{self.books.new_side_number()}"))
+
+        def carry_out(moment: datetime) -> None:
+            self.books.order_books.cancel_whole(order, moment, way, asked["reason"])
+            order.staff_note = asked.get("staffNote")
+            self.books.touch(order, moment)
+            self.follow(order, None)
+
+        return CancelPayload(self._jobs.start(self.books, now, carry_out))
 
     def _cancellable(self, order_id: str) -> ShopOrder:
         order = self.order(order_id, ["orderId"], "NOT_FOUND")

@@ -89,6 +89,12 @@ class Plans:
             plan.holds.clear()
             self._changed("FULFILLMENT_ORDERS_HOLD_RELEASED", plan, now)
 
+    def request(self, plan: FulfillmentOrder, now: datetime, *, is_accepted: bool) -> None:
+        """A fulfilment service is asked to send it, or accepts."""
+        plan.request_status = "ACCEPTED" if is_accepted else "SUBMITTED"
+        topic = "FULFILLMENT_REQUEST_ACCEPTED" if is_accepted else "FULFILLMENT_REQUEST_SUBMITTED"
+        self._changed(f"FULFILLMENT_ORDERS_{topic}", plan, now)
+
     def move(self, plan: FulfillmentOrder, location: Location, now: datetime) -> None:
         """Another location sends what was not sent; what was stays where it is, as a plan that is done."""
         if not any(part.total_quantity > part.remaining_quantity for part in plan.lines):

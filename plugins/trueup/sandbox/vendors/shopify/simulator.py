@@ -15,6 +15,7 @@ from trueup.sandbox.vendors.credentials import token_route
 from trueup.sandbox.vendors.shopify.books import ShopBooks
 from trueup.sandbox.vendors.shopify.context import Context, Shop, sees_order
 from trueup.sandbox.vendors.shopify.cost import LARGEST_QUERY, Bucket, CostMeter
+from trueup.sandbox.vendors.shopify.jobs import Jobs
 from trueup.sandbox.vendors.shopify.mutations import IdempotencyLedger, SetQuantities
 from trueup.sandbox.vendors.shopify.oauth import Authorization
 from trueup.sandbox.vendors.shopify.objects import Level
@@ -39,9 +40,9 @@ _PERMANENT_TOKEN_AT = "shopify_outlet"  # noqa: S105 - a store
 
 
 class ShopifySimulator(Simulator):
-    """A store. `points_per_second`, `bucket_size`, `concurrent_seconds` and `scopes` are set by `/world/tuning`.
+    """A store. `/world/tuning` sets `points_per_second`, `bucket_size`, `concurrent_seconds`, `job_seconds`, `scopes`.
 
-    `scopes`: the app's access scopes, separated by commas.
+    `job_seconds`: how long a job takes, by the world's clock. `scopes`: the app's access scopes, separated by commas.
     """
 
     real_time_paths = (TOKEN_PATH,)
@@ -53,6 +54,7 @@ class ShopifySimulator(Simulator):
         self.bucket = Bucket()
         self._ledger = IdempotencyLedger()
         self._refund_ledger = RefundLedger()
+        self._jobs = Jobs()
         domain = f"{system_id.replace('_', '-')}.myshopify.com"
         self._shop = Shop(1, system_id.replace("_", " ").title(), domain, world.settings.start)
         self._subscriptions = Subscriptions(
@@ -94,6 +96,7 @@ class ShopifySimulator(Simulator):
         world = self.world
         self._ledger.clear()
         self._refund_ledger.clear()
+        self._jobs.clear()
         self._books = ShopBooks(
             self._channel,
             world.layout.systems_of("shopify").index(self.system_id),
@@ -152,6 +155,8 @@ class ShopifySimulator(Simulator):
                     self.bucket.set(size=float(value))
                 case "concurrent_seconds":
                     self._ledger.concurrent_seconds = self._refund_ledger.concurrent_seconds = float(value)
+                case "job_seconds":
+                    self._jobs.seconds = float(value)
                 case "scopes":
                     self.authorization.scopes = frozenset(str(value).split(","))
                 case _:
@@ -224,7 +229,10 @@ class ShopifySimulator(Simulator):
             lambda: self.faults.strikes(self.system_id, FaultKind.PARTIAL_SUCCESS),
         )
         scopes, now = self.authorization.scopes, self.world.now
-        order_writes = OrderWrites(self.books, now, self.world.desk, lambda order: sees_order(order, scopes, now()))
+        order_writes = OrderWrites(
+            self.books, now, self.world.desk, lambda order: sees_order(order, scopes, now()), self._jobs
+        )
+        self._jobs.carry_out_due(now())
         refund_writes = RefundWrites(order_writes)
         return Context(
             books=self.books,
@@ -234,6 +242,7 @@ class ShopifySimulator(Simulator):
             subscriptions=self._subscriptions,
             ledger=self._ledger,
             set_quantities=set_quantities,
+            jobs=self._jobs,
             order_writes=order_writes,
             refund_writes=refund_writes,
             refund_ledger=self._refund_ledger,
