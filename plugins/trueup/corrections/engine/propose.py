@@ -121,8 +121,11 @@ def _decide(connection: Warehouse, policies: Sequence[Policy], aims: Aims) -> No
     entities = [entity for policy in policies for entity in policy.entities]
     connection.execute(decisions.LOCK_REPLACEABLE, (entities,))
     connection.execute(decisions.CREATE_CANDIDATES)
+    # A workflow that the tenant does not declare wants nothing; what is left of it is taken back.
+    declared = {workflow for _, workflow in aims}
     for policy in policies:
-        connection.execute(decisions.collect(policy.changes_view), {"workflow": policy.workflow})
+        if policy.workflow in declared:
+            connection.execute(decisions.collect(policy.changes_view), {"workflow": policy.workflow})
     # Of what is joined and grouped by: to look at every value of a hundred thousand rows takes longer than to decide.
     connection.execute("analyze replaceable (change_id), candidates (target_system, record_ref, subject_key)")
     connection.execute(decisions.GATE)
