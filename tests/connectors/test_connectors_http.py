@@ -12,7 +12,14 @@ import pytest
 from tests.connectors.connectors_scripted_server import Request, ScriptedServer, Step, scripted_server, self_signed
 
 from trueup.connectors.http.answers import Answer
-from trueup.connectors.http.auth import StaticHeader, TokenHeader, bearer, client_secret_grant
+from trueup.connectors.http.auth import (
+    Authenticator,
+    NoCredentials,
+    StaticHeader,
+    TokenHeader,
+    bearer,
+    client_secret_grant,
+)
 from trueup.connectors.http.client import HttpClient, Limits, Resend, Unconfirmed, Verdict
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
@@ -260,12 +267,15 @@ def test_fresh_tokens_refused_again_and_again_are_no_wrong_credentials(server: S
     assert [request.path for request in server.requests] == ["/token", "/things"] * 3
 
 
-def test_a_static_token_that_is_refused_is_not_tried_again(server: ScriptedServer) -> None:
-    """There is nothing newer to be had."""
+@pytest.mark.parametrize("authenticator", [bearer("a-token-nobody-may-see"), NoCredentials()])
+def test_credentials_that_never_change_and_are_refused_are_not_tried_again(
+    server: ScriptedServer, authenticator: Authenticator
+) -> None:
+    """There is nothing newer to be had, and the second refusal would count against the account as well."""
     server.script(Step(status=401))
 
     with pytest.raises(Permanent):
-        client(server).request("GET", "/things")
+        client(server, authenticator=authenticator).request("GET", "/things")
 
     assert len(server.requests) == 1
 

@@ -301,10 +301,16 @@ def test_what_square_did_not_confirm_is_unknown_not_applied(sandbox: Sandbox, wr
 
 
 @pytest.mark.parametrize(
-    "body", [{}, [], {"counts": "none"}, {"errors": [{"category": "API_ERROR", "code": "SERVICE_UNAVAILABLE"}]}]
+    ("body", "said"),
+    [
+        ({}, "no error reported"),
+        ([], "no error reported"),
+        ({"counts": "none"}, "no error reported"),
+        ({"errors": [{"category": "API_ERROR", "code": "SERVICE_UNAVAILABLE"}]}, "200, SERVICE_UNAVAILABLE"),
+    ],
 )
-def test_a_write_that_is_answered_strangely_is_unconfirmed(state: LastingState, body: object) -> None:
-    """It was sent: whether it was done can only be read back, and every correction wants its receipt."""
+def test_a_write_that_is_answered_strangely_is_unconfirmed(state: LastingState, body: object, said: str) -> None:
+    """It was sent: whether it was done can only be read back, and each wants its receipt with the reason."""
 
     def answer(request: Request) -> Step:
         if request.path.endswith("batch-create"):
@@ -317,7 +323,9 @@ def test_a_write_that_is_answered_strangely_is_unconfirmed(state: LastingState, 
         details = ConnectionDetails("tills", "square", host=server.url, password="a-token")
         receipts = writing(square.connect_client(details, state)).apply([correction(f"A|{LISTING}", 5, 9)])
 
-    assert [receipt.outcome for receipt in receipts] == [Outcome.UNKNOWN]
+    assert [(receipt.outcome, receipt.detail) for receipt in receipts] == [
+        (Outcome.UNKNOWN, f"Square answered without its count: {said}")
+    ]
 
 
 @pytest.mark.parametrize("field", ["catalog_object_id", "location_id", "state", "quantity"])

@@ -190,13 +190,20 @@ def _many_positions(details: ConnectionDetails, build_id: int, spoilt: int) -> N
 
 
 def test_too_much_in_quarantine_stops_that_channel_only(built: ConnectionDetails, tmp_path: Path) -> None:
-    """A tenth of a channel's rows wrong is not the rows' fault; the other channel is well."""
+    """A tenth of a channel's rows wrong is not the rows' fault; the other channel is well.
+
+    It is the share of that channel's rows: of all rows of a large tenant a small channel would never be enough.
+    """
     folder = _suites(tmp_path, "inventory/ats_positions.yml")
     _many_positions(built, 2, spoilt=20)
     report = _gate(built, folder)
     assert report.stopped == ("shopify_outlet",)
-    assert _rows(built, "select target_system, rule_id from gates.stops where released_at is null") == [
-        ("shopify_outlet", "ats_positions.quarantine_share")
+    assert _rows(built, "select target_system, rule_id, reason from gates.stops where released_at is null") == [
+        (
+            "shopify_outlet",
+            "ats_positions.quarantine_share",
+            "20 of 200 rows of marts.ats_positions are in quarantine, more than 2.0%",
+        )
     ]
     _many_positions(built, 3, spoilt=0)
     assert _gate(built, folder).resumed == ("shopify_outlet",)
@@ -234,6 +241,8 @@ def test_a_total_that_fell_far_stops_until_a_person_accepts_it(built: Connection
         "ats_positions.not_collapsed",
         "ats_positions.total_not_collapsed",
     }
+    reasons = {stop.rule_id: stop.reason for stop in read_gate_status(built).stops}
+    assert reasons["ats_positions.not_collapsed"].endswith(" Now: 100; 400 passed last.")
     _build(built, 4)
     still = _gate(built, folder)  # by the same two stops: the total that failed did not become the measure
     assert (still.stopped, still.open_stops) == ((), ("all channels",))
@@ -245,6 +254,9 @@ def test_a_total_that_fell_far_stops_until_a_person_accepts_it(built: Connection
     assert _gate(built, folder).failed == ()
     accepted = _rows(built, "select actor, reason from audit.events where action = 'total_accepted'")
     assert accepted == [("ann", "range closed")] * 2
+    # The rule applies from 100 rows, and 100 were accepted: what was accepted is guarded as what it took the place of.
+    _build(built, 6, deletion.replace("50", "24"))
+    assert [failure.rule_id for failure in _gate(built, folder).failed] == ["ats_positions.not_collapsed"]
 
 
 def test_a_total_that_failed_no_rule_cannot_be_accepted(built: ConnectionDetails, levels: Path) -> None:
@@ -277,15 +289,21 @@ def test_a_suite_that_cannot_run_stops_everything_and_hinders_no_other(
     assert report.expectation_count == 4
 
 
-def test_a_suite_that_cannot_be_read_stops_everything_until_it_can(built: ConnectionDetails, tmp_path: Path) -> None:
-    """A broken file is a gate that is not there."""
-    folder = _suites(tmp_path, "inventory/stock_levels.yml", "any/locations.yml")
-    path = folder / "inventory" / "stock_levels.yml"
+@pytest.mark.parametrize("broken", ["any/locations.yml", "inventory/stock_levels.yml"])
+def test_a_suite_that_cannot_be_read_stops_everything_until_it_can(
+    built: ConnectionDetails, tmp_path: Path, broken: str
+) -> None:
+    """A broken file is a gate that is not there. The other gates are: whoever mends it must see what they found."""
+    folder = _suites(tmp_path, "any/locations.yml", "inventory/stock_levels.yml")
+    path = folder / broken
     whole = path.read_text()
     path.write_text("expectations: [", encoding="utf-8")
-    report = _gate(built, folder)
+    report = _gate(built, folder, "broken")
     assert report.stopped == ("all channels",)
     assert str(path) in str(report.failed[0].error)
+    assert {rule_id.partition(".")[0] for rule_id in _statuses(built, "broken")} == {"locations", "stock_levels"} - {
+        path.stem
+    }
     path.write_text(whole, encoding="utf-8")
     assert _gate(built, folder).resumed == ("all channels",)
 

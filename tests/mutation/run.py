@@ -104,7 +104,10 @@ def python_mutants(targets: Sequence[Mapping[str, object]]) -> Iterator[Mutant]:
         chosen: dict[str, Mutant] = {}
         for mutant in found:
             chosen.setdefault(mutant.before, mutant)
-        yield from list(chosen.values())[: int(str(target["count"]))]
+        wanted = int(str(target["count"]))
+        if len(chosen) < wanted:
+            raise SystemExit(f"python.yml: {file} has {len(chosen)} lines to change, not {wanted}; correct the list")
+        yield from list(chosen.values())[:wanted]
 
 
 def _candidates(file: str, code: str, tests: tuple[str, ...]) -> Iterator[Mutant]:

@@ -1,10 +1,13 @@
 """The emulated compare-and-set: what may be sent, and that every correction gets exactly one receipt."""
 
+from dataclasses import replace
+
 import pytest
 from tests.stock_changes import stock_change
 
-from trueup.connectors.fence import CallReceipts, fenced, quantity
-from trueup.domain.changes import Change, Outcome
+from trueup.connectors.fence import CallReceipts, fenced, quantity, refuse_other_kinds
+from trueup.domain.changes import Change, Operation, Outcome
+from trueup.domain.values import Document, Quantity, Value
 
 
 def correction(key: str, expected: int | None, target: int) -> Change:
@@ -59,3 +62,23 @@ def test_the_first_word_about_a_correction_stands() -> None:
     receipts.record(asked, Outcome.APPLIED, "in the batch")
 
     assert receipts.in_order()[0].outcome is Outcome.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("operation", "desired", "is_sent"),
+    [
+        (Operation.SET, Quantity(9), True),
+        (Operation.CREATE, Quantity(9), False),
+        (Operation.TRANSITION, Quantity(9), False),
+        (Operation.SET, Document.of({"order": 1}), False),
+    ],
+)
+def test_a_writer_of_quantities_sends_nothing_else(*, operation: Operation, desired: Value, is_sent: bool) -> None:
+    """An order written as if it were a quantity would set a stock level to something that nobody decided."""
+    asked = replace(correction("one", 5, 9), operation=operation, desired=desired)
+    receipts = CallReceipts([asked])
+
+    refuse_other_kinds(receipts)
+
+    assert receipts.open() == ([asked] if is_sent else [])
+    assert is_sent or receipts.in_order()[0].outcome is Outcome.REJECTED

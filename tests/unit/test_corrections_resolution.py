@@ -1,5 +1,6 @@
 """What an answer and a read-back lead to, case by case."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -12,8 +13,8 @@ from trueup.corrections.engine.reports import percentile
 from trueup.corrections.engine.resolution import Status, resolve_observation, resolve_receipt, retry_delay
 from trueup.corrections.engine.target_run import canary_size
 from trueup.corrections.policies.inventory import POLICY
-from trueup.domain.changes import Change, Outcome, Receipt
-from trueup.domain.values import Quantity
+from trueup.domain.changes import Change, Operation, Outcome, Receipt
+from trueup.domain.values import Document, Quantity, State
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -77,6 +78,31 @@ def test_each_read_back_has_its_status(
 def test_what_was_not_read_stays_unconfirmed(outcome: Outcome, status: Status) -> None:
     """None is unknown; it resolves nothing."""
     assert resolve_observation(correction(5, 9), outcome, None, POLICY, 1, 5).status is status
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected", "value", "status"),
+    [
+        (Outcome.UNKNOWN, None, None, Status.PROPOSED),
+        (Outcome.APPLIED, None, None, Status.CONFLICTED),
+        (Outcome.UNKNOWN, State("open"), State("open"), Status.PROPOSED),
+        (Outcome.UNKNOWN, State("open"), State("cancelled"), Status.CONFLICTED),
+        (Outcome.APPLIED, State("open"), State("open"), Status.CONFLICTED),
+        (Outcome.UNKNOWN, State("open"), None, Status.CONFLICTED),
+    ],
+)
+def test_only_what_certainly_did_not_arrive_is_sent_again(
+    outcome: Outcome, expected: State | None, value: State | None, status: Status
+) -> None:
+    """An order looked up and not there is booked again; one in a state that nobody expected is decided anew."""
+    operation, desired = (
+        (Operation.CREATE, Document.of({"order": 1}))
+        if expected is None
+        else (Operation.TRANSITION, State("fulfilled"))
+    )
+    change = replace(correction(None, 0), operation=operation, expected=expected, desired=desired)
+
+    assert resolve_observation(change, outcome, Observation("r", value, NOW), POLICY, 1, 5).status is status
 
 
 def test_retries_wait_longer_each_time_and_not_for_ever() -> None:
