@@ -37,4 +37,4 @@ def test_gates_are_measured_against_statements_by_hand() -> None:
 
 
 def test_corrections_are_measured_against_the_vendors_limit() -> None:
-    _are_figures(corrections.run(500, 1.0))
+    _are_figures(corrections.run(1_000, 6.0))

@@ -11,9 +11,9 @@ from tests.connectors.contract.openapi import OUTSIDE, SPECS, load_spec, read_sp
 from trueup.sandbox.server import Sandbox
 from trueup.sandbox.world.settings import WorldSettings
 
-# What the vendor has and the contract at hand does not: NetSuite's is derived, and says nothing of transformations
-# (docs.oracle.com, ns-online-help, "Transforming Records").
-UNDESCRIBED = {"netsuite": ("/!transform/",)}
+# What the vendor has and the contract at hand does not: NetSuite's is derived, and says nothing of transformations and
+# jobs (docs.oracle.com, ns-online-help, "Transforming Records", "Asynchronous Request Processing").
+UNDESCRIBED = {"netsuite": ("/!transform/", "/async/")}
 _THING: dict[str, Any] = {
     "type": "object",
     "required": ["id"],
