@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.domain.refunds import OverCeiling, PaidBack, ReceivedPayment, amounts_to_refund, minor_unit
+from trueup.domain.currencies import minor_unit
+from trueup.domain.refunds import OverCeiling, PaidBack, ReceivedPayment, amounts_to_refund
 
 CENTS = st.integers(1, 20_000).map(lambda cents: Decimal(cents) / 100)
 

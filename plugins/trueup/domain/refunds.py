@@ -6,24 +6,10 @@ A vendor's own check is not relied on: some know nothing of earlier refunds, and
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
-
-# ISO 4217: the currencies whose minor unit is not a hundredth.
-_WHOLE: Final = frozenset(
-    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
-)
-_THOUSANDTHS: Final = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
 
 class OverCeiling(ValueError):
     """More would go back than is left; the message says who used the room."""
-
-
-def minor_unit(currency: str) -> Decimal:
-    """Return the smallest amount of the currency: 0.01 of most, 1 of the yen."""
-    if currency in _WHOLE:
-        return Decimal(1)
-    return Decimal("0.001") if currency in _THOUSANDTHS else Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from trueup.connectors.netsuite.account import SYSTEM, ask, rows_of
 from trueup.connectors.netsuite.bookings import Booking, Currency
 from trueup.connectors.netsuite.queries import NOW
 from trueup.connectors.reading import as_of, started_at
+from trueup.domain.currencies import digits_of
 from trueup.domain.errors import Transient
 
 _COLUMNS = (
@@ -37,9 +38,6 @@ _STATES: Final[Mapping[str, str]] = {
     "H": "closed",
 }
 _GIVEN_UP: Final = frozenset({"C", "H"})
-# Of ISO 4217, for an account that keeps no list of currencies.
-_WHOLE: Final = re.compile("BIF|CLP|DJF|GNF|JPY|KMF|KRW|PYG|RWF|UGX|VND|VUV|XAF|XOF|XPF")
-_THOUSANDTHS: Final = re.compile("BHD|IQD|JOD|KWD|LYD|OMR|TND")
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,60}")
 
 
@@ -193,7 +191,7 @@ def currencies(client: HttpClient, only: str) -> Mapping[str, Currency]:
     Raises `Transient` where they could not be read: a currency that is missed would have orders refused for good.
     """
     if only:
-        return {only: Currency("", 0 if _WHOLE.fullmatch(only) else 3 if _THOUSANDTHS.fullmatch(only) else 2)}
+        return {only: Currency("", digits_of(only))}
     rows, _ = rows_of(
         ask(client, "SELECT id, symbol, currencyprecision FROM currency WHERE isinactive = 'F' ORDER BY id")
     )

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from trueup.connectors.shopify.writers.fields import BadDocument, amount, rows, text, text_or_none, units
-from trueup.domain.refunds import minor_unit
+from trueup.domain.currencies import minor_unit
 from trueup.domain.values import Document
 
 _RESTOCKS: Final = ("return", "cancel", "no_restock")
