@@ -64,12 +64,11 @@ def build_writer(
     spec = _spec(declaration, details)
     if STOCK_SET not in spec.writes:
         raise Permanent(f"{spec.title} takes no corrections; name another system in channels.yml")
-    if capability not in spec.writes:
-        raise Permanent(f"{spec.title} takes no {capability}; it takes {', '.join(sorted(spec.writes))}")
+    build = _write_builder(spec, capability)
     if capability == STOCK_SET and channel.shows not in spec.shows:
         known = ", ".join(sorted(spec.shows))
         raise Permanent(f"{spec.title} channels show {known}; channels.yml says {channel.shows}")
-    writer: Writer = _load(spec, spec.writes[capability])(details, state or ProcessState(), channel)
+    writer: Writer = build(details, state or ProcessState(), channel)
     return writer
 
 
@@ -82,15 +81,13 @@ def build_system_writer(
     the system takes no such writes, or lacks an option that they need.
     """
     spec = _spec(declaration, details)
-    if capability not in spec.writes:
-        known = ", ".join(sorted(spec.writes)) or "nothing"
-        raise Permanent(f"{spec.title} takes no {capability}; it takes {known}")
+    build = _write_builder(spec, capability)
     missing = [option for option in spec.options if option.is_required and option.name not in declaration.options]
     if missing:
         raise Permanent(
             f"{spec.title} needs options to take {capability}; add to its options in systems.yml: {_in_words(missing)}"
         )
-    writer: Writer = _load(spec, spec.writes[capability])(details, state or ProcessState(), declaration)
+    writer: Writer = build(details, state or ProcessState(), declaration)
     return writer
 
 
@@ -159,6 +156,13 @@ def _spec(declaration: SystemDeclaration, details: ConnectionDetails) -> Connect
     if missing:
         raise Permanent(f"connection '{details.conn_id}' ({spec.title}) lacks {', '.join(missing)}; fill it in")
     return spec
+
+
+def _write_builder(spec: ConnectorSpec, capability: str) -> Callable[..., Any]:
+    if capability not in spec.writes:
+        known = ", ".join(sorted(spec.writes)) or "nothing"
+        raise Permanent(f"{spec.title} takes no {capability}; it takes {known}")
+    return _load(spec, spec.writes[capability])
 
 
 def _in_words(options: Iterable[Option]) -> str:

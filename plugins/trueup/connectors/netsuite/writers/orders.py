@@ -12,7 +12,7 @@ our own booking; the next reading shows both. And a process that is killed betwe
 booked: the next run looks it up and, where it is not as it should be, a person is told.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -101,7 +101,7 @@ class OrderWriter:
         return receipts.in_order()
 
     def observe(self, changes: Sequence[Change]) -> Mapping[str, Observation]:
-        found = self._find({change.record_ref for change in changes}, set())
+        found = self._orders.find({change.record_ref for change in changes}, ())
         if not found.is_whole:
             return {}
         return {
@@ -225,10 +225,7 @@ class OrderWriter:
 
     def _find_all(self, bookings: Iterable[Booking]) -> Found:
         listed = list(bookings)
-        return self._find({each.external_id for each in listed}, {each.order_name for each in listed})
-
-    def _find(self, external_ids: Collection[str], names: Collection[str]) -> Found:
-        return self._orders.find(external_ids, names)
+        return self._orders.find({each.external_id for each in listed}, {each.order_name for each in listed})
 
 
 def _refuse_known(receipts: CallReceipts, change: Change, booking: Booking, before: Found) -> None:
