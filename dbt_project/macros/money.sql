@@ -108,3 +108,14 @@ No number at all, or one that is too large: the cast fails, and the build sets t
                 end
         end
 {%- endmacro %}
+
+{#- How much later a version of a line of a NetSuite order is than another one that was observed in the same second. -#}
+{% macro netsuite_order_rank(payload) -%}
+    case
+            when {{ payload }} ->> 'isclosed' = 'T' or {{ payload }} ->> 'status' in ('C', 'H') then 0
+            -- An order only goes on: less is left to ship.
+            else
+                coalesce(abs({{ quantity(payload ~ " ->> 'quantityshiprecv'") }}), 0)
+                - coalesce(abs({{ quantity(payload ~ " ->> 'quantity'") }}), 0)
+        end
+{%- endmacro %}

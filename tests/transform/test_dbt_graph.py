@@ -112,7 +112,7 @@ def test_every_path_leads_on(tables: dict[str, Node]) -> None:
             later = {own["from"] for own in paths[index + 1 :]} | {meta["recomputed_by"]["kind"]}
             if path["to"] not in later:
                 lost.append(f"{name}: {path['from']} -> {path['to']}")
-    assert lost == []
+    assert lost == [], "\n".join(lost)
 
 
 def test_no_step_on_the_way_is_of_a_kind_that_tables_touch(tables: dict[str, Node]) -> None:
@@ -150,7 +150,7 @@ def test_no_change_of_a_table_is_lost_on_those_who_read_it(models: dict[str, Nod
             for parent in _tables_read(models, name)
             if parent not in meta.get("evidence", []) and not _reached(_signals(tables[parent]), [*before, meta], meta)
         ]
-    assert lost == []
+    assert lost == [], "\n".join(lost)
 
 
 def _reached(signals: set[str], before: list[Node], meta: Node) -> bool:

@@ -53,7 +53,7 @@ def test_every_column_of_every_model_is_described(
             for name, each in columns.items()
             if name in actual and each["data_type"] not in {None, actual[name]["type"]}
         ]
-    assert problems == []
+    assert problems == [], "\n".join(problems)
 
 
 def test_what_is_built_keeps_the_structure_that_readers_rely_on(facts: Facts, tmp_path: Path) -> None:

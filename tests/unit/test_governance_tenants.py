@@ -1,6 +1,7 @@
 """What a retailer declares is read whole or refused with file, key and remedy."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -167,3 +168,23 @@ def test_details_never_show_their_secrets() -> None:
         None,
     ).get("shop")
     assert "canary-secret" not in repr(details)
+
+
+@pytest.mark.parametrize(
+    ("orders", "mistake"),
+    [
+        ("{booked_in: sap, taken_by: [shopify_main]}", "orders.booked_in: no system 'sap'; declare it in systems.yml"),
+        ("{booked_in: netsuite, taken_by: [amazon]}", "orders.taken_by: no system 'amazon'; declare it in systems.yml"),
+        ("{booked_in: netsuite, taken_by: [netsuite]}", "netsuite books the orders; it has its own already"),
+        (
+            "{booked_in: netsuite, taken_by: [shopify_main], grace_minutes: 5}",
+            "orders.grace_minutes: is what another integration may take; take it out, or say booked_by",
+        ),
+        ("{booked_in: netsuite, taken_by: [shopify_main], booked: x}", "orders.booked: unknown key"),
+    ],
+)
+def test_a_mistake_in_who_books_orders_is_named(tenants: Path, orders: str, mistake: str) -> None:
+    (tenants / "demo" / "orders.yml").write_text(f"orders: {orders}\n")
+    with pytest.raises(Permanent, match=re.escape(mistake)) as caught:
+        load_tenant(tenants, "demo")
+    assert "orders.yml" in str(caught.value)

@@ -122,6 +122,33 @@ class NonStockCode(_Declared):
     classification: Literal["postage", "fee", "discount", "adjustment", "gift_voucher", "sample", "donation", "other"]
 
 
+class OrderGuards(_Declared):
+    """The most one run may book without a person, in whole units of each order's currency.
+
+    `largest_order`: one order's total, `largest_run`: all totals of a run; `attempts` before it is an exception.
+    """
+
+    largest_order: Units = 10_000
+    largest_run: Units = 250_000
+    attempts: Annotated[int, Field(ge=1)] = 5
+
+
+class OrderBooking(_Declared):
+    """Which orders are booked in the ERP, and by whom.
+
+    `booked_in`: the ERP among the systems; `taken_by`: the systems whose orders it shall have. `booked_by`: `trueup`,
+    or the name of the integration that books them: Trueup watches that one, and books what it left for
+    `grace_minutes`. `waits_for_payment`: whether an order without any money, promised or taken, waits.
+    """
+
+    booked_in: Identifier
+    taken_by: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    booked_by: Identifier = "trueup"
+    grace_minutes: Annotated[int, Field(ge=0, le=10_080)] = 0
+    waits_for_payment: bool = True
+    guards: OrderGuards = OrderGuards()
+
+
 class ServiceLevels(_Declared):
     """What operations are promised, in seconds and shares."""
 
@@ -159,3 +186,4 @@ class TenantConfiguration(_Declared):
     service_levels: ServiceLevels = ServiceLevels()
     sku_aliases: dict[Identifier, dict[str, str]] = {}
     ownership: dict[FieldName, Identifier] = {}
+    orders: OrderBooking | None = None

@@ -10,7 +10,14 @@ def what_decides_rows(configuration: TenantConfiguration) -> list[object]:
     """
     return [
         {
-            name: [s.connector, s.role, s.quantity_means, s.reserves_on_order, s.clock_uncertainty_seconds]
+            name: [
+                s.connector,
+                s.role,
+                s.quantity_means,
+                s.reserves_on_order,
+                s.clock_uncertainty_seconds,
+                dict(sorted(s.options.items())),
+            ]
             for name, s in configuration.systems.items()
         },
         {name: [p.system_of_record, p.source_location_id] for name, p in configuration.locations.items()},

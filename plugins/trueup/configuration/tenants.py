@@ -1,7 +1,7 @@
 """Reads a tenant's folder and refuses what cannot be meant, naming file, key and remedy.
 
-`tenant.yml`, `systems.yml` and `channels.yml` are required; `ownership.yml` (who owns which field) and `aliases.csv`
-(system,source_sku,sku) are not.
+`tenant.yml`, `systems.yml` and `channels.yml` are required; `ownership.yml` (who owns which field), `orders.yml` (who
+books which orders where) and `aliases.csv` (system,source_sku,sku) are not.
 What was read is kept for as long as the files stay the same, mistakes included: nothing older ever counts.
 """
 
@@ -29,10 +29,11 @@ _FILE_OF_KEY = {
     "non_stock_codes": "channels.yml",
     "sku_aliases": "aliases.csv",
     "ownership": "ownership.yml",
+    "orders": "orders.yml",
 }
 _FILES = ("tenant.yml", "systems.yml", "channels.yml")
+_OPTIONAL = ("ownership.yml", "orders.yml")
 _ALIASES = "aliases.csv"
-_OWNERSHIP = "ownership.yml"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _MOST_MISTAKES: Final = 20
 _LONGEST_MISTAKE: Final = 1000
@@ -94,8 +95,7 @@ def _read_anew(folder: Path, tenant: str, known: _Outcome | None) -> _Outcome:
     home = folder / tenant
     stamps = _stamps(home)
     contents = {name: read_bytes(home / name, LARGEST_YAML) for name in _FILES}
-    if (home / _OWNERSHIP).exists():
-        contents[_OWNERSHIP] = read_bytes(home / _OWNERSHIP, LARGEST_YAML)
+    contents |= {name: read_bytes(home / name, LARGEST_YAML) for name in _OPTIONAL if (home / name).exists()}
     if (home / _ALIASES).exists():
         contents[_ALIASES] = read_bytes(home / _ALIASES, LARGEST_ALIASES)
     content_hash = _hash(contents)
@@ -112,7 +112,7 @@ def _read_anew(folder: Path, tenant: str, known: _Outcome | None) -> _Outcome:
 
 def _stamps(home: Path) -> _Stamps:
     """When each file was written, how large it is and which file it is; None where there is none."""
-    return tuple(_stamp(f"{home}/{name}") for name in (*_FILES, _OWNERSHIP, _ALIASES))
+    return tuple(_stamp(f"{home}/{name}") for name in (*_FILES, *_OPTIONAL, _ALIASES))
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:
@@ -134,7 +134,7 @@ def _hash(contents: Mapping[str, bytes]) -> bytes:
 def _parsed(folder: Path, tenant: str, contents: Mapping[str, bytes]) -> TenantConfiguration:
     home = folder / tenant
     merged: dict[str, Any] = {}
-    for name in (*_FILES, *([_OWNERSHIP] if _OWNERSHIP in contents else [])):
+    for name in (*_FILES, *(name for name in _OPTIONAL if name in contents)):
         for key, value in mapping_of(home / name, contents[name]).items():
             expected = _FILE_OF_KEY.get(key, "tenant.yml")
             if key not in TenantConfiguration.model_fields:
@@ -189,6 +189,7 @@ def _remedy(kind: str, message: str) -> str:
 def _contradictions(configuration: TenantConfiguration) -> Iterator[str]:
     yield from _location_contradictions(configuration)
     yield from _channel_contradictions(configuration)
+    yield from _order_contradictions(configuration)
     for system in configuration.sku_aliases:
         if system not in configuration.systems:
             yield f"aliases.csv: no system '{system}'; declare it in systems.yml"
@@ -210,6 +211,20 @@ def _location_contradictions(configuration: TenantConfiguration) -> Iterator[str
         if key in owners:
             yield f"systems.yml: locations.{name}: same source location as {owners[key]}; one id, one location"
         owners[key] = name
+
+
+def _order_contradictions(configuration: TenantConfiguration) -> Iterator[str]:
+    orders = configuration.orders
+    if orders is None:
+        return
+    for key, names in (("booked_in", (orders.booked_in,)), ("taken_by", orders.taken_by)):
+        for name in names:
+            if name not in configuration.systems:
+                yield f"orders.yml: orders.{key}: no system '{name}'; declare it in systems.yml"
+    if orders.booked_in in orders.taken_by:
+        yield f"orders.yml: orders.taken_by: {orders.booked_in} books the orders; it has its own already, take it out"
+    if orders.booked_by == COMPUTED_HERE and orders.grace_minutes:
+        yield "orders.yml: orders.grace_minutes: is what another integration may take; take it out, or say booked_by"
 
 
 def _channel_contradictions(configuration: TenantConfiguration) -> Iterator[str]:

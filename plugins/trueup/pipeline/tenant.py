@@ -8,7 +8,9 @@ from pathlib import Path
 from trueup.configuration.model import TenantConfiguration
 from trueup.configuration.tenants import load_tenant
 from trueup.connectors.base import Connector, Writer
-from trueup.connectors.registry import build_connector, build_writer
+from trueup.connectors.by_capability import WriterByCapability
+from trueup.connectors.registry import build_connector, build_system_writer, build_writer
+from trueup.connectors.spec import ORDER_CREATE, ORDER_TRANSITION
 from trueup.connectors.state import ProcessState, Secret, SharedState
 from trueup.domain.connections import ConnectionDetails, Connections
 from trueup.domain.errors import Permanent
@@ -55,12 +57,22 @@ class Tenant:
         return build_connector(declaration, details, state)
 
     def writers(self, state: SharedState) -> dict[str, Writer]:
-        """A writer for each enabled channel."""
+        """A writer for each enabled channel, and one for the system in which orders are booked."""
         writers: dict[str, Writer] = {}
         for name, channel in self.configuration.channels.items():
             if channel.is_enabled:
                 system = self.configuration.systems[channel.system]
                 writers[name] = build_writer(system, self.connections.get(system.connection), channel, state)
+        if self.configuration.orders is not None:
+            name = self.configuration.orders.booked_in
+            system = self.configuration.systems[name]
+            details = self.connections.get(system.connection)
+            writers[name] = WriterByCapability(
+                {
+                    capability: build_system_writer(system, details, capability, state)
+                    for capability in (ORDER_CREATE, ORDER_TRANSITION)
+                }
+            )
         return writers
 
 

@@ -29,7 +29,8 @@ def apply_configuration(connection: Warehouse, configuration: TenantConfiguratio
             "delete from governance.channel_rules; delete from governance.channel_locations;"
             " delete from governance.channels; delete from governance.locations;"
             " delete from governance.sku_aliases; delete from governance.systems;"
-            " delete from governance.non_stock_codes; delete from governance.ownership"
+            " delete from governance.non_stock_codes; delete from governance.ownership;"
+            " delete from governance.order_booking; delete from governance.system_options"
         )
         _write_rows(connection, configuration)
         # Too small for autovacuum ever to look at; a planner that takes five channels for five hundred reads whole
@@ -94,6 +95,23 @@ def _write_rows(connection: Warehouse, configuration: TenantConfiguration) -> No
             "insert into governance.ownership values (%s, %s, %s)",
             [(*name.split("."), owner) for name, owner in configuration.ownership.items()],
         )
+        cursor.executemany(
+            "insert into governance.system_options values (%s, %s, %s)",
+            [
+                (system, name, value)
+                for system, declaration in configuration.systems.items()
+                for name, value in declaration.options.items()
+            ],
+        )
+        if configuration.orders is not None:
+            orders = configuration.orders
+            cursor.executemany(
+                "insert into governance.order_booking values (%s, %s, %s, %s, %s)",
+                [
+                    (taken_by, orders.booked_in, orders.booked_by, orders.grace_minutes, orders.waits_for_payment)
+                    for taken_by in orders.taken_by
+                ],
+            )
 
 
 def _rule_row(rule_id: str, channel: str | None, rule: Rule) -> tuple[object, ...]:

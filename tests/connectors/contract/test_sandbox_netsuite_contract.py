@@ -152,7 +152,7 @@ def test_what_the_connector_writes_keeps_the_contract(spec: Spec, tmp_path: Path
         states = build_system_writer(declaration, details, ORDER_TRANSITION, state)
         refused = creation(document(order_name="#2", lines=[line(item_ref="77")]), "trueup:2")
         receipts = writer.apply([creation(document()), refused])
-        receipts = [*receipts, *states.apply([transition("trueup:1", "pending_fulfillment", "cancelled")])]
+        receipts = [*receipts, *states.apply([transition("trueup:1", "open", "cancelled")])]
         writer.close()
         states.close()
     assert [each.outcome for each in receipts] == [Outcome.APPLIED, Outcome.REJECTED, Outcome.APPLIED]

@@ -4,8 +4,8 @@ with amounts as not materialized (
 ),
 
 totals as not materialized (
-    select * from {{ ref("int_order_totals") }}
-    where is_current and not is_deleted and total_amount is not null
+    select * from {{ ref("int_order_documents") }}
+    where total_amount is not null
 ),
 
 own_orders as not materialized (

@@ -6,6 +6,7 @@ with order_lines as not materialized (
 final as (
     select
         owner_system_id || '|' || order_name as order_id,
+        order_name,
         system_id,
         order_id as source_order_id,
         min(own_order_name) as source_order_name,

@@ -12,8 +12,7 @@ own_orders as not materialized (
 ),
 
 totals as not materialized (
-    select * from {{ ref("int_order_totals") }}
-    where is_current and not is_deleted
+    select * from {{ ref("int_order_documents") }}
 ),
 
 refunds as not materialized (

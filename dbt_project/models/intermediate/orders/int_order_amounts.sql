@@ -8,6 +8,7 @@
     meta={
         "kind_of_record": "order_amounts",
         "recomputed_by": {"kind": "landed", "key": ["row.system_id", "row.source_key"]},
+        "touches": {"order_record": ["row.system_id", "row.order_id"]},
         "hash_joins": "landed",
     },
 ) }}

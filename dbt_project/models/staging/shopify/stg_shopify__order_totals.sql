@@ -9,6 +9,7 @@ final as (
 
         ---------- ids
         coalesce(records.payload ->> 'id', '') as order_id,
+        null::text as external_ref,
 
         ---------- numerics
         -- Shopify keeps its books in the shop's currency: that is the document's. What the customer saw stands beside.

@@ -10,6 +10,7 @@ final as (
 
         ---------- ids
         coalesce(records.payload ->> 'id', '') as order_id,
+        null::text as external_ref,
 
         ---------- numerics
         records.payload #>> '{total_money,currency}' as currency,

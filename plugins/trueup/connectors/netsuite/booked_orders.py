@@ -27,16 +27,8 @@ _COLUMNS = (
     " tl.isclosed AS isclosed, NVL(tl.foreignamount, 0) AS foreignamount"
 )
 _LINES = "transaction t JOIN transactionline tl ON tl.transaction = t.id"
-_STATES: Final[Mapping[str, str]] = {
-    "A": "pending_approval",
-    "B": "pending_fulfillment",
-    "C": "cancelled",
-    "D": "partially_fulfilled",
-    "E": "partially_fulfilled",
-    "F": "pending_billing",
-    "G": "billed",
-    "H": "closed",
-}
+_ENDED: Final[Mapping[str, str]] = {"C": "cancelled", "G": "billed", "H": "closed"}
+"""What NetSuite calls the states in which an order is no longer open; the others tell how far it has come."""
 _GIVEN_UP: Final = frozenset({"C", "H"})
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,60}")
 
@@ -75,10 +67,10 @@ class FoundOrder:
 
     @property
     def state(self) -> str:
-        """NetSuite's status in words; closed with nothing shipped is cancelled, whoever closed it."""
+        """open, billed, closed or cancelled; closed with nothing shipped is cancelled, whoever closed it."""
         if self.status in _GIVEN_UP and not self.is_shipped:
             return "cancelled"
-        return _STATES.get(self.status, f"status {self.status}")
+        return _ENDED.get(self.status, "open")
 
     def content(self) -> dict[str, Any]:
         """What it shows, for a person who has to compare."""

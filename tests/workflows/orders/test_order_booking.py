@@ -1,0 +1,129 @@
+"""Orders of shops are booked in the ERP by Trueup: each once, to the cent, whatever strikes on the way.
+
+The sandbox's own integration is switched off, so that nobody else books.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from trueup.dev.demo.engines import DirectEngine
+from trueup.dev.local_stack import LocalStack, run_local_stack
+from trueup.pipeline import steps
+from trueup.warehouse.connection import Role, connect
+
+PROJECT = Path(__file__).resolve().parents[3]
+SHOPS = ("shopify_main", "shopify_outlet")
+# The items of the sandbox's ERP on which is booked what is no product.
+CHARGES = {
+    f"{kind}_item": str(900_001 + index)
+    for index, kind in enumerate(("shipping", "fee", "tip", "duty", "gift_card", "rounding", "discount", "tax"))
+}
+# What stands wrong, and what keeps it from being put right.
+OPEN = (
+    "select difference_class, waits_for, cause, count(*) from reconciliation.order_differences"
+    " group by 1, 2, 3 order by 1, 2, 3"
+)
+# By the records themselves, as they landed from each side.
+UNEQUAL = """
+    select shop.name, shop.total, count(erp.order_id) as bookings, min(erp.total) as booked
+    from (
+        select payload ->> 'name' as name, (payload #>> '{currentTotalPriceSet,shopMoney,amount}')::numeric as total
+        from (
+            select distinct on (source_key) payload from raw.shopify_main__orders order by source_key, record_id desc
+        ) as newest
+        where payload ->> 'cancelledAt' is null and not (payload ->> 'test')::boolean
+    ) as shop
+    left join (
+        select payload ->> 'otherrefnum' as name, payload ->> 'transaction' as order_id,
+            max((payload ->> 'foreigntotal')::numeric) as total
+        from (
+            select distinct on (source_key) payload from raw.netsuite__orders order by source_key, record_id desc
+        ) as newest
+        where payload ->> 'custbody_channel' = 'shopify_main'
+        group by 1, 2
+    ) as erp on shop.name = erp.name
+    group by shop.name, shop.total
+    having count(erp.order_id) <> 1 or min(erp.total) <> shop.total
+"""
+pytestmark = pytest.mark.timeout(600)
+
+
+def declare(tenant: Path) -> None:
+    """Have the shops' orders booked in the ERP, as docs/workflows/orders.md says."""
+    orders = {"booked_in": "netsuite", "taken_by": list(SHOPS), "waits_for_payment": False}
+    (tenant / "orders.yml").write_text(yaml.safe_dump({"orders": orders}))
+    for name, change in (
+        ("ownership.yml", {"ownership": {"order.document": "origin", "order.status": "origin"}}),
+        ("systems.yml", {"systems": {"netsuite": {"options": {"customer": "400", **CHARGES}}}}),
+    ):
+        declared = yaml.safe_load((tenant / name).read_text())
+        for key, section in change.items():
+            for entry, value in section.items():
+                declared[key][entry] = {**declared[key][entry], **value} if isinstance(value, dict) else value
+        (tenant / name).write_text(yaml.safe_dump(declared))
+
+
+@pytest.fixture(scope="module")
+def stack(reachable_folder: Path) -> Iterator[LocalStack]:
+    state = reachable_folder / "booking"
+    tenants = state / "tenants"
+    shutil.copytree(PROJECT / "tenants" / "demo", tenants / "demo")
+    declare(tenants / "demo")
+    options: dict[str, str | int | float | Path | None] = {"seed": 5, "skus": 30}
+    with run_local_stack(PROJECT, state, options, tenants=tenants, is_durable=False) as running:
+        running.sandbox.world.put("/tuning", {"netsuite": {"books_channel_orders": False}})
+        yield running
+
+
+def rows(stack: LocalStack, query: str) -> list[tuple[Any, ...]]:
+    with connect(stack.tenant.warehouse, Role.OPERATOR) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def come_to_rest(stack: LocalStack, engine: DirectEngine, cycles: int = 4) -> None:
+    """People go home; what is left is done, a retry after its pause included."""
+    stack.sandbox.world.tell("/quiet", {"ship": False, "count": True})
+    for _ in range(cycles):
+        engine.cycle(is_sweep=True)
+    refused = "select detail, count(*) from outbox.receipts where outcome = 'rejected' group by 1"
+    assert rows(stack, OPEN) == [], rows(stack, refused)
+    assert rows(stack, UNEQUAL) == []
+
+
+def test_what_shops_take_is_booked_once_and_to_the_cent(stack: LocalStack) -> None:
+    """A morning of trade, then cycles until nothing is left to do; a further one books nothing more."""
+    engine = DirectEngine(stack, 0, sweep_every_cycles=1_000_000)
+    engine.cycle(is_sweep=True)
+    for _ in range(3):
+        stack.sandbox.world.tell("/step", {"seconds": 2 * 3600})
+        engine.cycle()
+    come_to_rest(stack, engine)
+    every = "select count(*), count(distinct record_ref) from outbox.changes where operation = 'create'"
+    booked = rows(stack, every)
+    assert booked[0][0] == booked[0][1] > 10
+    assert rows(stack, "select status from outbox.changes where entity = 'order' and status <> 'verified'") == []
+
+    engine.cycle()
+
+    assert rows(stack, every) == booked
+    assert steps.propose(stack.tenant, run_id="again", actor="test").proposed_count == 0
+
+
+def test_an_answer_lost_while_booking_books_nothing_twice(stack: LocalStack) -> None:
+    """Half of all answers of the record API are lost after the ERP has booked."""
+    engine = DirectEngine(stack, 0, sweep_every_cycles=1_000_000)
+    world = stack.sandbox.world
+    world.tell("/resume")
+    world.tell("/step", {"seconds": 2 * 3600})
+    rule = {"system": "netsuite", "kind": "lost_answer", "rate": 0.5, "path": "salesOrder"}
+    world.put("/faults", {"rules": [rule]})
+    engine.cycle()
+    engine.cycle()
+    assert world.ask("/faults")["rules"][0]["struck"] > 0
+    world.put("/faults", {"rules": []})
+    come_to_rest(stack, engine)
