@@ -5,7 +5,7 @@ Never *how*: code decides that. Unknown keys are refused, so a misspelt one cann
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -171,6 +171,10 @@ OF_ORIGIN = "origin"
 """The owner of a record is the system that it came from, such as an order's channel."""
 
 
+# Each has a file of its own, and a field of this name.
+_OPTIONAL_WORKFLOWS: Final = ("orders",)
+
+
 class TenantConfiguration(_Declared):
     """Everything one retailer declares, from the files of one folder."""
 
@@ -187,3 +191,8 @@ class TenantConfiguration(_Declared):
     sku_aliases: dict[Identifier, dict[str, str]] = {}
     ownership: dict[FieldName, Identifier] = {}
     orders: OrderBooking | None = None
+
+    @property
+    def undeclared_workflows(self) -> frozenset[str]:
+        """The workflows that the retailer has no file of: nothing of them is built, validated or written."""
+        return frozenset(name for name in _OPTIONAL_WORKFLOWS if getattr(self, name) is None)

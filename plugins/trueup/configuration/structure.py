@@ -24,4 +24,5 @@ def what_decides_rows(configuration: TenantConfiguration) -> list[object]:
         {name: [c.system, c.shows, c.listing_location] for name, c in configuration.channels.items()},
         configuration.sku_aliases,
         [[code.pattern, code.classification] for code in configuration.non_stock_codes],
+        sorted(configuration.undeclared_workflows),
     ]

@@ -91,7 +91,9 @@ def run_gates(
         if build_id is None or (is_known and since_build == build_id and not is_full):
             return _nothing(connection, run_id, build_id, started)
         since_build = since_build if is_known and not is_full else None
-        validated, broken = validate_all(details, connection, folder, parameters, since_build)
+        validated, broken = validate_all(
+            details, connection, folder, parameters, since_build, configuration.undeclared_workflows
+        )
         with connection.transaction():
             ledger = Ledger(connection, run_id)
             failed = _write(ledger, validated, broken, since_build)
@@ -139,6 +141,7 @@ def _parameters(configuration: TenantConfiguration) -> dict[str, Any]:
         "channels": sorted(configuration.channels),
         "locations": sorted(configuration.locations),
         "systems": sorted(configuration.systems),
+        "undeclared_workflows": sorted(configuration.undeclared_workflows),
         **configuration.service_levels.model_dump(),
     }
 

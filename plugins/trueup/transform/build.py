@@ -19,6 +19,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
 from trueup.transform.dbt_session import DbtRun, DbtSession, NodeResult
 from trueup.transform.findings import Finding, report_findings
+from trueup.transform.left_out import drop_left_out, without
 from trueup.transform.plan import Plan, decide
 from trueup.transform.project import project_folder, project_variables
 from trueup.transform.run_results import failure_of, record_run
@@ -91,6 +92,8 @@ def build(
         try:
             if plan.is_recreated or any(name.startswith("stg_") for name in plan.remade):
                 take_back_all(connection)
+            if plan.is_deployed:
+                drop_left_out(connection, project_folder(), plan.left_out)
             results = [
                 result
                 for each in _passes(connection, plan)
@@ -202,7 +205,7 @@ def _pass(connection: Warehouse, session: DbtSession, plan: Plan, each: _Pass, r
     # Read by the models. A build that dies in a full pass leaves it so, and the next recomputes everything.
     connection.execute("update staging.build_state set is_full = %s where is_full <> %s", (each.is_full, each.is_full))
     for rounds_left in reversed(range(_ROUNDS)):
-        run, failed = _run(connection, session, each.arguments, run_id)
+        run, failed = _run(connection, session, (*each.arguments, *without(plan.left_out)), run_id)
         if failed is None:
             break
         is_of_records = isinstance(failed, Permanent) and rounds_left > 0

@@ -7,6 +7,7 @@ from typing import Any
 
 from trueup.configuration.model import TenantConfiguration
 from trueup.domain.errors import Permanent
+from trueup.transform.left_out import left_out_folders
 from trueup.transform.project import project_folder, project_hash, project_variables, structure_hash, views_hash
 from trueup.transform.scope import note_versions, outbox_marker, raw_tables, read_state, take_scope
 from trueup.transform.versions import Model, models_of, with_descendants
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 class Plan:
     """What one build does. `configuration` is the one applied last, which counts, not what the files say.
 
+    left_out: folders of models that the tenant does not have, since it has not declared their workflow.
     is_recreated: nobody knows which models made the tables; drop and make them all again.
     is_deployed: the views have to be made (again). is_full, is_marts_full: recompute every row (of marts).
     remade: models that are others than those that made their tables; drop and make them again. recomputed: what reads
@@ -28,6 +30,7 @@ class Plan:
 
     configuration: TenantConfiguration
     build_id: int | None
+    left_out: tuple[str, ...]
     is_needed: bool
     is_recreated: bool
     is_deployed: bool
@@ -72,7 +75,8 @@ def decide(connection: Warehouse, configuration: TenantConfiguration, *, is_full
     changes = take_scope(connection, tables)
     variables = project_variables(applied)
     deployed = project_hash(project_folder())
-    views = views_hash(variables, [f"{system_id}__{stream}" for system_id, stream in tables])
+    left_out = left_out_folders(applied)
+    views = views_hash(variables, [f"{system_id}__{stream}" for system_id, stream in tables], left_out)
     structure = structure_hash(applied)
     marker = outbox_marker(connection, applied.service_levels.correction_seconds)
     is_other = state.deployed_hash != deployed
@@ -82,7 +86,8 @@ def decide(connection: Warehouse, configuration: TenantConfiguration, *, is_full
     is_marts_full = is_full or state.is_marts_full or state.declaration_id != declaration_id
     models: dict[str, Model] = {}
     if is_other or is_full:
-        models = models_of(project_folder(), {system.connector for system in applied.systems.values()})
+        connectors = {system.connector for system in applied.systems.values()}
+        models = models_of(project_folder(), connectors, left_out)
     versions = {name: model.version for name, model in models.items()}
     known = state.model_versions or {}
     remade = frozenset(name for name in models if is_other and not is_recreated and known.get(name) != versions[name])
@@ -96,6 +101,7 @@ def decide(connection: Warehouse, configuration: TenantConfiguration, *, is_full
     return Plan(
         configuration=applied,
         build_id=None,
+        left_out=left_out,
         is_needed=is_full or is_marts_full or is_news or bool(remade) or state.outbox_marker != marker,
         is_recreated=is_recreated,
         is_deployed=is_recreated or state.views_hash != views or bool(remade),

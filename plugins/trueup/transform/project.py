@@ -48,9 +48,9 @@ def project_variables(configuration: TenantConfiguration) -> dict[str, object]:
     }
 
 
-def views_hash(variables: dict[str, object], raw_tables: Sequence[str]) -> str:
-    """What the staging views were made for: the tenant's systems and the raw tables there were."""
-    return _hash([variables, sorted(raw_tables)])
+def views_hash(variables: dict[str, object], raw_tables: Sequence[str], left_out: Sequence[str]) -> str:
+    """What the views were made for: the tenant's systems, the raw tables there were, and the workflows."""
+    return _hash([variables, sorted(raw_tables), sorted(left_out)])
 
 
 def structure_hash(configuration: TenantConfiguration) -> str:

@@ -45,8 +45,11 @@ class Model:
     parents: frozenset[str]
 
 
-def models_of(folder: Path, connectors: Collection[str]) -> dict[str, Model]:
-    """Every model of the project by name, as a tenant with these connectors has it."""
+def models_of(folder: Path, connectors: Collection[str], left_out: Collection[str] = ()) -> dict[str, Model]:
+    """Every model of the project by name, as a tenant with these connectors has it.
+
+    `left_out`: folders of the project whose models the tenant does not have.
+    """
     foreign = _foreign(folder, connectors)
     macros = {
         found.group(1): _plain(found.group(0))
@@ -55,7 +58,11 @@ def models_of(folder: Path, connectors: Collection[str]) -> dict[str, Model]:
     }
     described, sources = _described(folder)
     project = _read(folder / "dbt_project.yml")
-    texts = {path.stem: path for path in sorted((folder / "models").rglob("*.sql"))}
+    texts = {
+        path.stem: path
+        for path in sorted((folder / "models").rglob("*.sql"))
+        if not any(path.is_relative_to(folder / each) for each in left_out)
+    }
     named = {name for name in texts if not _is_of(name, foreign)}
     models: dict[str, Model] = {}
     for name, path in texts.items():
