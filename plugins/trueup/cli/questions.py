@@ -13,17 +13,24 @@ app = typer.Typer()
 
 @app.command()
 def explain(
-    sku: Annotated[str, typer.Argument(help="The canonical SKU.")],
-    channel: Annotated[str, typer.Argument(help="The channel.")],
+    subject: Annotated[
+        str, typer.Argument(metavar="SKU|ORDER", help="A SKU with its channel, or an order's id or name.")
+    ],
+    channel: Annotated[str | None, typer.Argument(help="The channel, for a SKU.")] = None,
     tenant: TenantOption = "demo",
     as_json: JsonOption = False,
 ) -> None:
-    """Show every term of what a channel should show for a SKU, and what it does show."""
+    """Show every term of what a channel should show for a SKU, or of what an order comes to and where it is booked."""
     from trueup.explain.explain import explain as explain_position
+    from trueup.explain.orders import explain_order
 
     with reporting_errors(as_json):
         opened = open_tenant(tenant)
-        explanation = explain_position(opened.warehouse, opened.configuration, sku, channel)
+        explanation = (
+            explain_order(opened.warehouse, subject)
+            if channel is None
+            else explain_position(opened.warehouse, opened.configuration, subject, channel)
+        )
         if as_json:
             print_json(explanation)
         else:
