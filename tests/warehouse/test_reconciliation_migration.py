@@ -125,6 +125,8 @@ def _move_back(details: ConnectionDetails) -> None:
     script = Path(str(migrations.__file__)).parent / "versions" / "0022_reconciliation.sql"
     back = """
         set local role trueup_transformer;
+        drop view if exists outbox.order_changes;
+        drop table if exists reconciliation.order_differences;
         alter view reconciliation.sla_stream_freshness set schema marts;
         alter table reconciliation.stock_differences set schema marts;
         alter table marts.stock_differences rename column subject_key to sku;

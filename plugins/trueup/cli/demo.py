@@ -111,6 +111,14 @@ def print_report(report: "DemoReport") -> None:
         f" ({report.wrong_at_start / report.listing_count:.0%}; {report.overstated_at_start} overstated)"
     )
     console.print(f"  wrong at the end    {report.wrong_at_end}")
+    if report.orders is not None:
+        orders = report.orders
+        console.print(
+            f"  orders              {orders.order_count} taken;"
+            f" in the ERP {len(orders.missing)} missing, {len(orders.booked_twice)} twice,"
+            f" {len(orders.unequal)} not to the cent, {len(orders.still_open)} cancelled and open;"
+            f" {len(orders.waiting)} wait for a person"
+        )
     failing = ", ".join(report.failing_rules) or "none"
     console.print(f"  rules failing       {failing}\n", highlight=False)
     print_rows(

@@ -39,12 +39,15 @@ class LocalStack:
 def run_local_stack(
     project: Path, state: Path, options: SandboxOptions, *, tenants: Path | None = None, is_durable: bool = True
 ) -> Iterator[LocalStack]:
-    """Start everything but Airflow under `state`; stop it all when the block ends; `is_durable` as for PostgreSQL."""
+    """Start everything but Airflow under `state`; stop it all when the block ends; `is_durable` as for PostgreSQL.
+
+    The sandbox serves the systems of the tenant `demo` in `tenants`, as its files declare them.
+    """
     tenants_folder = tenants or project / "tenants"
     connections_file = state / "connections.json"
     with (
         run_postgres(state / "postgres", is_durable=is_durable) as postgres,
-        run_sandbox_process(state / "logs", options) as sandbox,
+        run_sandbox_process(state / "logs", {"tenant_files": tenants_folder / "demo", **options}) as sandbox,
     ):
         write_secret(connections_file, {**sandbox.connections, "trueup_demo": warehouse_connection(postgres, DATABASE)})
         postgres.create_database("airflow")

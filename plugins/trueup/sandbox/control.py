@@ -6,6 +6,7 @@ All bodies and answers are JSON. A mistake in a request is 422 with what was wro
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class Control:
                 self._route("/quiet", "POST", self.quiet),
                 self._route("/resume", "POST", self.resume),
                 self._route("/truth", "GET", self.truth),
+                self._route("/documents", "GET", self.documents),
                 self._route("/events", "GET", self.events),
                 self._route("/seed", "POST", self.seed),
                 self._route("/edit", "POST", self.edit),
@@ -116,6 +118,10 @@ class Control:
         """GET `?skus=A,B&detail=0`: shelves, promises, per channel what was sold, oversold and lost. See report.py."""
         skus = frozenset(asked["skus"].split(",")) if asked.get("skus") else None
         return tell_truth(self._world, self._trade, skus=skus, is_detailed=asked.get("detail") != "0")
+
+    def documents(self, _: dict[str, Any]) -> dict[str, Any]:
+        """GET: by system, the channels' orders as its books have them (`OrderDocument`)."""
+        return {system_id: simulator.order_documents() for system_id, simulator in self._simulators.items()}
 
     def events(self, asked: dict[str, Any]) -> dict[str, Any]:
         """GET `?after=0&limit=10000&kind=&sku=`: the diary, with the world's time and ours of each happening."""
@@ -240,7 +246,7 @@ def plain(thing: object) -> object:
         return thing.isoformat()
     if isinstance(thing, Enum):
         return thing.value
-    if isinstance(thing, Path):
+    if isinstance(thing, Path | Decimal):
         return str(thing)
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         return {item.name: plain(getattr(thing, item.name)) for item in dataclasses.fields(thing)}

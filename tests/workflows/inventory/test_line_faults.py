@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.stock_only import stock_only_tenants
 
 from trueup.connectors.http import client as http
 from trueup.connectors.http.transport import Limits
@@ -79,7 +80,7 @@ class Line:
         world.tell("/step", {"seconds": 3600})
         for channel, listings in world.ask("/truth")["listings"].items():
             for sku in sorted(listings)[:EDITS]:
-                world.tell("/edit", {"channel": channel, "sku": sku, "quantity": int(listings[sku]) + 7})
+                world.tell("/edit", {"channel": channel, "sku": sku, "quantity": max(0, int(listings[sku])) + 7})
         self.began_at = self.rows("select clock_timestamp()")[0][0]
         self.diary_at = world.ask("/events", limit=1_000_000)["events"][-1]["sequence"]
 
@@ -171,7 +172,9 @@ def stack(reachable_folder: Path) -> Iterator[LocalStack]:
     state.mkdir()
     with (
         pytest.MonkeyPatch.context() as patch,
-        run_local_stack(PROJECT, state, {"seed": 13, "skus": 40}, is_durable=False) as running,
+        run_local_stack(
+            PROJECT, state, {"seed": 13, "skus": 40}, tenants=stock_only_tenants(state), is_durable=False
+        ) as running,
     ):
         patch.setattr(shipbob, "_CALLS_A_MINUTE", 100_000)
         patch.setattr(shipbob, "_PAGE", 25)

@@ -7,7 +7,6 @@ days as the scale of the run; TRUEUP_REPLAY_DAYS=20 replays the first twenty.
 import contextlib
 import logging
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from tests.scale import SCALE, scaled
+from tests.stock_only import stock_only_tenants
 
 from trueup.corrections.engine.holds import decide_hold, open_holds
 from trueup.dev.demo.engines import DirectEngine
@@ -108,8 +108,7 @@ def sold(file: Path) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def replayed(file: Path, reachable_folder: Path) -> Iterator[Replayed]:
     state = reachable_folder / "replay"
-    tenants = state / "tenants"
-    shutil.copytree(PROJECT / "tenants" / "demo", tenants / "demo")
+    tenants = stock_only_tenants(state)
     channels = tenants / "demo" / "channels.yml"
     text = channels.read_text(encoding="utf-8")
     assert f"|{UNDECLARED}|" in text

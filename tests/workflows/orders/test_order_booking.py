@@ -1,28 +1,22 @@
 """Orders of shops are booked in the ERP by Trueup: each once, to the cent, whatever strikes on the way.
 
-The sandbox's own integration is switched off, so that nobody else books.
+The demo retailer has no integration of its own: Trueup books for it.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.local_stack import LocalStack, run_local_stack
+from trueup.domain.errors import Permanent
+from trueup.explain.orders import explain_order
 from trueup.pipeline import steps
 from trueup.warehouse.connection import Role, connect
 
 PROJECT = Path(__file__).resolve().parents[3]
-SHOPS = ("shopify_main", "shopify_outlet")
-# The items of the sandbox's ERP on which is booked what is no product.
-CHARGES = {
-    f"{kind}_item": str(900_001 + index)
-    for index, kind in enumerate(("shipping", "fee", "tip", "duty", "gift_card", "rounding", "discount", "tax"))
-}
 # What stands wrong, and what keeps it from being put right.
 OPEN = (
     "select difference_class, waits_for, cause, count(*) from reconciliation.order_differences"
@@ -53,30 +47,11 @@ UNEQUAL = """
 pytestmark = pytest.mark.timeout(600)
 
 
-def declare(tenant: Path) -> None:
-    """Have the shops' orders booked in the ERP, as docs/workflows/orders.md says."""
-    orders = {"booked_in": "netsuite", "taken_by": list(SHOPS), "waits_for_payment": False}
-    (tenant / "orders.yml").write_text(yaml.safe_dump({"orders": orders}))
-    for name, change in (
-        ("ownership.yml", {"ownership": {"order.document": "origin", "order.status": "origin"}}),
-        ("systems.yml", {"systems": {"netsuite": {"options": {"customer": "400", **CHARGES}}}}),
-    ):
-        declared = yaml.safe_load((tenant / name).read_text())
-        for key, section in change.items():
-            for entry, value in section.items():
-                declared[key][entry] = {**declared[key][entry], **value} if isinstance(value, dict) else value
-        (tenant / name).write_text(yaml.safe_dump(declared))
-
-
 @pytest.fixture(scope="module")
 def stack(reachable_folder: Path) -> Iterator[LocalStack]:
     state = reachable_folder / "booking"
-    tenants = state / "tenants"
-    shutil.copytree(PROJECT / "tenants" / "demo", tenants / "demo")
-    declare(tenants / "demo")
     options: dict[str, str | int | float | Path | None] = {"seed": 5, "skus": 30}
-    with run_local_stack(PROJECT, state, options, tenants=tenants, is_durable=False) as running:
-        running.sandbox.world.put("/tuning", {"netsuite": {"books_channel_orders": False}})
+    with run_local_stack(PROJECT, state, options, is_durable=False) as running:
         yield running
 
 
@@ -112,6 +87,28 @@ def test_what_shops_take_is_booked_once_and_to_the_cent(stack: LocalStack) -> No
 
     assert rows(stack, every) == booked
     assert steps.propose(stack.tenant, run_id="again", actor="test").proposed_count == 0
+
+
+def test_an_order_explains_itself(stack: LocalStack) -> None:
+    """Its parts add up to what the ERP has booked, and what was decided about it is beside it."""
+    (order_id, name), *_ = rows(
+        stack,
+        "select order_id, order_name from canonical.orders where owner_system_id = 'shopify_main' and not is_cancelled"
+        " and total_amount > 0 and copied_to = 'netsuite' order by order_id",
+    )
+    explained = explain_order(stack.tenant.warehouse, str(order_id))
+    assert explained.unexplained_amount == 0
+    (copy,) = [each for each in explained.copies if each.system_id == "netsuite"]
+    assert copy.external_ref == f"trueup:{order_id}"
+    assert copy.total_amount == explained.total_amount
+    assert [history.changes[-1].status for history in explained.histories] == ["verified"]
+    assert any(f"{explained.total_amount:.2f}" in line for line in explained.lines)
+    assert explained.wrong == ()
+
+    with pytest.raises(Permanent, match=f"did you mean '[a-z_]+.{name}'"):
+        explain_order(stack.tenant.warehouse, str(name).lstrip("#"))
+    with pytest.raises(Permanent, match="no order 'nothing'"):
+        explain_order(stack.tenant.warehouse, "nothing")
 
 
 def test_an_answer_lost_while_booking_books_nothing_twice(stack: LocalStack) -> None:

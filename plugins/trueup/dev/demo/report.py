@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from trueup.dev.demo.verification import OrderVerification
 from trueup.explain.freshness import freshness
 from trueup.gates.status import read_gate_status
 from trueup.pipeline.tenant import Tenant
@@ -25,7 +26,9 @@ class Oversale:
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """`is_converged`: every listing shows what the tenant's rules say, by the world's own books.
+    """`is_converged`: every listing shows what the rules say, and the ERP has every order, by the world's own books.
+
+    `orders`: what the shops took, compared with the ERP's books; None where no orders are booked.
 
     `failing_rules`: rules of the gates whose newest verdict, over everything, is a failure.
     Units unless a name says otherwise; freshness in seconds, from landing to the verified read-back.
@@ -43,6 +46,7 @@ class DemoReport:
     wrong_at_start: int
     overstated_at_start: int
     wrong_at_end: int
+    orders: OrderVerification | None
     oversold_units: int
     lost_units: int
     naive_oversold_units: int

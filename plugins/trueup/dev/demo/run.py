@@ -18,7 +18,7 @@ from trueup.dev.airflow import LocalAirflow, run_airflow
 from trueup.dev.demo.engines import AirflowEngine, DirectEngine, Engine, Progress
 from trueup.dev.demo.options import DemoOptions, EngineName
 from trueup.dev.demo.report import DemoReport, Oversale, count_facts
-from trueup.dev.demo.verification import Verification, verify
+from trueup.dev.demo.verification import OrderVerification, Verification, verify, verify_orders
 from trueup.dev.local_stack import LocalStack, SandboxOptions, run_local_stack
 from trueup.dev.processes import proportional_memory
 from trueup.explain.explain import explain_lag
@@ -100,7 +100,7 @@ def run_demo(
         world.tell("/quiet", {"ship": True, "count": True})
         # The one fault of the master data that a rule of the gates reports until a person has mended it.
         world.tell("/barcodes", {})
-        is_converged = engine.converge(lambda: not check(stack).wrong and not _shares_barcode(stack), progress)
+        is_converged = engine.converge(lambda: _is_true(stack), progress)
         progress(1.0, "the same world and seed with a naive sync")
         with ProcessPoolExecutor(max_workers=1) as pool:
             naive = pool.submit(baseline, options, lived).result()
@@ -108,10 +108,10 @@ def run_demo(
         reconcile(stack.tenant, run_id="demo__last", actor="demo")
         document(stack.tenant)
         truth = world.ask("/truth")
-        last = verify(truth, stack.tenant.configuration)
+        last, orders = verify(truth, stack.tenant.configuration), check_orders(stack)
         configuration = stack.tenant.configuration
         report = DemoReport(
-            is_converged=is_converged and not last.wrong,
+            is_converged=is_converged and not last.wrong and not (orders and orders.wrong_count),
             engine=options.engine,
             seed=options.seed,
             faults=options.faults,
@@ -122,6 +122,7 @@ def run_demo(
             wrong_at_start=len(first.wrong),
             overstated_at_start=first.overstated_count,
             wrong_at_end=len(last.wrong),
+            orders=orders,
             oversold_units=int(truth["oversold_units"]),
             lost_units=int(truth["lost_units"]),
             naive_oversold_units=naive.oversold_units,
@@ -150,6 +151,25 @@ def wholesale_tenants(tenants: Path, folder: Path) -> Path:
 def check(stack: LocalStack) -> Verification:
     """All listings now, compared with the world's own books."""
     return verify(stack.sandbox.world.ask("/truth"), stack.tenant.configuration)
+
+
+def check_orders(stack: LocalStack) -> OrderVerification | None:
+    """All orders now, by the books of those who took them and of the ERP; None where no orders are booked."""
+    configuration = stack.tenant.configuration
+    if configuration.orders is None:
+        return None
+    with connect(stack.tenant.warehouse, Role.OPERATOR) as connection:
+        waiting = connection.execute(
+            "select channel, order_name from reconciliation.order_differences where waits_for is not null"
+        ).fetchall()
+    return verify_orders(stack.sandbox.world.ask("/documents"), configuration, {(str(c), str(n)) for c, n in waiting})
+
+
+def _is_true(stack: LocalStack) -> bool:
+    if check(stack).wrong or _shares_barcode(stack):
+        return False
+    orders = check_orders(stack)
+    return orders is None or orders.wrong_count == 0
 
 
 def _shares_barcode(stack: LocalStack) -> bool:

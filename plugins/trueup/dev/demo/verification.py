@@ -1,11 +1,11 @@
-"""What every channel should show, worked out from the world's own books and not from our tables.
+"""What every channel should show and the ERP should have, worked out from the world's own books, not from our tables.
 
 The rules of the tenant's files, the books of each location's system of record, the open orders: section by section
 the formula of `trueup.domain.quantities`. It shares no SQL with the line, so an error there shows here.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -58,6 +58,63 @@ def verify(truth: Mapping[str, Any], configuration: TenantConfiguration) -> Veri
             if int(shown) != expected:
                 wrong.append(WrongListing(channel, sku, int(shown), expected))
     return Verification(listing_count, tuple(wrong))
+
+
+@dataclass(frozen=True, slots=True)
+class OrderVerification:
+    """The orders that the ERP shall have, each compared with what its books have; names of those that are wrong.
+
+    An order that was edited or partly given back after it was booked is not compared by its total: its booking stays.
+    `waiting`: not booked, since something of it is missing that a person has to declare.
+    """
+
+    order_count: int
+    waiting: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    booked_twice: tuple[str, ...] = ()
+    unequal: tuple[str, ...] = ()
+    still_open: tuple[str, ...] = ()
+
+    @property
+    def wrong_count(self) -> int:
+        """Orders that stand otherwise in the ERP than where they were taken."""
+        return sum(map(len, (self.missing, self.booked_twice, self.unequal, self.still_open)))
+
+
+def verify_orders(
+    documents: Mapping[str, Iterable[Mapping[str, Any]]],
+    configuration: TenantConfiguration,
+    waiting: Collection[tuple[str, str]],
+) -> OrderVerification | None:
+    """Compare the systems' `/world/documents`; None where the tenant has no orders booked.
+
+    `waiting`: channel and name of the orders that the line says wait for a person.
+    """
+    if configuration.orders is None:
+        return None
+    booked: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for document in documents[configuration.orders.booked_in]:
+        if not document["is_cancelled"]:
+            booked[document["channel_id"], document["name"]].append(document)
+    found: dict[str, list[str]] = defaultdict(list)
+    order_count = 0
+    for order in (order for system_id in configuration.orders.taken_by for order in documents[system_id]):
+        order_count += 1
+        name, bookings = f"{order['channel_id']} {order['name']}", booked[order["channel_id"], order["name"]]
+        if order["is_cancelled"]:
+            if bookings:
+                found["still_open"].append(name)
+        elif not bookings:
+            found["waiting" if (order["channel_id"], order["name"]) in waiting else "missing"].append(name)
+        elif len(bookings) > 1:
+            found["booked_twice"].append(name)
+        elif not order["is_changed"] and _money(bookings[0]) != _money(order):
+            found["unequal"].append(name)
+    return OrderVerification(order_count, **{kind: tuple(names) for kind, names in found.items()})
+
+
+def _money(document: Mapping[str, Any]) -> tuple[Decimal, str]:
+    return Decimal(str(document["total"])), document["currency"]
 
 
 def expected_quantity(

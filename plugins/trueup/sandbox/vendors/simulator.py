@@ -26,6 +26,7 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from starlette.responses import Response
@@ -77,6 +78,21 @@ class Book(Protocol):
     def storefronts(self) -> Mapping[str, Storefront]:
         """The channels this system runs, by channel id; empty for most."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDocument:
+    """A channel's order as one vendor's books have it, whether the channel's own document or a booking of it.
+
+    `total` is in whole `currency`. `is_changed`: lines were edited, or something was given back, since it was placed.
+    """
+
+    channel_id: str
+    name: str
+    currency: str
+    total: Decimal
+    is_cancelled: bool
+    is_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +161,10 @@ class Simulator(ABC):
         """
         wish = "deleted" if quantity is None else f"set to {quantity}"
         raise ValueError(f"{entry.system_id} keeps what it recorded: movement {movement} cannot be {wish}")
+
+    def order_documents(self) -> Sequence[OrderDocument]:
+        """The orders of channels in these books, for those who check a sync against them; none unless it says so."""
+        return ()
 
     def secrets(self) -> Sequence[str]:
         """Everything that must not appear in a recording."""

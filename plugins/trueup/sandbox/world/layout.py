@@ -67,16 +67,22 @@ def _fits(rule: Mapping[str, Any], product: Product) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """One retailer. `vendors`: the vendor of each system. `roles`: what each system is to the retailer."""
+    """One retailer. `vendors`: the vendor of each system. `roles`: what each system is to the retailer.
+
+    `is_integrated`: an integration of the retailer's own books the channels' orders in the ERP.
+    """
 
     vendors: Mapping[str, str]
     roles: Mapping[str, str]
     locations: Mapping[str, Location]
     channels: Mapping[str, SalesChannel]
+    is_integrated: bool = True
 
     @classmethod
-    def of(cls, systems: Mapping[str, Any], channels: Mapping[str, Any]) -> "Layout":
-        """Make it from the content of systems.yml and channels.yml."""
+    def of(
+        cls, systems: Mapping[str, Any], channels: Mapping[str, Any], orders: Mapping[str, Any] | None = None
+    ) -> "Layout":
+        """Make it from the content of systems.yml, channels.yml and, where there is one, orders.yml."""
         declared = systems["systems"]
         default = channels.get("default_rule") or {}
         return cls(
@@ -103,13 +109,18 @@ class Layout:
                 )
                 for channel_id, channel in channels["channels"].items()
             },
+            orders is None or orders["orders"].get("booked_by", "trueup") != "trueup",
         )
 
     @classmethod
     def read(cls, folder: Path) -> "Layout":
         """Read it from a tenant's folder."""
-        systems, channels = (folder / f"{name}.yml" for name in ("systems", "channels"))
-        return cls.of(yaml.safe_load(systems.read_text("utf-8")), yaml.safe_load(channels.read_text("utf-8")))
+        systems, channels, orders = (folder / f"{name}.yml" for name in ("systems", "channels", "orders"))
+        return cls.of(
+            yaml.safe_load(systems.read_text("utf-8")),
+            yaml.safe_load(channels.read_text("utf-8")),
+            yaml.safe_load(orders.read_text("utf-8")) if orders.exists() else None,
+        )
 
     @cached_property
     def erp(self) -> str:

@@ -23,11 +23,11 @@ from trueup.sandbox.vendors.netsuite.errors import (
     unexpected,
 )
 from trueup.sandbox.vendors.netsuite.jobs import JOBS
-from trueup.sandbox.vendors.netsuite.masters import close_periods
+from trueup.sandbox.vendors.netsuite.masters import CURRENCIES, close_periods
 from trueup.sandbox.vendors.netsuite.oauth import Authorization
 from trueup.sandbox.vendors.netsuite.paging import collection, page_of
 from trueup.sandbox.vendors.netsuite.record_api import RECORDS, RecordApi, check_query, json_body
-from trueup.sandbox.vendors.simulator import Connection, Simulator, opened
+from trueup.sandbox.vendors.simulator import Connection, OrderDocument, Simulator, opened
 from trueup.sandbox.vendors.vendor_api import no_such
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world.entries import Entry
@@ -46,8 +46,9 @@ class NetSuiteSimulator(Simulator):
 
     Set by `/world/tuning`: `concurrency` requests at once, each taking `latency_seconds`; `job_seconds` that an
     asynchronous request takes; `closed_through`, the day up to which accounting periods are closed (empty: none);
-    `books_channel_orders`, whether an integration of the retailer's books the channels' orders here. Where it does not,
-    somebody else has to: only wholesale orders, shipments and returns are entered by people.
+    `books_channel_orders`, whether an integration of the retailer's books the channels' orders here. Unless it is set,
+    one does where the tenant does not have Trueup book them. Otherwise only wholesale orders, shipments and returns are
+    entered, by people.
     """
 
     real_time_paths = (TOKEN_PATH,)
@@ -58,7 +59,7 @@ class NetSuiteSimulator(Simulator):
         self._concurrency = 5
         self._latency_seconds = 0.005
         self._under_way = 0
-        self._is_integrated = True
+        self._is_integrated: bool | None = None
         self._job_seconds = 0.0
         self._closed_through = ""
         self._books: NetSuiteBooks | None = None
@@ -131,6 +132,17 @@ class NetSuiteSimulator(Simulator):
     def expire_tokens(self) -> None:
         self._authorization.tokens.end_all()
 
+    def order_documents(self) -> Sequence[OrderDocument]:
+        return [
+            OrderDocument(
+                channel_id, name, CURRENCIES[order.currency - 1][0], order.total,
+                is_cancelled=order.status in {"C", "H"} and not order.is_shipped,
+            )
+            for order in self.books.sales.orders.values()
+            for channel_id, name in (order.key,)
+            if channel_id is not None and name is not None
+        ]  # fmt: skip
+
     def secrets(self) -> Sequence[str]:
         return self._authorization.secrets()
 
@@ -155,7 +167,8 @@ class NetSuiteSimulator(Simulator):
         self._apply_tuning()
 
     def _apply_tuning(self) -> None:
-        self.books.sales.is_integrated = self._is_integrated
+        is_integrated = self.world.layout.is_integrated if self._is_integrated is None else self._is_integrated
+        self.books.sales.is_integrated = is_integrated
         opened(self._record_api).jobs.seconds = self._job_seconds
         close_periods(self.books.connection, self._closed_through)
 

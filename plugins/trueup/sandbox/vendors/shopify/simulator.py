@@ -1,6 +1,7 @@
 """One Shopify store over HTTP: token endpoint and Admin GraphQL with its throttle."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from trueup.sandbox.vendors.shopify.resolvers import kind_of, resolve
 from trueup.sandbox.vendors.shopify.return_writes import ReturnWrites
 from trueup.sandbox.vendors.shopify.schema import API_VERSION, admin_schema
 from trueup.sandbox.vendors.shopify.subscriptions import Subscriptions
-from trueup.sandbox.vendors.simulator import Connection, Simulator, Storefront, opened
+from trueup.sandbox.vendors.simulator import Connection, OrderDocument, Simulator, Storefront, opened
 from trueup.sandbox.vendors.subscribers import Subscribers
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world.entries import Entry
@@ -120,6 +121,20 @@ class ShopifySimulator(Simulator):
 
     def storefronts(self) -> Mapping[str, Storefront]:
         return {self._channel.channel_id: self}
+
+    def order_documents(self) -> Sequence[OrderDocument]:
+        return [
+            OrderDocument(
+                self._channel.channel_id,
+                order.name,
+                order.currency_code,
+                Decimal(order.totals.current_total_price_set.shop) / 100,
+                is_cancelled=order.cancelled_at is not None,
+                is_changed=order.edited or bool(order.refund_list) or bool(order.return_list),
+            )
+            for order in self.books.orders.values()
+            if not order.test
+        ]
 
     def shown(self, sku: str) -> int | None:
         level = self.books.level_of(sku)

@@ -15,7 +15,7 @@ class Kept:
     """`content` is the order as the API shows it; `uids` are its lines' uids by the world's line id.
 
     `returned`: units by line uid whose money went back, whether they were returned or never sent. `edits`: what was
-    written to a fulfilment over the API, by its uid.
+    written to a fulfilment over the API, by its uid. `channel_id`: whose customer placed it online; None at a till.
     """
 
     content: Json
@@ -25,6 +25,7 @@ class Kept:
     cancelled: Counter[str] = field(default_factory=Counter)
     returned: Counter[str] = field(default_factory=Counter)
     edits: dict[str, dict[str, Json]] = field(default_factory=dict)
+    channel_id: str | None = None
 
     def item(self, line_id: str) -> Json | None:
         """The line that the world knows by this id."""

@@ -70,6 +70,7 @@ class SquareOrders:
         is_own = sold.channel_id == self._channel_id
         buyer = Buyer(self._dice(sold.name) if is_own else None, is_online=True, is_taxed=sold.country in _TAXED)
         order = self._open(entry, sold.name, location, sold.lines, buyer, source=_SHOP)
+        order.channel_id = sold.channel_id
         order.content["state"] = "OPEN"
         total = pence(order.content, "total_money")
         elsewhere = (Paid("OTHER", total, source=str(sold.channel_id)),) if total else ()
@@ -125,6 +126,10 @@ class SquareOrders:
     def kept(self, order_id: str) -> Kept | None:
         """A sale with what is behind it; None for a return and for an unknown id."""
         return self._kept_by_id.get(order_id)
+
+    def kept_orders(self) -> Iterable[Kept]:
+        """All sales, in the order in which they were written."""
+        return self._kept_by_id.values()
 
     def changed(self, order: Kept, at: datetime) -> None:
         """An order was written to over the API."""

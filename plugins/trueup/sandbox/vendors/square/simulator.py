@@ -1,6 +1,7 @@
 """Square's API over one seller: three stores with tills, and an online listing with a location of its own."""
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -10,13 +11,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from trueup.sandbox.vendors.credentials import token_route
-from trueup.sandbox.vendors.simulator import Connection, Simulator, Storefront, opened
+from trueup.sandbox.vendors.simulator import Connection, OrderDocument, Simulator, Storefront, opened
 from trueup.sandbox.vendors.square import searching
 from trueup.sandbox.vendors.square.books import SquareBooks
 from trueup.sandbox.vendors.square.errors import ApiError
 from trueup.sandbox.vendors.square.identifiers import timestamp
 from trueup.sandbox.vendors.square.inventory import Inventory
 from trueup.sandbox.vendors.square.locations import list_locations, one_location
+from trueup.sandbox.vendors.square.money import pence
 from trueup.sandbox.vendors.square.notices import Notices
 from trueup.sandbox.vendors.square.oauth import Authorization
 from trueup.sandbox.vendors.square.payments_api import Payments
@@ -126,6 +128,21 @@ class SquareSimulator(Simulator):
 
     def storefronts(self) -> Mapping[str, Storefront]:
         return {self.books.channel.channel_id: _Listing(self)}
+
+    def order_documents(self) -> Sequence[OrderDocument]:
+        channel_id = self.books.channel.channel_id
+        return [
+            OrderDocument(
+                channel_id,
+                str(order.content["reference_id"]),
+                str(order.content["total_money"]["currency"]),
+                Decimal(pence(order.content, "total_money")) / 100,
+                is_cancelled=order.content["state"] == "CANCELED",
+                is_changed=bool(order.returned or order.cancelled),
+            )
+            for order in self.books.orders.kept_orders()
+            if order.channel_id == channel_id
+        ]
 
     def edit(self, sku: str, units: int) -> None:
         """Staff set the listing's count in the dashboard."""
