@@ -40,7 +40,7 @@ def valid_rows(now: datetime) -> dict[str, Rows]:
             },
         ],
         "int_order_totals": [
-            of_order | {"total_amount": 20, "financial_status": "paid", "paid_amount": 20},
+            of_order | {"is_whole_order": True, "total_amount": 20, "financial_status": "paid", "paid_amount": 20},
         ],
         "int_order_amounts": [
             of_order | {"amount_id": "l1", "kind": "goods", "amount": 24, "is_included": False},
@@ -121,6 +121,8 @@ def valid_rows(now: datetime) -> dict[str, Rows]:
                 "cause": "edited", "priority": 2,
             },
         ],
+        "order_differences": _order_differences(now),
+        "order_changes": _order_changes(now),
     }  # fmt: skip
 
 
@@ -182,5 +184,53 @@ def _differences(now: datetime) -> Rows:
             "subject_key": "HV-00002", "record_ref": "i2|l1", "shown": Jsonb(4), "desired": Jsonb(10),
             "cause": "edited", "evidence": {"previous_available_quantity": 10}, "shown_quantity": 4,
             "target_quantity": 10, "difference_quantity": -6,
+        },
+    ]  # fmt: skip
+
+
+def _order_differences(now: datetime) -> Rows:
+    common: Row = {
+        "entity": "order", "target_system": "netsuite", "detected_at": now, "observed_at": now, "currency": "GBP",
+        "age_source_seconds": 1, "age_landing_seconds": 0, "age_build_seconds": 3, "age_queue_seconds": 4,
+        "facts_version": "v1", "correlation_id": uuid4(), "build_id": 1, "owner_system_id": "shopify_main",
+    }  # fmt: skip
+    return [
+        common | {
+            "subject_key": "shopify_main|#1001", "record_ref": "trueup:shopify_main|#1001", "field": "document",
+            "difference_class": "missing", "cause": "not_synced_yet", "evidence": {"class": "missing"},
+        },
+        common | {
+            "subject_key": "shopify_main|#1002", "record_ref": "netsuite:77", "field": "lines",
+            "difference_class": "edited_after_booking", "cause": "edited",
+            "evidence": {"class": "edited_after_booking", "original_total_amount": 20},
+        },
+    ]  # fmt: skip
+
+
+def _order_changes(now: datetime) -> Rows:
+    common: Row = {
+        "entity": "order", "target_system": "netsuite", "facts_version": "v1", "facts_as_of": now,
+        "facts_received_at": now, "size": 20, "priority": 1, "cause": "not_synced_yet",
+    }  # fmt: skip
+    line: Row = {
+        "item_ref": "7",
+        "sku": "HV-00001",
+        "quantity": 2,
+        "unit_price": "9.00",
+        "discount": "0",
+        "tax": "3.60",
+    }
+    document: Row = {
+        "order_name": "#1001", "currency": "GBP", "is_tax_included": False, "total": "25.10", "lines": [line],
+        "adjustments": [{"kind": "shipping", "amount": "3.50", "label": "Standard"}],
+    }  # fmt: skip
+    return [
+        common | {
+            "operation": "create", "record_ref": "trueup:shopify_main|#1001", "subject_key": "shopify_main|#1001",
+            "field": "document", "desired": Jsonb({"document": document}), "correlation_id": uuid4(),
+        },
+        common | {
+            "operation": "transition", "record_ref": "netsuite:78", "subject_key": "shopify_main|#1003",
+            "field": "status", "expected": Jsonb("open"), "desired": Jsonb("cancelled"), "correlation_id": uuid4(),
         },
     ]  # fmt: skip

@@ -39,8 +39,9 @@ MODELS = (
     "channel_listings",
     "ats_positions",
     "stock_differences",
+    "order_differences",
 )
-TABLES = (*(f"{contract(model).schema}.{model}" for model in MODELS), "outbox.stock_changes")
+TABLES = (*(f"{contract(model).schema}.{model}" for model in MODELS), "outbox.stock_changes", "outbox.order_changes")
 
 _OF_GOVERNANCE = """
 insert into canonical.locations (location_id, location_name, system_id, source_location_id, build_id)
@@ -48,6 +49,9 @@ select place.location_id, place.location_name, place.system_id, place.source_loc
 from governance.locations as place;
 insert into raw.stream_positions (system_id, stream, last_read_started_at)
 select distinct place.system_id, 'stock_levels', now() from governance.locations as place;
+insert into governance.order_booking (system_id, booked_in, booked_by, grace_minutes, waits_for_payment)
+values ('shopify_main', 'netsuite', 'trueup', 0, true)
+on conflict do nothing;
 """
 
 
@@ -64,6 +68,7 @@ def create_tables(details: ConnectionDetails) -> None:
         for model in MODELS:
             create_table(connection, model)
         create_stock_changes(connection)
+        create_table(connection, "order_changes")
 
 
 def fill_tables(details: ConnectionDetails) -> None:

@@ -254,6 +254,41 @@ CORRUPTIONS = {
     "stock_changes.correlation_present": (
         "update outbox.stock_changes set correlation_id = null where subject_key = 'HV-00001'"
     ),
+    "order_differences.booked_there": "update reconciliation.order_differences set owner_system_id = 'shipbob'",
+    "order_differences.class_known": (
+        "update reconciliation.order_differences set difference_class = 'odd' where field = 'document'"
+    ),
+    "order_differences.cause_present": (
+        "update reconciliation.order_differences set cause = null where field = 'document'"
+    ),
+    "order_differences.cause_has_evidence": (
+        "update reconciliation.order_differences set evidence = '{}' where field = 'lines'"
+    ),
+    "order_differences.booked_once": (
+        "update reconciliation.order_differences set difference_class = 'booked_twice' where field = 'document'"
+    ),
+    "order_differences.cause_found": (
+        "update reconciliation.order_differences set cause = 'unexplained' where field = 'document'"
+    ),
+    "order_differences.corrected_in_time": (
+        "update reconciliation.order_differences set age_queue_seconds = 86400 where field = 'document'"
+    ),
+    "order_changes.adds_up": (
+        "update outbox.order_changes set desired = jsonb_set(desired, '{document,total}', '\"25.11\"')"
+        " where operation = 'create'"
+    ),
+    "order_changes.items_known": (
+        "update outbox.order_changes set desired = desired #- '{document,lines,0,item_ref}' where operation = 'create'"
+    ),
+    "order_changes.one_a_record": (
+        "insert into outbox.order_changes select * from outbox.order_changes where operation = 'transition'"
+    ),
+    "order_changes.record_present": (
+        "update outbox.order_changes set record_ref = null where operation = 'transition'"
+    ),
+    "order_changes.correlation_present": (
+        "update outbox.order_changes set correlation_id = null where operation = 'transition'"
+    ),
 }
 
 SUITES = load_suites(default_folder())

@@ -32,7 +32,11 @@ CANONICAL: Final[Mapping[str, str]] = {
     ),
     "listings": "canonical.channel_listings where source_system_id = %(system)s",
     "order_totals": "canonical.orders where owner_system_id = %(system)s and total_amount is not null",
-    "order_amounts": "canonical.order_adjustments where owner_system_id = %(system)s",
+    # A shop's are told by what is no goods, an ERP's by what its copies of orders come to.
+    "order_amounts": (
+        "(select owner_system_id as system_id from canonical.order_adjustments"
+        " union all select system_id from canonical.order_copy_amounts) as amounts where system_id = %(system)s"
+    ),
     "order_payments": "canonical.order_payments where source_system_id = %(system)s",
     "order_events": "canonical.order_events where source_system_id = %(system)s and kind = 'fulfilled'",
     # In its few hours nobody has sent anything back.

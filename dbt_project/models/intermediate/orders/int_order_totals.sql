@@ -15,8 +15,8 @@
 
 {%- set columns = [
     "order_id", "external_ref", "currency", "presentment_currency", "total_amount", "presentment_total_amount",
-    "original_total_amount", "subtotal_amount", "tax_amount", "is_tax_included", "authorized_amount",
-    "paid_amount", "refunded_amount", "outstanding_amount", "financial_status", "order_status", "is_test",
+    "original_total_amount", "subtotal_amount", "tax_amount", "is_whole_order",
+    "is_tax_included", "authorized_amount", "paid_amount", "refunded_amount", "outstanding_amount", "financial_status", "order_status", "is_test",
     "is_edited", "ordered_at", "cancelled_at", "closed_at",
 ] %}
 
@@ -34,6 +34,7 @@ final as (
         original_total_amount,
         subtotal_amount,
         tax_amount,
+        is_whole_order,
         is_tax_included,
         authorized_amount,
         paid_amount,

@@ -36,6 +36,7 @@ final as (
         end as order_status,
 
         ---------- booleans
+        false as is_whole_order,
         false as is_tax_included,
         false as is_test,
         false as is_edited,

@@ -45,6 +45,7 @@ final as (
         end as order_status,
 
         ---------- booleans
+        true as is_whole_order,
         (records.payload ->> 'taxesIncluded')::boolean as is_tax_included,
         (records.payload ->> 'test')::boolean as is_test,
         (records.payload ->> 'edited')::boolean as is_edited,

@@ -40,6 +40,7 @@ final as (
         end as order_status,
 
         ---------- booleans
+        true as is_whole_order,
         (
             select coalesce(bool_and(tax.content ->> 'type' = 'INCLUSIVE'), false)
             from {{ items_of("records.payload", "taxes") }} as tax (content)
