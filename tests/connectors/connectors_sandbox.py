@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -10,13 +11,19 @@ from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Page
 from trueup.sandbox.server import Sandbox, serve
+from trueup.sandbox.world.layout import demo_layout
 from trueup.sandbox.world.settings import WorldSettings
+
+
+def integrated_world(skus: int) -> WorldSettings:
+    """The demo retailer's world, with an integration of its own that books the channels' orders in the ERP."""
+    return WorldSettings(skus=skus, layout=replace(demo_layout(), is_integrated=True))
 
 
 @contextmanager
 def sandbox_world(skus: int = 60) -> Iterator[Sandbox]:
     """A small world, paused."""
-    with serve(WorldSettings(skus=skus)) as sandbox:
+    with serve(integrated_world(skus)) as sandbox:
         yield sandbox
 
 

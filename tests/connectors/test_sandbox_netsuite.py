@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.connectors.connectors_sandbox import integrated_world
 from tests.connectors.contract.vendor_calls import VendorCalls
 
 from trueup.sandbox.server import Sandbox, serve
@@ -38,7 +39,7 @@ SKU = "HV-00001"
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Sandbox]:
-    with serve(WorldSettings(skus=30)) as running:
+    with serve(integrated_world(30)) as running:
         yield running
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.connectors.connectors_sandbox import details_of
+from tests.connectors.connectors_sandbox import details_of, integrated_world
 from tests.connectors.connectors_state import LastingState
 from tests.connectors.contract.openapi import Spec, load_spec, validate_line
-from tests.connectors.contract.test_line_recorded_traffic import suiteql_problems
+from tests.connectors.contract.test_line_recorded_traffic import ORDER_FIELDS_LEFT_OUT, suiteql_problems
 from tests.connectors.contract.vendor_calls import VendorCalls
 from tests.connectors.netsuite_order_documents import OPTIONS, creation, document, line, transition
 from tests.connectors.sandbox_netsuite_calls import order_body
@@ -20,9 +20,6 @@ from trueup.domain.changes import Outcome
 from trueup.sandbox.server import Sandbox, serve
 from trueup.sandbox.world.settings import WorldSettings
 
-# What the contract, derived from public tables, leaves out of a sales order: the REST API Browser has tranDate, and
-# custom fields are each account's own.
-_LEFT_OUT = ("'tranDate'", "'custbody_channel'")
 _SUITEQL = "/services/rest/query/v1/suiteql"
 _RECORDS = "/services/rest/record/v1"
 
@@ -34,7 +31,7 @@ def spec(shared_folder: Path) -> Spec:
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with serve(WorldSettings(skus=30)) as running:
+    with serve(integrated_world(30)) as running:
         running.world.step(8 * 3600)
         yield running
 
@@ -158,7 +155,7 @@ def test_what_the_connector_writes_keeps_the_contract(spec: Spec, tmp_path: Path
     assert [each.outcome for each in receipts] == [Outcome.APPLIED, Outcome.REJECTED, Outcome.APPLIED]
     lines = [json.loads(each) for each in (tmp_path / "netsuite.jsonl").read_text(encoding="utf-8").splitlines()]
     problems = [problem for each in lines for problem in validate_line(spec, each)]
-    assert [problem for problem in problems if not all(name in problem for name in _LEFT_OUT)] == []
+    assert [problem for problem in problems if not all(name in problem for name in ORDER_FIELDS_LEFT_OUT)] == []
     assert len(problems) == 1
     asked = [each["request"]["q"] for each in lines if each["path"].endswith("/suiteql")]
     assert [problem for text in asked for problem in suiteql_problems(text)] == []
