@@ -67,6 +67,7 @@ final as (
             and whole.order_name = wanted.order_name
             and whole.owner_system_id = wanted.owner_system_id
             and whole.booked_in = wanted.target_system
+        order by whole.order_id
         offset 0
     ) as documents on true
     left join stream_positions

@@ -162,8 +162,8 @@ def _till_history(history: History, dice: random.Random) -> None:
     sale = square_priced(square_order(str(history.number), lines, at(10)), dice)
     states = ["OPEN", dice.choice(["COMPLETED", "CANCELED", "OPEN"])]
     for version, (state, moment) in enumerate(zip(states, sorted(dice.sample(range(10, 900, 10), 2)), strict=True), 1):
-        told: dict[str, Any] = {**(sale.payload or {}), "state": state, "version": version}
-        history.facts.append(replace(sale, payload=told, occurred_at=at(moment)))
+        reported: dict[str, Any] = {**(sale.payload or {}), "state": state, "version": version}
+        history.facts.append(replace(sale, payload=reported, occurred_at=at(moment)))
     if dice.random() < 0.5:
         amount, status = dice.choice([None, 1]), dice.choice(["APPROVED", "PENDING", "FAILED"])
         history.facts.append(square_return(str(history.number), sale, amount, at(950), status=status))
@@ -194,7 +194,7 @@ def tables(facts: Facts) -> Iterator[tuple[str, list[str]]]:
     """What must be the same, table by table, a text a row."""
     for table, of_the_clock in _TABLES.items():
         left_out = ", ".join(f"'{name}'" for name in (*_PROVENANCE, *of_the_clock))
-        query = f"select (to_jsonb(told) - array[{left_out}])::text as content from {table} as told order by 1"
+        query = f"select (to_jsonb(reported) - array[{left_out}])::text as content from {table} as reported order by 1"
         yield table, [row["content"] for row in facts.rows(query)]
 
 

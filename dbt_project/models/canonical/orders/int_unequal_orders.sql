@@ -24,8 +24,8 @@ products as (
         max(order_lines.order_id) filter (where not order_lines.is_own) as other_booked_id,
         bool_or(order_lines.is_cancelled) as has_cancelled,
         order_lines.sku is not null
-        and sum(order_lines.ordered_quantity) filter (where order_lines.is_own)
-        is distinct from sum(order_lines.ordered_quantity) filter (where not order_lines.is_own) as has_other_units
+        and coalesce(sum(order_lines.ordered_quantity) filter (where order_lines.is_own), 0)
+        <> coalesce(sum(order_lines.ordered_quantity) filter (where not order_lines.is_own), 0) as has_other_units
     from order_lines
     inner join booking on order_lines.owner_system_id = booking.system_id
     where order_lines.is_own or order_lines.system_id = booking.booked_in
@@ -46,8 +46,8 @@ compared as (
     group by owner_system_id, order_name, booked_in
 ),
 
--- All but those that are plainly the same: one record on each side, nothing cancelled, the same units of each product, and
--- a total that is the order's, as it is now, as it was sold or before what was given back.
+-- All but those that are plainly the same: one record on each side, nothing cancelled, the same units of each product,
+-- and a total that is the order's, as it is now, as it was sold or before what was given back.
 final as (
     select
         compared.owner_system_id,

@@ -109,7 +109,8 @@ final as (
             documents.financial_status,
             case
                 when documents.total_amount is null then null
-                when documents.refunded_amount > 0 and documents.refunded_amount < documents.paid_amount then 'partly_refunded'
+                when documents.refunded_amount > 0 and documents.refunded_amount < documents.paid_amount
+                    then 'partly_refunded'
                 when documents.refunded_amount > 0 then 'refunded'
                 when documents.paid_amount >= documents.total_amount then 'paid'
                 when documents.paid_amount > 0 then 'partly_paid'

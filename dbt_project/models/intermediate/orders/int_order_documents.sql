@@ -23,8 +23,8 @@ with totals as (
     where linked.is_current and not linked.is_deleted and linked.order_id <> ''
 ),
 
--- Where a system tells an order line by line, each line says what the order comes to: the newest word counts, and of one
--- second's words the same whichever came first.
+-- Where a system tells an order line by line, each line says what the order comes to: the newest word counts, and of
+-- one second's words the same whichever came first.
 final as (
     select distinct on (system_id, order_id)
         system_id,

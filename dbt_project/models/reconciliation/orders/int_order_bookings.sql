@@ -13,8 +13,8 @@ order_lines as not materialized (
     where sku is not null
 ),
 
--- What an ERP has of the orders that it shall have. All of this is grouped by the order's name, so that what one order is
--- asked for is looked up, and what all are asked for is read once.
+-- What an ERP has of the orders that it shall have. All of this is grouped by the order's name, so that one order is
+-- looked up and all are read once.
 copies as (
     select
         order_copies.order_name,
@@ -91,11 +91,12 @@ unknown as (
         min(order_lines.sku) as unknown_sku
     from order_lines
     inner join booking on order_lines.owner_system_id = booking.system_id
-    where not exists (
-        select 1
-        from {{ ref("sku_aliases") }} as items
-        where items.system_id = booking.booked_in and items.sku = order_lines.sku
-    )
+    where
+        not exists (
+            select 1
+            from {{ ref("sku_aliases") }} as items
+            where items.system_id = booking.booked_in and items.sku = order_lines.sku
+        )
     group by order_lines.order_name, order_lines.owner_system_id
 ),
 

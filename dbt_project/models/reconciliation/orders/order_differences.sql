@@ -23,22 +23,16 @@
 ) }}
 
 -- depends_on: {{ ref("int_owned_order_lines") }}
--- depends_on: {{ ref("int_unequal_orders") }}
 {%- set build = build_state() %}
+
+{%- set unequal = "select distinct order_name from " ~ ref("int_unequal_orders") %}
 
 -- Order by order, for few are wrong: what is to be looked at again, or what one look at all orders does not find equal.
 with causes as (
     {%- if is_part() %}
     select * from {{ part_of(ref("int_order_causes"), "order_name", "order_name") }} as causes
     {%- else %}
-    select found.*
-    from (select distinct order_name from {{ ref("int_unequal_orders") }}) as unequal
-    cross join lateral (
-        select whole.*
-        from {{ ref("int_order_causes") }} as whole
-        where whole.order_name = unequal.order_name
-        offset 0
-    ) as found
+    select * from {{ looked_up(ref("int_order_causes"), "order_name", unequal) }} as causes
     {%- endif %}
 ),
 
