@@ -7,6 +7,7 @@ because it knows the last id.
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ class PlainConnector:
 
     def run_once(self) -> None:
         """Book what is newer than the last id, in the order of ids."""
-        with self._shop() as shop, self._erp() as erp:
+        with closing(self._shop()) as shop, closing(self._erp()) as erp:
             items = self._items(erp)
             for order in self._orders(shop):
                 if not order["test"] and order["cancelledAt"] is None:

@@ -143,13 +143,11 @@ def _copy(
 # ---------------------------------------------------------------- what an order lives through
 
 
-def _lines(dice: random.Random, **lived: int) -> list[Line]:
+def _lines(dice: random.Random, *, removed: int = 0, fulfilled: int = 0, returned: int = 0) -> list[Line]:
     """One to four products of two or more units; what was lived through is the first one's."""
-    variants = dice.sample(range(1, PRODUCTS + 1), dice.randint(1, 4))
-    return [
-        Line(str(variant), dice.randint(2, 6), **(lived if index == 0 else {}))
-        for index, variant in enumerate(variants)
-    ]
+    first, *others = dice.sample(range(1, PRODUCTS + 1), dice.randint(1, 4))
+    line = Line(str(first), dice.randint(2, 6), removed=removed, fulfilled=fulfilled, returned=returned)
+    return [line, *(Line(str(variant), dice.randint(2, 6)) for variant in others)]
 
 
 def _take(number: int, dice: random.Random, lines: Sequence[Line] | None = None, *, is_edited: bool = False) -> Taken:

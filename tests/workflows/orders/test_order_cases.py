@@ -126,7 +126,7 @@ def day(postgres: EmbeddedPostgres, built_template: str) -> Iterator[Facts]:
         "#20": _unpaid,
         "#21": lambda fact: with_total(fact, ORDERS["#21"][1].total + _BEYOND),
     }
-    shop = [changes.get(name, lambda fact: fact)(fact) for name, (fact, _) in ORDERS.items()]
+    shop = [changes[name](fact) if name in changes else fact for name, (fact, _) in ORDERS.items()]
     original = ORDERS["#6"][1].original
     booked = [_copy("#6", "1001", 5, 61, original), _copy("#6", "1002", 5, 62, original)]
     total = ORDERS["#18"][1].total
@@ -172,13 +172,11 @@ def adjustments(day: Facts, name: str) -> dict[str, int]:
 
 def parts(booked: dict[str, Any]) -> Decimal:
     """What the document's parts come to."""
-    goods = sum(
-        Decimal(line["unit_price"]) * int(line["quantity"])
-        - Decimal(line["discount"])
-        + (0 if booked["is_tax_included"] else Decimal(line["tax"]))
-        for line in booked["lines"]
-    )
-    return goods + sum(Decimal(each["amount"]) for each in booked["adjustments"])
+    amounts = [Decimal(line["unit_price"]) * int(line["quantity"]) for line in booked["lines"]]
+    amounts += [-Decimal(line["discount"]) for line in booked["lines"]]
+    if not booked["is_tax_included"]:
+        amounts += [Decimal(line["tax"]) for line in booked["lines"]]
+    return sum((*amounts, *(Decimal(each["amount"]) for each in booked["adjustments"])), Decimal(0))
 
 
 def test_o1_an_order_that_landed_three_times_is_booked_once(day: Facts) -> None:

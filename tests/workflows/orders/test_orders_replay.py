@@ -238,8 +238,9 @@ def test_credits_are_what_cancellations_took_back(orders: pd.DataFrame, sold: So
     assert found == sold.credits
     assert found
     # What is left of each order is what was sold, less its credits.
-    left = {invoice: sold.orders.loc[invoice, "amount"] - amount for invoice, (_, amount) in found.items()}
-    assert {invoice: orders.loc[invoice, "total"] for invoice in left} == left
+    amounts, totals = sold.orders["amount"].to_dict(), orders["total"].to_dict()
+    left = {invoice: amounts[invoice] - amount for invoice, (_, amount) in found.items()}
+    assert {invoice: totals[invoice] for invoice in left} == left
 
 
 def test_the_erps_books_have_each_order_once_and_to_the_penny(
