@@ -71,16 +71,9 @@ class PlainConnector:
             if line["sku"] in items and line["currentQuantity"]:
                 amount = _amount(line["originalUnitPriceSet"]) * line["currentQuantity"]
                 rest -= amount
-                lines.append(
-                    {
-                        "item": {"id": items[line["sku"]]},
-                        "quantity": line["currentQuantity"],
-                        "amount": str(amount),
-                        "location": {"id": "1"},
-                    }
-                )
+                lines.append({**_line(items[line["sku"]], line["currentQuantity"], amount), "location": {"id": "1"}})
         if rest:
-            lines.append({"item": {"id": self._options["shipping_item"]}, "quantity": 1, "amount": str(rest)})
+            lines.append(_line(self._options["shipping_item"], 1, rest))
         return {
             "otherRefNum": order["name"],
             "custbody_channel": self._channel,
@@ -130,6 +123,11 @@ class PlainConnector:
         answer.raise_for_status()
         client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         return client
+
+
+def _line(item: str, quantity: int, amount: Decimal) -> dict[str, Any]:
+    # With a price level, NetSuite would put the item's own price in the place of ours.
+    return {"item": {"id": item}, "quantity": quantity, "price": {"id": "-1"}, "amount": float(amount)}
 
 
 def _amount(money: Mapping[str, Any]) -> Decimal:
