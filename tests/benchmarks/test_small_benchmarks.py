@@ -7,7 +7,7 @@ the end-to-end tests that show its parts.
 from typing import Any
 
 import pytest
-from benchmarks import corrections, gates, landing, publish
+from benchmarks import corrections, gates, landing, orders, publish
 
 pytestmark = pytest.mark.server
 
@@ -30,6 +30,14 @@ def test_publishing_is_measured_full_changed_and_unchanged() -> None:
     _are_figures(figures)
     assert 0 < figures["unchanged_publish_seconds"] < figures["full_publish_seconds"]
     assert figures["differences"] > 0
+
+
+def test_reconciling_orders_is_measured_against_a_join_by_hand() -> None:
+    """Both name the orders that were made wrong, also after some have changed."""
+    figures = orders.run(1_000)
+    _are_figures(figures)
+    assert figures["differences"] == 1_000 // orders.WRONG_EVERY
+    assert figures["differences_after_change"] == figures["differences"] + 1_000 // 100
 
 
 def test_gates_are_measured_against_statements_by_hand() -> None:

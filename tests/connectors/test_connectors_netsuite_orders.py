@@ -151,7 +151,7 @@ def test_a_batch_is_booked_at_once_and_each_order_has_its_own_receipt(
 
 
 @pytest.mark.parametrize("kind", ["lost_answer", "rate_limited", "expired_token", "slow_answer"])
-def test_an_order_is_booked_once_through_a_fault(
+def test_o17_an_order_is_booked_once_through_a_fault(
     writer: OrderWriter, sandbox: Sandbox, netsuite: VendorCalls, kind: str
 ) -> None:
     """Lost, it is looked up; put off, it is sent again."""

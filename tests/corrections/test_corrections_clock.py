@@ -4,11 +4,8 @@ A clock a year ahead once kept corrected listings "in flight" for a year; one th
 older than our push pass for news of it.
 """
 
-import sys
-import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.corrections.corrections_channel import Channel, HttpWriter, run_channel
@@ -22,6 +19,7 @@ from tests.transform.transform_facts import (
     shopify_listing,
     shopify_variant,
 )
+from tests.wrong_clock import shift_clock
 
 from trueup.corrections.engine.correct import correct
 from trueup.corrections.engine.due import due_count
@@ -33,36 +31,12 @@ from trueup.transform.run_results import record_run
 from trueup.warehouse.connection import Role, connect
 
 RECORD = listing_id("1")
-_WALL_CLOCK = time.time
-_DATETIME = datetime
-
-
-class _AnyDatetime(type):
-    """Every datetime is one of the shifted class too."""
-
-    def __instancecheck__(cls, value: object) -> bool:
-        return isinstance(value, _DATETIME)
 
 
 @pytest.fixture(params=[-365, 365], ids=["a year behind", "a year ahead"])
 def wrong_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shift the clock of this process for all of our own code."""
-    shift = timedelta(days=request.param)
-
-    class Shifted(datetime, metaclass=_AnyDatetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Any:  # noqa: ANN401
-            return _DATETIME.now(tz) + shift
-
-        @classmethod
-        def utcnow(cls) -> Any:  # noqa: ANN401
-            return _DATETIME.now(UTC).replace(tzinfo=None) + shift
-
-    for name, module in list(sys.modules.items()):
-        if name.startswith("trueup.") and getattr(module, "datetime", None) is datetime:
-            monkeypatch.setattr(module, "datetime", Shifted)
-    monkeypatch.setattr(time, "time", lambda: _WALL_CLOCK() + shift.total_seconds())
-    monkeypatch.setattr(time, "time_ns", lambda: int((_WALL_CLOCK() + shift.total_seconds()) * 1e9))
+    shift_clock(timedelta(days=request.param), monkeypatch.setattr)
 
 
 @pytest.fixture

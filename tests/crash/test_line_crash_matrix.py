@@ -4,17 +4,14 @@ Each step runs in a forked child that kills itself at its n-th SQL statement, db
 sent or after it was answered. Nobody cleans up. Afterwards the world's books and the warehouse's are compared.
 """
 
-import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import dbt.adapters.sql.connections as dbt_connections
-import httpx
-import psycopg
 import pytest
+from tests.crash.killing import in_a_fork
 from tests.scale import SCALE, scaled
 
 from trueup.dev.demo.engines import DirectEngine
@@ -29,64 +26,6 @@ from trueup.warehouse.connection import Role, connect
 PROJECT = Path(__file__).resolve().parents[2]
 LAND_POINTS, PUBLISH_POINTS, CORRECT_POINTS = 9 * SCALE, 6 * SCALE, 9 * SCALE
 pytestmark = [scaled, pytest.mark.timeout(600 + 300 * SCALE)]
-
-
-class Killer:
-    """Counts what leaves this process and kills it at the `fatal`-th; 0 only counts."""
-
-    def __init__(self, fatal: int, *, is_after: bool) -> None:
-        self._fatal = fatal
-        self._is_after = is_after
-        self.count = 0
-
-    def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401
-            self.count += 1
-            is_now = self.count == self._fatal
-            if is_now and not self._is_after:
-                os.kill(os.getpid(), signal.SIGKILL)
-            result = call(*arguments, **options)
-            if is_now:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return result
-
-        return counted
-
-    def install(self) -> None:
-        """For the rest of this (forked) process."""
-        for owner, name in (
-            (psycopg.Cursor, "execute"),
-            (psycopg.Cursor, "executemany"),
-            (psycopg.Copy, "__exit__"),
-            (psycopg.Connection, "commit"),
-            (httpx.HTTPTransport, "handle_request"),
-            (dbt_connections.SQLConnectionManager, "add_query"),
-            (dbt_connections.SQLConnectionManager, "commit"),
-        ):
-            setattr(owner, name, self.around(getattr(owner, name)))
-
-
-def in_a_fork(work: Callable[[], object], fatal: int, *, is_after: bool = False) -> tuple[int, int]:
-    """Run `work` in a child; return how it ended (0 or minus the signal) and how much it sent."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        killer = Killer(fatal, is_after=is_after)
-        code = 0
-        try:
-            killer.install()
-            work()
-        except Exception as error:  # noqa: BLE001 - the parent asserts on the code
-            os.write(2, f"{type(error).__name__}: {error}\n".encode())
-            code = 1
-        os.write(writer, str(killer.count).encode())
-        os._exit(code)
-    os.close(writer)
-    _, status = os.waitpid(child, 0)
-    sent = os.read(reader, 32)
-    os.close(reader)
-    return os.waitstatus_to_exitcode(status), int(sent or b"0")
 
 
 @pytest.fixture(scope="module")

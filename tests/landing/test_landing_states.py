@@ -265,7 +265,7 @@ def test_a_slow_sweep_does_not_overwrite_what_a_poll_landed_meanwhile(warehouse:
         ("v2", 100.0, 0),
     ],
 )
-def test_a_sweep_counts_the_changes_that_polls_missed(
+def test_o3_a_sweep_counts_the_changes_that_polls_missed(
     warehouse: ConnectionDetails, version: str, changed: float | None, leaked: int
 ) -> None:
     """A version that did not move, or a change dated before the cursor: the stream's leak rate.

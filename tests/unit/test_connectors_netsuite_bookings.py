@@ -81,7 +81,7 @@ def test_the_lines_add_up_to_the_total_in_every_currency(content: dict[str, Any]
         assert round(Decimal(str(sent["rate"])) * wanted.quantity, digits) == wanted.amount
 
 
-def test_a_discount_stands_on_a_line_behind_its_goods_net_of_tax() -> None:
+def test_o9_a_discount_stands_on_a_line_behind_its_goods_net_of_tax() -> None:
     """120 with 20 % tax included, a tenth off: 100 less 10, and 18 of tax (O9)."""
     content = document(lines=[line(quantity=1, unit_price="120.00", discount="12.00", tax="18.00")], total="108.00")
     assert [(each.component, str(each.amount)) for each in booked(content).lines] == [
@@ -91,7 +91,7 @@ def test_a_discount_stands_on_a_line_behind_its_goods_net_of_tax() -> None:
     ]
 
 
-def test_a_line_that_is_given_away_is_booked_with_its_price_and_its_discount() -> None:
+def test_o15_a_line_that_is_given_away_is_booked_with_its_price_and_its_discount() -> None:
     """O15: with nothing said the ERP takes its own price."""
     content = document(lines=[line(discount="9.90")], total="0.00")
     sent = body_of(booked(content), "")["item"]["items"]
@@ -134,7 +134,7 @@ def test_what_cannot_be_booked_is_said_with_its_remedy(changes: dict[str, Any], 
     assert words in str(caught.value)
 
 
-def test_an_order_without_a_customer_needs_the_tenants_own() -> None:
+def test_o20_an_order_without_a_customer_needs_the_tenants_own() -> None:
     """O20: a named state, not an error of the ERP's."""
     without = {name: value for name, value in OPTIONS.items() if name != "customer"}
     with pytest.raises(NotBookable, match="the order has no customer; name the one"):

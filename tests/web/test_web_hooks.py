@@ -72,7 +72,7 @@ def square(notice: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
     return body, {"x-square-hmacsha256-signature": square_notices.signature("square-key", URL, body)}
 
 
-def test_repeated_and_reordered_webhooks_only_trigger(
+def test_o1_repeated_and_reordered_webhooks_only_trigger(
     client: TestClient, triggered: list[tuple[str, str, Notice]]
 ) -> None:
     """They carry nothing, so nothing can be counted twice or overwritten by older news."""
@@ -284,7 +284,7 @@ def test_a_body_without_end_is_cut_off(client: TestClient, triggered: list[tuple
     assert triggered == []
 
 
-def test_a_trigger_without_a_dag_makes_the_vendor_send_again(
+def test_o2_a_trigger_without_a_dag_makes_the_vendor_send_again(
     client: TestClient, triggered: list[tuple[str, str, Notice]]
 ) -> None:
     """Before the DAGs are loaded for the first time."""

@@ -16,6 +16,7 @@ class Benchmark(StrEnum):
 
     LANDING = "landing"
     PUBLISH = "publish"
+    ORDERS = "orders"
     GATES = "gates"
     CORRECTIONS = "corrections"
     AIRFLOW = "airflow"

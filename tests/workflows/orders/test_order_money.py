@@ -115,7 +115,7 @@ def test_every_total_is_the_sum_of_its_parts(postgres: EmbeddedPostgres, built_t
     assert all(row["refund_amount"] == row["line_amount"] for row in refunds)
 
 
-def test_what_nothing_explains_has_a_name(facts: Facts) -> None:
+def test_o10_what_nothing_explains_has_a_name(facts: Facts) -> None:
     """O10, O21: a cent too much is a difference of its own, and no tax."""
     fact, expected = priced(shopify_order("#1", [Line("1", 2)], at(10)), random.Random(1))
     facts.land([with_total(fact, expected.total + Amounts(1, 2))])

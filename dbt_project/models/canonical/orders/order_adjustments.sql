@@ -16,6 +16,7 @@ reported as (
     select
         own_orders.system_id || '|' || own_orders.source_order_id || '|' || amounts.amount_id as order_adjustment_id,
         own_orders.order_id,
+        own_orders.order_name,
         own_orders.system_id as owner_system_id,
         own_orders.order_id || '|' || amounts.line_id as order_line_id,
         amounts.kind,
@@ -36,15 +37,19 @@ reported as (
     where amounts.kind <> 'goods'
 ),
 
+-- Grouped by the order's name too, so that who asks for one order does not add up all.
 sums as (
     select
-        system_id,
-        order_id,
-        sum(amount) as amount,
-        sum(presentment_amount) as presentment_amount
-    from amounts
-    where not is_included
-    group by system_id, order_id
+        own_orders.system_id,
+        own_orders.source_order_id,
+        own_orders.order_name,
+        sum(amounts.amount) as amount,
+        sum(amounts.presentment_amount) as presentment_amount
+    from own_orders
+    inner join amounts
+        on own_orders.system_id = amounts.system_id and own_orders.source_order_id = amounts.order_id
+    where not amounts.is_included
+    group by own_orders.system_id, own_orders.source_order_id, own_orders.order_name
 ),
 
 -- What no part explains has a name too, so that a total is always the sum of its parts.
@@ -52,6 +57,7 @@ unexplained as (
     select
         own_orders.system_id || '|' || own_orders.source_order_id || '|difference' as order_adjustment_id,
         own_orders.order_id,
+        own_orders.order_name,
         own_orders.system_id as owner_system_id,
         null::text as order_line_id,
         'difference' as kind,
@@ -69,7 +75,11 @@ unexplained as (
     from totals
     inner join own_orders
         on totals.system_id = own_orders.system_id and totals.order_id = own_orders.source_order_id
-    left join sums on totals.system_id = sums.system_id and totals.order_id = sums.order_id
+    left join sums
+        on
+            own_orders.system_id = sums.system_id
+            and own_orders.source_order_id = sums.source_order_id
+            and own_orders.order_name = sums.order_name
     where
         totals.total_amount <> coalesce(sums.amount, 0)
         or totals.presentment_total_amount <> coalesce(sums.presentment_amount, 0)

@@ -7,6 +7,7 @@ final as (
     select
         owner_system_id || '|' || order_name as order_id,
         order_name,
+        owner_system_id,
         system_id,
         order_id as source_order_id,
         sku,

@@ -7,20 +7,27 @@ amounts as not materialized (
     where is_current and not is_deleted and line_id is not null and amount is not null
 ),
 
--- A tip and a gift card are lines of the record and no goods: they are adjustments of the order.
+-- A tip and a gift card are lines of the record and no goods: they are adjustments of the order. Grouped by the order's
+-- name too, so that who asks for one order does not add up all.
 priced as (
     select
-        system_id,
-        order_id,
-        line_id,
-        min(currency) as currency,
-        sum(quantity) filter (where kind = 'goods') as current_quantity,
-        max(unit_price_amount) as unit_price_amount,
-        coalesce(sum(amount) filter (where kind = 'goods'), 0) as gross_amount,
-        coalesce(-sum(amount) filter (where kind = 'discount'), 0) as discount_amount,
-        coalesce(sum(amount) filter (where kind = 'tax'), 0) as tax_amount
-    from amounts
-    group by system_id, order_id, line_id
+        units.order_name,
+        amounts.system_id,
+        amounts.order_id,
+        amounts.line_id,
+        min(amounts.currency) as currency,
+        sum(amounts.quantity) filter (where amounts.kind = 'goods') as current_quantity,
+        max(amounts.unit_price_amount) as unit_price_amount,
+        coalesce(sum(amounts.amount) filter (where amounts.kind = 'goods'), 0) as gross_amount,
+        coalesce(-sum(amounts.amount) filter (where amounts.kind = 'discount'), 0) as discount_amount,
+        coalesce(sum(amounts.amount) filter (where amounts.kind = 'tax'), 0) as tax_amount
+    from units
+    inner join amounts
+        on
+            units.owner_system_id = amounts.system_id
+            and units.source_order_id = amounts.order_id
+            and units.source_line_id = amounts.line_id
+    group by units.order_name, amounts.system_id, amounts.order_id, amounts.line_id
 ),
 
 final as (
@@ -55,7 +62,8 @@ final as (
     from units
     left join priced
         on
-            units.owner_system_id = priced.system_id
+            units.order_name = priced.order_name
+            and units.owner_system_id = priced.system_id
             and units.source_order_id = priced.order_id
             and units.source_line_id = priced.line_id
 )

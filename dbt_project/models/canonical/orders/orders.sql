@@ -59,7 +59,7 @@ documents as (
                 then sum(totals.{{ name }})
         end as {{ name }},
         {%- endfor %}
-        sum(totals.refunded_amount) as reported_refunded_amount,
+        sum(coalesce(totals.refunded_amount, refunded.amount, 0)) as refunded_amount,
         bool_and(totals.is_tax_included) as is_tax_included,
         (array_agg(totals.financial_status order by totals.ordered_at desc, totals.order_id desc))[1]
             as financial_status,
@@ -71,27 +71,16 @@ documents as (
         max(totals.build_id) as build_id
     from own_orders
     inner join totals on own_orders.system_id = totals.system_id and own_orders.source_order_id = totals.order_id
+    -- Where the record of the order does not tell what went back, the refunds do.
+    left join lateral (
+        select sum(refunds.refund_amount) as amount
+        from refunds
+        where
+            totals.refunded_amount is null
+            and refunds.source_system_id = own_orders.system_id
+            and refunds.source_order_id = own_orders.source_order_id
+    ) as refunded on true
     group by own_orders.system_id, own_orders.order_name
-),
-
--- Where the record of the order does not tell what went back, the refunds do.
-refunded as (
-    select
-        order_id,
-        sum(refund_amount) as refunded_amount
-    from refunds
-    group by order_id
-),
-
-priced as (
-    select
-        documents.*,
-        case
-            when documents.total_amount is not null
-                then coalesce(documents.reported_refunded_amount, refunded.refunded_amount, 0)
-        end as refunded_amount
-    from documents
-    left join refunded on documents.system_id || '|' || documents.order_name = refunded.order_id
 ),
 
 final as (
@@ -108,38 +97,39 @@ final as (
         known.ordered_quantity,
         known.committed_quantity,
         known.copied_to,
-        priced.currency,
-        priced.presentment_currency,
+        documents.currency,
+        documents.presentment_currency,
         {%- for name in sums %}
-        priced.{{ name }},
+        documents.{{ name }},
         {%- endfor %}
-        priced.refunded_amount,
-        priced.is_tax_included,
+        case when documents.total_amount is not null then documents.refunded_amount end as refunded_amount,
+        documents.is_tax_included,
         -- The owner's own word, where it has one.
         coalesce(
-            priced.financial_status,
+            documents.financial_status,
             case
-                when priced.total_amount is null then null
-                when priced.refunded_amount > 0 and priced.refunded_amount < priced.paid_amount then 'partly_refunded'
-                when priced.refunded_amount > 0 then 'refunded'
-                when priced.paid_amount >= priced.total_amount then 'paid'
-                when priced.paid_amount > 0 then 'partly_paid'
-                when priced.authorized_amount > 0 then 'authorized'
+                when documents.total_amount is null then null
+                when documents.refunded_amount > 0 and documents.refunded_amount < documents.paid_amount
+                    then 'partly_refunded'
+                when documents.refunded_amount > 0 then 'refunded'
+                when documents.paid_amount >= documents.total_amount then 'paid'
+                when documents.paid_amount > 0 then 'partly_paid'
+                when documents.authorized_amount > 0 then 'authorized'
                 else 'unpaid'
             end
         ) as financial_status,
-        priced.order_status,
-        priced.is_test,
-        priced.is_edited,
-        priced.cancelled_at,
-        priced.closed_at,
+        documents.order_status,
+        documents.is_test,
+        documents.is_edited,
+        documents.cancelled_at,
+        documents.closed_at,
         known.ordered_at,
         known.received_at,
         known.record_id,
         known.correlation_id,
-        greatest(known.build_id, priced.build_id) as build_id
+        greatest(known.build_id, documents.build_id) as build_id
     from known
-    left join priced on known.owner_system_id = priced.system_id and known.order_name = priced.order_name
+    left join documents on known.owner_system_id = documents.system_id and known.order_name = documents.order_name
 )
 
 select * from final

@@ -2,10 +2,6 @@ with differences as not materialized (
     select * from {{ ref("order_differences") }}
 ),
 
-documents as not materialized (
-    select * from {{ ref("int_order_documents_to_book") }}
-),
-
 changes as not materialized (
     select * from {{ source("outbox", "changes") }}
 ),
@@ -62,12 +58,18 @@ final as (
         null::text as refused_because,
         wanted.build_id
     from wanted
-    left join documents
-        on
+    -- By a look-up for each order: joined, the documents of all orders would be made. `offset 0` keeps it one.
+    left join lateral (
+        select whole.document
+        from {{ ref("int_order_documents_to_book") }} as whole
+        where
             wanted.operation = 'create'
-            and wanted.order_name = documents.order_name
-            and wanted.owner_system_id = documents.owner_system_id
-            and wanted.target_system = documents.booked_in
+            and whole.order_name = wanted.order_name
+            and whole.owner_system_id = wanted.owner_system_id
+            and whole.booked_in = wanted.target_system
+        order by whole.order_id
+        offset 0
+    ) as documents on true
     left join stream_positions
         on wanted.target_system = stream_positions.system_id and stream_positions.stream = 'orders'
     where

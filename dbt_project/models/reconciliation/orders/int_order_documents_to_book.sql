@@ -72,7 +72,8 @@ final as (
             left join {{ ref("order_lines") }} as line
                 on adjustment.order_line_id = line.order_line_id and orders.order_name = line.order_name
             where
-                adjustment.order_id = orders.order_id
+                adjustment.order_name = orders.order_name
+                and adjustment.owner_system_id = orders.owner_system_id
                 and not adjustment.is_included
                 and not (adjustment.kind in ('discount', 'tax') and line.sku is not null)
             union all
