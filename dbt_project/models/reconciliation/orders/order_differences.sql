@@ -12,8 +12,8 @@
         "evidence": ["int_owned_order_lines"],
         "reached": [
             {"because": "What an order, a copy or a refund comes to",
-             "from": "order_record", "to": "order_name", "through": "int_owned_order_lines",
-             "at": ["row.system_id", "row.order_id"], "key": "row.order_name"},
+             "from": "order_record", "to": "order_name", "through": "order_links",
+             "at": ["row.system_id", "row.source_order_id"], "key": "row.order_name"},
             {"because": "What became of our own change of it",
              "from": "build", "to": "order_name", "through": "this", "key": "row.order_name",
              "beside": "outbox.changes",
@@ -22,7 +22,7 @@
     },
 ) }}
 
--- depends_on: {{ ref("int_owned_order_lines") }}
+-- depends_on: {{ ref("order_links") }}
 {%- set build = build_state() %}
 
 {%- set unequal = "select distinct order_name from " ~ ref("int_unequal_orders") %}
