@@ -47,7 +47,7 @@ class NetSuiteSimulator(Simulator):
     Set by `/world/tuning`: `concurrency` requests at once, each taking `latency_seconds`; `job_seconds` that an
     asynchronous request takes; `closed_through`, the day up to which accounting periods are closed (empty: none);
     `books_channel_orders`, whether an integration of the retailer's books the channels' orders here. Where it does not,
-    somebody else has to: only wholesale orders, shipments and returns are entered by people.
+    somebody else has to, and credit them too: people enter wholesale orders, shipments, and goods that came back.
     """
 
     real_time_paths = (TOKEN_PATH,)
