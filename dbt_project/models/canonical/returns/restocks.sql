@@ -7,15 +7,16 @@ order_lines as not materialized (
     select * from {{ ref("int_owned_order_lines") }}
 ),
 
--- What came back to a place, line by line, as the place's system of record has it.
+-- What came back to a location, line by line, as the location's system of record has it.
 final as (
     select
-        stock_movements.movement_id as return_id,
+        stock_movements.movement_id as restock_id,
         orders.owner_system_id || '|' || orders.order_name as order_id,
+        orders.order_name,
         stock_movements.sku,
         stock_movements.location_id,
         stock_movements.delta_quantity as quantity,
-        stock_movements.occurred_at as returned_at,
+        stock_movements.occurred_at as restocked_at,
         stock_movements.source_system_id,
         stock_movements.source_item_id,
         stock_movements.received_at,
@@ -30,8 +31,15 @@ final as (
         from order_lines
         where
             order_lines.system_id = stock_movements.source_system_id
-            and order_lines.order_id = stock_movements.source_order_id
-        order by order_lines.owner_system_id asc, order_lines.order_name asc
+            and (
+                order_lines.order_id = stock_movements.source_order_id
+                or order_lines.order_name = stock_movements.source_reference
+            )
+        -- Made for that very order rather than for one of the same name.
+        order by
+            (order_lines.order_id = stock_movements.source_order_id) desc nulls last,
+            order_lines.owner_system_id asc,
+            order_lines.order_name asc
         limit 1
     ) as orders on true
 )

@@ -9,7 +9,7 @@ from trueup.connectors.http.graphql import ErrorMeaning, errors_of
 from trueup.domain.errors import Transient
 
 READ_ALL_ORDERS = "read_all_orders"
-READ_SCOPES = ("read_products", "read_locations", "read_inventory", "read_orders", READ_ALL_ORDERS)
+READ_SCOPES = ("read_products", "read_locations", "read_inventory", "read_orders", "read_returns", READ_ALL_ORDERS)
 WRITE_SCOPE = "write_inventory"
 _TOO_DEAR = "MAX_COST_EXCEEDED"
 _THROTTLED = "THROTTLED"

@@ -21,7 +21,7 @@ def returns(books: ShipBobBooks, request: Request) -> Response:
     query = request.query_params
     page, size = number(query, "Cursor", 1, 1_000_000), number(query, "Limit", _DEFAULT, MAX_PAGE)
     found = [each for each in books.returns.by_number.values() if _matches(each, query)]
-    if query.get("SortOrder", "Newest") != "Oldest":
+    if query.get("SortOrder", "Desc") != "Asc":
         found.reverse()
     shown = found[(page - 1) * size : page * size]
     last = max(1, -(-len(found) // size))
