@@ -30,6 +30,8 @@ MODELS = (
     "int_order_payments",
     "int_order_events",
     "int_refunds",
+    "int_returns",
+    "int_credits",
     "products",
     "sku_aliases",
     "locations",
@@ -39,6 +41,8 @@ MODELS = (
     "channel_listings",
     "ats_positions",
     "stock_differences",
+    "return_differences",
+    "return_changes",
 )
 TABLES = (*(f"{contract(model).schema}.{model}" for model in MODELS), "outbox.stock_changes")
 
@@ -46,6 +50,8 @@ _OF_GOVERNANCE = """
 insert into canonical.locations (location_id, location_name, system_id, source_location_id, build_id)
 select place.location_id, place.location_name, place.system_id, place.source_location_id, 1
 from governance.locations as place;
+insert into governance.return_handling
+values ('shopify_main', 'netsuite', 'trueup', 0, 'trueup', 0, 30, 48) on conflict do nothing;
 insert into raw.stream_positions (system_id, stream, last_read_started_at)
 select distinct place.system_id, 'stock_levels', now() from governance.locations as place;
 """

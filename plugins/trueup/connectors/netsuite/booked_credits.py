@@ -176,8 +176,9 @@ class BookedCredits:
     def posting_day(self, day: date) -> date | None:
         """The day itself, or the first day after it whose period takes postings; None where there is none yet."""
         text = (
-            "SELECT TO_CHAR(startdate, 'YYYY-MM-DD') AS startdate, closed, alllocked, arlocked FROM accountingperiod"
-            f" WHERE {_BASE_PERIODS} AND enddate >= TO_DATE('{day.isoformat()}', 'YYYY-MM-DD') ORDER BY startdate"  # noqa: S608 - a day
+            "SELECT TO_CHAR(startdate, 'YYYY-MM-DD') AS startdate, closed, alllocked, arlocked"  # noqa: S608 - a day
+            " FROM accountingperiod"
+            f" WHERE {_BASE_PERIODS} AND enddate >= TO_DATE('{day.isoformat()}', 'YYYY-MM-DD') ORDER BY startdate"
         )
         rows, _ = rows_of(ask(self._client, text))
         for row in rows:
