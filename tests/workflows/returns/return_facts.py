@@ -28,13 +28,14 @@ _FURTHER = {"netsuite": ("returns", "credits"), "shipbob": ("returns",), "shopif
 class Refund:
     """One refund of an order of one line. `given`: what went back, the units' worth by default.
 
-    `shipping`: of it shipping. `status`: of its payment.
+    `shipping`: of it shipping. `exchanged`: worth of what the customer took instead. `status`: of its payment.
     """
 
     key: str
     units: int = 1
     given: str | None = None
     shipping: str = "0"
+    exchanged: str = "0"
     restock: str = "NO_RESTOCK"
     status: str = "SUCCESS"
     when: float = 600
@@ -72,7 +73,9 @@ def sold(
     (line,) = order["lineItems"]["nodes"]
     gone = sum(each.units for each in refunds)
     given = {each.key: Decimal(each.given or worth * each.units + Decimal(each.shipping)) for each in refunds}
-    left = whole - sum((worth * each.units + Decimal(each.shipping) for each in refunds), Decimal(0))
+    left = whole - sum(
+        (worth * each.units + Decimal(each.shipping) - Decimal(each.exchanged) for each in refunds), Decimal(0)
+    )
     line |= {
         "currentQuantity": units - gone,
         "isGiftCard": False,
@@ -141,7 +144,7 @@ def sold(
 
 
 def _refund(refund: Refund, line_id: str, worth: Decimal, given: Decimal) -> Json:
-    parts = worth * refund.units + Decimal(refund.shipping)
+    parts = worth * refund.units + Decimal(refund.shipping) - Decimal(refund.exchanged)
     return {
         "id": f"gid://shopify/Refund/{refund.key}",
         "createdAt": spelt_iso(at(refund.when)),
