@@ -25,7 +25,8 @@ wanted as (
         coalesce(credits.document, refunds.document) as document,
         coalesce((credits.document ->> 'total')::numeric, refunds.amount) as amount,
         case
-            when differences.difference_class = 'received_not_refunded'
+            when
+                differences.difference_class = 'received_not_refunded'
                 and coalesce(refunds.covered_amount, 0) < refunds.amount
                 then 'would give back more than is left of its payments'
         end as refused_because,

@@ -44,7 +44,7 @@ class Purse:
 
 def order(dice: random.Random) -> Purse:
     """An order paid by one method or several, a card by captures of its own for each parcel."""
-    coins = {}
+    coins: dict[str, int] = {}
     for method in dice.sample(METHODS, dice.randint(1, 3)):
         captures = dice.randint(1, 3) if method == "card" else 1
         coins |= {f"{method}-{number}": dice.randint(1, 5_000) for number in range(captures)}

@@ -22,14 +22,27 @@ owned as (
         coalesce(hinted.system_id, known.owner_system_id) as owner_system_id
     from documents
     left join lateral (
-        select coalesce(
-            (select min(systems.system_id) from systems where systems.system_id = documents.origin_system_id),
-            (select min(channels.system_id) from channels where channels.channel = documents.origin_system_id)
-        ) as system_id
+        select min(named.system_id) as system_id
+        from (
+            select systems.system_id
+            from systems
+            where systems.system_id = documents.origin_system_id
+            union all
+            select channels.system_id
+            from channels
+            where
+                channels.channel = documents.origin_system_id
+                and not exists (
+                    select 1 from systems
+                    where systems.system_id = documents.origin_system_id
+                )
+        ) as named
     ) as hinted on true
     left join lateral (
-        select case when count(distinct order_lines.owner_system_id) = 1 then min(order_lines.owner_system_id) end
-            as owner_system_id
+        select
+            case
+                when count(distinct order_lines.owner_system_id) = 1 then min(order_lines.owner_system_id)
+            end as owner_system_id
         from order_lines
         where
             order_lines.order_name = documents.origin_order_name

@@ -46,7 +46,10 @@ free_credits as not materialized (
             order by given.credited_at, given.credit_id
         ) as twin_number
     from given
-    where not exists (select 1 from named where named.credit_id = given.credit_id)
+    where not exists (
+        select 1 from named
+        where named.credit_id = given.credit_id
+    )
 ),
 
 free_refunds as not materialized (
@@ -66,7 +69,10 @@ free_refunds as not materialized (
         refunded.refund_status = 'done'
         and refunded.refund_amount > 0
         and not coalesce(refunded.is_netted, false)
-        and not exists (select 1 from named where named.refund_id = refunded.refund_id)
+        and not exists (
+            select 1 from named
+            where named.refund_id = refunded.refund_id
+        )
 ),
 
 alike as not materialized (
@@ -95,7 +101,10 @@ left_credits as not materialized (
             order by free_credits.credited_at, free_credits.credit_id
         ) as place
     from free_credits
-    where not exists (select 1 from alike where alike.credit_id = free_credits.credit_id)
+    where not exists (
+        select 1 from alike
+        where alike.credit_id = free_credits.credit_id
+    )
 ),
 
 left_refunds as not materialized (
@@ -108,7 +117,10 @@ left_refunds as not materialized (
             order by free_refunds.refunded_at, free_refunds.refund_id
         ) as place
     from free_refunds
-    where not exists (select 1 from alike where alike.refund_id = free_refunds.refund_id)
+    where not exists (
+        select 1 from alike
+        where alike.refund_id = free_refunds.refund_id
+    )
 ),
 
 -- A credit beyond the refunds is a second one of the refund of its amount, else of the newest.

@@ -68,24 +68,31 @@ final as (
     ) as services on true
     -- What is given back beside goods, each kind for itself; what nothing explains was given for something else.
     cross join lateral (
-        select jsonb_agg(
-            jsonb_build_object('kind', charge.kind, 'amount', charge.amount::text, 'label', charge.label)
-            order by charge.place
-        ) filter (where charge.amount <> 0) as content
+        select
+            jsonb_agg(
+                jsonb_build_object('kind', charge.kind, 'amount', charge.amount::text, 'label', charge.label)
+                order by charge.place
+            ) filter (where charge.amount <> 0) as content
         from (
             values
-            (1, 'shipping', refunds.shipping_amount
-            - case when orders.is_tax_included then refunds.shipping_tax_amount else 0 end, 'Shipping'),
-            (2, 'fee', services.amount - case when orders.is_tax_included then services.tax_amount else 0 end
-            + refunds.fee_amount, 'Services'),
+            (
+                1, 'shipping', refunds.shipping_amount
+                - case when orders.is_tax_included then refunds.shipping_tax_amount else 0 end, 'Shipping'
+            ),
+            (
+                2, 'fee', services.amount - case when orders.is_tax_included then services.tax_amount else 0 end
+                + refunds.fee_amount, 'Services'
+            ),
             (3, 'duty', refunds.duty_amount, 'Duties'),
             (4, 'tip', refunds.tip_amount, 'Tip'),
             (5, 'tax', refunds.line_tax_amount + refunds.shipping_tax_amount, 'Tax'),
             (6, 'goodwill', -refunds.discrepancy_amount, 'Goodwill'),
-            (7, 'exchange', refunds.refund_amount + refunds.discrepancy_amount - refunds.line_amount
-            - case when orders.is_tax_included then 0 else refunds.line_tax_amount end
-            - refunds.shipping_amount - case when orders.is_tax_included then 0 else refunds.shipping_tax_amount end
-            - refunds.duty_amount - refunds.fee_amount - refunds.tip_amount, 'Taken instead')
+            (
+                7, 'exchange', refunds.refund_amount + refunds.discrepancy_amount - refunds.line_amount
+                - case when orders.is_tax_included then 0 else refunds.line_tax_amount end
+                - refunds.shipping_amount - case when orders.is_tax_included then 0 else refunds.shipping_tax_amount end
+                - refunds.duty_amount - refunds.fee_amount - refunds.tip_amount, 'Taken instead'
+            )
         ) as charge (place, kind, amount, label)
     ) as adjustments
 )

@@ -50,19 +50,20 @@ final as (
     inner join handling on orders.owner_system_id = handling.system_id
     inner join refunds
         on orders.order_name = refunds.order_name and orders.order_id = refunds.order_id
-    cross join lateral (
-        select
-            count(*) filter (where not order_copies.is_cancelled) as live_count,
-            sum(order_copies.total_amount) filter (where not order_copies.is_cancelled) as booked_amount,
-            min(order_copies.currency) filter (where not order_copies.is_cancelled) as booked_currency,
-            min(order_copies.copied_at) filter (where not order_copies.is_cancelled) as copied_at,
-            min(order_copies.source_order_id) filter (where not order_copies.is_cancelled) as booked_as
-        from order_copies
-        where
-            order_copies.order_name = orders.order_name
-            and order_copies.owner_system_id = orders.owner_system_id
-            and order_copies.system_id = handling.credited_in
-    ) as booked
+    cross join
+        lateral (
+            select
+                count(*) filter (where not order_copies.is_cancelled) as live_count,
+                sum(order_copies.total_amount) filter (where not order_copies.is_cancelled) as booked_amount,
+                min(order_copies.currency) filter (where not order_copies.is_cancelled) as booked_currency,
+                min(order_copies.copied_at) filter (where not order_copies.is_cancelled) as copied_at,
+                min(order_copies.source_order_id) filter (where not order_copies.is_cancelled) as booked_as
+            from order_copies
+            where
+                order_copies.order_name = orders.order_name
+                and order_copies.owner_system_id = orders.owner_system_id
+                and order_copies.system_id = handling.credited_in
+        ) as booked
     where refunds.refund_status <> 'failed'
 )
 

@@ -27,30 +27,31 @@ taken as not materialized (
         round(priced.worth * priced.quantity / priced.current_quantity / {{ minor_unit("priced.currency") }})
         * {{ minor_unit("priced.currency") }} as amount
     from wanted
-    cross join lateral (
-        select
-            line.source_line_id,
-            line.current_quantity,
-            line.currency,
-            line.gross_amount - line.discount_amount
-            + case when orders.is_tax_included then 0 else line.tax_amount end as worth,
-            least(
+    cross join
+        lateral (
+            select
+                line.source_line_id,
                 line.current_quantity,
-                wanted.unit_quantity - coalesce(
-                    sum(line.current_quantity) over (
-                        order by line.source_line_id rows between unbounded preceding and 1 preceding
-                    ),
-                    0
-                )
-            ) as quantity
-        from order_lines as line
-        inner join orders on line.order_id = orders.order_id and line.order_name = orders.order_name
-        where
-            line.order_name = wanted.order_name
-            and line.order_id = wanted.order_id
-            and line.sku = wanted.sku
-            and line.current_quantity > 0
-    ) as priced
+                line.currency,
+                line.gross_amount - line.discount_amount
+                + case when orders.is_tax_included then 0 else line.tax_amount end as worth,
+                least(
+                    line.current_quantity,
+                    wanted.unit_quantity - coalesce(
+                        sum(line.current_quantity) over (
+                            order by line.source_line_id rows between unbounded preceding and 1 preceding
+                        ),
+                        0
+                    )
+                ) as quantity
+            from order_lines as line
+            inner join orders on line.order_id = orders.order_id and line.order_name = orders.order_name
+            where
+                line.order_name = wanted.order_name
+                and line.order_id = wanted.order_id
+                and line.sku = wanted.sku
+                and line.current_quantity > 0
+        ) as priced
     where priced.quantity > 0
 ),
 

@@ -83,7 +83,9 @@ final as (
         causes.received_at as observed_at,
         greatest(
             0,
-            extract(epoch from causes.received_at - coalesce(causes.refunded_at, causes.arrived_at, causes.announced_at))
+            extract(
+                epoch from causes.received_at - coalesce(causes.refunded_at, causes.arrived_at, causes.announced_at)
+            )
         )::double precision as age_source_seconds,
         0::double precision as age_landing_seconds,
         case

@@ -6,6 +6,7 @@ with records as (
 parts as (
     select
         {{ record_columns() }},
+        records.key_text,
         records.payload,
         item.content as item,
         item.number as line_number,
@@ -56,7 +57,7 @@ final as (
         coalesce(sum(parts.processed_quantity) over (partition by parts.system_id, parts.record_id), 0) as tie_rank,
 
         ---------- ids
-        coalesce(parts.payload ->> 'id', parts.source_key collate "default") as return_id,
+        coalesce(parts.payload ->> 'id', parts.key_text) as return_id,
         parts.payload ->> 'reference_id' as return_name,
         coalesce(parts.line_number::text, '') as return_part_id,
         null::text as order_id,

@@ -34,8 +34,8 @@ final as (
         -- A return only goes on: of two answers of one second the one with more dealt with is the later.
         coalesce(
             (
-                select sum({{ quantity("line.content ->> 'processedQuantity'") }})
-                from jsonb_array_elements(records.payload #> '{returnLineItems,nodes}') as line (content)
+                select sum({{ quantity("dealt_with.content ->> 'processedQuantity'") }})
+                from jsonb_array_elements(records.payload #> '{returnLineItems,nodes}') as dealt_with (content)
             ),
             0
         ) as tie_rank,

@@ -64,7 +64,9 @@ class FoundCredit:
         wanted = [({line.item, line.sku_item or line.item}, line) for line in credit.lines]
         found = list(self.lines)
         for items, line in wanted:
-            same = next((each for each in found if each[0] in items and each[1:] == (line.quantity, line.amount)), None)
+            same = next(
+                (each for each in found if each[0] in items and each[1:] == (Decimal(line.quantity), line.amount)), None
+            )
             if same is None:
                 return f"it has no {line.component} of {line.quantity} for {line.amount} {self.symbol}"
             found.remove(same)

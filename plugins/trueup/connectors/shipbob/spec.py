@@ -10,7 +10,6 @@ SPEC = ConnectorSpec(
     polling={
         "locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS),
         "stock_levels": Polling(is_whole=True),
-        "returns": Polling(is_whole=True, every_seconds=SELDOM_SECONDS),
     },
     signed_in="webhook-signature",
     form=(

@@ -126,6 +126,9 @@ def _matches(each: ReturnOrder, query: Mapping[str, str]) -> bool:
     if any(query.get(name) and value not in query[name].split(",") for name, value in wanted):
         return False
     start, end = moment(query.get("StartDate"), "StartDate"), moment(query.get("EndDate"), "EndDate")
+    done_since = moment(query.get("CompletedStartDate"), "CompletedStartDate")
+    if done_since is not None and (each.completed_at is None or each.completed_at < done_since):
+        return False
     return (start is None or each.inserted_at >= start) and (end is None or each.inserted_at <= end)
 
 
