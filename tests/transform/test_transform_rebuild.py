@@ -42,6 +42,7 @@ from tests.workflows.returns.return_facts import (
     erp_return,
     handling_tenant,
     shop_return,
+    warehouse_restock,
     warehouse_return,
 )
 
@@ -242,6 +243,7 @@ def _return(history: History) -> Iterator[Fact]:
             erp_receipt(key, str(item), name, units, when=when),
             shop_return(name, units=units, dealt_with=done, exchanged=dice.choice([0, 0, 1]), when=when, store=store),
             warehouse_return(key, name, item, units=units, taken=taken, when=when),
+            warehouse_restock(key, item, units, when=when),
             credit(key, name, str(dice.randint(1, 30)), channel=store, when=when),
         ]
     )

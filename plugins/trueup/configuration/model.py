@@ -164,9 +164,10 @@ class ReturnHandling(_Declared):
     """Which refunds are credited in the ERP, who refunds what came back, and how long each leg may take.
 
     `credited_in`: the ERP among the systems; `taken_by`: the systems whose orders it credits. `credited_by`,
-    `refunded_by`: `trueup`, or the name of who does it: Trueup watches, and does what that one left for the minutes of
-    grace. `refund_approvals`: how many people agree before money goes back. `received_within_days`: how long goods may
-    be on their way after their refund; `restocked_within_hours`: how long until they are on a shelf.
+    `refunded_by`: `trueup`, or the name of who does it: Trueup watches, and does what that one left for the minutes
+    of grace; a credit waits as long for its goods to be received. `refund_approvals`: how many people agree before
+    money goes back. `received_within_days`: how long goods may be on their way after their refund;
+    `restocked_within_hours`: how long until they are on a shelf.
     """
 
     credited_in: Identifier

@@ -245,9 +245,9 @@ def _return_contradictions(configuration: TenantConfiguration) -> Iterator[str]:
         )
     if returns.credited_in in returns.taken_by:
         yield f"returns.yml: returns.taken_by: {returns.credited_in} credits the refunds of others; take it out"
-    for who, grace in (("credited_by", "credit_grace_minutes"), ("refunded_by", "refund_grace_minutes")):
-        if getattr(returns, who) == COMPUTED_HERE and getattr(returns, grace):
-            yield f"returns.yml: returns.{grace}: is what somebody else may take; take it out, or say {who}"
+    if returns.refunded_by == COMPUTED_HERE and returns.refund_grace_minutes:
+        where = "returns.yml: returns.refund_grace_minutes"
+        yield f"{where}: is what somebody else may take; take it out, or say refunded_by"
 
 
 def _channel_contradictions(configuration: TenantConfiguration) -> Iterator[str]:

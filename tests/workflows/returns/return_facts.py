@@ -12,6 +12,7 @@ from tests.transform.transform_facts import (
     at,
     demo_tenant,
     netsuite_order,
+    shipbob_event,
     shopify_order,
     spelt,
     spelt_iso,
@@ -391,6 +392,13 @@ def warehouse_return(
     return Fact("shipbob", "returns", str(number), payload, at(when + 40))
 
 
-def line_id(name: str) -> str:
-    """The id of an order's first line."""
-    return f"gid://shopify/LineItem/{name.strip('#')}001"
+def warehouse_restock(number: int, item: int, units: int, *, when: float = 720) -> Fact:
+    """Goods on a shelf of ShipBob, as its history tells: of which return, or order, it does not say."""
+    fact = shipbob_event(number, item, units, at(when))
+    return Fact(
+        "shipbob",
+        "stock_movements",
+        fact.source_key,
+        {**(fact.payload or {}), "event_category": "InventoryReceived"},
+        fact.occurred_at,
+    )

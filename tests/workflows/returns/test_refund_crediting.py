@@ -112,7 +112,7 @@ def agree(stack: LocalStack) -> int:
     return len(waiting)
 
 
-def come_to_rest(stack: LocalStack, engine: DirectEngine, cycles: int = 5) -> None:
+def come_to_rest(stack: LocalStack, engine: DirectEngine, cycles: int = 4) -> None:
     """People go home; what is left is done, with two people's word where it is asked for."""
     stack.sandbox.world.tell("/quiet", {"ship": False, "count": True})
     for _ in range(cycles):
@@ -127,8 +127,8 @@ def come_to_rest(stack: LocalStack, engine: DirectEngine, cycles: int = 5) -> No
 def test_every_refund_of_some_days_has_one_credit_to_the_cent(stack: LocalStack, engine: DirectEngine) -> None:
     """Returns, cancelled units, apologies and exchanges; a further cycle does nothing more."""
     engine.cycle(is_sweep=True)
-    for _ in range(12):
-        stack.sandbox.world.tell("/step", {"seconds": DAY // 2})
+    for _ in range(6):
+        stack.sandbox.world.tell("/step", {"seconds": DAY})
         engine.cycle()
     come_to_rest(stack, engine)
     made = "select count(*), count(distinct record_ref) from outbox.changes where entity = 'refund'"
@@ -154,7 +154,7 @@ def test_an_answer_lost_while_crediting_credits_nothing_twice(stack: LocalStack,
         {"system": "shopify_main", "kind": "lost_answer", "rate": 0.5, "path": "graphql", "method": "POST"},
     ]
     world.put("/faults", {"rules": rules})
-    for _ in range(3):
+    for _ in range(2):
         engine.cycle()
         agree(stack)
     assert world.ask("/faults")["rules"][0]["struck"] > 0

@@ -25,6 +25,7 @@ from tests.workflows.returns.return_facts import (
     handling_tenant,
     shop_return,
     sold,
+    warehouse_restock,
     warehouse_return,
 )
 
@@ -125,6 +126,11 @@ def facts(postgres: EmbeddedPostgres, built_template: str) -> Iterator[Facts]:
                 # paid in another currency than the document's
                 *order(21, presented="EUR"),
                 *(erp_return(121, "1021", "#21", received=1), erp_receipt(121, "1021", "#21", 1)),
+                # on a shelf by a movement that names no order
+                *order(22, refunds=(Refund("r22"),)),
+                shipbob_order(622, "#22", [(22, 2, "Completed")], at(20), channel="shopify_main"),
+                *(warehouse_return(722, "#22", 22, taken=[("Restock", 1)]), warehouse_restock(822, 22, 1)),
+                credit(9022, "#22", "10.00", refund="r22"),
                 # thrown away: nobody expects it on a shelf
                 *order(17, refunds=(Refund("r17"),)),
                 shipbob_order(617, "#17", [(17, 2, "Completed")], at(20), channel="shopify_main"),

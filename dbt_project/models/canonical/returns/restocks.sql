@@ -7,12 +7,16 @@ order_lines as not materialized (
     select * from {{ ref("int_owned_order_lines") }}
 ),
 
+return_lines as not materialized (
+    select * from {{ ref("return_lines") }}
+),
+
 -- What came back to a location, line by line, as the location's system of record has it.
 final as (
     select
         stock_movements.movement_id as restock_id,
-        orders.owner_system_id || '|' || orders.order_name as order_id,
-        orders.order_name,
+        coalesce(orders.owner_system_id || '|' || orders.order_name, returned.order_id) as order_id,
+        coalesce(orders.order_name, returned.order_name) as order_name,
         stock_movements.sku,
         stock_movements.location_id,
         stock_movements.delta_quantity as quantity,
@@ -42,6 +46,24 @@ final as (
             order_lines.order_name asc
         limit 1
     ) as orders on true
+    -- A movement that names no order is of the return that put as many units of the item on a shelf at that time.
+    left join lateral (
+        select
+            return_lines.order_id,
+            return_lines.order_name
+        from return_lines
+        where
+            orders.order_name is null
+            and return_lines.source_system_id = stock_movements.source_system_id
+            and return_lines.source_item_id = stock_movements.source_item_id
+            and return_lines.restocked_quantity = stock_movements.delta_quantity
+            and return_lines.arrived_at between stock_movements.occurred_at - interval '1 day'
+            and stock_movements.occurred_at + interval '1 day'
+        order by
+            abs(extract(epoch from return_lines.arrived_at - stock_movements.occurred_at)) asc,
+            return_lines.return_line_id asc
+        limit 1
+    ) as returned on true
 )
 
 select * from final

@@ -16,7 +16,9 @@ WRITE_SCOPE = "write_inventory"
 _TOO_DEAR = "MAX_COST_EXCEEDED"
 _THROTTLED = "THROTTLED"
 _REMEDIES = {
-    "ACCESS_DENIED": f"grant the app the missing scope ({', '.join((*READ_SCOPES, READ_RETURNS, WRITE_SCOPE))}) and install it again",
+    "ACCESS_DENIED": (
+        f"grant the app the missing scope ({', '.join((*READ_SCOPES, READ_RETURNS, WRITE_SCOPE))}) and install it again"
+    ),
     "SHOP_INACTIVE": "the store is closed or frozen; ask the retailer",
 }
 
