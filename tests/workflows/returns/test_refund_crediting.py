@@ -136,7 +136,7 @@ def test_every_refund_of_some_days_has_one_credit_to_the_cent(stack: LocalStack,
     assert credited[0][0] == credited[0][1] > 5
     assert sum(row[1] > 0 for row in rows(stack, BOOKS)) > 5
     refunded = rows(stack, f"{made} and target_system <> 'netsuite' and status = 'verified'")
-    assert refunded[0][0] == refunded[0][1] > 0
+    assert refunded[0][0] == refunded[0][1]
 
     engine.cycle(is_sweep=True)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.built_warehouse import fresh_facts
@@ -29,6 +30,9 @@ from tests.workflows.returns.return_facts import (
     warehouse_return,
 )
 
+from trueup.connectors.netsuite.bookings import Currency
+from trueup.connectors.netsuite.credits import credit_of
+from trueup.connectors.shopify.writers.refund_documents import refund_of
 from trueup.dev.postgres import EmbeddedPostgres
 
 pytestmark = pytest.mark.timeout(900)
@@ -192,6 +196,18 @@ def test_what_is_credited_is_made_of_what_went_back(facts: Facts) -> None:
         ("shopify_payments", Decimal(10))
     ]
     assert [(each["quantity"], each["restock"]) for each in refund["lines"]] == [(1, "no_restock")]
+
+
+def test_what_is_to_be_written_is_what_the_writers_read(facts: Facts) -> None:
+    """Every document, by the rules of the one who sends it."""
+    options = {f"{kind}_item": "900001" for kind in ("refund", "shipping", "goodwill", "exchange")}
+    for record_ref, row in wanted(facts).items():
+        document = row["desired"]["document"]
+        if row["target_system"] == "netsuite":
+            credit_made = credit_of(record_ref, document, options, {"GBP": Currency("1", 2)}, ZoneInfo("UTC"))
+            assert credit_made.total == Decimal(document["total"])
+        else:
+            assert sum(part.amount for part in refund_of(document).payments) == row["size"]
 
 
 def test_r1_an_exchange_is_credited_for_the_money_that_went_back(facts: Facts) -> None:
