@@ -134,7 +134,7 @@ def test_every_refund_of_some_days_has_one_credit_to_the_cent(stack: LocalStack,
     made = "select count(*), count(distinct record_ref) from outbox.changes where entity = 'refund'"
     credited = rows(stack, f"{made} and target_system = 'netsuite' and status = 'verified'")
     assert credited[0][0] == credited[0][1] > 5
-    assert sum(row[1] > 0 for row in rows(stack, BOOKS)) > 5
+    assert sum(row[1] > 0 for row in rows(stack, BOOKS)) > 2
     refunded = rows(stack, f"{made} and target_system <> 'netsuite' and status = 'verified'")
     assert refunded[0][0] == refunded[0][1]
 
@@ -148,6 +148,9 @@ def test_an_answer_lost_while_crediting_credits_nothing_twice(stack: LocalStack,
     """Half of all answers are lost after the ERP has credited, and after the shop has refunded."""
     world = stack.sandbox.world
     world.tell("/resume")
+    for _ in range(2):
+        world.tell("/step", {"seconds": DAY})
+        engine.cycle()
     world.tell("/step", {"seconds": 3 * DAY})
     rules = [
         {"system": "netsuite", "kind": "lost_answer", "rate": 0.5, "path": "creditMemo"},
