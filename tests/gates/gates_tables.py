@@ -11,7 +11,7 @@ from tests.gates.gates_rows import valid_rows
 from tests.model_tables import contract, create_table, insert_rows
 from tests.stock_changes import create_stock_changes
 
-from trueup.configuration.model import TenantConfiguration
+from trueup.configuration.model import ReturnHandling, TenantConfiguration
 from trueup.configuration.tenants import load_tenant
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
@@ -30,6 +30,8 @@ MODELS = (
     "int_order_payments",
     "int_order_events",
     "int_refunds",
+    "int_returns",
+    "int_credits",
     "products",
     "sku_aliases",
     "locations",
@@ -40,6 +42,8 @@ MODELS = (
     "ats_positions",
     "stock_differences",
     "order_differences",
+    "return_differences",
+    "return_changes",
 )
 TABLES = (*(f"{contract(model).schema}.{model}" for model in MODELS), "outbox.stock_changes", "outbox.order_changes")
 
@@ -47,6 +51,8 @@ _OF_GOVERNANCE = """
 insert into canonical.locations (location_id, location_name, system_id, source_location_id, build_id)
 select place.location_id, place.location_name, place.system_id, place.source_location_id, 1
 from governance.locations as place;
+insert into governance.return_handling
+values ('shopify_main', 'netsuite', 'trueup', 0, 'trueup', 0, 30, 48) on conflict do nothing;
 insert into raw.stream_positions (system_id, stream, last_read_started_at)
 select distinct place.system_id, 'stock_levels', now() from governance.locations as place;
 insert into governance.order_booking (system_id, booked_in, booked_by, grace_minutes, waits_for_payment)
@@ -56,8 +62,10 @@ on conflict do nothing;
 
 
 def demo_configuration() -> TenantConfiguration:
-    """The demo tenant, as declared."""
-    return load_tenant(ROOT / "tenants", "demo")
+    """The demo tenant, as one that has declared every workflow."""
+    declared = load_tenant(ROOT / "tenants", "demo")
+    returns = ReturnHandling(credited_in="netsuite", taken_by=("shopify_main",))
+    return declared.model_copy(update={"returns": returns})
 
 
 def create_tables(details: ConnectionDetails) -> None:

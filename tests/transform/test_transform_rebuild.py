@@ -17,7 +17,6 @@ from tests.transform.transform_facts import (
     Facts,
     Line,
     at,
-    demo_tenant,
     gone,
     netsuite_item,
     netsuite_level,
@@ -37,7 +36,17 @@ from tests.transform.transform_facts import (
     square_order,
     square_physical_count,
 )
+from tests.workflows.returns.return_facts import (
+    credit,
+    erp_receipt,
+    erp_return,
+    handling_tenant,
+    shop_return,
+    warehouse_restock,
+    warehouse_return,
+)
 
+from trueup.configuration.model import OrderBooking
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.transform.project import project_folder
 from trueup.transform.versions import models_of
@@ -222,11 +231,29 @@ def _listing(history: History) -> Iterator[Fact]:
     yield shopify_listing(str(history.one()), units, at(history.when()), store=store, tracked=tracked)
 
 
+def _return(history: History) -> Iterator[Fact]:
+    """Something of a return, or a credit, of one of its orders; by numbers that may be there already."""
+    dice, key, name, item = history.dice, history.key(), history.name(), history.one()
+    units, when = dice.randint(1, 3), history.when()
+    done, store = dice.randint(0, units), dice.choice(["shopify_main", "shopify_main", "shopify_outlet"])
+    taken = [(dice.choice(["Restock", "Dispose"]), done)] if done else []
+    yield dice.choice(
+        [
+            erp_return(key, str(item), name, units=units, received=done, restocked=dice.randint(0, done), when=when),
+            erp_receipt(key, str(item), name, units, when=when),
+            shop_return(name, units=units, dealt_with=done, exchanged=dice.choice([0, 0, 1]), when=when, store=store),
+            warehouse_return(key, name, item, units=units, taken=taken, when=when),
+            warehouse_restock(key, item, units, when=when),
+            credit(key, name, str(dice.randint(1, 30)), channel=store, when=when),
+        ]
+    )
+
+
 _Action = Callable[[History], Iterator[Fact]]
 _FIRST: tuple[_Action, ...] = (_every_product, _shop_order, _copy, _movement)
 _ACTIONS: tuple[_Action, ...] = (
     _item, _variant, _stored_item, _level, _level, _movement, _movement, _shop_order, _shop_order, _copy, _copy,
-    _listing,
+    _listing, _return, _return,
 )  # fmt: skip
 
 
@@ -277,7 +304,8 @@ def test_what_a_build_keeps_up_to_date_is_what_a_rebuild_makes(
     }
     histories = [History(number, random.Random(f"{seed}-{number}")) for number in range(history_count)]
     with fresh_facts(postgres, built_template) as facts:
-        facts.declare(demo_tenant(sku_aliases=aliases))
+        booking = OrderBooking(booked_in="netsuite", taken_by=("shopify_main", "shopify_outlet"))
+        facts.declare(handling_tenant().model_copy(update={"sku_aliases": aliases, "orders": booking}))
         facts.build()
         for step in range(step_count):
             landed = [fact for history in histories for fact in history.advance()]

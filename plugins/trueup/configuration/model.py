@@ -149,6 +149,39 @@ class OrderBooking(_Declared):
     guards: OrderGuards = OrderGuards()
 
 
+class ReturnGuards(_Declared):
+    """The most one run may credit or refund without a person, in whole units of each order's currency.
+
+    `largest_refund`: one refund, `largest_run`: all of a run; `attempts` before it is an exception.
+    """
+
+    largest_refund: Units = 1_000
+    largest_run: Units = 25_000
+    attempts: Annotated[int, Field(ge=1)] = 5
+
+
+class ReturnHandling(_Declared):
+    """Which refunds are credited in the ERP, who refunds what came back, and how long each leg may take.
+
+    `credited_in`: the ERP among the systems; `taken_by`: the systems whose orders it credits. `credited_by`,
+    `refunded_by`: `trueup`, or the name of who does it: Trueup watches, and does what that one left for the minutes
+    of grace; a credit waits as long for its goods to be received. `refund_approvals`: how many people agree before
+    money goes back. `received_within_days`: how long goods may be on their way after their refund;
+    `restocked_within_hours`: how long until they are on a shelf.
+    """
+
+    credited_in: Identifier
+    taken_by: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    credited_by: Identifier = "trueup"
+    credit_grace_minutes: Annotated[int, Field(ge=0, le=10_080)] = 0
+    refunded_by: Identifier = "trueup"
+    refund_grace_minutes: Annotated[int, Field(ge=0, le=43_200)] = 0
+    refund_approvals: Annotated[int, Field(ge=0, le=2)] = 2
+    received_within_days: Annotated[int, Field(ge=1, le=365)] = 30
+    restocked_within_hours: Annotated[int, Field(ge=1, le=720)] = 48
+    guards: ReturnGuards = ReturnGuards()
+
+
 class ServiceLevels(_Declared):
     """What operations are promised, in seconds and shares."""
 
@@ -172,7 +205,7 @@ OF_ORIGIN = "origin"
 
 
 # Each has a file of its own, and a field of this name.
-_OPTIONAL_WORKFLOWS: Final = ("orders",)
+_OPTIONAL_WORKFLOWS: Final = ("orders", "returns")
 
 
 class TenantConfiguration(_Declared):
@@ -191,6 +224,7 @@ class TenantConfiguration(_Declared):
     sku_aliases: dict[Identifier, dict[str, str]] = {}
     ownership: dict[FieldName, Identifier] = {}
     orders: OrderBooking | None = None
+    returns: ReturnHandling | None = None
 
     @property
     def undeclared_workflows(self) -> frozenset[str]:

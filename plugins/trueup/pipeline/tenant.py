@@ -10,7 +10,7 @@ from trueup.configuration.tenants import load_tenant
 from trueup.connectors.base import Connector, Writer
 from trueup.connectors.by_capability import WriterByCapability
 from trueup.connectors.registry import build_connector, build_system_writer, build_writer
-from trueup.connectors.spec import ORDER_CREATE, ORDER_TRANSITION
+from trueup.connectors.spec import ORDER_CREATE, ORDER_TRANSITION, REFUND_CREATE, STOCK_SET
 from trueup.connectors.state import ProcessState, Secret, SharedState
 from trueup.domain.connections import ConnectionDetails, Connections
 from trueup.domain.errors import Permanent
@@ -57,21 +57,27 @@ class Tenant:
         return build_connector(declaration, details, state)
 
     def writers(self, state: SharedState) -> dict[str, Writer]:
-        """A writer for each enabled channel, and one for the system in which orders are booked."""
+        """A writer for each enabled channel, and one for each system in which orders are booked or refunds credited."""
+        orders, returns = self.configuration.orders, self.configuration.returns
         writers: dict[str, Writer] = {}
         for name, channel in self.configuration.channels.items():
             if channel.is_enabled:
                 system = self.configuration.systems[channel.system]
-                writers[name] = build_writer(system, self.connections.get(system.connection), channel, state)
-        if self.configuration.orders is not None:
-            name = self.configuration.orders.booked_in
+                details = self.connections.get(system.connection)
+                writers[name] = build_writer(system, details, channel, state)
+                if returns is not None and channel.system in returns.taken_by:
+                    refunds = build_writer(system, details, channel, state, capability=REFUND_CREATE)
+                    writers[name] = WriterByCapability({STOCK_SET: writers[name], REFUND_CREATE: refunds})
+        wanted: dict[str, list[str]] = {}
+        if orders is not None:
+            wanted[orders.booked_in] = [ORDER_CREATE, ORDER_TRANSITION]
+        if returns is not None:
+            wanted.setdefault(returns.credited_in, []).append(REFUND_CREATE)
+        for name, capabilities in wanted.items():
             system = self.configuration.systems[name]
             details = self.connections.get(system.connection)
             writers[name] = WriterByCapability(
-                {
-                    capability: build_system_writer(system, details, capability, state)
-                    for capability in (ORDER_CREATE, ORDER_TRANSITION)
-                }
+                {each: build_system_writer(system, details, each, state) for each in capabilities}
             )
         return writers
 

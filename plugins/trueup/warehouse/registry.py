@@ -30,7 +30,8 @@ def apply_configuration(connection: Warehouse, configuration: TenantConfiguratio
             " delete from governance.channels; delete from governance.locations;"
             " delete from governance.sku_aliases; delete from governance.systems;"
             " delete from governance.non_stock_codes; delete from governance.ownership;"
-            " delete from governance.order_booking; delete from governance.system_options"
+            " delete from governance.order_booking; delete from governance.system_options;"
+            " delete from governance.return_handling"
         )
         _write_rows(connection, configuration)
         # Too small for autovacuum ever to look at; a planner that takes five channels for five hundred reads whole
@@ -110,6 +111,24 @@ def _write_rows(connection: Warehouse, configuration: TenantConfiguration) -> No
                 [
                     (taken_by, orders.booked_in, orders.booked_by, orders.grace_minutes, orders.waits_for_payment)
                     for taken_by in orders.taken_by
+                ],
+            )
+        if configuration.returns is not None:
+            returns = configuration.returns
+            cursor.executemany(
+                "insert into governance.return_handling values (%s, %s, %s, %s, %s, %s, %s, %s)",
+                [
+                    (
+                        taken_by,
+                        returns.credited_in,
+                        returns.credited_by,
+                        returns.credit_grace_minutes,
+                        returns.refunded_by,
+                        returns.refund_grace_minutes,
+                        returns.received_within_days,
+                        returns.restocked_within_hours,
+                    )
+                    for taken_by in returns.taken_by
                 ],
             )
 

@@ -9,7 +9,7 @@ SPEC = ConnectorSpec(
     title="Shopify",
     # Listings before orders: an order that comes after the observation has moved the fence by then, so a
     # correction decided on this read is refused there instead of applied to what is already sold.
-    streams=("locations", "products", "listings", "orders"),
+    streams=("locations", "products", "listings", "orders", "returns"),
     polling={"locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS)},
     writes={
         STOCK_SET: "writers.inventory:connect",

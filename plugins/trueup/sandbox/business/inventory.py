@@ -47,6 +47,9 @@ class Operations:
         papers in hand does: else they would be booked twice.
         """
         figure = self._world.truth.physical.get((sku, location_id), 0) - self._world.unrecorded(sku, location_id)
+        if figure < 0:
+            # Nobody counts less than nothing: more is under way to the books than lies there, so it waits for those.
+            return figure
         system_id = self._world.layout.locations[location_id].system_id
         header = self._world.header(system_id, 0)
         counted = StockCounted(**header, sku=sku, location_id=location_id, counted=figure, reference=reference)

@@ -13,7 +13,10 @@ from trueup.sandbox.world.products import gtin13
 
 FIRST_ITEM: Final = 1000
 FIRST_CHARGE: Final = 900_000  # items that are no products: postage, fees, samples
-CHARGES: Final = ("SHIPPING", "FEE", "TIP", "DUTY", "GIFT-CARD", "ROUNDING", "DISCOUNT", "TAX")
+CHARGES: Final = (
+    *("SHIPPING", "FEE", "TIP", "DUTY", "GIFT-CARD", "ROUNDING", "DISCOUNT", "TAX"),
+    *("REFUND", "GOODWILL", "EXCHANGE"),
+)
 """Codes of the charges that the account has from the beginning, numbered from `FIRST_CHARGE` + 1 on."""
 BASE_CURRENCY: Final = "GBP"
 # (symbol, name, decimals, one of it in the base currency): as the currency records of an account in pounds.
