@@ -22,6 +22,11 @@ _NOTHING = timedelta()
 _ORDER_LINES = f"{_LINES} JOIN currency c ON c.id = t.currency"
 # Tax lines have no quantity and are of no product: what they come to stands on each line of the order.
 _TAX = "(SELECT SUM(tx.foreignamount) FROM transactionline tx WHERE tx.transaction = t.id AND tx.taxline = 'T')"
+# A fulfilment's packages have a number each, and all of its lines have all of them.
+_TRACKINGS = (
+    "(SELECT LISTAGG(tn.trackingnumber, ' ') WITHIN GROUP (ORDER BY tn.trackingnumber) FROM trackingnumbermap tm"
+    " JOIN trackingnumber tn ON tn.id = tm.trackingnumber WHERE tm.transaction = t.id)"
+)
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
 _FIELD = re.compile(r"^[a-z][a-z0-9_]{0,60}$")
 
@@ -146,6 +151,7 @@ def statements(channel_field: str, currency: str = "") -> Mapping[str, Statement
                 *line,
                 "t.type AS type",
                 "tl.createdfrom AS createdfrom",
+                f"{_TRACKINGS} AS trackingnumbers",
             ),
             source=_LINES,
             key=(("tl.uniquekey", "uniquekey"),),
