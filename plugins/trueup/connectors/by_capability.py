@@ -1,7 +1,7 @@
 """One writer for a target that takes changes of several kinds, each by a writer of its own."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from trueup.connectors.base import Observation, Ticket, TicketWriter, Writer
 from trueup.domain.changes import Change, Receipt
@@ -38,6 +38,12 @@ class WriterByCapability:
             if isinstance(writer, TicketWriter):
                 receipts |= writer.redeem([ticket for ticket in tickets if ticket.change.capability == capability])
         return receipts
+
+    def of_entities(self, entities: Collection[str]) -> "WriterByCapability":
+        """The same for changes of these entities alone: another workflow's small batches are none of their matter."""
+        return WriterByCapability(
+            {name: writer for name, writer in self._writers.items() if name.partition(".")[0] in entities}
+        )
 
     def close(self) -> None:
         """Close all their connections."""

@@ -13,6 +13,8 @@ ORDER_CREATE: Final = "order.create"
 """Books an order."""
 ORDER_TRANSITION: Final = "order.transition"
 """Moves an order's state, such as to cancelled."""
+FULFILMENT_CREATE: Final = "fulfilment.create"
+"""Reports a parcel that left."""
 SELDOM_SECONDS: Final = 300
 """For what changes some times a year: a location that opens or closes."""
 

@@ -10,7 +10,7 @@ from trueup.configuration.tenants import load_tenant
 from trueup.connectors.base import Connector, Writer
 from trueup.connectors.by_capability import WriterByCapability
 from trueup.connectors.registry import build_connector, build_system_writer, build_writer
-from trueup.connectors.spec import ORDER_CREATE, ORDER_TRANSITION
+from trueup.connectors.spec import FULFILMENT_CREATE, ORDER_CREATE, ORDER_TRANSITION, STOCK_SET
 from trueup.connectors.state import ProcessState, Secret, SharedState
 from trueup.domain.connections import ConnectionDetails, Connections
 from trueup.domain.errors import Permanent
@@ -58,11 +58,17 @@ class Tenant:
 
     def writers(self, state: SharedState) -> dict[str, Writer]:
         """A writer for each enabled channel, and one for the system in which orders are booked."""
+        fulfilment = self.configuration.fulfilment
         writers: dict[str, Writer] = {}
         for name, channel in self.configuration.channels.items():
-            if channel.is_enabled:
-                system = self.configuration.systems[channel.system]
-                writers[name] = build_writer(system, self.connections.get(system.connection), channel, state)
+            if not channel.is_enabled:
+                continue
+            system = self.configuration.systems[channel.system]
+            details = self.connections.get(system.connection)
+            writers[name] = build_writer(system, details, channel, state)
+            if fulfilment is not None and name in fulfilment.channels:
+                parcels = build_writer(system, details, channel, state, capability=FULFILMENT_CREATE)
+                writers[name] = WriterByCapability({STOCK_SET: writers[name], FULFILMENT_CREATE: parcels})
         if self.configuration.orders is not None:
             name = self.configuration.orders.booked_in
             system = self.configuration.systems[name]

@@ -15,6 +15,7 @@ from typing import Final
 
 from trueup.configuration.model import TenantConfiguration
 from trueup.connectors.base import Writer
+from trueup.connectors.by_capability import WriterByCapability
 from trueup.corrections.engine import outbox
 from trueup.corrections.engine.batches import Batches
 from trueup.corrections.engine.due import targets_with_work
@@ -130,6 +131,8 @@ def _run_target(work: _Work, aims: list[_Aim], writers: Mapping[str, Writer]) ->
 
 def _drain(work: _Work, policy: Policy, target: Target, writer: Writer, connection: Warehouse) -> ChannelCorrections:
     counters = Counters()
+    if isinstance(writer, WriterByCapability):
+        writer = writer.of_entities(policy.entities)
     batches = Batches(
         connection=connection,
         writer=writer,
