@@ -30,6 +30,7 @@ MODELS = (
     "int_order_payments",
     "int_order_events",
     "int_refunds",
+    "int_parcels",
     "products",
     "sku_aliases",
     "locations",
@@ -39,6 +40,8 @@ MODELS = (
     "channel_listings",
     "ats_positions",
     "stock_differences",
+    "fulfilment_differences",
+    "fulfilment_changes",
 )
 TABLES = (*(f"{contract(model).schema}.{model}" for model in MODELS), "outbox.stock_changes")
 

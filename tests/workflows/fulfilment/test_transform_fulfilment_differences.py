@@ -219,12 +219,13 @@ def test_f1_one_order_from_two_locations_is_one_report_a_location(built: Facts) 
 
 
 def test_f2_two_lines_of_one_product_are_told_by_their_ids(built: Facts) -> None:
-    """The second parcel ends the first line and takes all of the second."""
+    """The second parcel ends the first line and takes all of the second; each names the line that may stand for it."""
     first, second = (row["document"]["lines"] for row in built.rows(_DOCUMENTS, ["#10"]))
-    assert first == [{"line_ref": line_id("#10", 1), "quantity": 1}]
+    one, other = line_id("#10", 1), line_id("#10", 2)
+    assert first == [{"line_ref": one, "quantity": 1, "or_line_refs": [other]}]
     assert second == [
-        {"line_ref": line_id("#10", 1), "quantity": 1},
-        {"line_ref": line_id("#10", 2), "quantity": 3},
+        {"line_ref": one, "quantity": 1, "or_line_refs": [other]},
+        {"line_ref": other, "quantity": 3, "or_line_refs": [one]},
     ]
 
 

@@ -53,6 +53,15 @@ open_lines as (
         order_lines.order_id,
         order_lines.source_line_id,
         order_lines.sku,
+        -- Units of one product are alike: of which of its lines a location is to send, only the channel knows.
+        array_remove(
+            array_agg(order_lines.source_line_id) over (
+                partition by order_lines.order_name, order_lines.order_id, order_lines.sku
+                order by order_lines.source_line_id
+                rows between unbounded preceding and unbounded following
+            ),
+            order_lines.source_line_id
+        ) as alike_line_ids,
         room.quantity,
         sum(room.quantity) over (
             partition by order_lines.order_name, order_lines.order_id, order_lines.sku
@@ -78,6 +87,7 @@ placed as (
         wanted.order_name,
         wanted.parcel_id,
         open_lines.source_line_id,
+        open_lines.alike_line_ids,
         least(wanted.quantity_before + wanted.quantity, open_lines.quantity_before + open_lines.quantity)
         - greatest(wanted.quantity_before, open_lines.quantity_before) as quantity
     from wanted
@@ -96,7 +106,12 @@ lines as (
         parcel_id,
         sum(quantity) as quantity,
         jsonb_agg(
-            jsonb_build_object('line_ref', source_line_id, 'quantity', trim_scale(quantity)) order by source_line_id
+            jsonb_build_object('line_ref', source_line_id, 'quantity', trim_scale(quantity))
+            || case
+                when cardinality(alike_line_ids) > 0 then jsonb_build_object('or_line_refs', to_jsonb(alike_line_ids))
+                else '{}'
+            end
+            order by source_line_id
         ) as content
     from placed
     where quantity > 0
