@@ -22,7 +22,7 @@ def valid_rows(now: datetime) -> dict[str, Rows]:
     held: Row = {**of_record, "order_line_id": "1", "ordered_at": now}
     listing: Row = {**of_record, "observed_at": now, "received_at": now, "allocated_quantity": 0}
     changed: Row = {"target_system": "shopify_main", "facts_received_at": now}
-    told: Row = {"target_system": "shopify_main", "correlation_id": uuid4(), "build_id": 1}
+    parcel_at: Row = {"target_system": "shopify_main", "correlation_id": uuid4(), "build_id": 1}
     return {
         "int_source_stock": [
             current | {"system_id": "netsuite", "source_key": "1|1", "source_location_id": "1", "on_hand_quantity": 20},
@@ -119,17 +119,17 @@ def valid_rows(now: datetime) -> dict[str, Rows]:
         "ats_positions": _positions(now),
         "stock_differences": _differences(now),
         "fulfilment_differences": [
-            told | {
+            parcel_at | {
                 "subject_key": "shipbob|80|101", "difference_class": "shipped_not_told", "cause": "source_delay",
                 "evidence": {"waits_for": "a tracking number"}, "age_queue_seconds": 4,
             },
-            told | {
+            parcel_at | {
                 "subject_key": "shipbob|81|101", "difference_class": "tracking_differs", "cause": "edited",
                 "evidence": {"written_correction_id": 1},
             },
         ],
         "fulfilment_changes": [
-            told | {
+            parcel_at | {
                 "subject_key": parcel, "record_ref": parcel, "field": "document", "size": 2,
                 "desired": {"document": {"location_ref": "gid://shopify/Location/9001", "lines": [{"quantity": 2}]}},
             }

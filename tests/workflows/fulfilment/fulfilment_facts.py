@@ -25,7 +25,7 @@ from trueup.configuration.model import TenantConfiguration
 
 EAST, WEST = "gid://shopify/Location/9002", "gid://shopify/Location/9003"
 LOCATIONS = {"WH-EAST": EAST, "WH-WEST": WEST}
-_TAKEN_AT, _LEFT_AT, _TOLD_AT = at(10), at(40), at(60)
+_TAKEN_AT, _LEFT_AT, _CONFIRMED_AT = at(10), at(40), at(60)
 
 
 def declared(**changes: object) -> TenantConfiguration:
@@ -52,7 +52,7 @@ class Confirmation:
     lines: Mapping[int, int]
     location: str | None = EAST
     tracking: Sequence[str] = ()
-    when: datetime = _TOLD_AT
+    when: datetime = _CONFIRMED_AT
     status: str = "SUCCESS"
 
 
@@ -62,36 +62,40 @@ def line_id(order: str, index: int) -> str:
 
 
 def shop_order(
-    name: str, lines: Sequence[Line], *told: Confirmation, when: datetime = _TAKEN_AT, is_cancelled: bool = False
+    name: str,
+    lines: Sequence[Line],
+    *confirmations: Confirmation,
+    when: datetime = _TAKEN_AT,
+    is_cancelled: bool = False,
 ) -> Fact:
-    """An order of the main store with what it was told."""
+    """An order of the main store with what it was confirmation."""
     units: dict[int, int] = {}
-    for each in told:
+    for each in confirmations:
         if each.status == "SUCCESS":
             for index, quantity in each.lines.items():
                 units[index] = units.get(index, 0) + quantity
     counted = [replace(line, fulfilled=units.get(index, 0)) for index, line in enumerate(lines, 1)]
     fact = shopify_order(name, counted, when, ordered_at=at(0), is_cancelled=is_cancelled)
-    reported = [_reported(name, each) for each in told]
+    reported = [_reported(name, each) for each in confirmations]
     return replace(fact, payload={**(fact.payload or {}), "fulfillments": reported})
 
 
-def _reported(name: str, told: Confirmation) -> dict[str, Any]:
+def _reported(name: str, confirmation: Confirmation) -> dict[str, Any]:
     return {
-        "id": f"gid://shopify/Fulfillment/{told.number}",
-        "status": told.status,
-        "createdAt": told.when.isoformat(),
-        "updatedAt": told.when.isoformat(),
-        "location": None if told.location is None else {"id": told.location},
-        "trackingInfo": [{"company": "Royal Mail", "number": number, "url": None} for number in told.tracking],
+        "id": f"gid://shopify/Fulfillment/{confirmation.number}",
+        "status": confirmation.status,
+        "createdAt": confirmation.when.isoformat(),
+        "updatedAt": confirmation.when.isoformat(),
+        "location": None if confirmation.location is None else {"id": confirmation.location},
+        "trackingInfo": [{"company": "Royal Mail", "number": number, "url": None} for number in confirmation.tracking],
         "fulfillmentLineItems": {
             "nodes": [
                 {
-                    "id": f"gid://shopify/FulfillmentLineItem/{told.number}{index}",
+                    "id": f"gid://shopify/FulfillmentLineItem/{confirmation.number}{index}",
                     "quantity": quantity,
                     "lineItem": {"id": line_id(name, index)},
                 }
-                for index, quantity in told.lines.items()
+                for index, quantity in confirmation.lines.items()
             ]
         },
     }

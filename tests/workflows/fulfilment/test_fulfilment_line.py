@@ -35,7 +35,7 @@ REPORTS = "select count(*), count(distinct record_ref) from outbox.changes where
 # By the records themselves: how often each number stands in the shops' newest records, and for how many units; and what
 # the locations' records say of the same orders.
 _NEWEST = "(select distinct on (source_key) payload from raw.{} order by source_key, record_id desc)"
-TOLD = " union all ".join(
+CONFIRMED = " union all ".join(
     f"""select order_of.payload ->> 'name' as name, number.content ->> 'number' as number,
         (select sum((line.content ->> 'quantity')::integer)
             from jsonb_array_elements(parcel.content #> '{{fulfillmentLineItems,nodes}}') as line (content)) as units
@@ -59,10 +59,10 @@ LEFT = f"""
     where shipment.content ->> 'status' = 'Completed'
 """
 UNEQUAL = f"""
-    with told as ({TOLD}), left_of as ({LEFT})
-    select left_of.name, left_of.number, left_of.units, count(told.number), sum(told.units)
-    from left_of left join told on left_of.name = told.name and left_of.number = told.number
-    group by 1, 2, 3 having count(told.number) <> 1 or sum(told.units) <> left_of.units
+    with confirmed as ({CONFIRMED}), left_of as ({LEFT})
+    select left_of.name, left_of.number, left_of.units, count(confirmed.number), sum(confirmed.units)
+    from left_of left join confirmed on left_of.name = confirmed.name and left_of.number = confirmed.number
+    group by 1, 2, 3 having count(confirmed.number) <> 1 or sum(confirmed.units) <> left_of.units
     order by 1, 2
 """
 pytestmark = pytest.mark.timeout(900)
@@ -118,7 +118,7 @@ def come_to_rest(stack: LocalStack, engine: DirectEngine, cycles: int = 4) -> No
     assert rows(stack, UNEQUAL) == []
 
 
-def test_every_parcel_is_told_once_with_its_number(stack: LocalStack) -> None:
+def test_every_parcel_is_reported_once_with_its_number(stack: LocalStack) -> None:
     """A day of trade over two warehouses; then cycles until nothing is left to do, and one more that does nothing."""
     engine = DirectEngine(stack, 0, sweep_every_cycles=1_000_000)
     engine.cycle(is_sweep=True)

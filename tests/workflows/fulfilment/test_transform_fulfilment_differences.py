@@ -185,7 +185,7 @@ def test_what_is_planted_is_found_with_its_cause(
     assert found(built, order) == expected
 
 
-def test_a_parcel_that_is_not_told_is_reported_with_carrier_and_number(built: Facts) -> None:
+def test_a_parcel_without_a_confirmation_is_reported_with_carrier_and_number(built: Facts) -> None:
     (row,) = built.rows(_DOCUMENTS, ["#2"])
     assert (row["record_ref"], row["target_system"], row["owner_system"], row["size"]) == (
         "netsuite|90022|1",
@@ -218,7 +218,7 @@ def test_f1_one_order_from_two_locations_is_one_report_a_location(built: Facts) 
     assert west["lines"] == [{"line_ref": line_id("#9", 2), "quantity": 3}]
 
 
-def test_f2_two_lines_of_one_product_are_told_by_their_ids(built: Facts) -> None:
+def test_f2_two_lines_of_one_product_are_reported_by_their_ids(built: Facts) -> None:
     """The second parcel ends the first line and takes all of the second; each names the line that may stand for it."""
     first, second = (row["document"]["lines"] for row in built.rows(_DOCUMENTS, ["#10"]))
     one, other = line_id("#10", 1), line_id("#10", 2)
@@ -241,14 +241,14 @@ def test_f5_trackings_are_a_set_and_states_move_forward(built: Facts) -> None:
     )
 
 
-def test_f6_of_a_split_order_the_parcel_that_is_missing_is_told(built: Facts) -> None:
+def test_f6_of_a_split_order_the_parcel_that_is_missing_is_reported(built: Facts) -> None:
     """By its number: the first in time is not the first that the store was told of."""
     (row,) = built.rows(_DOCUMENTS, ["#11"])
     assert row["record_ref"] == "netsuite|90112|1"
     assert row["document"]["lines"] == [{"line_ref": line_id("#11", 1), "quantity": 1}]
 
 
-def test_equal_parcels_are_told_one_for_one(built: Facts) -> None:
+def test_equal_parcels_are_reported_one_for_one(built: Facts) -> None:
     """The store has one of two, without a number: it counts for the earlier one, and the later one is told."""
     assert found(built, "#19") == [
         ("netsuite|90192|1", "tracking_differs", None, "source_delay"),

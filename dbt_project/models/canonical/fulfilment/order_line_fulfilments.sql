@@ -1,10 +1,55 @@
-with units as not materialized (
-    select * from {{ ref("int_order_line_units") }}
-    where sku is not null
+{{ config(
+    materialized="incremental",
+    unique_key=["order_line_id"],
+    indexes=[
+        {"columns": ["order_line_id"], "unique": true},
+        {"columns": ["order_name"]},
+        {"columns": ["build_id"]},
+    ],
+    meta={
+        "recomputed_by": {"kind": "order_name", "key": "row.order_name"},
+        "touches": {"order_name": "row.order_name"},
+        "hash_joins": "lines",
+        "reached": [
+            {"because": "a shipment names the order that it was made from",
+             "from": "order_id", "to": "order_name", "through": "int_owned_order_lines",
+             "at": ["row.system_id", "row.order_id"], "key": "row.order_name"},
+            {"because": "a shipment of an item that is another product now",
+             "from": "shipped_item", "to": "order_name", "through": "int_movements",
+             "at": ["row.system_id", "row.source_item_id"],
+             "where": "row.is_current and row.kind in ('ship', 'sale', 'pick')", "key": "row.source_reference"},
+            {"from": "shipped_item", "to": "shipped_order", "through": "int_movements",
+             "at": ["row.system_id", "row.source_item_id"],
+             "where": "row.is_current and row.kind in ('ship', 'sale', 'pick')",
+             "key": ["row.system_id", "row.source_order_id"]},
+            {"from": "shipped_order", "to": "order_name", "through": "int_owned_order_lines",
+             "at": ["row.system_id", "row.order_id"], "key": "row.order_name"},
+        ],
+    },
+) }}
+
+-- Read by its views, and where it is looked up what a change reaches.
+-- depends_on: {{ ref("int_owned_order_lines") }} {{ ref("int_movements") }}
+with units as (
+    select
+        units.order_line_id,
+        units.order_id,
+        units.owner_system_id,
+        units.order_name,
+        units.source_order_id,
+        units.source_line_id,
+        units.sku,
+        units.ordered_quantity,
+        units.committed_quantity,
+        units.is_cancelled,
+        units.ordered_at,
+        units.received_at
+    from {{ part_of(ref("int_order_line_units"), "order_name", "order_name") }} as units
+    where units.sku is not null
 ),
 
-fulfilment_lines as not materialized (
-    select * from {{ ref("fulfilment_lines") }}
+fulfilment_lines as (
+    select * from {{ part_of(ref("fulfilment_lines"), "order_name", "order_name") }} as fulfilment_lines
 ),
 
 shipped as (
@@ -14,8 +59,7 @@ shipped as (
         sku,
         greatest(0, sum(quantity)) as quantity,
         max(fulfilled_at) as fulfilled_at,
-        max(received_at) as received_at,
-        max(build_id) as build_id
+        max(received_at) as received_at
     from fulfilment_lines
     group by owner_system_id, order_name, sku
 ),
@@ -70,8 +114,7 @@ spread as (
             )
         ) as shipped_of_given_up,
         shipped.fulfilled_at,
-        greatest(kept.received_at, shipped.received_at) as newest_received_at,
-        greatest(kept.build_id, shipped.build_id) as newest_build_id
+        greatest(kept.received_at, shipped.received_at) as newest_received_at
     from kept
     left join shipped
         on
@@ -96,7 +139,7 @@ final as (
         ordered_at,
         fulfilled_at,
         newest_received_at as received_at,
-        newest_build_id as build_id
+        {{ build_state().build_id }}::bigint as build_id
     from spread
 )
 

@@ -17,17 +17,14 @@
             {"because": "What the channel was told, and what a shipment says of the order that it was made from",
              "from": "order_record", "to": "order_name", "through": "order_links",
              "at": ["row.system_id", "row.source_order_id"], "key": "row.order_name"},
-            {"because": "A movement that names the order that it was made from",
-             "from": "order_id", "to": "order_name", "through": "order_links",
-             "at": ["row.system_id", "row.source_order_id"], "key": "row.order_name"},
             {"because": "What became of our own change of it, and whether it is late by now",
              "from": "build", "to": "order_name", "through": "this", "key": "row.order_name"},
         ],
     },
 ) }}
 
--- A shipment of an item that is another product now: reservations, which are made before, reach its order.
--- depends_on: {{ ref("order_links") }} {{ ref("reservations") }}
+-- What a movement says of an order, and of an item that is another product now, reaches it by order_line_fulfilments.
+-- depends_on: {{ ref("order_links") }}
 {%- set build = build_state() %}
 
 with causes as (

@@ -149,10 +149,10 @@ class Transforms:
         return found
 
     def _track(self, number: int, body: Mapping[str, Any]) -> None:
-        told = [
+        numbers = [
             bodies.text(parcel.content, "packageTrackingNumber") for parcel in bodies.lines(body, sublist="package")
         ]
-        write_trackings(self._books.connection, number, [tracking for tracking in told if tracking])
+        write_trackings(self._books.connection, number, [tracking for tracking in numbers if tracking])
 
 
 def _billable(line: OrderLine) -> int:
