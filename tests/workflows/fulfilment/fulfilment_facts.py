@@ -68,7 +68,7 @@ def shop_order(
     when: datetime = _TAKEN_AT,
     is_cancelled: bool = False,
 ) -> Fact:
-    """An order of the main store with what it was confirmation."""
+    """An order of the main store with what it was told of parcels."""
     units: dict[int, int] = {}
     for each in confirmations:
         if each.status == "SUCCESS":

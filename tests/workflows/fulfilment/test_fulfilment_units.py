@@ -103,9 +103,9 @@ def test_no_unit_is_lost_or_made(postgres: EmbeddedPostgres, built_template: str
     assert [row for row in rows if min(row[part] for part in (*parts, "excess_quantity")) < 0] == []
     sums: dict[tuple[str, str], Counter[str]] = {}
     for row in rows:
-        found = sums.setdefault((row["order_name"], row["sku"]), Counter())
-        for part in ("ordered_quantity", *parts, "excess_quantity"):
-            found[part] += row[part]
+        of_product = sums.setdefault((row["order_name"], row["sku"]), Counter())
+        for name in ("ordered_quantity", *parts, "excess_quantity"):
+            of_product[name] += row[name]
     for order in orders:
         for sku, units in order.ordered.items():
             found, left = sums[order.name, sku], order.left[sku]

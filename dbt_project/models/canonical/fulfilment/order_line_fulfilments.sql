@@ -29,7 +29,7 @@
 ) }}
 
 -- Read by its views, and where it is looked up what a change reaches.
--- depends_on: {{ ref("int_owned_order_lines") }} {{ ref("int_movements") }}
+-- depends_on: {{ ref("int_order_lines") }} {{ ref("int_owned_order_lines") }} {{ ref("int_movements") }}
 with units as (
     select
         units.order_line_id,
