@@ -1,6 +1,7 @@
 with differences as not materialized (
     select * from {{ ref("fulfilment_differences") }}
-    where difference_class = 'shipped_not_told' and waits_for is null and due_at <= now()
+    -- What somebody took back in the channel is theirs to decide.
+    where difference_class = 'shipped_not_told' and waits_for is null and due_at <= now() and cause <> 'edited'
 ),
 
 documents as not materialized (

@@ -9,6 +9,10 @@ record_changes as not materialized (
     where entity = 'fulfilment'
 ),
 
+stream_positions as not materialized (
+    select * from {{ source("raw", "stream_positions") }}
+),
+
 evidenced as (
     select
         mismatches.subject_key,
@@ -41,8 +45,11 @@ evidenced as (
         change.receipt_outcome,
         change.resolved_at,
         change.conflicted_change_id,
-        change.written_change_id
+        change.written_change_id,
+        coalesce(stream_positions.last_read_started_at, '-infinity') as channel_read_at
     from mismatches
+    left join stream_positions
+        on mismatches.channel_system_id = stream_positions.system_id and stream_positions.stream = 'orders'
     left join lateral (
         select record_changes.*
         from record_changes
@@ -100,7 +107,10 @@ final as (
                         when versioned.status in ('proposed', 'held', 'claimed', 'sent', 'pending', 'applied')
                             then 'in_flight'
                         -- What we wrote was read back; the channel's own list of orders has not been read since.
-                        when versioned.status = 'verified' then 'in_flight'
+                        when versioned.status = 'verified' and versioned.resolved_at >= versioned.channel_read_at
+                            then 'in_flight'
+                        -- It has been read since, and our report is gone: somebody took it back.
+                        when versioned.status = 'verified' then 'edited'
                         when versioned.waits_for is not null then 'source_delay'
                         else 'not_synced_yet'
                     end
