@@ -22,6 +22,7 @@ def valid_rows(now: datetime) -> dict[str, Rows]:
     held: Row = {**of_record, "order_line_id": "1", "ordered_at": now}
     listing: Row = {**of_record, "observed_at": now, "received_at": now, "allocated_quantity": 0}
     changed: Row = {"target_system": "shopify_main", "facts_received_at": now}
+    parcel_at: Row = {"target_system": "shopify_main", "correlation_id": uuid4(), "build_id": 1}
     return {
         "int_source_stock": [
             current | {"system_id": "netsuite", "source_key": "1|1", "source_location_id": "1", "on_hand_quantity": 20},
@@ -66,6 +67,12 @@ def valid_rows(now: datetime) -> dict[str, Rows]:
         ],
         "int_credits": [
             of_order | {"credit_id": "1", "credited_amount": 10, "credited_at": now},
+        ],
+        "int_parcels": [
+            current | {
+                "system_id": "shipbob", "source_key": "8", "record_id": 1, "parcel_id": "80", "parcel_line_id": "80|1",
+                "quantity": 2, "status": "delivered", "shipped_at": now, "delivered_at": now,
+            },
         ],
         "products": [
             in_kitchen | {"sku": first, "title": "Mug", "gtin": "4006381333931"},
@@ -123,6 +130,23 @@ def valid_rows(now: datetime) -> dict[str, Rows]:
         "stock_differences": _differences(now),
         "return_differences": _return_differences(now),
         "return_changes": _return_changes(now),
+        "fulfilment_differences": [
+            parcel_at | {
+                "subject_key": "shipbob|80|101", "difference_class": "shipped_not_told", "cause": "source_delay",
+                "evidence": {"waits_for": "a tracking number"}, "age_queue_seconds": 4,
+            },
+            parcel_at | {
+                "subject_key": "shipbob|81|101", "difference_class": "tracking_differs", "cause": "edited",
+                "evidence": {"written_correction_id": 1},
+            },
+        ],
+        "fulfilment_changes": [
+            parcel_at | {
+                "subject_key": parcel, "record_ref": parcel, "field": "document", "size": 2,
+                "desired": {"document": {"location_ref": "gid://shopify/Location/9001", "lines": [{"quantity": 2}]}},
+            }
+            for parcel in ("shipbob|80|101", "shipbob|81|101")
+        ],
         "stock_changes": [
             changed | {
                 "record_ref": "i1|l1", "subject_key": first, "expected": Jsonb(30), "desired": Jsonb(9),

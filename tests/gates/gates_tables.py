@@ -11,7 +11,7 @@ from tests.gates.gates_rows import valid_rows
 from tests.model_tables import contract, create_table, insert_rows
 from tests.stock_changes import create_stock_changes
 
-from trueup.configuration.model import ReturnHandling, TenantConfiguration
+from trueup.configuration.model import ConfirmedChannel, FulfilmentConfirmation, ReturnHandling, TenantConfiguration
 from trueup.configuration.tenants import load_tenant
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
@@ -32,6 +32,7 @@ MODELS = (
     "int_refunds",
     "int_returns",
     "int_credits",
+    "int_parcels",
     "products",
     "sku_aliases",
     "locations",
@@ -44,6 +45,8 @@ MODELS = (
     "order_differences",
     "return_differences",
     "return_changes",
+    "fulfilment_differences",
+    "fulfilment_changes",
 )
 TABLES = (*(f"{contract(model).schema}.{model}" for model in MODELS), "outbox.stock_changes", "outbox.order_changes")
 
@@ -65,7 +68,8 @@ def demo_configuration() -> TenantConfiguration:
     """The demo tenant, as one that has declared every workflow."""
     declared = load_tenant(ROOT / "tenants", "demo")
     returns = ReturnHandling(credited_in="netsuite", taken_by=("shopify_main",))
-    return declared.model_copy(update={"returns": returns})
+    telling = FulfilmentConfirmation(channels={"shopify_main": ConfirmedChannel()})
+    return declared.model_copy(update={"returns": returns, "fulfilment": telling})
 
 
 def create_tables(details: ConnectionDetails) -> None:

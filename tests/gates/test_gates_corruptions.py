@@ -343,6 +343,59 @@ CORRUPTIONS = {
     "order_changes.correlation_present": (
         "update outbox.order_changes set correlation_id = null where operation = 'transition'"
     ),
+    "int_parcels.quantity_in_bounds": "update staging.int_parcels set quantity = -2",
+    "int_parcels.status_known": "update staging.int_parcels set status = 'lost'",
+    "int_parcels.moment_present": "update staging.int_parcels set shipped_at = null",
+    "int_parcels.arrives_after_it_left": "update staging.int_parcels set delivered_at = shipped_at - interval '1 day'",
+    "fulfilment_differences.channel_known": (
+        "update reconciliation.fulfilment_differences set target_system = 'bazaar' where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.class_known": (
+        "update reconciliation.fulfilment_differences set difference_class = 'lost'"
+        " where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.cause_present": (
+        "update reconciliation.fulfilment_differences set cause = null where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.cause_has_evidence": (
+        "update reconciliation.fulfilment_differences set evidence = '{}' where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.shipped_once": (
+        "update reconciliation.fulfilment_differences set difference_class = 'shipped_twice'"
+        " where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.delivered": (
+        "update reconciliation.fulfilment_differences set difference_class = 'undelivered_and_back'"
+        " where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.nothing_told_without_cause": (
+        "update reconciliation.fulfilment_differences set difference_class = 'told_not_shipped'"
+        " where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.cause_found": (
+        "update reconciliation.fulfilment_differences set cause = 'unexplained' where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.told_in_time": (
+        "update reconciliation.fulfilment_differences set age_queue_seconds = 86400"
+        " where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_changes.channel_enabled": (
+        "update outbox.fulfilment_changes set target_system = 'bazaar' where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_changes.all_units_placed": (
+        "update outbox.fulfilment_changes set size = 3 where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_changes.location_present": (
+        "update outbox.fulfilment_changes set desired = desired #- '{document,location_ref}'"
+        " where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_changes.one_a_record": "update outbox.fulfilment_changes set record_ref = 'shipbob|80|101'",
+    "fulfilment_changes.record_present": (
+        "update outbox.fulfilment_changes set record_ref = null where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_changes.correlation_present": (
+        "update outbox.fulfilment_changes set correlation_id = null where subject_key = 'shipbob|80|101'"
+    ),
 }
 
 SUITES = load_suites(default_folder())

@@ -216,3 +216,27 @@ def test_a_mistake_in_who_handles_returns_is_named(tenants: Path, returns: str, 
     with pytest.raises(Permanent, match=re.escape(mistake)) as caught:
         load_tenant(tenants, "demo")
     assert "returns.yml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fulfilment", "mistake"),
+    [
+        ("{channels: {amazon: {}}}", "fulfilment.channels: no channel 'amazon'; declare it in channels.yml"),
+        (
+            "{channels: {shopify_outlet: {locations: {WH-WEST: x}}}}",
+            "fulfilment.channels.shopify_outlet.locations: WH-WEST does not serve it; take it out, or name it under",
+        ),
+        (
+            "{channels: {shopify_main: {}}, grace_minutes: 5}",
+            "fulfilment.grace_minutes: is what another integration may take; take it out, or say confirmed_by",
+        ),
+        ("{channels: {shopify_main: {}}, stuck_after_minutes: {shipping: 0}}", "greater than or equal to 1"),
+        ("{channels: {shopify_main: {}}, carrier: x}", "fulfilment.carrier: unknown key"),
+        ("{channels: {}}", "at least 1 item"),
+    ],
+)
+def test_a_mistake_in_who_tells_of_parcels_is_named(tenants: Path, fulfilment: str, mistake: str) -> None:
+    (tenants / "demo" / "fulfilment.yml").write_text(f"fulfilment: {fulfilment}\n")
+    with pytest.raises(Permanent, match=re.escape(mistake)) as caught:
+        load_tenant(tenants, "demo")
+    assert "fulfilment.yml" in str(caught.value)

@@ -13,6 +13,7 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")
 LocationId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9-]{0,39}$")]
 # As many as a source may say: what is more is no number of units, and no column of the registry takes it.
 Units = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Minutes = Annotated[int, Field(ge=1, le=129_600)]
 # What Airflow takes for a tag and for an owner.
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 OptionText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
@@ -182,6 +183,52 @@ class ReturnHandling(_Declared):
     guards: ReturnGuards = ReturnGuards()
 
 
+class FulfilmentGuards(_Declared):
+    """The most one run may report without a person, in units.
+
+    `largest_parcel`: of one parcel, `largest_run`: of all parcels to one channel; `attempts` before it is an exception.
+    """
+
+    largest_parcel: Units = 1_000
+    largest_run: Units = 20_000
+    attempts: Annotated[int, Field(ge=1)] = 5
+
+
+class StuckAfter(_Declared):
+    """Minutes after which something counts as stuck.
+
+    `shipping`: from the order until all of it has left. `recording`: from what a channel was told until the location's
+    own record of it has come. `delivering`: from the location to the customer, where the warehouse tells of it.
+    """
+
+    shipping: Minutes = 2 * 1440
+    recording: Minutes = 120
+    delivering: Minutes = 10 * 1440
+
+
+class ConfirmedChannel(_Declared):
+    """A channel that is told what left. `locations`: ours, in the channel's ids; else its listing location."""
+
+    locations: dict[LocationId, OptionText] = {}
+
+
+class FulfilmentConfirmation(_Declared):
+    """Which channels are told of parcels, and by whom.
+
+    `confirmed_by`: `trueup`, or the name of the integration that tells them: Trueup watches that one, and tells what it
+    left for `grace_minutes`. `waits_for_tracking`: whether a parcel without a tracking number waits for one.
+    `notifies_customers`: whether the channel writes to the customer.
+    """
+
+    channels: Annotated[dict[Identifier, ConfirmedChannel], Field(min_length=1)]
+    confirmed_by: Identifier = "trueup"
+    grace_minutes: Annotated[int, Field(ge=0, le=10_080)] = 0
+    waits_for_tracking: bool = True
+    notifies_customers: bool = True
+    stuck_after_minutes: StuckAfter = StuckAfter()
+    guards: FulfilmentGuards = FulfilmentGuards()
+
+
 class ServiceLevels(_Declared):
     """What operations are promised, in seconds and shares."""
 
@@ -205,7 +252,7 @@ OF_ORIGIN = "origin"
 
 
 # Each has a file of its own, and a field of this name.
-_OPTIONAL_WORKFLOWS: Final = ("orders", "returns")
+_OPTIONAL_WORKFLOWS: Final = ("orders", "fulfilment", "returns")
 
 
 class TenantConfiguration(_Declared):
@@ -225,6 +272,7 @@ class TenantConfiguration(_Declared):
     ownership: dict[FieldName, Identifier] = {}
     orders: OrderBooking | None = None
     returns: ReturnHandling | None = None
+    fulfilment: FulfilmentConfirmation | None = None
 
     @property
     def undeclared_workflows(self) -> frozenset[str]:

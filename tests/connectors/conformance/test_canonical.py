@@ -39,6 +39,7 @@ CANONICAL: Final[Mapping[str, str]] = {
     ),
     "order_payments": "canonical.order_payments where source_system_id = %(system)s",
     "order_events": "canonical.order_events where source_system_id = %(system)s and kind = 'fulfilled'",
+    "parcels": "canonical.parcels where system_id = %(system)s",
     # In its few hours nobody has sent anything back.
     "refunds": "staging.int_refunds where system_id = %(system)s",
 }

@@ -29,6 +29,11 @@ _RESTOCKED = (
     " AND rl.isinventoryaffecting = 'T')"
 )
 _ORIGIN = "(SELECT MAX(o.type) FROM transaction o WHERE o.id = tl.createdfrom)"
+# A fulfilment's packages have a number each, and all of its lines have all of them.
+_TRACKINGS = (
+    "(SELECT LISTAGG(tn.trackingnumber, ' ') WITHIN GROUP (ORDER BY tn.trackingnumber) FROM trackingnumbermap tm"
+    " JOIN trackingnumber tn ON tn.id = tm.trackingnumber WHERE tm.transaction = t.id)"
+)
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
 _FIELD = re.compile(r"^[a-z][a-z0-9_]{0,60}$")
 
@@ -155,6 +160,7 @@ def statements(channel_field: str, currency: str = "") -> Mapping[str, Statement
                 "tl.createdfrom AS createdfrom",
                 # A receipt may be of a purchase or of what customers sent back.
                 f"{_ORIGIN} AS createdfromtype",
+                f"{_TRACKINGS} AS trackingnumbers",
             ),
             source=_LINES,
             key=(("tl.uniquekey", "uniquekey"),),

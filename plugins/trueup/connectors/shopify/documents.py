@@ -63,7 +63,7 @@ _TOTALS = (
     "totalRefundedSet",
     "totalOutstandingSet",
 )
-_FULFILLMENT = f"""id status createdAt updatedAt location {{ id }}
+_FULFILLMENT = f"""id status createdAt updatedAt location {{ id }} trackingInfo {{ company number url }}
         fulfillmentLineItems(first: $lines) {{ nodes {{ {_FULFILLMENT_LINE} }} {PAGE_INFO} }}"""
 _REFUND = f"""id createdAt processedAt totalRefundedSet {_MONEY} duties {{ amountSet {_MONEY} }}
         refundLineItems(first: $lines) {{ nodes {{ {_REFUND_LINE} }} {PAGE_INFO} }}
@@ -157,7 +157,7 @@ ORDERS = CostedDocument(
     + (2 + _LINE_COST * LINES_AT_FIRST)
     + (2 + 5)
     + 2 * STEPS_AT_FIRST
-    + FULFILLMENTS_AT_FIRST * (2 + 2 + 2 * LINES_AT_FIRST)
+    + FULFILLMENTS_AT_FIRST * (2 + 1 + 2 + 2 * LINES_AT_FIRST)
     + REFUNDS_AT_FIRST * (1 + 2 + 2 * LINES_AT_FIRST + _REFUND_BESIDE_LINES),
 )
 
@@ -172,7 +172,7 @@ ORDER_FULFILLMENTS = CostedDocument(
   }}
 }}""",
     1,
-    8,
+    9,
 )
 ORDER_REFUNDS = CostedDocument(
     "order_refunds",

@@ -1,6 +1,6 @@
 """One module a workflow; `POLICIES` are those that this installation keeps true."""
 
 from trueup.corrections.engine.policy import Policy
-from trueup.corrections.policies import inventory, orders, returns
+from trueup.corrections.policies import fulfilment, inventory, orders, returns
 
-POLICIES: tuple[Policy, ...] = (inventory.POLICY, orders.POLICY, returns.POLICY)
+POLICIES: tuple[Policy, ...] = (inventory.POLICY, orders.POLICY, fulfilment.POLICY, returns.POLICY)

@@ -1,7 +1,7 @@
 """What NetSuite knows before the first transaction: items, locations, customers, currencies, accounting periods."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -39,6 +39,14 @@ def insert(connection: sqlite3.Connection, table: str, **values: object) -> None
     columns = ", ".join(f'"{name}"' for name in values)
     marks = ", ".join("?" * len(values))
     connection.execute(f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', tuple(values.values()))  # noqa: S608
+
+
+def write_trackings(connection: sqlite3.Connection, transaction: int, numbers: Iterable[str]) -> None:
+    """Write the tracking numbers of a fulfilment's packages."""
+    for position, number in enumerate(numbers):
+        key = transaction * 100 + position
+        insert(connection, "trackingnumber", id=key, trackingnumber=number)
+        insert(connection, "trackingnumbermap", transaction=transaction, trackingnumber=key)
 
 
 def write_item(
