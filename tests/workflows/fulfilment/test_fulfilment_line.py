@@ -4,7 +4,6 @@ The sandbox's own integration, which tells the shops of parcels, is switched off
 test it is switched on again.
 """
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.stock_only import stock_only_tenants
 
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.local_stack import LocalStack, run_local_stack
@@ -80,8 +80,7 @@ def declare(tenant: Path, **changes: object) -> None:
 @pytest.fixture(scope="module")
 def stack(reachable_folder: Path) -> Iterator[LocalStack]:
     state = reachable_folder / "fulfilment"
-    tenants = state / "tenants"
-    shutil.copytree(PROJECT / "tenants" / "demo", tenants / "demo")
+    tenants = stock_only_tenants(state)
     declare(tenants / "demo")
     with run_local_stack(PROJECT, state, {"seed": 7, "skus": 30}, tenants=tenants, is_durable=False) as running:
         running.sandbox.world.tell("/seed", WORLD)

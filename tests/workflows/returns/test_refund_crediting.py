@@ -1,6 +1,6 @@
 """Refunds of shops are credited in the ERP by Trueup, and what came back is refunded: each once, whatever strikes.
 
-Nobody else books or credits: the sandbox's own integration is switched off.
+Nobody else books or credits: the retailer has no integration of its own.
 """
 
 import shutil
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.workflows.orders.test_order_booking import CHARGES, SHOPS, rows
+from tests.workflows.orders.test_order_booking import rows
 
 from trueup.corrections.engine.holds import decide_hold
 from trueup.dev.demo.engines import DirectEngine
@@ -18,6 +18,7 @@ from trueup.dev.local_stack import LocalStack, run_local_stack
 from trueup.pipeline import steps
 
 PROJECT = Path(__file__).resolve().parents[3]
+SHOPS = ("shopify_main", "shopify_outlet")
 DAY = 24 * 3600
 ITEMS = {f"{kind}_item": str(900_009 + index) for index, kind in enumerate(("refund", "goodwill", "exchange"))}
 _STREAMS = {"netsuite": ["returns", "credits"], "shipbob": ["returns"], "shopify": ["returns"]}
@@ -77,7 +78,7 @@ def declare(tenant: Path) -> None:
     declared = yaml.safe_load((tenant / "systems.yml").read_text())
     for system in declared["systems"].values():
         system["streams"] += _STREAMS.get(system["connector"], [])
-    declared["systems"]["netsuite"]["options"] = {"customer": "400", **CHARGES, **ITEMS}
+    declared["systems"]["netsuite"]["options"] |= ITEMS
     (tenant / "systems.yml").write_text(yaml.safe_dump(declared))
 
 
@@ -89,7 +90,6 @@ def stack(reachable_folder: Path) -> Iterator[LocalStack]:
     declare(tenants / "demo")
     options: dict[str, str | int | float | Path | None] = {"seed": 5, "skus": 30, "order_incidents": 1.0}
     with run_local_stack(PROJECT, state, options, tenants=tenants, is_durable=False) as running:
-        running.sandbox.world.put("/tuning", {"netsuite": {"books_channel_orders": False}})
         yield running
 
 
