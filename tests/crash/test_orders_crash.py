@@ -28,5 +28,6 @@ def test_killed_while_booking_no_order_is_doubled_or_lost(
     assert report.trueup.orders > 0
     assert (report.trueup.doubled, report.trueup.lost, report.trueup.unequal) == (0, 0, 0)
     assert report.lost_answers > 0
-    assert report.healing_seconds < 60
+    # How many seconds a cycle takes is the machine's matter.
+    assert report.healing_cycles <= 3
     assert report.plain.doubled > 0
