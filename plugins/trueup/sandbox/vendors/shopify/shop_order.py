@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar
 
 from trueup.sandbox.vendors.shopify.buyers import Address, Customer
@@ -112,6 +113,13 @@ class ShopOrder(Record):
     def totals(self) -> Totals:
         """Its sums."""
         return Totals(self)
+
+    @property
+    def summary(self) -> tuple[str, str, Decimal, bool, bool]:
+        """Name, currency, what it comes to now, whether it is cancelled, whether it was changed since it was placed."""
+        total = Decimal(self.totals.current_total_price_set.shop) / 100
+        is_changed = self.edited or bool(self.refund_list) or bool(self.return_list)
+        return self.name, self.currency_code, total, self.cancelled_at is not None, is_changed
 
     @property
     def currencies(self) -> Currencies:

@@ -1,7 +1,6 @@
 """One Shopify store over HTTP: token endpoint and Admin GraphQL with its throttle."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -127,18 +126,8 @@ class ShopifySimulator(Simulator):
         return {self._channel.channel_id: self}
 
     def order_documents(self) -> Sequence[OrderDocument]:
-        return [
-            OrderDocument(
-                self._channel.channel_id,
-                order.name,
-                order.currency_code,
-                Decimal(order.totals.current_total_price_set.shop) / 100,
-                is_cancelled=order.cancelled_at is not None,
-                is_changed=order.edited or bool(order.refund_list) or bool(order.return_list),
-            )
-            for order in self.books.orders.values()
-            if not order.test
-        ]
+        orders = (order for order in self.books.orders.values() if not order.test)
+        return [OrderDocument(self._channel.channel_id, *order.summary) for order in orders]
 
     def shown(self, sku: str) -> int | None:
         level = self.books.level_of(sku)
