@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.every_workflow import with_every_workflow
 from tests.gates.gates_rows import valid_rows
 from tests.model_tables import contract, create_table, insert_rows
 from tests.stock_changes import create_stock_changes
 
-from trueup.configuration.model import ConfirmedChannel, FulfilmentConfirmation, ReturnHandling, TenantConfiguration
+from trueup.configuration.model import TenantConfiguration
 from trueup.configuration.tenants import load_tenant
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.connections import ConnectionDetails
@@ -66,10 +67,7 @@ on conflict do nothing;
 
 def demo_configuration() -> TenantConfiguration:
     """The demo tenant, as one that has declared every workflow."""
-    declared = load_tenant(ROOT / "tenants", "demo")
-    returns = ReturnHandling(credited_in="netsuite", taken_by=("shopify_main",))
-    telling = FulfilmentConfirmation(channels={"shopify_main": ConfirmedChannel()})
-    return declared.model_copy(update={"returns": returns, "fulfilment": telling})
+    return with_every_workflow(load_tenant(ROOT / "tenants", "demo"))
 
 
 def create_tables(details: ConnectionDetails) -> None:
