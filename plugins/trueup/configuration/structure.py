@@ -1,6 +1,11 @@
 """What of a declaration decides which canonical rows there are, and what is in them."""
 
+from typing import Final
+
 from trueup.configuration.model import TenantConfiguration
+
+GOVERNED_LAYERS: Final = ("reconciliation", "outbox")
+"""The layers of models, and their schemas, that are there only for those who have declared the workflow."""
 
 
 def what_decides_rows(configuration: TenantConfiguration) -> list[object]:

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterator
-from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from trueup.explain.wording import evidence_text, moment_text, number_text
 
 if TYPE_CHECKING:
     from trueup.domain.quantities import Quantity
@@ -28,15 +28,15 @@ def lines_of(it: "Explanation") -> Iterator[str]:
     yield ""
     yield from _shown_lines(it)
     for withheld in it.withheld:
-        yield f"  not pushed: {withheld.by} since {_time(withheld.since)}: {withheld.reason}"
+        yield f"  not pushed: {withheld.by} since {moment_text(withheld.since)}: {withheld.reason}"
     if it.reservations:
         yield ""
         yield "Reservations"
         for each in it.reservations:
             location = each.location_id or "no location yet"
             yield (
-                f"  {_units(each.quantity):>6}  {each.order_name} ({each.channel or 'own order'}), {location},"
-                f" ordered {_time(each.ordered_at)}, received {_time(each.received_at)}, {each.record}"
+                f"  {number_text(each.quantity):>6}  {each.order_name} ({each.channel or 'own order'}), {location},"
+                f" ordered {moment_text(each.ordered_at)}, received {moment_text(each.received_at)}, {each.record}"
             )
     if it.corrections:
         yield ""
@@ -56,20 +56,24 @@ def _location_lines(it: "Explanation") -> Iterator[str]:
     )
     for each in it.locations:
         yield (
-            f"  {each.location_id:<{width}}  {_units(each.on_hand):>7} {_less(each.damaged, 8)}"
+            f"  {each.location_id:<{width}}  {number_text(each.on_hand):>7} {_less(each.damaged, 8)}"
             f" {_less(each.quality_control, 19)} {_less(each.reserved, 9)} {_less(each.safety_stock, 13)}"
-            f"  = {_units(each.free):>5}"
-            f"  {_time(each.as_of):<19}  {_time(each.received_at)}"
+            f"  = {number_text(each.free):>5}"
+            f"  {moment_text(each.as_of):<19}  {moment_text(each.received_at)}"
         )
         unclamped = each.sellable - each.reserved - each.safety_stock
         if unclamped < 0:
-            owed = f"; {_units(each.shortfall)} that orders hold here come out of the others" if each.shortfall else ""
-            yield f"  {'':<{width}}  {_units(unclamped)} counts as 0{owed}"
+            owed = (
+                f"; {number_text(each.shortfall)} that orders hold here come out of the others"
+                if each.shortfall
+                else ""
+            )
+            yield f"  {'':<{width}}  {number_text(unclamped)} counts as 0{owed}"
         if each.withdrawn_because is not None:
-            yield f"  {'':<{width}}  {_units(each.withdrawn)} of these are not offered: {each.withdrawn_because}"
+            yield f"  {'':<{width}}  {number_text(each.withdrawn)} of these are not offered: {each.withdrawn_because}"
         if each.base is not None and each.movements:
-            since = f"{'+' if each.movements > 0 else ''}{_units(each.movements)}"
-            yield f"  {'':<{width}}  on hand is {_units(each.base)} reported and {since} in movements since"
+            since = f"{'+' if each.movements > 0 else ''}{number_text(each.movements)}"
+            yield f"  {'':<{width}}  on hand is {number_text(each.base)} reported and {since} in movements since"
         if each.record is not None:
             yield f"  {'':<{width}}  from {each.record}"
 
@@ -79,10 +83,10 @@ def _term_lines(it: "Explanation") -> Iterator[str]:
         rule_name = f"   rule {it.rules[rule]}" if rule and it.rules.get(rule) else ""
         return f"  {sign} {name:<34} {value!s:>8}{rule_name}"
 
-    yield term(" ", "free at these locations", _units(it.free))
-    yield term("-", "reserved there beyond their stock", _units(it.shortfall))
-    yield term("-", "reserved, no location yet", _units(it.unassigned))
-    yield term("=", "pool", _units(it.pool))
+    yield term(" ", "free at these locations", number_text(it.free))
+    yield term("-", "reserved there beyond their stock", number_text(it.shortfall))
+    yield term("-", "reserved, no location yet", number_text(it.unassigned))
+    yield term("=", "pool", number_text(it.pool))
     yield term("-", "buffer", it.buffer, "buffer")
     yield term("x", "share", f"{it.share.normalize():f}", "share")
     units = (it.pool - it.buffer) * it.share
@@ -100,10 +104,11 @@ def _shown_lines(it: "Explanation") -> Iterator[str]:
     if it.shown is None:
         yield "The channel has no listing of it that was ever observed."
         return
-    shown = "nothing" if it.shown.quantity is None else _units(it.shown.quantity)
+    shown = "nothing" if it.shown.quantity is None else number_text(it.shown.quantity)
     yield (
-        f"The channel showed {shown} for {it.shown.record_id}, observed {_time(it.shown.observed_at)} (its clock),"
-        f" received {_time(it.shown.received_at)}, {it.shown.record}"
+        f"The channel showed {shown} for {it.shown.record_id},"
+        f" observed {moment_text(it.shown.observed_at)} (its clock),"
+        f" received {moment_text(it.shown.received_at)}, {it.shown.record}"
     )
     if not it.shown.is_listed:
         yield f"  nothing is pushed: {it.shown.unlisted_because or 'it is not listed or not tracked there'}"
@@ -114,7 +119,7 @@ def _shown_lines(it: "Explanation") -> Iterator[str]:
     how = "too many" if it.difference.quantity > 0 else "too few"
     yield (
         f"  {abs(it.difference.quantity)} {how}: {it.difference.cause.replace('_', ' ')},"
-        f" detected {_time(it.difference.detected_at)}"
+        f" detected {moment_text(it.difference.detected_at)}"
     )
     ages = (
         ("source", it.difference.age_source_seconds),
@@ -125,7 +130,7 @@ def _shown_lines(it: "Explanation") -> Iterator[str]:
     known = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in ages if seconds is not None)
     if known:
         yield f"  spent in: {known}"
-    evidence = ", ".join(f"{name} {value}" for name, value in sorted(it.difference.evidence.items()))
+    evidence = evidence_text(it.difference.evidence)
     if evidence:
         yield f"  evidence: {evidence}"
 
@@ -135,24 +140,16 @@ def _correction_lines(story: "CorrectionStory") -> Iterator[str]:
     reason = f" ({story.status_reason})" if story.status_reason else ""
     yield (
         f"  #{story.correction_id}  {before} to {story.target}, {story.cause.replace('_', ' ')}:"
-        f" {story.status}{reason}, proposed {_time(story.proposed_at)} by {story.run_id}"
+        f" {story.status}{reason}, proposed {moment_text(story.proposed_at)} by {story.run_id}"
     )
     for each in story.attempts:
         status = f" {each.http_status}" if each.http_status is not None else ""
-        yield f"      attempt {each.attempt} at {_time(each.attempted_at)}: {each.outcome}{status}, {each.detail}"
+        yield f"      attempt {each.attempt} at {moment_text(each.attempted_at)}: {each.outcome}{status}, {each.detail}"
     for read in story.read_backs:
         observed = "no such record" if read.observed is None else read.observed
-        yield f"      read back {observed} at {_time(read.as_of)} (its clock){', verified' if read.is_verified else ''}"
+        verified = ", verified" if read.is_verified else ""
+        yield f"      read back {observed} at {moment_text(read.as_of)} (its clock){verified}"
 
 
 def _less(value: "Quantity", width: int) -> str:
-    return f"{_units(-value if value else 0):>{width}}"
-
-
-def _units(value: "Quantity") -> str:
-    """The number as a person writes it: no zeros behind the point, no exponent."""
-    return f"{Decimal(value).normalize():f}"
-
-
-def _time(moment: datetime | None) -> str:
-    return "unknown" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
+    return f"{number_text(-value if value else 0):>{width}}"

@@ -1,9 +1,10 @@
 """An explained order as plain text, in which the parts visibly add up to the total."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from trueup.explain.wording import evidence_text, moment_text, number_text
 
 if TYPE_CHECKING:
     from trueup.explain.orders import OrderExplanation
@@ -13,7 +14,7 @@ def lines_of(it: "OrderExplanation") -> Iterator[str]:
     """The order as text: what was taken, what it comes to, where else it is, what is wrong, what was done."""
     state = "cancelled" if it.is_cancelled else it.order_status or "open"
     paid = f", {it.financial_status.replace('_', ' ')}" if it.financial_status else ""
-    yield f"{it.order_id}, placed {_time(it.ordered_at)} on {it.channel or it.owner_system_id}: {state}{paid}"
+    yield f"{it.order_id}, placed {moment_text(it.ordered_at)} on {it.channel or it.owner_system_id}: {state}{paid}"
     if not it.is_landed:
         yield f"  {it.owner_system_id} has not told of it yet; it is known from its copies alone"
     yield ""
@@ -32,12 +33,11 @@ def lines_of(it: "OrderExplanation") -> Iterator[str]:
         yield ""
         yield (
             f"WRONG in {wrong.target}: {wrong.difference_class.replace('_', ' ')},"
-            f" {wrong.difference.cause.replace('_', ' ')}, detected {_time(wrong.difference.detected_at)}"
+            f" {wrong.difference.cause.replace('_', ' ')}, detected {moment_text(wrong.difference.detected_at)}"
         )
         if wrong.waits_for:
             yield f"  waits for {wrong.waits_for}"
-        evidence = ", ".join(f"{name} {value}" for name, value in sorted(wrong.difference.evidence.items()))
-        yield f"  evidence: {evidence}"
+        yield f"  evidence: {evidence_text(wrong.difference.evidence)}"
     for history in it.histories:
         yield ""
         yield from history.lines
@@ -46,9 +46,9 @@ def lines_of(it: "OrderExplanation") -> Iterator[str]:
 def _money_lines(it: "OrderExplanation") -> Iterator[str]:
     for line in it.order_lines:
         units = line.ordered_quantity if line.current_quantity is None else line.current_quantity
-        of = "" if units == line.ordered_quantity else f" of {_number(line.ordered_quantity)}"
+        of = "" if units == line.ordered_quantity else f" of {number_text(line.ordered_quantity)}"
         name = line.sku or f"{line.source_sku or 'no code'} ({line.classification.replace('_', ' ')})"
-        yield _row(f"{_number(units)}{of} x {name} {line.title or ''}".rstrip(), line.gross_amount)
+        yield _row(f"{number_text(units)}{of} x {name} {line.title or ''}".rstrip(), line.gross_amount)
     for each in it.adjustments:
         included = ", in the prices" if each.is_included else ""
         label = f" {each.label}" if each.label and each.label != each.kind else ""
@@ -73,11 +73,3 @@ def _row(name: str, amount: Decimal | None) -> str:
 
 def _amount(amount: Decimal | None, currency: str | None) -> str:
     return "no amounts" if amount is None else f"{amount:.2f} {currency or 'of no currency'}"
-
-
-def _number(value: Decimal) -> str:
-    return f"{Decimal(value).normalize():f}"
-
-
-def _time(moment: datetime | None) -> str:
-    return "unknown" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"

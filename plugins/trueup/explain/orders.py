@@ -13,7 +13,7 @@ from trueup.domain.errors import Permanent
 from trueup.explain.differences import find_difference
 from trueup.explain.explanation import Difference
 from trueup.explain.order_text import lines_of
-from trueup.explain.record_history import RecordHistory, read_record_history
+from trueup.explain.record_history import RecordHistory, history_of
 from trueup.explain.rows import all_rows, one_row
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
@@ -124,6 +124,7 @@ def explain_order(details: ConnectionDetails, order: str) -> OrderExplanation:
             "adjustments": _adjustments(connection, order_id),
             "copies": _copies(connection, order_id, row["order_name"]),
             "wrong": _wrong(connection, order_id),
+            "histories": tuple(history_of(connection, target, record) for target, record in refs),
         }
     names = (
         "order_id", "owner_system_id", "channel", "is_landed", "is_cancelled", "ordered_at", "currency", "total_amount",
@@ -133,7 +134,6 @@ def explain_order(details: ConnectionDetails, order: str) -> OrderExplanation:
         **{name: row[name] for name in names},
         record=f"raw.{row['owner_system_id']}__orders #{row['record_id']}" if row["is_landed"] else None,
         **values,
-        histories=tuple(read_record_history(details, target, record) for target, record in refs),
     )
 
 

@@ -10,6 +10,7 @@ from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.values import Value, from_json
 from trueup.explain.rows import all_rows
+from trueup.explain.wording import moment_text
 from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
 
@@ -88,30 +89,34 @@ class RecordHistory:
 
 def read_record_history(details: ConnectionDetails, target_system: str, record_ref: str) -> RecordHistory:
     """Everything the outbox knows of the record; raise `Permanent` where nothing was ever decided for it."""
-    record = {"target": target_system, "record": record_ref}
     with translated(f"reading the history of {record_ref}"), connect(details, Role.OPERATOR) as connection:
         connection.execute("set transaction isolation level repeatable read, read only")
-        rows = all_rows(
-            connection,
-            "select changes.*, holds.reason as hold_reason, array(select approved_by from outbox.approvals"
-            " where approvals.hold_id = changes.hold_id order by approved_at) as approved_by"
-            " from outbox.changes as changes left join outbox.holds as holds using (hold_id)"
-            " where changes.target_system = %(target)s and changes.record_ref = %(record)s order by change_id desc",
-            record,
+        return history_of(connection, target_system, record_ref)
+
+
+def history_of(connection: Warehouse, target_system: str, record_ref: str) -> RecordHistory:
+    """The same within the caller's transaction, so that it is of the moment of what else is read there."""
+    rows = all_rows(
+        connection,
+        "select changes.*, holds.reason as hold_reason, array(select approved_by from outbox.approvals"
+        " where approvals.hold_id = changes.hold_id order by approved_at) as approved_by"
+        " from outbox.changes as changes left join outbox.holds as holds using (hold_id)"
+        " where changes.target_system = %(target)s and changes.record_ref = %(record)s order by change_id desc",
+        {"target": target_system, "record": record_ref},
+    )
+    if not rows:
+        raise Permanent(
+            f"nothing was ever decided for {record_ref} at {target_system}; `outbox.changes` has the targets and"
+            " records there are"
         )
-        if not rows:
-            raise Permanent(
-                f"nothing was ever decided for {record_ref} at {target_system}; `outbox.changes` has the targets and"
-                " records there are"
-            )
-        withheld = connection.execute(
-            "select withheld_by || ': ' || reason from gates.withheld"
-            " where (target_system is null or target_system = %s)"
-            " and (entity is null or entity = %s) and (subject_key is null or subject_key = %s)"
-            " order by kind desc, since",
-            (target_system, rows[0]["entity"], rows[0]["subject_key"]),
-        ).fetchall()
-        stories = tuple(_story(connection, row) for row in rows)
+    withheld = connection.execute(
+        "select withheld_by || ': ' || reason from gates.withheld"
+        " where (target_system is null or target_system = %s)"
+        " and (entity is null or entity = %s) and (subject_key is null or subject_key = %s)"
+        " order by kind desc, since",
+        (target_system, rows[0]["entity"], rows[0]["subject_key"]),
+    ).fetchall()
+    stories = tuple(_story(connection, row) for row in rows)
     return RecordHistory(target_system, record_ref, stories, tuple(str(reason) for (reason,) in withheld))
 
 
@@ -184,16 +189,12 @@ def _lines(it: RecordHistory) -> Iterator[str]:
             yield f"      hold {story.hold_id}, approved by {people}: {story.hold_reason}"
         for step in story.steps:
             why = f": {step.reason}" if step.reason else ""
-            yield f"      {_time(step.at)}  {step.status} by {step.actor or 'unknown'}{why}"
+            yield f"      {moment_text(step.at)}  {step.status} by {step.actor or 'unknown'}{why}"
         for answer in story.answers:
             status = f" {answer.http_status}" if answer.http_status is not None else ""
             said = f"{answer.outcome}{status}, {answer.detail}"
-            yield f"      {_time(answer.attempted_at)}  attempt {answer.attempt}: {said}"
+            yield f"      {moment_text(answer.attempted_at)}  attempt {answer.attempt}: {said}"
         for reading in story.readings:
             observed = "no such record" if reading.observed is None else reading.observed
             verified = ", verified" if reading.is_verified else ""
-            yield f"      {_time(reading.as_of)}  read back {observed} (its clock){verified}"
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
+            yield f"      {moment_text(reading.as_of)}  read back {observed} (its clock){verified}"

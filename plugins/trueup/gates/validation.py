@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from trueup.configuration.structure import GOVERNED_LAYERS
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.gates import subject
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 _ROW_COUNT = "expect_table_row_count_to_be_between"
 _SUM = "expect_column_sum_to_be_between"
-# Schemas of tables that are there only for those who have declared their workflow.
-_OF_DECLARED_WORKFLOWS = frozenset({"reconciliation", "outbox"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def validate_all(
     folder: Path,
     parameters: Mapping[str, Any],
     since_build: int | None,
-    undeclared_workflows: Collection[str] = (),
+    undeclared_workflows: Collection[str],
 ) -> tuple[list[ValidatedSuite], list[BrokenSuite]]:
     """Validate every suite: rows that builds after `since_build` wrote, None for all; totals always whole.
 
@@ -75,7 +74,7 @@ def validate_all(
             except Permanent as error:
                 broken.append(BrokenSuite(path.parent.name, path.stem, str(error)))
                 continue
-            if suite.workflow in undeclared_workflows and suite.schema_name in _OF_DECLARED_WORKFLOWS:
+            if suite.workflow in undeclared_workflows and suite.schema_name in GOVERNED_LAYERS:
                 continue
             try:
                 validated.append(_validate(connection, validator, suite, parameters, since_build))

@@ -9,15 +9,16 @@ from pathlib import Path
 from psycopg import sql
 
 from trueup.configuration.model import TenantConfiguration
+from trueup.configuration.structure import GOVERNED_LAYERS
 from trueup.warehouse.connection import Warehouse
-
-_LAYERS = ("reconciliation", "outbox")
 
 
 def left_out_folders(configuration: TenantConfiguration) -> tuple[str, ...]:
     """The folders of the dbt project, such as models/outbox/NAME, whose models the tenant does not have."""
     return tuple(
-        f"models/{layer}/{workflow}" for workflow in sorted(configuration.undeclared_workflows) for layer in _LAYERS
+        f"models/{layer}/{workflow}"
+        for workflow in sorted(configuration.undeclared_workflows)
+        for layer in GOVERNED_LAYERS
     )
 
 
@@ -32,8 +33,8 @@ def drop_left_out(connection: Warehouse, project: Path, folders: Sequence[str]) 
     rows = connection.execute(
         "select relnamespace::regnamespace::text, relname, relkind from pg_catalog.pg_class"
         " where relname = any(%s) and relkind in ('r', 'v')"
-        " and relnamespace::regnamespace::text in ('staging', 'reconciliation', 'outbox')",
-        (names,),
+        " and relnamespace::regnamespace::text = any(%s)",
+        (names, ["staging", *GOVERNED_LAYERS]),
     ).fetchall()
     for schema, name, kind in rows:
         what = sql.SQL("view" if kind == "v" else "table")

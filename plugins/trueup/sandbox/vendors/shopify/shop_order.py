@@ -15,6 +15,7 @@ from trueup.sandbox.vendors.shopify.payments import Transaction
 from trueup.sandbox.vendors.shopify.refunds import Refund
 from trueup.sandbox.vendors.shopify.returns import Return
 from trueup.sandbox.vendors.shopify.totals import Totals
+from trueup.sandbox.vendors.simulator import OrderDocument
 from trueup.sandbox.world.money import Currencies
 from trueup.sandbox.world.order_money import DiscountKind, OrderMoney
 
@@ -114,12 +115,16 @@ class ShopOrder(Record):
         """Its sums."""
         return Totals(self)
 
-    @property
-    def summary(self) -> tuple[str, str, Decimal, bool, bool]:
-        """Name, currency, what it comes to now, whether it is cancelled, whether it was changed since it was placed."""
-        total = Decimal(self.totals.current_total_price_set.shop) / 100
-        is_changed = self.edited or bool(self.refund_list) or bool(self.return_list)
-        return self.name, self.currency_code, total, self.cancelled_at is not None, is_changed
+    def document(self, channel_id: str) -> OrderDocument:
+        """What others compare of it, in the shop's currency."""
+        return OrderDocument(
+            channel_id,
+            self.name,
+            self.currency_code,
+            Decimal(self.totals.current_total_price_set.shop) / 100,
+            is_cancelled=self.cancelled_at is not None,
+            is_changed=self.edited or bool(self.refund_list) or bool(self.return_list),
+        )
 
     @property
     def currencies(self) -> Currencies:

@@ -123,7 +123,7 @@ class ShopifySimulator(Simulator):
 
     def order_documents(self) -> Sequence[OrderDocument]:
         orders = (order for order in self.books.orders.values() if not order.test)
-        return [OrderDocument(self._channel.channel_id, *order.summary) for order in orders]
+        return [order.document(self._channel.channel_id) for order in orders]
 
     def shown(self, sku: str) -> int | None:
         level = self.books.level_of(sku)
