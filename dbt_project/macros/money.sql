@@ -119,3 +119,28 @@ No number at all, or one that is too large: the cast fails, and the build sets t
                 - coalesce(abs({{ quantity(payload ~ " ->> 'quantity'") }}), 0)
         end
 {%- endmacro %}
+
+{#-
+How much later a version of a ShipBob order is than another one that was observed in the same second: an order only goes on,
+less is left to ship. Before there is a shipment the order's products are all there is.
+-#}
+{% macro shipbob_order_rank(payload) -%}
+    case
+            when {{ payload }} is null or {{ payload }} ->> 'status' = 'Cancelled' then 0
+            when coalesce(jsonb_array_length(nullif({{ payload }} -> 'shipments', 'null'::jsonb)), 0) = 0
+                then -(
+                    select coalesce(sum({{ quantity("ranked.content ->> 'quantity'") }}), 0)
+                    from jsonb_array_elements(
+                        case jsonb_typeof({{ payload }} -> 'products') when 'array' then {{ payload }} -> 'products' end
+                    ) as ranked (content)
+                )
+            else -(
+                select coalesce(sum({{ quantity("ranked.content #>> '{}'") }}), 0)
+                from jsonb_path_query(
+                    {{ payload }},
+                    'lax $.shipments[*] ? (!(@.status == "Completed") && !(@.status == "Cancelled")).products[*]'
+                    '.inventory_items[*].quantity'
+                ) as ranked (content)
+            )
+        end
+{%- endmacro %}

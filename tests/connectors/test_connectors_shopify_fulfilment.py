@@ -149,6 +149,28 @@ class TestReporting:
         sent = {node["id"]: node["unfulfilledQuantity"] for node in order["lineItems"]["nodes"]}
         assert sent == {one: 1, other: 0}
 
+    def test_f2_of_lines_of_one_product_those_are_taken_that_the_location_has(self, shop: Shop, writer: Writer) -> None:
+        """A parcel does not say which of two lines its units are of; the fulfilment orders do; it is known again."""
+        first = goods(shop, 2)
+        second = OrderLine("l1", first.sku, first.code, first.title, 3, 1_000)
+        placed = Placed(shop, [first, second], routed=[("l0", EAST, 2), ("l1", WEST, 3)])
+        order = placed.read()
+        one, other = placed.line(0), placed.line(1)
+        lines = [
+            {"line_ref": one, "quantity": 2, "or_line_refs": [other]},
+            {"line_ref": other, "quantity": 1, "or_line_refs": [one]},
+        ]
+        west = parcel(placed, location(order, 1), lines=lines)
+        assert send(writer, west)[0] is Outcome.APPLIED
+        assert observed(writer, west) == west.desired
+        assert send(writer, west)[0] is Outcome.ALREADY_APPLIED
+        east = parcel(placed, location(order), lines=lines[:1], tracking_numbers=["RM2"])
+        assert send(writer, east)[0] is Outcome.APPLIED
+
+        left = {node["id"]: node["unfulfilledQuantity"] for node in placed.read()["lineItems"]["nodes"]}
+        assert left == {one: 0, other: 0}
+        assert sorted(reported_parcels(placed)) == [([2], ["RM2"]), ([3], ["RM1"])]
+
     @pytest.mark.parametrize(
         ("changes", "named"),
         [
@@ -158,7 +180,7 @@ class TestReporting:
         ],
         ids=["held", "moved", "requested"],
     )
-    def test_a_plan_that_changed_is_named(
+    def test_f3_f4_a_plan_that_changed_is_named(
         self, shop: Shop, writer: Writer, changes: Sequence[tuple[PlanChange, dict[str, str]]], named: str
     ) -> None:
         """Held, moved and others' fulfilment orders are read again before anything is sent (F3, F4)."""
@@ -222,7 +244,7 @@ class TestReporting:
             ({"shipped_at": "yesterday"}, "shipped_at is no time"),
         ],
     )
-    def test_a_document_that_cannot_be_reported_is_refused_before_anything_is_asked(
+    def test_f8_a_document_that_cannot_be_reported_is_refused_before_anything_is_asked(
         self, shop: Shop, writer: Writer, changed: dict[str, Any], problem: str
     ) -> None:
         """Not by Shopify's words after half of the work (F8)."""

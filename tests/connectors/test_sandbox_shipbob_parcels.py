@@ -299,7 +299,7 @@ class TestReturns:
         shipbob.call("POST", f"{RETURNS}/{made['id']}:cancel", body={}, expect=400)
         shipbob.call("GET", f"{RETURNS}/1", expect=404)
         leave(sandbox, OrderReturned, sent, 1, "RT000002")
-        listed = shipbob.call("GET", RETURNS, params={"Limit": 1, "SortOrder": "Oldest"}).json()
+        listed = shipbob.call("GET", RETURNS, params={"Limit": 1, "SortOrder": "Asc"}).json()
         assert [each["status"] for each in listed["items"]] == ["Cancelled"]
         following = shipbob.client.get(listed["next"], headers=shipbob.headers).json()
         assert [each["status"] for each in following["items"]] == ["Completed"]

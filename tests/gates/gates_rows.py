@@ -22,6 +22,7 @@ def valid_rows(now: datetime) -> dict[str, Rows]:
     held: Row = {**of_record, "order_line_id": "1", "ordered_at": now}
     listing: Row = {**of_record, "observed_at": now, "received_at": now, "allocated_quantity": 0}
     changed: Row = {"target_system": "shopify_main", "facts_received_at": now}
+    parcel_at: Row = {"target_system": "shopify_main", "correlation_id": uuid4(), "build_id": 1}
     return {
         "int_source_stock": [
             current | {"system_id": "netsuite", "source_key": "1|1", "source_location_id": "1", "on_hand_quantity": 20},
@@ -56,6 +57,22 @@ def valid_rows(now: datetime) -> dict[str, Rows]:
         ],
         "int_refunds": [
             of_order | {"refund_part_id": "r1", "refund_status": "done", "refund_amount": 10, "quantity": 1},
+        ],
+        "int_returns": [
+            {name: value for name, value in of_order.items() if name != "currency"}
+            | {
+                "return_part_id": "1", "return_status": "closed", "announced_quantity": 2, "received_quantity": 2,
+                "restocked_quantity": 1, "announced_at": now,
+            },
+        ],
+        "int_credits": [
+            of_order | {"credit_id": "1", "credited_amount": 10, "credited_at": now},
+        ],
+        "int_parcels": [
+            current | {
+                "system_id": "shipbob", "source_key": "8", "record_id": 1, "parcel_id": "80", "parcel_line_id": "80|1",
+                "quantity": 2, "status": "delivered", "shipped_at": now, "delivered_at": now,
+            },
         ],
         "products": [
             in_kitchen | {"sku": first, "title": "Mug", "gtin": "4006381333931"},
@@ -111,6 +128,25 @@ def valid_rows(now: datetime) -> dict[str, Rows]:
         ],
         "ats_positions": _positions(now),
         "stock_differences": _differences(now),
+        "return_differences": _return_differences(now),
+        "return_changes": _return_changes(now),
+        "fulfilment_differences": [
+            parcel_at | {
+                "subject_key": "shipbob|80|101", "difference_class": "shipped_not_told", "cause": "source_delay",
+                "evidence": {"waits_for": "a tracking number"}, "age_queue_seconds": 4,
+            },
+            parcel_at | {
+                "subject_key": "shipbob|81|101", "difference_class": "tracking_differs", "cause": "edited",
+                "evidence": {"written_correction_id": 1},
+            },
+        ],
+        "fulfilment_changes": [
+            parcel_at | {
+                "subject_key": parcel, "record_ref": parcel, "field": "document", "size": 2,
+                "desired": {"document": {"location_ref": "gid://shopify/Location/9001", "lines": [{"quantity": 2}]}},
+            }
+            for parcel in ("shipbob|80|101", "shipbob|81|101")
+        ],
         "stock_changes": [
             changed | {
                 "record_ref": "i1|l1", "subject_key": first, "expected": Jsonb(30), "desired": Jsonb(9),
@@ -234,3 +270,81 @@ def _order_changes(now: datetime) -> Rows:
             "field": "status", "expected": Jsonb("open"), "desired": Jsonb("cancelled"), "correlation_id": uuid4(),
         },
     ]  # fmt: skip
+
+
+def _return_differences(now: datetime) -> Rows:
+    common: Row = {
+        "owner_system_id": "shopify_main",
+        "order_id": "shopify_main|#1001",
+        "order_name": "#1001",
+        "field": "document",
+        "evidence": Jsonb({}),
+        "detected_at": now,
+        "observed_at": now,
+        "facts_version": "v1",
+        "due_at": now,
+        "correlation_id": uuid4(),
+        "build_id": 1,
+        "age_queue_seconds": 1,
+    }
+    return [
+        common
+        | {
+            "subject_key": "shopify_main|r1",
+            "entity": "refund",
+            "target_system": "netsuite",
+            "record_ref": "trueup:shopify_main|r1",
+            "difference_class": "refund_without_credit",
+            "cause": "not_synced_yet",
+        },
+        common
+        | {
+            "subject_key": "shopify_main|#1001|HV-00001",
+            "entity": "refund",
+            "target_system": "shopify_main",
+            "record_ref": "trueup:shopify_main|#1001|HV-00001|1",
+            "difference_class": "received_not_refunded",
+            "cause": "source_delay",
+            "evidence": Jsonb({"waits_for": "payment"}),
+            "waits_for": "payment",
+        },
+    ]
+
+
+def _return_changes(now: datetime) -> Rows:
+    common: Row = {
+        "entity": "refund",
+        "operation": "create",
+        "field": "document",
+        "size": 10,
+        "cause": "not_synced_yet",
+        "priority": 1,
+        "facts_version": "v1",
+        "facts_as_of": now,
+        "facts_received_at": now,
+        "correlation_id": uuid4(),
+        "owner_system": "shopify_main",
+        "build_id": 1,
+    }
+    credit = {
+        "total": "11.00",
+        "lines": [{"sku": "HV-00001", "quantity": 1, "amount": "10.00"}],
+        "adjustments": [{"kind": "shipping", "amount": "1.00"}],
+    }
+    return [
+        common
+        | {
+            "subject_key": "shopify_main|r1",
+            "target_system": "netsuite",
+            "record_ref": "trueup:shopify_main|r1",
+            "desired": Jsonb({"document": credit}),
+        },
+        common
+        | {
+            "subject_key": "shopify_main|#1001|HV-00001",
+            "target_system": "shopify_main",
+            "record_ref": "trueup:shopify_main|#1001|HV-00001|1",
+            "owner_system": "netsuite",
+            "desired": Jsonb({"document": {"transactions": [{"parent_ref": "p1", "amount": "10.00"}]}}),
+        },
+    ]

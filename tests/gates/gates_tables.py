@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.every_workflow import with_every_workflow
 from tests.gates.gates_rows import valid_rows
 from tests.model_tables import contract, create_table, insert_rows
 from tests.stock_changes import create_stock_changes
@@ -30,6 +31,9 @@ MODELS = (
     "int_order_payments",
     "int_order_events",
     "int_refunds",
+    "int_returns",
+    "int_credits",
+    "int_parcels",
     "products",
     "sku_aliases",
     "locations",
@@ -40,6 +44,10 @@ MODELS = (
     "ats_positions",
     "stock_differences",
     "order_differences",
+    "return_differences",
+    "return_changes",
+    "fulfilment_differences",
+    "fulfilment_changes",
 )
 TABLES = (*(f"{contract(model).schema}.{model}" for model in MODELS), "outbox.stock_changes", "outbox.order_changes")
 
@@ -47,6 +55,8 @@ _OF_GOVERNANCE = """
 insert into canonical.locations (location_id, location_name, system_id, source_location_id, build_id)
 select place.location_id, place.location_name, place.system_id, place.source_location_id, 1
 from governance.locations as place;
+insert into governance.return_handling
+values ('shopify_main', 'netsuite', 'trueup', 0, 'trueup', 0, 30, 48) on conflict do nothing;
 insert into raw.stream_positions (system_id, stream, last_read_started_at)
 select distinct place.system_id, 'stock_levels', now() from governance.locations as place;
 insert into governance.order_booking (system_id, booked_in, booked_by, grace_minutes, waits_for_payment)
@@ -56,8 +66,8 @@ on conflict do nothing;
 
 
 def demo_configuration() -> TenantConfiguration:
-    """The demo tenant, as declared."""
-    return load_tenant(ROOT / "tenants", "demo")
+    """The demo tenant, as one that has declared every workflow."""
+    return with_every_workflow(load_tenant(ROOT / "tenants", "demo"))
 
 
 def create_tables(details: ConnectionDetails) -> None:

@@ -57,6 +57,60 @@ CORRUPTIONS = {
     "int_refunds.refund_not_negative": "update staging.int_refunds set refund_amount = -1",
     "int_refunds.quantity_in_bounds": "update staging.int_refunds set quantity = 4006381",
     "int_refunds.currency_present": "update staging.int_refunds set currency = null",
+    "int_returns.status_known": "update staging.int_returns set return_status = 'lost'",
+    "int_returns.quantity_in_bounds": "update staging.int_returns set announced_quantity = 4006381",
+    "int_returns.restocked_within_received": "update staging.int_returns set restocked_quantity = 3",
+    "int_returns.time_present": "update staging.int_returns set announced_at = null",
+    "int_credits.amount_not_negative": "update staging.int_credits set credited_amount = -1",
+    "int_credits.currency_present": "update staging.int_credits set currency = null",
+    "int_credits.time_present": "update staging.int_credits set credited_at = null",
+    "return_differences.handled_there": (
+        "update reconciliation.return_differences set owner_system_id = 'bazaar' where target_system = 'netsuite'"
+    ),
+    "return_differences.class_known": (
+        "update reconciliation.return_differences set difference_class = 'lost' where target_system = 'netsuite'"
+    ),
+    "return_differences.cause_present": (
+        "update reconciliation.return_differences set cause = null where target_system = 'netsuite'"
+    ),
+    "return_differences.cause_has_evidence": (
+        "update reconciliation.return_differences set evidence = '{}' where target_system = 'shopify_main'"
+    ),
+    "return_differences.paid_back_once": (
+        "update reconciliation.return_differences set difference_class = 'refund_differs_from_paid'"
+        " where target_system = 'netsuite'"
+    ),
+    "return_differences.credited_once": (
+        "update reconciliation.return_differences set difference_class = 'credited_twice'"
+        " where target_system = 'netsuite'"
+    ),
+    "return_differences.counted_once": (
+        "update reconciliation.return_differences set difference_class = 'restocked_twice'"
+        " where target_system = 'netsuite'"
+    ),
+    "return_differences.cause_found": (
+        "update reconciliation.return_differences set cause = 'unexplained' where target_system = 'netsuite'"
+    ),
+    "return_differences.corrected_in_time": (
+        "update reconciliation.return_differences set age_queue_seconds = 86400 where target_system = 'netsuite'"
+    ),
+    "return_changes.adds_up": (
+        "update outbox.return_changes set desired = jsonb_set(desired, '{document,total}', '\"11.01\"')"
+        " where target_system = 'netsuite'"
+    ),
+    "return_changes.gives_something": (
+        "update outbox.return_changes set desired = jsonb_set(desired, '{document,transactions,0,amount}', '\"0\"')"
+        " where target_system = 'shopify_main'"
+    ),
+    "return_changes.one_a_record": (
+        "update outbox.return_changes set target_system = 'netsuite', record_ref = 'trueup:shopify_main|r1'"
+    ),
+    "return_changes.record_present": (
+        "update outbox.return_changes set record_ref = null where target_system = 'netsuite'"
+    ),
+    "return_changes.correlation_present": (
+        "update outbox.return_changes set correlation_id = null where target_system = 'netsuite'"
+    ),
     "products.sku_is_clean": "update canonical.products set sku = ' HV-00001' where sku = 'HV-00001'",
     "products.source_known": "update canonical.products set source_system_id = 'sap' where sku = 'HV-00001'",
     "products.title_present": "update canonical.products set title = '  ' where sku = 'HV-00001'",
@@ -288,6 +342,59 @@ CORRUPTIONS = {
     ),
     "order_changes.correlation_present": (
         "update outbox.order_changes set correlation_id = null where operation = 'transition'"
+    ),
+    "int_parcels.quantity_in_bounds": "update staging.int_parcels set quantity = -2",
+    "int_parcels.status_known": "update staging.int_parcels set status = 'lost'",
+    "int_parcels.moment_present": "update staging.int_parcels set shipped_at = null",
+    "int_parcels.arrives_after_it_left": "update staging.int_parcels set delivered_at = shipped_at - interval '1 day'",
+    "fulfilment_differences.channel_known": (
+        "update reconciliation.fulfilment_differences set target_system = 'bazaar' where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.class_known": (
+        "update reconciliation.fulfilment_differences set difference_class = 'lost'"
+        " where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.cause_present": (
+        "update reconciliation.fulfilment_differences set cause = null where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.cause_has_evidence": (
+        "update reconciliation.fulfilment_differences set evidence = '{}' where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.shipped_once": (
+        "update reconciliation.fulfilment_differences set difference_class = 'shipped_twice'"
+        " where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.delivered": (
+        "update reconciliation.fulfilment_differences set difference_class = 'undelivered_and_back'"
+        " where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.nothing_told_without_cause": (
+        "update reconciliation.fulfilment_differences set difference_class = 'told_not_shipped'"
+        " where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.cause_found": (
+        "update reconciliation.fulfilment_differences set cause = 'unexplained' where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_differences.told_in_time": (
+        "update reconciliation.fulfilment_differences set age_queue_seconds = 86400"
+        " where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_changes.channel_enabled": (
+        "update outbox.fulfilment_changes set target_system = 'bazaar' where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_changes.all_units_placed": (
+        "update outbox.fulfilment_changes set size = 3 where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_changes.location_present": (
+        "update outbox.fulfilment_changes set desired = desired #- '{document,location_ref}'"
+        " where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_changes.one_a_record": "update outbox.fulfilment_changes set record_ref = 'shipbob|80|101'",
+    "fulfilment_changes.record_present": (
+        "update outbox.fulfilment_changes set record_ref = null where subject_key = 'shipbob|80|101'"
+    ),
+    "fulfilment_changes.correlation_present": (
+        "update outbox.fulfilment_changes set correlation_id = null where subject_key = 'shipbob|80|101'"
     ),
 }
 

@@ -1,6 +1,7 @@
 """The gates over what dbt really builds: what they hold is not pushed, the rest is, and it comes back by itself."""
 
 import pytest
+from tests.every_workflow import with_every_workflow
 from tests.stock_changes import PUSHABLE
 from tests.transform.transform_facts import (
     Facts,
@@ -37,6 +38,8 @@ def _pushable(shop: Facts) -> list[str]:
 
 def test_every_suite_can_validate_what_dbt_builds(shop: Facts) -> None:
     """The suites' columns are dbt's columns, and a healthy line passes everything that acts."""
+    shop.declare(with_every_workflow(shop.configuration))
+    shop.build()
     report = _gate(shop, "first")
     assert report.expectation_count == sum(len(suite.expectations) for suite in load_suites(default_folder()))
     assert [failure for failure in report.failed if failure.severity == Severity.CRITICAL] == []

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.every_workflow import with_every_workflow
 from tests.transform.transform_facts import (
     Facts,
     Line,
@@ -25,6 +26,8 @@ from trueup.transform.project import project_folder, project_variables
 @pytest.fixture
 def catalog(facts: Facts, tmp_path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """What dbt documents: nodes by id as the project declares them, and as the warehouse has them."""
+    facts.declare(with_every_workflow(facts.configuration))
+    facts.build()
     variables = project_variables(facts.configuration)
     DbtSession(facts.details, variables, project_folder(), tmp_path).run("docs", subcommand="generate")
     declared = json.loads((tmp_path / "target" / "manifest.json").read_text())["nodes"]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pytest
 import yaml
 from tests.built_warehouse import fresh_facts
+from tests.every_workflow import with_every_workflow
 
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.transform.dbt_session import DbtSession, NodeResult
@@ -45,6 +46,8 @@ def results(
     The warehouse has a build behind it, since dbt asks it for the columns of the models that a test stands in for.
     """
     with fresh_facts(postgres, built_template) as facts:
+        facts.declare(with_every_workflow(facts.configuration))
+        facts.build()
         target = tmp_path_factory.mktemp("dbt")
         session = DbtSession(facts.details, project_variables(facts.configuration), project_folder(), target)
         asked = _asked(request)

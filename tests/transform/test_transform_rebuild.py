@@ -7,6 +7,8 @@ build takes in the steps of all histories at once. At the end every incremental 
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from tests.built_warehouse import fresh_facts
@@ -17,7 +19,6 @@ from tests.transform.transform_facts import (
     Facts,
     Line,
     at,
-    demo_tenant,
     gone,
     netsuite_item,
     netsuite_level,
@@ -37,12 +38,24 @@ from tests.transform.transform_facts import (
     square_order,
     square_physical_count,
 )
+from tests.workflows.fulfilment.fulfilment_facts import LOCATIONS
+from tests.workflows.returns.return_facts import (
+    credit,
+    erp_receipt,
+    erp_return,
+    handling_tenant,
+    shop_return,
+    warehouse_restock,
+    warehouse_return,
+)
 
+from trueup.configuration.model import FulfilmentConfirmation, OrderBooking
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.transform.project import project_folder
 from trueup.transform.versions import models_of
 
 PRODUCTS = 3
+CONFIRMED = {"shopify_main": {"locations": LOCATIONS}, "shopify_outlet": {}}
 # Which build wrote a row is no part of it; the queue's age is the clock's.
 _NO_CONTENT = ("build_id", "age_queue_seconds")
 _PLACES = (("netsuite", "1"), ("shipbob", "101"), ("square", "LSTORE1"), ("square", "LONLINE"))
@@ -92,7 +105,8 @@ class History:
             removed = self.dice.choice([0, 0, 1])
             variant = self.dice.choice([str(self.one()), str(self.one()), None])
             code = self.sku() if self.dice.random() < 0.8 else "POST"
-            found.append(Line(variant, units, sku=code, removed=removed))
+            fulfilled = self.dice.choice([0, 0, 1]) if units > removed else 0
+            found.append(Line(variant, units, sku=code, removed=removed, fulfilled=fulfilled))
         return found
 
     def advance(self) -> list[Fact]:
@@ -185,6 +199,7 @@ def _shop_order(history: History) -> Iterator[Fact]:
     order = shopify_order(
         history.name(), history.lines(), when, store=store, ordered_at=at(0), is_cancelled=is_cancelled
     )
+    order = _tracked(history, order)
     yield priced(order, history.dice)[0] if history.dice.random() < 0.9 else order
     if history.dice.random() < 0.3:
         sale = square_order(str(history.key()), history.lines(), when, reference=history.name())
@@ -192,6 +207,50 @@ def _shop_order(history: History) -> Iterator[Fact]:
         if history.dice.random() < 0.5:
             amount = history.dice.choice([None, 1])
             yield square_return(str(history.key()), sale, amount, when, status=history.dice.choice(_REFUND_STATES))
+
+
+def _tracking(history: History) -> str:
+    """One of the tracking numbers of a history, which its parcels share."""
+    return f"T{history.number}-{history.dice.randrange(4)}"
+
+
+def _tracked(history: History, order: Fact) -> Fact:
+    """The order, whose parcels have a location and numbers, or not."""
+    payload = {**(order.payload or {})}
+    payload["fulfillments"] = [
+        {
+            **parcel,
+            "location": history.dice.choice([None, *({"id": location} for location in LOCATIONS.values())]),
+            "trackingInfo": [{"company": None, "number": _tracking(history), "url": None}]
+            if history.dice.random() < 0.7
+            else [],
+        }
+        for parcel in payload["fulfillments"]
+    ]
+    return replace(order, payload=payload)
+
+
+def _parcel(history: History) -> Iterator[Fact]:
+    key, number, when = history.key(), history.one(), at(history.when())
+    if history.dice.random() < 0.5:
+        made_from = history.dice.choice([None, str(history.key())])
+        order = history.dice.choice([None, history.name()])
+        units = history.dice.choice([-3, -1])
+        fact = netsuite_movement(key, str(number), units, when, kind="ItemShip", order=order, created_from=made_from)
+        tracked = {} if history.dice.random() < 0.3 else {"trackingnumbers": _tracking(history)}
+        yield replace(fact, payload={**(fact.payload or {}), **tracked})
+        return
+    status = history.dice.choice(["OnHold", "Completed", "Completed", "Exception"])
+    fact = shipbob_order(key, history.name(), [(number, 2, status)], when, channel="shopify_main")
+    payload: dict[str, Any] = {**(fact.payload or {})}
+    progress = {
+        "actual_fulfillment_date": when.isoformat() if status != "OnHold" else None,
+        "delivery_date": history.dice.choice([None, (when + timedelta(days=1)).isoformat()]),
+        "tracking": {"carrier": "Evri", "tracking_number": _tracking(history)},
+        "status_details": [{"id": 1, "name": "ReturnedToSender"}],
+    }
+    payload["shipments"] = [{**shipment, **progress} for shipment in payload["shipments"]]
+    yield replace(fact, payload=payload)
 
 
 def _copy(history: History) -> Iterator[Fact]:
@@ -222,11 +281,29 @@ def _listing(history: History) -> Iterator[Fact]:
     yield shopify_listing(str(history.one()), units, at(history.when()), store=store, tracked=tracked)
 
 
+def _return(history: History) -> Iterator[Fact]:
+    """Something of a return, or a credit, of one of its orders; by numbers that may be there already."""
+    dice, key, name, item = history.dice, history.key(), history.name(), history.one()
+    units, when = dice.randint(1, 3), history.when()
+    done, store = dice.randint(0, units), dice.choice(["shopify_main", "shopify_main", "shopify_outlet"])
+    taken = [(dice.choice(["Restock", "Dispose"]), done)] if done else []
+    yield dice.choice(
+        [
+            erp_return(key, str(item), name, units=units, received=done, restocked=dice.randint(0, done), when=when),
+            erp_receipt(key, str(item), name, units, when=when),
+            shop_return(name, units=units, dealt_with=done, exchanged=dice.choice([0, 0, 1]), when=when, store=store),
+            warehouse_return(key, name, item, units=units, taken=taken, when=when),
+            warehouse_restock(key, item, units, when=when),
+            credit(key, name, str(dice.randint(1, 30)), channel=store, when=when),
+        ]
+    )
+
+
 _Action = Callable[[History], Iterator[Fact]]
 _FIRST: tuple[_Action, ...] = (_every_product, _shop_order, _copy, _movement)
 _ACTIONS: tuple[_Action, ...] = (
     _item, _variant, _stored_item, _level, _level, _movement, _movement, _shop_order, _shop_order, _copy, _copy,
-    _listing,
+    _listing, _return, _return, _parcel, _parcel,
 )  # fmt: skip
 
 
@@ -277,7 +354,10 @@ def test_what_a_build_keeps_up_to_date_is_what_a_rebuild_makes(
     }
     histories = [History(number, random.Random(f"{seed}-{number}")) for number in range(history_count)]
     with fresh_facts(postgres, built_template) as facts:
-        facts.declare(demo_tenant(sku_aliases=aliases))
+        booking = OrderBooking(booked_in="netsuite", taken_by=("shopify_main", "shopify_outlet"))
+        telling = FulfilmentConfirmation.model_validate({"channels": CONFIRMED})
+        changes = {"sku_aliases": aliases, "orders": booking, "fulfilment": telling}
+        facts.declare(handling_tenant().model_copy(update=changes))
         facts.build()
         for step in range(step_count):
             landed = [fact for history in histories for fact in history.advance()]

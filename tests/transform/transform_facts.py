@@ -412,6 +412,7 @@ def shopify_order(
                 "createdAt": when.isoformat(),
                 "updatedAt": when.isoformat(),
                 "location": None,
+                "trackingInfo": [],
                 "fulfillmentLineItems": {"nodes": parts},
             }
         ]

@@ -188,3 +188,55 @@ def test_a_mistake_in_who_books_orders_is_named(tenants: Path, orders: str, mist
     with pytest.raises(Permanent, match=re.escape(mistake)) as caught:
         load_tenant(tenants, "demo")
     assert "orders.yml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("returns", "mistake"),
+    [
+        (
+            "{credited_in: sap, taken_by: [shopify_main]}",
+            "returns.credited_in: no system 'sap'; declare it in systems.yml",
+        ),
+        (
+            "{credited_in: netsuite, taken_by: [amazon]}",
+            "returns.taken_by: no system 'amazon'; declare it in systems.yml",
+        ),
+        ("{credited_in: netsuite, taken_by: [netsuite]}", "netsuite credits the refunds of others; take it out"),
+        ("{credited_in: netsuite, taken_by: [shopify_main]}", "credits of netsuite are not read; add credits to its"),
+        (
+            "{credited_in: netsuite, taken_by: [shopify_main], refund_grace_minutes: 5}",
+            "returns.refund_grace_minutes: is what somebody else may take; take it out, or say refunded_by",
+        ),
+        ("{credited_in: netsuite, taken_by: [shopify_main], refund_approvals: 3}", "returns.refund_approvals"),
+        ("{credited_in: netsuite, taken_by: [shopify_main], credited: x}", "returns.credited: unknown key"),
+    ],
+)
+def test_a_mistake_in_who_handles_returns_is_named(tenants: Path, returns: str, mistake: str) -> None:
+    (tenants / "demo" / "returns.yml").write_text(f"returns: {returns}\n")
+    with pytest.raises(Permanent, match=re.escape(mistake)) as caught:
+        load_tenant(tenants, "demo")
+    assert "returns.yml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fulfilment", "mistake"),
+    [
+        ("{channels: {amazon: {}}}", "fulfilment.channels: no channel 'amazon'; declare it in channels.yml"),
+        (
+            "{channels: {shopify_outlet: {locations: {WH-WEST: x}}}}",
+            "fulfilment.channels.shopify_outlet.locations: WH-WEST does not serve it; take it out, or name it under",
+        ),
+        (
+            "{channels: {shopify_main: {}}, grace_minutes: 5}",
+            "fulfilment.grace_minutes: is what another integration may take; take it out, or say confirmed_by",
+        ),
+        ("{channels: {shopify_main: {}}, stuck_after_minutes: {shipping: 0}}", "greater than or equal to 1"),
+        ("{channels: {shopify_main: {}}, carrier: x}", "fulfilment.carrier: unknown key"),
+        ("{channels: {}}", "at least 1 item"),
+    ],
+)
+def test_a_mistake_in_who_tells_of_parcels_is_named(tenants: Path, fulfilment: str, mistake: str) -> None:
+    (tenants / "demo" / "fulfilment.yml").write_text(f"fulfilment: {fulfilment}\n")
+    with pytest.raises(Permanent, match=re.escape(mistake)) as caught:
+        load_tenant(tenants, "demo")
+    assert "fulfilment.yml" in str(caught.value)

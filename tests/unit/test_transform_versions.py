@@ -79,12 +79,12 @@ def test_words_make_nothing_anew(project: Path, change: Callable[[Path], None]) 
             {
                 "int_source_items", "int_source_stock", "int_order_lines", "int_listings", "int_movements",
                 "int_locations", "int_order_totals", "int_order_amounts", "int_order_payments", "int_order_events",
-                "int_refunds",
+                "int_refunds", "int_returns", "int_credits", "int_parcels",
             },
         ),
         (_sub("models/staging/shipbob/stg_shipbob__orders.sql", r"\Z", "\nwhere true"), {"stg_shipbob__orders"}),
         (_sub("dbt_project.yml", r"(outbox:\n\s+\+schema: outbox\n)", r"\1      +persist_docs: {relation: true}\n"),
-         {"stock_changes", "order_changes"}),
+         {"stock_changes", "order_changes", "fulfilment_changes", "return_changes"}),
     ],
 )  # fmt: skip
 def test_what_decides_rows_makes_its_model_another(

@@ -21,6 +21,9 @@ def serve(
     seed: Annotated[int, typer.Option(help="The world's seed.")] = 1,
     skus: Annotated[int, typer.Option(help="How many products.")] = 500,
     intensity: Annotated[float, typer.Option(help="Multiplies the demand.")] = 1.0,
+    order_incidents: Annotated[
+        float, typer.Option(help="How often orders are edited, exchanged, apologised for; 1: as in a busy shop.")
+    ] = 0.0,
     world: Annotated[
         Path | None, typer.Option(help="Real transactions to replay (UCI Online Retail II layout).")
     ] = None,
@@ -57,7 +60,15 @@ def serve(
     with reporting_errors(as_json):
         require_transactions(world)
         layout = demo_layout() if tenant_files is None else Layout.read(tenant_files)
-        settings = WorldSettings(seed, skus, intensity, transactions=world, days=days, layout=layout)
+        settings = WorldSettings(
+            seed,
+            skus,
+            intensity,
+            transactions=world,
+            days=days,
+            order_incidents=order_incidents,
+            layout=layout,
+        )
         run_sandbox(
             settings,
             announce=announce,

@@ -13,6 +13,7 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")
 LocationId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9-]{0,39}$")]
 # As many as a source may say: what is more is no number of units, and no column of the registry takes it.
 Units = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Minutes = Annotated[int, Field(ge=1, le=129_600)]
 # What Airflow takes for a tag and for an owner.
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 OptionText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
@@ -149,6 +150,85 @@ class OrderBooking(_Declared):
     guards: OrderGuards = OrderGuards()
 
 
+class ReturnGuards(_Declared):
+    """The most one run may credit or refund without a person, in whole units of each order's currency.
+
+    `largest_refund`: one refund, `largest_run`: all of a run; `attempts` before it is an exception.
+    """
+
+    largest_refund: Units = 1_000
+    largest_run: Units = 25_000
+    attempts: Annotated[int, Field(ge=1)] = 5
+
+
+class ReturnHandling(_Declared):
+    """Which refunds are credited in the ERP, who refunds what came back, and how long each leg may take.
+
+    `credited_in`: the ERP among the systems; `taken_by`: the systems whose orders it credits. `credited_by`,
+    `refunded_by`: `trueup`, or the name of who does it: Trueup watches, and does what that one left for the minutes
+    of grace; a credit waits as long for its goods to be received. `refund_approvals`: how many people agree before
+    money goes back. `received_within_days`: how long goods may be on their way after their refund;
+    `restocked_within_hours`: how long until they are on a shelf.
+    """
+
+    credited_in: Identifier
+    taken_by: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    credited_by: Identifier = "trueup"
+    credit_grace_minutes: Annotated[int, Field(ge=0, le=10_080)] = 0
+    refunded_by: Identifier = "trueup"
+    refund_grace_minutes: Annotated[int, Field(ge=0, le=43_200)] = 0
+    refund_approvals: Annotated[int, Field(ge=0, le=2)] = 2
+    received_within_days: Annotated[int, Field(ge=1, le=365)] = 30
+    restocked_within_hours: Annotated[int, Field(ge=1, le=720)] = 48
+    guards: ReturnGuards = ReturnGuards()
+
+
+class FulfilmentGuards(_Declared):
+    """The most one run may report without a person, in units.
+
+    `largest_parcel`: of one parcel, `largest_run`: of all parcels to one channel; `attempts` before it is an exception.
+    """
+
+    largest_parcel: Units = 1_000
+    largest_run: Units = 20_000
+    attempts: Annotated[int, Field(ge=1)] = 5
+
+
+class StuckAfter(_Declared):
+    """Minutes after which something counts as stuck.
+
+    `shipping`: from the order until all of it has left. `recording`: from what a channel was told until the location's
+    own record of it has come. `delivering`: from the location to the customer, where the warehouse tells of it.
+    """
+
+    shipping: Minutes = 2 * 1440
+    recording: Minutes = 120
+    delivering: Minutes = 10 * 1440
+
+
+class ConfirmedChannel(_Declared):
+    """A channel that is told what left. `locations`: ours, in the channel's ids; else its listing location."""
+
+    locations: dict[LocationId, OptionText] = {}
+
+
+class FulfilmentConfirmation(_Declared):
+    """Which channels are told of parcels, and by whom.
+
+    `confirmed_by`: `trueup`, or the name of the integration that tells them: Trueup watches that one, and tells what it
+    left for `grace_minutes`. `waits_for_tracking`: whether a parcel without a tracking number waits for one.
+    `notifies_customers`: whether the channel writes to the customer.
+    """
+
+    channels: Annotated[dict[Identifier, ConfirmedChannel], Field(min_length=1)]
+    confirmed_by: Identifier = "trueup"
+    grace_minutes: Annotated[int, Field(ge=0, le=10_080)] = 0
+    waits_for_tracking: bool = True
+    notifies_customers: bool = True
+    stuck_after_minutes: StuckAfter = StuckAfter()
+    guards: FulfilmentGuards = FulfilmentGuards()
+
+
 class ServiceLevels(_Declared):
     """What operations are promised, in seconds and shares."""
 
@@ -172,7 +252,7 @@ OF_ORIGIN = "origin"
 
 
 # Each has a file of its own, and a field of this name.
-_OPTIONAL_WORKFLOWS: Final = ("orders",)
+_OPTIONAL_WORKFLOWS: Final = ("orders", "fulfilment", "returns")
 
 
 class TenantConfiguration(_Declared):
@@ -191,6 +271,8 @@ class TenantConfiguration(_Declared):
     sku_aliases: dict[Identifier, dict[str, str]] = {}
     ownership: dict[FieldName, Identifier] = {}
     orders: OrderBooking | None = None
+    returns: ReturnHandling | None = None
+    fulfilment: FulfilmentConfirmation | None = None
 
     @property
     def undeclared_workflows(self) -> frozenset[str]:

@@ -1,8 +1,9 @@
 """Reads a tenant's folder and refuses what cannot be meant, naming file, key and remedy.
 
 `tenant.yml`, `systems.yml` and `channels.yml` are required; `ownership.yml` (who owns which field), `orders.yml` (who
-books which orders where) and `aliases.csv` (system,source_sku,sku) are not.
-What was read is kept for as long as the files stay the same, mistakes included: nothing older ever counts.
+books which orders where), `fulfilment.yml` (who tells channels of parcels), `returns.yml` (who credits and refunds
+what) and `aliases.csv` (system,source_sku,sku) are not. What was read is kept for as long as the files stay the same,
+mistakes included: nothing older ever counts.
 """
 
 import hashlib
@@ -30,9 +31,11 @@ _FILE_OF_KEY = {
     "sku_aliases": "aliases.csv",
     "ownership": "ownership.yml",
     "orders": "orders.yml",
+    "fulfilment": "fulfilment.yml",
+    "returns": "returns.yml",
 }
 _FILES = ("tenant.yml", "systems.yml", "channels.yml")
-_OPTIONAL = ("ownership.yml", "orders.yml")
+_OPTIONAL = ("ownership.yml", "orders.yml", "fulfilment.yml", "returns.yml")
 _ALIASES = "aliases.csv"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _MOST_MISTAKES: Final = 20
@@ -190,6 +193,8 @@ def _contradictions(configuration: TenantConfiguration) -> Iterator[str]:
     yield from _location_contradictions(configuration)
     yield from _channel_contradictions(configuration)
     yield from _order_contradictions(configuration)
+    yield from _return_contradictions(configuration)
+    yield from _fulfilment_contradictions(configuration)
     for system in configuration.sku_aliases:
         if system not in configuration.systems:
             yield f"aliases.csv: no system '{system}'; declare it in systems.yml"
@@ -225,6 +230,49 @@ def _order_contradictions(configuration: TenantConfiguration) -> Iterator[str]:
         yield f"orders.yml: orders.taken_by: {orders.booked_in} books the orders; it has its own already, take it out"
     if orders.booked_by == COMPUTED_HERE and orders.grace_minutes:
         yield "orders.yml: orders.grace_minutes: is what another integration may take; take it out, or say booked_by"
+
+
+def _return_contradictions(configuration: TenantConfiguration) -> Iterator[str]:
+    returns = configuration.returns
+    if returns is None:
+        return
+    for key, names in (("credited_in", (returns.credited_in,)), ("taken_by", returns.taken_by)):
+        for name in names:
+            if name not in configuration.systems:
+                yield f"returns.yml: returns.{key}: no system '{name}'; declare it in systems.yml"
+    erp = configuration.systems.get(returns.credited_in)
+    if erp is not None and "credits" not in erp.streams:
+        yield (
+            f"returns.yml: returns.credited_in: credits of {returns.credited_in} are not read; add credits to its"
+            " streams in systems.yml"
+        )
+    if returns.credited_in in returns.taken_by:
+        yield f"returns.yml: returns.taken_by: {returns.credited_in} credits the refunds of others; take it out"
+    if returns.refunded_by == COMPUTED_HERE and returns.refund_grace_minutes:
+        where = "returns.yml: returns.refund_grace_minutes"
+        yield f"{where}: is what somebody else may take; take it out, or say refunded_by"
+
+
+def _fulfilment_contradictions(configuration: TenantConfiguration) -> Iterator[str]:
+    fulfilment = configuration.fulfilment
+    if fulfilment is None:
+        return
+    for name, confirmed in fulfilment.channels.items():
+        channel = configuration.channels.get(name)
+        if channel is None:
+            yield f"fulfilment.yml: fulfilment.channels: no channel '{name}'; declare it in channels.yml"
+            continue
+        for location_id in confirmed.locations:
+            if location_id not in channel.served_by:
+                yield (
+                    f"fulfilment.yml: fulfilment.channels.{name}.locations: {location_id} does not serve it; take it"
+                    " out, or name it under served_by in channels.yml"
+                )
+    if fulfilment.confirmed_by == COMPUTED_HERE and fulfilment.grace_minutes:
+        yield (
+            "fulfilment.yml: fulfilment.grace_minutes: is what another integration may take; take it out, or say"
+            " confirmed_by"
+        )
 
 
 def _channel_contradictions(configuration: TenantConfiguration) -> Iterator[str]:

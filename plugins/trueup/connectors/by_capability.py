@@ -1,7 +1,7 @@
 """One writer for a target that takes changes of several kinds, each by a writer of its own."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from trueup.connectors.base import Observation, Ticket, TicketWriter, Writer
 from trueup.domain.changes import Change, Receipt
@@ -13,6 +13,13 @@ class WriterByCapability:
 
     def __init__(self, writers: Mapping[str, Writer]) -> None:
         self._writers = writers
+
+    def of(self, entities: Collection[str]) -> Writer:
+        """What writes changes of these entities alone, by its own measure; this one where none of its writers does."""
+        found = {name: writer for name, writer in self._writers.items() if name.partition(".")[0] in entities}
+        if len(found) == 1:
+            return next(iter(found.values()))
+        return WriterByCapability(found) if found else self
 
     @property
     def batch_size(self) -> int:

@@ -13,6 +13,10 @@ ORDER_CREATE: Final = "order.create"
 """Books an order."""
 ORDER_TRANSITION: Final = "order.transition"
 """Moves an order's state, such as to cancelled."""
+REFUND_CREATE: Final = "refund.create"
+"""Gives money back at a channel, or credits it in the books."""
+FULFILMENT_CREATE: Final = "fulfilment.create"
+"""Reports a parcel that left."""
 SELDOM_SECONDS: Final = 300
 """For what changes some times a year: a location that opens or closes."""
 

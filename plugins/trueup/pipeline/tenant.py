@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from trueup.configuration.model import TenantConfiguration
+from trueup.configuration.model import ChannelDeclaration, TenantConfiguration
 from trueup.configuration.tenants import load_tenant
 from trueup.connectors.base import Connector, Writer
 from trueup.connectors.by_capability import WriterByCapability
 from trueup.connectors.registry import build_connector, build_system_writer, build_writer
-from trueup.connectors.spec import ORDER_CREATE, ORDER_TRANSITION
+from trueup.connectors.spec import FULFILMENT_CREATE, ORDER_CREATE, ORDER_TRANSITION, REFUND_CREATE, STOCK_SET
 from trueup.connectors.state import ProcessState, Secret, SharedState
 from trueup.domain.connections import ConnectionDetails, Connections
 from trueup.domain.errors import Permanent
@@ -57,23 +57,40 @@ class Tenant:
         return build_connector(declaration, details, state)
 
     def writers(self, state: SharedState) -> dict[str, Writer]:
-        """A writer for each enabled channel, and one for the system in which orders are booked."""
+        """A writer for each enabled channel, and one for each system in which orders are booked or refunds credited."""
+        orders, returns = self.configuration.orders, self.configuration.returns
         writers: dict[str, Writer] = {}
         for name, channel in self.configuration.channels.items():
             if channel.is_enabled:
                 system = self.configuration.systems[channel.system]
-                writers[name] = build_writer(system, self.connections.get(system.connection), channel, state)
-        if self.configuration.orders is not None:
-            name = self.configuration.orders.booked_in
+                details = self.connections.get(system.connection)
+                written = {
+                    each: build_writer(system, details, channel, state, capability=each)
+                    for each in self._written_to(name, channel)
+                }
+                writers[name] = written[STOCK_SET] if len(written) == 1 else WriterByCapability(written)
+        wanted: dict[str, list[str]] = {}
+        if orders is not None:
+            wanted[orders.booked_in] = [ORDER_CREATE, ORDER_TRANSITION]
+        if returns is not None:
+            wanted.setdefault(returns.credited_in, []).append(REFUND_CREATE)
+        for name, capabilities in wanted.items():
             system = self.configuration.systems[name]
             details = self.connections.get(system.connection)
             writers[name] = WriterByCapability(
-                {
-                    capability: build_system_writer(system, details, capability, state)
-                    for capability in (ORDER_CREATE, ORDER_TRANSITION)
-                }
+                {each: build_system_writer(system, details, each, state) for each in capabilities}
             )
         return writers
+
+    def _written_to(self, name: str, channel: ChannelDeclaration) -> list[str]:
+        """What of a channel is written: its stock, and what the declared workflows want."""
+        fulfilment, returns = self.configuration.fulfilment, self.configuration.returns
+        wanted = [STOCK_SET]
+        if fulfilment is not None and name in fulfilment.channels:
+            wanted.append(FULFILMENT_CREATE)
+        if returns is not None and channel.system in returns.taken_by:
+            wanted.append(REFUND_CREATE)
+        return wanted
 
 
 class _TrialState(ProcessState):

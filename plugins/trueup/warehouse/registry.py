@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from typing import Any
 
+import psycopg
 from psycopg.types.json import Jsonb
 
-from trueup.configuration.model import Rule, TenantConfiguration
+from trueup.configuration.model import FulfilmentConfirmation, Rule, TenantConfiguration
 from trueup.warehouse.connection import Warehouse, act_as
 from trueup.warehouse.locks import Lock
 
@@ -30,7 +32,9 @@ def apply_configuration(connection: Warehouse, configuration: TenantConfiguratio
             " delete from governance.channels; delete from governance.locations;"
             " delete from governance.sku_aliases; delete from governance.systems;"
             " delete from governance.non_stock_codes; delete from governance.ownership;"
-            " delete from governance.order_booking; delete from governance.system_options"
+            " delete from governance.order_booking; delete from governance.system_options;"
+            " delete from governance.return_handling;"
+            " delete from governance.fulfilment_channels; delete from governance.fulfilment_locations"
         )
         _write_rows(connection, configuration)
         # Too small for autovacuum ever to look at; a planner that takes five channels for five hundred reads whole
@@ -112,6 +116,57 @@ def _write_rows(connection: Warehouse, configuration: TenantConfiguration) -> No
                     for taken_by in orders.taken_by
                 ],
             )
+        if configuration.returns is not None:
+            returns = configuration.returns
+            cursor.executemany(
+                "insert into governance.return_handling values (%s, %s, %s, %s, %s, %s, %s, %s)",
+                [
+                    (
+                        taken_by,
+                        returns.credited_in,
+                        returns.credited_by,
+                        returns.credit_grace_minutes,
+                        returns.refunded_by,
+                        returns.refund_grace_minutes,
+                        returns.received_within_days,
+                        returns.restocked_within_hours,
+                    )
+                    for taken_by in returns.taken_by
+                ],
+            )
+        if configuration.fulfilment is not None:
+            _write_fulfilment(cursor, configuration, configuration.fulfilment)
+
+
+def _write_fulfilment(
+    cursor: psycopg.Cursor[Any], configuration: TenantConfiguration, fulfilment: FulfilmentConfirmation
+) -> None:
+    stuck = fulfilment.stuck_after_minutes
+    cursor.executemany(
+        "insert into governance.fulfilment_channels values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            (
+                name,
+                configuration.channels[name].system,
+                fulfilment.confirmed_by,
+                fulfilment.grace_minutes,
+                fulfilment.waits_for_tracking,
+                fulfilment.notifies_customers,
+                stuck.shipping,
+                stuck.recording,
+                stuck.delivering,
+            )
+            for name in fulfilment.channels
+        ],
+    )
+    cursor.executemany(
+        "insert into governance.fulfilment_locations values (%s, %s, %s)",
+        [
+            (name, location_id, confirmed.locations.get(location_id, configuration.channels[name].listing_location))
+            for name, confirmed in fulfilment.channels.items()
+            for location_id in configuration.channels[name].served_by
+        ],
+    )
 
 
 def _rule_row(rule_id: str, channel: str | None, rule: Rule) -> tuple[object, ...]:

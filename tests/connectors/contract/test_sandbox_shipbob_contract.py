@@ -108,7 +108,7 @@ def test_parcels_over_the_api_keep_the_contract(shipbob: VendorCalls) -> None:
 
 def test_returns_keep_the_contract(shipbob: VendorCalls) -> None:
     """All that came back in a day and more."""
-    listed = shipbob.call("GET", "/2026-01/return", params={"Limit": 250, "SortOrder": "Oldest"}).json()
+    listed = shipbob.call("GET", "/2026-01/return", params={"Limit": 250, "SortOrder": "Asc"}).json()
     for each in listed["items"][:3]:
         shipbob.call("GET", f"/2026-01/return/{each['id']}")
     shipbob.call("GET", "/2026-01/return/1", expect=404)

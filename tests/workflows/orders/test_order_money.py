@@ -171,7 +171,7 @@ def test_a_refund_that_is_an_order_of_its_own_is_of_the_order_that_was_sold(fact
         {"order_id": "square|ONL-3", "is_amount_only": True, "refund_status": "failed"},
     ]
     lines = facts.rows("select order_line_id, quantity from canonical.refund_lines")
-    assert [(row["order_line_id"], row["quantity"]) for row in lines] == [("square|ONL-1|LINE1", 2)]
+    assert [(row["order_line_id"], row["quantity"]) for row in lines] == [("square|SQ1|LINE1", 2)]
     steps = facts.rows("select status from canonical.order_payments where kind = 'refund' order by order_id")
     assert [row["status"] for row in steps] == ["success", "pending", "failure"]
 

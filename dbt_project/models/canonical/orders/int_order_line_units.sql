@@ -8,7 +8,7 @@ with order_lines as not materialized (
 -- The word of the system that took the order: copies of a line in other systems are no lines of their own.
 final as (
     select
-        system_id || '|' || order_name || '|' || line_id as order_line_id,
+        system_id || '|' || order_id || '|' || line_id as order_line_id,
         system_id || '|' || order_name as order_id,
         system_id as owner_system_id,
         order_name,

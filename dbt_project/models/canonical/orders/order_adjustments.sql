@@ -18,7 +18,7 @@ reported as (
         own_orders.order_id,
         own_orders.order_name,
         own_orders.system_id as owner_system_id,
-        own_orders.order_id || '|' || amounts.line_id as order_line_id,
+        own_orders.system_id || '|' || own_orders.source_order_id || '|' || amounts.line_id as order_line_id,
         amounts.kind,
         amounts.label,
         amounts.currency,

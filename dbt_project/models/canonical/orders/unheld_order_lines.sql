@@ -33,7 +33,7 @@ unresolved as (
 -- What the copies say beyond the lines that do map: that is held, and stands for those that do not.
 final as (
     select
-        unresolved.owner_system_id || '|' || unresolved.order_name || '|' || unresolved.line_id as order_line_id,
+        unresolved.owner_system_id || '|' || unresolved.order_id || '|' || unresolved.line_id as order_line_id,
         unresolved.owner_system_id || '|' || unresolved.order_name as order_id,
         unresolved.owner_system_id,
         unresolved.order_name,

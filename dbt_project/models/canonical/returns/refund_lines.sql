@@ -12,7 +12,7 @@ final as (
         parts.system_id || '|' || parts.refund_part_id as refund_line_id,
         parts.system_id || '|' || parts.refund_id as refund_id,
         own_orders.order_id,
-        own_orders.order_id || '|' || parts.line_id as order_line_id,
+        own_orders.system_id || '|' || own_orders.source_order_id || '|' || parts.line_id as order_line_id,
         parts.system_id as source_system_id,
         parts.restock_type,
         parts.quantity,

@@ -12,6 +12,7 @@ final as (
     select
         parts.system_id || '|' || parts.refund_id as refund_id,
         own_orders.order_id,
+        own_orders.order_name,
         parts.system_id as source_system_id,
         parts.refund_id as source_refund_id,
         parts.order_id as source_order_id,
@@ -38,7 +39,13 @@ final as (
     from parts
     left join own_orders
         on parts.system_id = own_orders.system_id and parts.order_id = own_orders.source_order_id
-    group by parts.system_id, parts.refund_id, own_orders.order_id, parts.order_id, parts.refund_status
+    group by
+        parts.system_id,
+        parts.refund_id,
+        own_orders.order_id,
+        own_orders.order_name,
+        parts.order_id,
+        parts.refund_status
 )
 
 select * from final

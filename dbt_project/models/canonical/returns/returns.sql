@@ -1,39 +1,30 @@
-with stock_movements as not materialized (
-    select * from {{ ref("stock_movements") }}
-    where kind = 'return'
+with return_lines as not materialized (
+    select * from {{ ref("return_lines") }}
 ),
 
-order_lines as not materialized (
-    select * from {{ ref("int_owned_order_lines") }}
-),
-
--- What came back to a place, line by line, as the place's system of record has it.
+-- By the word of each system that has it: the channel announces a return, the warehouse takes it in.
 final as (
     select
-        stock_movements.movement_id as return_id,
-        orders.owner_system_id || '|' || orders.order_name as order_id,
-        stock_movements.sku,
-        stock_movements.location_id,
-        stock_movements.delta_quantity as quantity,
-        stock_movements.occurred_at as returned_at,
-        stock_movements.source_system_id,
-        stock_movements.source_item_id,
-        stock_movements.received_at,
-        stock_movements.record_id,
-        stock_movements.correlation_id,
-        stock_movements.build_id
-    from stock_movements
-    left join lateral (
-        select
-            order_lines.owner_system_id,
-            order_lines.order_name
-        from order_lines
-        where
-            order_lines.system_id = stock_movements.source_system_id
-            and order_lines.order_id = stock_movements.source_order_id
-        order by order_lines.owner_system_id asc, order_lines.order_name asc
-        limit 1
-    ) as orders on true
+        return_id,
+        min(return_name) as return_name,
+        order_id,
+        order_name,
+        source_system_id,
+        source_return_id,
+        min(return_status) as return_status,
+        count(*) as line_count,
+        sum(announced_quantity) as announced_quantity,
+        sum(received_quantity) as received_quantity,
+        sum(restocked_quantity) as restocked_quantity,
+        max(exchanged_quantity) as exchanged_quantity,
+        min(announced_at) as announced_at,
+        min(arrived_at) as arrived_at,
+        max(received_at) as received_at,
+        max(record_id) as record_id,
+        (array_agg(correlation_id order by received_at desc, record_id desc))[1] as correlation_id,
+        max(build_id) as build_id
+    from return_lines
+    group by return_id, order_id, order_name, source_system_id, source_return_id
 )
 
 select * from final

@@ -13,11 +13,14 @@ typed as (
         records.payload ->> 'createdfrom' as source_order_id,
 
         ---------- texts
-        case records.payload ->> 'type'
-            when 'ItemShip' then 'ship'
-            when 'ItemRcpt' then 'receipt'
-            when 'InvTrnfr' then 'transfer'
-            when 'CustCred' then 'return'
+        case
+            when records.payload ->> 'type' = 'ItemShip' then 'ship'
+            -- What customers sent back is received too.
+            when records.payload ->> 'type' = 'ItemRcpt' and records.payload ->> 'createdfromtype' = 'RtnAuth'
+                then 'return'
+            when records.payload ->> 'type' = 'ItemRcpt' then 'receipt'
+            when records.payload ->> 'type' = 'InvTrnfr' then 'transfer'
+            when records.payload ->> 'type' = 'CustCred' then 'return'
             else 'adjust'
         end as kind,
 

@@ -7,11 +7,20 @@ lines as (
     select
         {{ record_columns() }},
         records.payload,
+        version.tie_rank,
         part.shipment,
         part.product,
         part.item,
         part.line_number
     from records
+    -- Once a record, not once a row that is made of it.
+    cross join
+        lateral (
+            select {{ shipbob_order_rank("records.payload") }}::numeric as tie_rank
+            from (values (1)) as once (number)
+            order by once.number
+            offset 0
+        ) as version
     left join lateral (
         select
             shipment.content as shipment,
@@ -57,6 +66,7 @@ typed as (
         lines.correlation_id,
         lines.payload_hash,
         lines.is_deleted,
+        lines.tie_rank,
 
         ---------- ids
         lines.payload ->> 'id' as order_id,
@@ -94,10 +104,7 @@ typed as (
 final as (
     select
         typed.*,
-        typed.ordered_quantity as committed_quantity,
-        -- An order only goes on: of two answers of one second the one with less to ship is the later.
-        -sum(case when typed.is_cancelled then 0 else typed.ordered_quantity - typed.shipped_quantity end)
-            over (partition by typed.system_id, typed.record_id) as tie_rank
+        typed.ordered_quantity as committed_quantity
     from typed
 )
 

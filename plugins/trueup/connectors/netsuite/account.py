@@ -18,6 +18,8 @@ from trueup.domain.errors import Permanent, Transient
 SYSTEM = "NetSuite"
 PAGE_SIZE = 1000  # the most that SuiteQL returns at once
 ORDERS = "/services/rest/record/v1/salesOrder"
+CREDITS = "/services/rest/record/v1/creditMemo"
+RETURNS = "/services/rest/record/v1/returnAuthorization"
 _SUITEQL = "/services/rest/query/v1/suiteql"
 _TOKEN = "/services/rest/auth/oauth2/v1/token"  # noqa: S105 - the endpoint, not a token
 _ALGORITHMS = ("PS256", "PS384", "PS512", "ES256", "ES384", "ES512")

@@ -90,25 +90,25 @@ def booking_of(
 
     `options`: of the system in systems.yml. `currencies`: the account's, by their symbol.
     """
-    symbol = _text(document, "currency", 3)
+    symbol = text_of(document, "currency", 3)
     currency = currencies.get(symbol)
     if currency is None:
         raise NotBookable(f"NetSuite has no active currency {symbol}; add it to the account's currencies")
     lines: list[BookedLine] = []
     taxes = Decimal(0)
-    for each in _objects(document, "lines"):
+    for each in objects_of(document, "lines"):
         lines += _line(each, options, currency.digits, is_tax_included=document.get("is_tax_included") is True)
-        taxes += _amount(each, "tax", currency.digits)
+        taxes += amount_of(each, "tax", currency.digits)
     if taxes:
-        lines.append(_charge("tax", taxes, "Tax", options))
-    for each in _objects(document, "adjustments"):
-        amount = _amount(each, "amount", currency.digits)
-        kind = _text(each, "kind", 40)
+        lines.append(charge_on("tax", taxes, "Tax", options))
+    for each in objects_of(document, "adjustments"):
+        amount = amount_of(each, "amount", currency.digits)
+        kind = text_of(each, "kind", 40)
         if amount:
-            lines.append(_charge(kind, amount, str(each.get("label") or kind), options))
+            lines.append(charge_on(kind, amount, str(each.get("label") or kind), options))
     if not lines:
         raise NotBookable("the order has no lines; there is nothing to book")
-    total = _amount(document, "total", currency.digits)
+    total = amount_of(document, "total", currency.digits)
     parts = sum((line.amount for line in lines), Decimal(0))
     if parts != total:
         raise NotBookable(
@@ -116,9 +116,9 @@ def booking_of(
         )
     return Booking(
         external_id,
-        _text(document, "order_name", _LONGEST_NAME),
-        _text(document, "channel", 255),
-        _day(document, zone),
+        text_of(document, "order_name", _LONGEST_NAME),
+        text_of(document, "channel", 255),
+        day_of(document, "ordered_at", zone),
         currency,
         symbol,
         _customer(document, options),
@@ -150,8 +150,8 @@ def _item(line: BookedLine) -> dict[str, Any]:
         "quantity": line.quantity,
         # Custom: with a price level, NetSuite would put the item's own price in the place of ours.
         "price": {"id": "-1"},
-        "rate": _number(line.rate),
-        "amount": _number(line.amount),
+        "rate": number_of(line.rate),
+        "amount": number_of(line.amount),
         "description": line.memo,
     }
     if line.location is not None:
@@ -159,7 +159,7 @@ def _item(line: BookedLine) -> dict[str, Any]:
     return content
 
 
-def _number(amount: Decimal) -> float:
+def number_of(amount: Decimal) -> float:
     """JSON knows numbers only; up to 15 digits they are written as the decimal is, and more are refused before."""
     return float(amount)
 
@@ -171,12 +171,12 @@ def _line(
     *,
     is_tax_included: bool,
 ) -> Iterable[BookedLine]:
-    sku = _text(line, "sku", 255)
+    sku = text_of(line, "sku", 255)
     quantity = line.get("quantity")
     if type(quantity) is not int or not 0 < quantity <= _MOST_UNITS:
         raise NotBookable(f"line {sku}: '{quantity}' is no number of units above 0; correct the order")
-    gross = _amount(line, "unit_price", 6) * quantity
-    discount, tax = _amount(line, "discount", digits), _amount(line, "tax", digits)
+    gross = amount_of(line, "unit_price", 6) * quantity
+    discount, tax = amount_of(line, "discount", digits), amount_of(line, "tax", digits)
     if rounded(gross, digits) != gross:
         raise NotBookable(f"line {sku}: {quantity} units at their price are no whole amount; give the rest a name")
     gross = rounded(gross, digits)
@@ -192,10 +192,11 @@ def _line(
         raise NotBookable(f"line {sku}: no item of NetSuite is known for it; give it an item there, or an alias")
     yield BookedLine(f"line {sku}", item, quantity, net + taken, location, sku)
     if taken:
-        yield _charge("discount", -taken, f"Discount on {sku}", options)
+        yield charge_on("discount", -taken, f"Discount on {sku}", options)
 
 
-def _charge(kind: str, amount: Decimal, label: str, options: Mapping[str, str]) -> BookedLine:
+def charge_on(kind: str, amount: Decimal, label: str, options: Mapping[str, str]) -> BookedLine:
+    """The line of what is no product, on the item that the options name for its kind; raises `NotBookable`."""
     item = options.get(f"{kind}_item")
     if item is None or not _ID.fullmatch(item):
         raise NotBookable(
@@ -212,17 +213,19 @@ def _customer(document: Mapping[str, Any], options: Mapping[str, str]) -> str:
     return given
 
 
-def _day(document: Mapping[str, Any], zone: ZoneInfo) -> str:
+def day_of(document: Mapping[str, Any], name: str, zone: ZoneInfo) -> str:
+    """The day of a moment of the document in the account's time zone, ISO 8601; raises `NotBookable`."""
     try:
-        moment = datetime.fromisoformat(str(document.get("ordered_at")))
+        moment = datetime.fromisoformat(str(document.get(name)))
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise NotBookable(f"ordered_at '{document.get('ordered_at')}' is no time with its zone; correct the order")
+        raise NotBookable(f"{name} '{document.get(name)}' is no time with its zone; correct it where it comes from")
     return moment.astimezone(zone).date().isoformat()
 
 
-def _amount(content: Mapping[str, Any], name: str, digits: int) -> Decimal:
+def amount_of(content: Mapping[str, Any], name: str, digits: int) -> Decimal:
+    """An amount of the document with the decimals of its currency, and no more; raises `NotBookable`."""
     given = content.get(name)
     if not isinstance(given, str) or not _DECIMAL.fullmatch(given):
         raise NotBookable(f"{name} '{given}' is no decimal amount; correct the order")
@@ -232,14 +235,16 @@ def _amount(content: Mapping[str, Any], name: str, digits: int) -> Decimal:
     return rounded(amount, digits)
 
 
-def _text(content: Mapping[str, Any], name: str, longest: int) -> str:
+def text_of(content: Mapping[str, Any], name: str, longest: int) -> str:
+    """A text of the document that is there and no longer than NetSuite takes; raises `NotBookable`."""
     given = content.get(name)
     if not isinstance(given, str) or not 0 < len(given) <= longest:
         raise NotBookable(f"{name} is missing, or longer than the {longest} letters that NetSuite takes")
     return given
 
 
-def _objects(content: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+def objects_of(content: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+    """A list of objects of the document; raises `NotBookable`."""
     given = content.get(name)
     if not isinstance(given, Sequence) or not all(isinstance(each, Mapping) for each in given):
         raise NotBookable(f"{name} is no list of objects; correct the order")

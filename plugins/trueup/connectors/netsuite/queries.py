@@ -22,6 +22,18 @@ _NOTHING = timedelta()
 _ORDER_LINES = f"{_LINES} JOIN currency c ON c.id = t.currency"
 # Tax lines have no quantity and are of no product: what they come to stands on each line of the order.
 _TAX = "(SELECT SUM(tx.foreignamount) FROM transactionline tx WHERE tx.transaction = t.id AND tx.taxline = 'T')"
+# What of a line of a return authorisation was put back on a shelf: receipts of it that move no stock are left out.
+_RESTOCKED = (
+    "(SELECT SUM(rl.quantity) FROM transactionline rl JOIN transaction r ON r.id = rl.transaction"
+    " WHERE r.type = 'ItemRcpt' AND rl.createdfrom = tl.transaction AND rl.item = tl.item"
+    " AND rl.isinventoryaffecting = 'T')"
+)
+_ORIGIN = "(SELECT MAX(o.type) FROM transaction o WHERE o.id = tl.createdfrom)"
+# A fulfilment's packages have a number each, and all of its lines have all of them.
+_TRACKINGS = (
+    "(SELECT LISTAGG(tn.trackingnumber, ' ') WITHIN GROUP (ORDER BY tn.trackingnumber) FROM trackingnumbermap tm"
+    " JOIN trackingnumber tn ON tn.id = tm.trackingnumber WHERE tm.transaction = t.id)"
+)
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
 _FIELD = re.compile(r"^[a-z][a-z0-9_]{0,60}$")
 
@@ -146,6 +158,9 @@ def statements(channel_field: str, currency: str = "") -> Mapping[str, Statement
                 *line,
                 "t.type AS type",
                 "tl.createdfrom AS createdfrom",
+                # A receipt may be of a purchase or of what customers sent back.
+                f"{_ORIGIN} AS createdfromtype",
+                f"{_TRACKINGS} AS trackingnumbers",
             ),
             source=_LINES,
             key=(("tl.uniquekey", "uniquekey"),),
@@ -179,6 +194,47 @@ def statements(channel_field: str, currency: str = "") -> Mapping[str, Statement
             # A shipment or a closed line moves the line's own date, not always the order's.
             changed=lambda since: f"(t.lastmodifieddate >= {since} OR tl.linelastmodifieddate >= {since})",
             where=("t.type = 'SalesOrd'", "tl.mainline = 'F'", "tl.taxline = 'F'", "tl.item IS NOT NULL"),
+            local_times=frozenset({"createddate", "lastmodifieddate"}),
+            version="lastmodifieddate",
+        ),
+        "returns": Statement(
+            columns=(
+                *line,
+                *channel,
+                "t.status AS status",
+                "tl.quantityshiprecv AS quantityshiprecv",
+                f"{_RESTOCKED} AS restockedquantity",
+                "tl.isclosed AS isclosed",
+                "tl.createdfrom AS createdfrom",
+            ),
+            source=_LINES,
+            key=(("tl.uniquekey", "uniquekey"),),
+            changed=lambda since: f"(t.lastmodifieddate >= {since} OR tl.linelastmodifieddate >= {since})",
+            where=("t.type = 'RtnAuth'", "tl.mainline = 'F'", "tl.taxline = 'F'", "tl.item IS NOT NULL"),
+            local_times=frozenset({"createddate", "lastmodifieddate"}),
+            version="lastmodifieddate",
+        ),
+        "credits": Statement(
+            columns=(
+                "t.id AS id",
+                "t.tranid AS tranid",
+                "t.otherrefnum AS otherrefnum",
+                *channel,
+                "t.externalid AS externalid",
+                "t.status AS status",
+                "t.voided AS voided",
+                "t.foreigntotal AS foreigntotal",
+                f"'{currency}' AS currency" if currency else "c.symbol AS currency",
+                "tl.createdfrom AS createdfrom",
+                _time("t.trandate"),
+                _time("t.createddate"),
+                _time("t.lastmodifieddate"),
+            ),
+            source=_LINES if currency else _ORDER_LINES,
+            key=(("t.id", "id"),),
+            changed=lambda since: f"t.lastmodifieddate >= {since}",
+            # The main line is the document itself; what it was made from stands there.
+            where=("t.type = 'CustCred'", "tl.mainline = 'T'"),
             local_times=frozenset({"createddate", "lastmodifieddate"}),
             version="lastmodifieddate",
         ),

@@ -1,7 +1,7 @@
-"""NetSuite: items, locations, stock, movements and sales orders in, by SuiteQL over REST.
+"""NetSuite: items, locations, stock, movements, sales orders, returns and credit memos in, by SuiteQL over REST.
 
-Stock is NetSuite's own word and never written; orders are, by writers/orders.py. NetSuite has no webhooks of its own,
-so streams are polled and swept.
+Stock is NetSuite's own word and never written; orders and credits are, by writers/. NetSuite has no webhooks of its
+own, so streams are polled and swept.
 
 Transactions are saved late and out of order: a poll goes back behind its cursor (`_OVERLAP`, on the source's clock),
 what comes twice is sorted out downstream. `lastquantityavailablechange` does not move with every change of stock, and a

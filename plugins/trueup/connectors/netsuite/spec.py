@@ -1,7 +1,15 @@
 """NetSuite: the account's own word on its stock, and the books that orders are entered in."""
 
 from trueup.connectors.forms import extra_field, host_field, login_field, secret_field
-from trueup.connectors.spec import ORDER_CREATE, ORDER_TRANSITION, SELDOM_SECONDS, ConnectorSpec, Option, Polling
+from trueup.connectors.spec import (
+    ORDER_CREATE,
+    ORDER_TRANSITION,
+    REFUND_CREATE,
+    SELDOM_SECONDS,
+    ConnectorSpec,
+    Option,
+    Polling,
+)
 
 # What an order has beside its products, and how a person would say that it is booked.
 _CHARGES = (
@@ -14,17 +22,35 @@ _CHARGES = (
     ("gift_card", "gift cards are"),
     ("rounding", "rounding is"),
 )
+# What a credit has beside them. Goods too: a credit of a stock item would put it on a shelf a second time.
+_CREDITED = (
+    ("refund", "goods of a refund are"),
+    ("goodwill", "what is given back without goods is"),
+    ("exchange", "what a customer took instead is"),
+)
 
 SPEC = ConnectorSpec(
     name="netsuite",
     title="NetSuite",
-    streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
+    streams=("locations", "products", "stock_levels", "stock_movements", "orders", "returns", "credits"),
     polling={"locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS)},
-    writes={ORDER_CREATE: "writers.orders:connect", ORDER_TRANSITION: "writers.order_states:connect"},
+    writes={
+        ORDER_CREATE: "writers.orders:connect",
+        ORDER_TRANSITION: "writers.order_states:connect",
+        REFUND_CREATE: "writers.refunds:connect",
+    },
     options=(
         Option("customer", "the internal id of the customer that orders without one of their own are booked on"),
         Option("location", "the internal id of the location of lines that name none", is_required=False),
         *(Option(f"{kind}_item", f"the internal id of the item that {what} booked on") for kind, what in _CHARGES),
+        *(
+            Option(
+                f"{kind}_item",
+                f"the internal id of the item, no stock item, that {what} credited on",
+                is_required=False,
+            )
+            for kind, what in _CREDITED
+        ),
     ),
     form=(
         host_field("https://1234567.suitetalk.api.netsuite.com", "The account's SuiteTalk address"),

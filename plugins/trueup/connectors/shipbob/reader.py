@@ -104,9 +104,11 @@ class ShipBobConnector:
                 return self._read_history(mode, since)
             case "orders":
                 return self._read_orders(since)
+            case "returns":
+                return self._read_returns(since)
         raise Permanent(
             f"{_SYSTEM} has no stream '{stream}'; declare some of locations, products, stock_levels, stock_movements,"
-            " orders"
+            " orders, returns"
         )
 
     def _clock(self) -> ReadClock:
@@ -226,6 +228,20 @@ class ShipBobConnector:
             moment = clock.at(read.answer)
             yield page(read.items, _order, moment, is_last=read.is_last, cursor=position(clock.start))
 
+    def _read_returns(self, since: datetime | None) -> Iterator[Page]:
+        """A poll reads what was announced, or completed, since then; one that is cancelled is found by the sweep."""
+        clock = self._clock()
+        begin = swept_since(clock.start) if since is None else since
+        pages = self._returns(clock, ("StartDate",) if since is None else ("StartDate", "CompletedStartDate"), begin)
+        return windowed(pages, begin) if since is None else pages
+
+    def _returns(self, clock: ReadClock, filters: Sequence[str], begin: datetime) -> Iterator[Page]:
+        for name in filters:
+            asked: dict[str, str | int] = {"Limit": _PAGE, "SortOrder": "Asc", name: rfc3339(begin)}
+            for read in self._linked(f"{_BASE}/return", asked):
+                is_last = read.is_last and name == filters[-1]
+                yield page(read.items, _return, clock.at(read.answer), is_last=is_last, cursor=position(clock.start))
+
 
 def _is_open(centre: Mapping[str, Any]) -> bool:
     return centre.get("access_granted") is not False
@@ -275,3 +291,7 @@ def _movement(item: Mapping[str, Any]) -> Record:
 
 def _order(item: Mapping[str, Any]) -> Record:
     return Record(source_key=key_of(item["id"]), payload=item)
+
+
+def _return(item: Mapping[str, Any]) -> Record:
+    return Record(source_key=key_of(item["id"]), payload=item, occurred_at=moment_or_none(item.get("insert_date")))

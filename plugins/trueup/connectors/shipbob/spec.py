@@ -6,7 +6,7 @@ from trueup.connectors.spec import SELDOM_SECONDS, ConnectorSpec, Polling
 SPEC = ConnectorSpec(
     name="shipbob",
     title="ShipBob",
-    streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
+    streams=("locations", "products", "stock_levels", "stock_movements", "orders", "returns"),
     polling={
         "locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS),
         "stock_levels": Polling(is_whole=True),

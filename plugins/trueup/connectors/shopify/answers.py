@@ -9,12 +9,16 @@ from trueup.connectors.http.graphql import ErrorMeaning, errors_of
 from trueup.domain.errors import Transient
 
 READ_ALL_ORDERS = "read_all_orders"
+READ_RETURNS = "read_returns"
+"""Of the stream `returns` alone."""
 READ_SCOPES = ("read_products", "read_locations", "read_inventory", "read_orders", READ_ALL_ORDERS)
 WRITE_SCOPE = "write_inventory"
 _TOO_DEAR = "MAX_COST_EXCEEDED"
 _THROTTLED = "THROTTLED"
 _REMEDIES = {
-    "ACCESS_DENIED": f"grant the app the missing scope ({', '.join((*READ_SCOPES, WRITE_SCOPE))}) and install it again",
+    "ACCESS_DENIED": (
+        f"grant the app the missing scope ({', '.join((*READ_SCOPES, READ_RETURNS, WRITE_SCOPE))}) and install it again"
+    ),
     "SHOP_INACTIVE": "the store is closed or frozen; ask the retailer",
 }
 

@@ -51,7 +51,7 @@ _REFUND_ADJUSTMENT = f"id reason amountSet {_MONEY} taxAmountSet {_MONEY}"
 _REFUND_STEP = "id status"
 _STEP = f"""id kind status gateway createdAt processedAt parentTransaction {{ id }}
         amountSet {_MONEY} amountRoundingSet {_MONEY}"""
-_PAGE_INFO = "pageInfo { hasNextPage endCursor }"
+PAGE_INFO = "pageInfo { hasNextPage endCursor }"
 _TOTALS = (
     "currentTotalPriceSet",
     "currentSubtotalPriceSet",
@@ -63,13 +63,13 @@ _TOTALS = (
     "totalRefundedSet",
     "totalOutstandingSet",
 )
-_FULFILLMENT = f"""id status createdAt updatedAt location {{ id }}
-        fulfillmentLineItems(first: $lines) {{ nodes {{ {_FULFILLMENT_LINE} }} {_PAGE_INFO} }}"""
+_FULFILLMENT = f"""id status createdAt updatedAt location {{ id }} trackingInfo {{ company number url }}
+        fulfillmentLineItems(first: $lines) {{ nodes {{ {_FULFILLMENT_LINE} }} {PAGE_INFO} }}"""
 _REFUND = f"""id createdAt processedAt totalRefundedSet {_MONEY} duties {{ amountSet {_MONEY} }}
-        refundLineItems(first: $lines) {{ nodes {{ {_REFUND_LINE} }} {_PAGE_INFO} }}
-        refundShippingLines(first: 1) {{ nodes {{ {_REFUND_SHIPPING} }} {_PAGE_INFO} }}
-        orderAdjustments(first: 1) {{ nodes {{ {_REFUND_ADJUSTMENT} }} {_PAGE_INFO} }}
-        transactions(first: 2) {{ nodes {{ {_REFUND_STEP} }} {_PAGE_INFO} }}"""
+        refundLineItems(first: $lines) {{ nodes {{ {_REFUND_LINE} }} {PAGE_INFO} }}
+        refundShippingLines(first: 1) {{ nodes {{ {_REFUND_SHIPPING} }} {PAGE_INFO} }}
+        orderAdjustments(first: 1) {{ nodes {{ {_REFUND_ADJUSTMENT} }} {PAGE_INFO} }}
+        transactions(first: 2) {{ nodes {{ {_REFUND_STEP} }} {PAGE_INFO} }}"""
 
 SHOP = CostedDocument("shop", "query Shop { shop { id name } }", 1)
 
@@ -80,7 +80,7 @@ LOCATIONS = CostedDocument(
     f"""query Locations($first: Int!, $after: String) {{
   locations(first: $first, after: $after, includeInactive: true, sortKey: ID) {{
     nodes {{ id name isActive }}
-    {_PAGE_INFO}
+    {PAGE_INFO}
   }}
 }}""",
     2,
@@ -96,7 +96,7 @@ PRODUCTS = CostedDocument(
       product {{ id title status productType updatedAt }}
       inventoryItem {{ id tracked }}
     }}
-    {_PAGE_INFO}
+    {PAGE_INFO}
   }}
 }}""",
     2,
@@ -114,7 +114,7 @@ LISTINGS = CostedDocument(
         location {{ id }}
         quantities(names: $names) {{ name quantity updatedAt }}
       }}
-      {_PAGE_INFO}
+      {PAGE_INFO}
     }}
   }}
 }}""",
@@ -138,8 +138,8 @@ ORDERS = CostedDocument(
       taxesIncluded currencyCode presentmentCurrencyCode
       {" ".join(f"{name} {_MONEY}" for name in _TOTALS)}
       currentTaxLines {{ channelLiable }}
-      lineItems(first: $lines) {{ nodes {{ {_LINE} }} {_PAGE_INFO} }}
-      shippingLines(first: 1) {{ nodes {{ {_SHIPPING_LINE} }} {_PAGE_INFO} }}
+      lineItems(first: $lines) {{ nodes {{ {_LINE} }} {PAGE_INFO} }}
+      shippingLines(first: 1) {{ nodes {{ {_SHIPPING_LINE} }} {PAGE_INFO} }}
       transactions(first: {STEPS_AT_FIRST}) {{ {_STEP} }}
       fulfillments(first: {FULFILLMENTS_AT_FIRST}) {{
         {_FULFILLMENT}
@@ -148,7 +148,7 @@ ORDERS = CostedDocument(
         {_REFUND}
       }}
     }}
-    {_PAGE_INFO}
+    {PAGE_INFO}
   }}
 }}""",
     2,
@@ -157,7 +157,7 @@ ORDERS = CostedDocument(
     + (2 + _LINE_COST * LINES_AT_FIRST)
     + (2 + 5)
     + 2 * STEPS_AT_FIRST
-    + FULFILLMENTS_AT_FIRST * (2 + 2 + 2 * LINES_AT_FIRST)
+    + FULFILLMENTS_AT_FIRST * (2 + 1 + 2 + 2 * LINES_AT_FIRST)
     + REFUNDS_AT_FIRST * (1 + 2 + 2 * LINES_AT_FIRST + _REFUND_BESIDE_LINES),
 )
 
@@ -172,7 +172,7 @@ ORDER_FULFILLMENTS = CostedDocument(
   }}
 }}""",
     1,
-    8,
+    9,
 )
 ORDER_REFUNDS = CostedDocument(
     "order_refunds",
@@ -201,25 +201,26 @@ ORDER_TRANSACTIONS = CostedDocument(
 LINES_OF_MANY = 2  # lines of each parcel in the two above, so that many parcels fit into one query
 
 
-def _further(name: str, owner: str, field: str, node: str, cost: float = 2) -> CostedDocument:
+def further(name: str, owner: str, field: str, node: str, cost: float = 2) -> CostedDocument:
+    """What a list of one object has beyond the first page: `field` of an `owner`, each node with `node`'s fields."""
     text = f"""query Further{owner}{field[0].upper()}{field[1:]}($id: ID!, $first: Int!, $after: String) {{
   node(id: $id) {{
     ... on {owner} {{
-      {field}(first: $first, after: $after) {{ nodes {{ {node} }} {_PAGE_INFO} }}
+      {field}(first: $first, after: $after) {{ nodes {{ {node} }} {PAGE_INFO} }}
     }}
   }}
 }}"""
     return CostedDocument(name, text, 3, cost)
 
 
-FURTHER_LINES = _further("order_lines", "Order", "lineItems", _LINE, _LINE_COST)
-FURTHER_SHIPPING_LINES = _further("shipping_lines", "Order", "shippingLines", _SHIPPING_LINE, 5)
-FURTHER_FULFILLMENT_LINES = _further("fulfillment_lines", "Fulfillment", "fulfillmentLineItems", _FULFILLMENT_LINE)
+FURTHER_LINES = further("order_lines", "Order", "lineItems", _LINE, _LINE_COST)
+FURTHER_SHIPPING_LINES = further("shipping_lines", "Order", "shippingLines", _SHIPPING_LINE, 5)
+FURTHER_FULFILLMENT_LINES = further("fulfillment_lines", "Fulfillment", "fulfillmentLineItems", _FULFILLMENT_LINE)
 OF_REFUNDS = {
-    "refundLineItems": _further("refund_lines", "Refund", "refundLineItems", _REFUND_LINE),
-    "refundShippingLines": _further("refund_shipping", "Refund", "refundShippingLines", _REFUND_SHIPPING),
-    "orderAdjustments": _further("refund_adjustments", "Refund", "orderAdjustments", _REFUND_ADJUSTMENT),
-    "transactions": _further("refund_transactions", "Refund", "transactions", _REFUND_STEP),
+    "refundLineItems": further("refund_lines", "Refund", "refundLineItems", _REFUND_LINE),
+    "refundShippingLines": further("refund_shipping", "Refund", "refundShippingLines", _REFUND_SHIPPING),
+    "orderAdjustments": further("refund_adjustments", "Refund", "orderAdjustments", _REFUND_ADJUSTMENT),
+    "transactions": further("refund_transactions", "Refund", "transactions", _REFUND_STEP),
 }
 
 LEVELS_OF_ITEMS = CostedDocument(

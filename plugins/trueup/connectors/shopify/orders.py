@@ -29,10 +29,10 @@ def complete_order(api: ShopifyApi, order: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(steps, list) and len(steps) >= documents.STEPS_AT_FIRST:
         steps = _all(api, documents.ORDER_TRANSACTIONS, "transactions", order, is_flat=True)
     whole["transactions"] = steps
-    whole["shippingLines"] = _lines(api, documents.FURTHER_SHIPPING_LINES, order, "shippingLines")
-    whole["lineItems"] = _lines(api, documents.FURTHER_LINES, order, "lineItems")
-    whole["fulfillments"] = _each(api, {"fulfillmentLineItems": documents.FURTHER_FULFILLMENT_LINES}, fulfillments)
-    whole["refunds"] = _each(api, documents.OF_REFUNDS, refunds)
+    whole["shippingLines"] = whole_connection(api, documents.FURTHER_SHIPPING_LINES, order, "shippingLines")
+    whole["lineItems"] = whole_connection(api, documents.FURTHER_LINES, order, "lineItems")
+    whole["fulfillments"] = with_whole(api, {"fulfillmentLineItems": documents.FURTHER_FULFILLMENT_LINES}, fulfillments)
+    whole["refunds"] = with_whole(api, documents.OF_REFUNDS, refunds)
     return whole
 
 
@@ -55,18 +55,22 @@ def _all(
     return found
 
 
-def _each(api: ShopifyApi, further: Mapping[str, documents.CostedDocument], parcels: object) -> object:
+def with_whole(api: ShopifyApi, further: Mapping[str, documents.CostedDocument], parcels: object) -> object:
+    """Return the objects with all their lists whole, each by its document; what is no list comes back as it is."""
     if not isinstance(parcels, list):
         return parcels
     return [
-        {**parcel, **{field: _lines(api, document, parcel, field) for field, document in further.items()}}
+        {**parcel, **{field: whole_connection(api, document, parcel, field) for field, document in further.items()}}
         if isinstance(parcel, Mapping)
         else parcel
         for parcel in parcels
     ]
 
 
-def _lines(api: ShopifyApi, document: documents.CostedDocument, owner: Mapping[str, Any], field: str) -> object:
+def whole_connection(
+    api: ShopifyApi, document: documents.CostedDocument, owner: Mapping[str, Any], field: str
+) -> object:
+    """Return the owner's list with all its nodes, those behind its first page too; raises `Transient`."""
     connection = owner.get(field)
     # What is not a connection breaks the contract: it is landed as an exception, not repaired here.
     if not isinstance(connection, Mapping) or not isinstance(connection.get("nodes"), list):

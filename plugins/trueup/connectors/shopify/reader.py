@@ -1,4 +1,4 @@
-"""Shopify: locations, variants, inventory levels and orders in, available quantities out (writers/inventory.py).
+"""Shopify: locations, variants, inventory levels, orders and returns in, available quantities out (writers).
 
 Listings are read before orders in every run (spec.py keeps the order): an order that comes after the observation
 has lowered Shopify's own figure by then, so a correction decided on that observation meets its fence and is refused.
@@ -27,9 +27,11 @@ from trueup.connectors.reading import (
     texts_of,
 )
 from trueup.connectors.shopify import documents as documents
+from trueup.connectors.shopify import return_documents as return_documents
 from trueup.connectors.shopify.answers import READ_ALL_ORDERS, READ_SCOPES, WRITE_SCOPE, scopes_of
 from trueup.connectors.shopify.api import SYSTEM, Connection, ShopifyApi, shopify_api
 from trueup.connectors.shopify.orders import complete_order
+from trueup.connectors.shopify.returns import returns_of
 from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
@@ -51,7 +53,7 @@ def connect(details: ConnectionDetails, state: SharedState) -> "ShopifyConnector
 class ShopifyConnector:
     """Reads one store."""
 
-    streams = ("locations", "products", "listings", "orders")
+    streams = ("locations", "products", "listings", "orders", "returns")
 
     def __init__(self, api: ShopifyApi) -> None:
         self._api = api
@@ -86,6 +88,8 @@ class ShopifyConnector:
                 return self._read_listings(query)
             case "orders":
                 return self._read_orders(query, cursor if mode is ReadMode.POLL else None)
+            case "returns":
+                return self._read_returns(query)
         raise Permanent(f"{SYSTEM} has no stream '{stream}'; declare some of {', '.join(self.streams)}")
 
     def _read_simple(
@@ -134,6 +138,16 @@ class ShopifyConnector:
                 reached = max((moment for moment in (reached, _last_change(whole, start)) if moment), default=None)
                 found = replace(found, cursor=position(min(reached + _OVERLAP, start)) if reached else None)
             yield replace(found, is_partial=is_partial)
+
+    def _read_returns(self, query: str | None) -> Iterator[Page]:
+        """By their orders, oldest change first; a list cut short is read again whole."""
+        is_partial = query is None and not self._sees_all_orders()
+        start = self._api.started_at()
+        for connection in self._api.pages(return_documents.RETURNS, {"query": query}, lambda data: data.get("orders")):
+            found = [each for node in connection.nodes for each in returns_of(self._api, node)]
+            moment = as_of(connection.answer, start)
+            whole = page(found, _return, moment, is_last=connection.is_last, cursor=position(start))
+            yield replace(whole, is_partial=is_partial)
 
     def _sees_all_orders(self) -> bool:
         """Whether orders of more than 60 days ago are listed: an open one that is not would seem to be deleted."""
@@ -189,3 +203,8 @@ def _listing(node: Mapping[str, Any]) -> Record:
 
 def _order(node: Mapping[str, Any]) -> Record:
     return Record(source_key=key_of(node["id"]), payload=node, source_version=text_or_none(node.get("updatedAt")))
+
+
+def _return(node: Mapping[str, Any]) -> Record:
+    # A return tells no time of its last change; its order's is that of any change of the order.
+    return Record(source_key=key_of(node["id"]), payload=node)

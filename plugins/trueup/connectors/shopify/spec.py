@@ -2,18 +2,18 @@
 
 from trueup.configuration.model import QuantityMeaning
 from trueup.connectors.forms import extra_field, host_field, login_field, secret_field
-from trueup.connectors.spec import SELDOM_SECONDS, STOCK_SET, ConnectorSpec, Polling
+from trueup.connectors.spec import FULFILMENT_CREATE, SELDOM_SECONDS, STOCK_SET, ConnectorSpec, Polling
 
 SPEC = ConnectorSpec(
     name="shopify",
     title="Shopify",
     # Listings before orders: an order that comes after the observation has moved the fence by then, so a
     # correction decided on this read is refused there instead of applied to what is already sold.
-    streams=("locations", "products", "listings", "orders"),
+    streams=("locations", "products", "listings", "orders", "returns"),
     polling={"locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS)},
     writes={
         STOCK_SET: "writers.inventory:connect",
-        "fulfilment.create": "writers.fulfilment:connect",
+        FULFILMENT_CREATE: "writers.fulfilment:connect",
         "order.transition": "writers.transitions:connect_orders",
         "refund.create": "writers.refund:connect",
         "return.transition": "writers.transitions:connect_returns",

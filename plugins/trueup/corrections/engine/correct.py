@@ -15,6 +15,7 @@ from typing import Final
 
 from trueup.configuration.model import TenantConfiguration
 from trueup.connectors.base import Writer
+from trueup.connectors.by_capability import WriterByCapability
 from trueup.corrections.engine import outbox
 from trueup.corrections.engine.batches import Batches
 from trueup.corrections.engine.due import targets_with_work
@@ -119,7 +120,8 @@ def _run_target(work: _Work, aims: list[_Aim], writers: Mapping[str, Writer]) ->
             is_ours = _take_lock(connection, name, work.sleep)
             for policy, target in aims:
                 if is_ours:
-                    endings.append(_drain(work, policy, target, writer, connection))
+                    own = writer.of(policy.entities) if isinstance(writer, WriterByCapability) else writer
+                    endings.append(_drain(work, policy, target, own, connection))
                 else:
                     reason = "another run is correcting this channel; it sends whatever is due"
                     endings.append(Counters().report(name, policy.workflow, RunState.BUSY, reason, 0, 0.0))

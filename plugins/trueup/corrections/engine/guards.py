@@ -128,7 +128,7 @@ def hold_beyond_limits(connection: Warehouse, policies: Sequence[Policy]) -> lis
         targets, workflows = [target for target, _ in reasons], [workflow for _, workflow in reasons]
         connection.execute(_HOLD_WHOLE_TARGETS, (targets, workflows))
     connection.execute(_HOLD_LARGE)
-    if any(policy.always for policy in policies):
+    if connection.execute("select from limits where approvals_always > 0 limit 1").fetchone() is not None:
         connection.execute(_HOLD_ALWAYS)
     nouns = {each.workflow: each.population.noun if each.population else "records" for each in policies}
     for target, workflow, limit, count, samples in connection.execute(_LARGE).fetchall():

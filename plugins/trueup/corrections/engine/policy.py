@@ -55,7 +55,8 @@ class Target:
     """Where a workflow's changes go: a channel, or a system, by its declared name.
 
     `system_id`: the system behind it, for exceptions. `read_stream`: the stream of that system that shows the records;
-    None where nothing is read of them. `field`: the only one that may be written there; None: any.
+    None where nothing is read of them. `field`: the only one that may be written there; None: any. `always`: who must
+    approve every change of this target; None: as the policy says.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Target:
     is_enabled: bool = True
     read_stream: str | None = None
     field: str | None = None
+    always: Approvals | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,7 @@ def _write_limits(connection: Warehouse, policies: Sequence[Policy], aims: Aims)
                     target.limits.largest_size,
                     target.limits.largest_total,
                     policy.beyond_guards,
-                    policy.always,
+                    policy.always if target.always is None else target.always,
                 )
                 for policy, target in aims.values()
                 if target.is_enabled

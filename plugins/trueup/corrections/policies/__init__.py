@@ -1,6 +1,6 @@
 """One module a workflow; `POLICIES` are those that this installation keeps true."""
 
 from trueup.corrections.engine.policy import Policy
-from trueup.corrections.policies import inventory, orders
+from trueup.corrections.policies import fulfilment, inventory, orders, returns
 
-POLICIES: tuple[Policy, ...] = (inventory.POLICY, orders.POLICY)
+POLICIES: tuple[Policy, ...] = (inventory.POLICY, orders.POLICY, fulfilment.POLICY, returns.POLICY)

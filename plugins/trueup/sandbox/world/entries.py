@@ -169,6 +169,11 @@ class OrderShipped(Entry):
     lines: tuple[LineQuantity, ...]
     channel_id: str | None
 
+    @property
+    def tracking_number(self) -> str:
+        """The carrier's number of the parcel, the same in every system that tells of it."""
+        return f"RM{self.reference}"
+
 
 @dataclass(frozen=True, slots=True)
 class OrderCancelled(Entry):

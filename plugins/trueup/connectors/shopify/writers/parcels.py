@@ -21,11 +21,16 @@ _CLOCKS_APART = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What left one location for one order. `lines`: units by order line. `carrier`: as Shopify spells it."""
+    """What left one location for one order. `lines`: units by order line. `carrier`: as Shopify spells it.
+
+    `instead`: of a line, the order's other lines of the same product: which of them a location is to send, the store's
+    fulfilment orders say.
+    """
 
     order_ref: str
     location_ref: str
     lines: Mapping[str, int]
+    instead: Mapping[str, tuple[str, ...]]
     carrier: str | None
     tracking_numbers: tuple[str, ...]
     tracking_urls: tuple[str, ...]
@@ -103,9 +108,11 @@ class NotSendable(Exception):
 def parcel_of(content: Mapping[str, Any]) -> Parcel:
     """Read a document; raises `BadDocument` where Shopify would not take it, or would take it for something else."""
     lines: dict[str, int] = {}
+    instead: dict[str, tuple[str, ...]] = {}
     for row in rows(content, "lines"):
         line_ref = text(row, "line_ref")
         lines[line_ref] = lines.get(line_ref, 0) + units(row, "quantity")
+        instead[line_ref] = texts(row, "or_line_refs")
     if not lines:
         raise BadDocument("the document has no lines")
     numbers, urls = texts(content, "tracking_numbers"), texts(content, "tracking_urls")
@@ -126,6 +133,7 @@ def parcel_of(content: Mapping[str, Any]) -> Parcel:
         order_ref=text(content, "order_ref"),
         location_ref=text(content, "location_ref"),
         lines=lines,
+        instead=instead,
         carrier=listed or carrier,
         tracking_numbers=numbers,
         tracking_urls=urls,
@@ -157,32 +165,51 @@ def _is_older(parcel: Parcel, known: KnownParcel) -> bool:
 
 def is_same(parcel: Parcel, known: KnownParcel, lines: Mapping[str, int]) -> bool:
     """Whether a candidate is this parcel: the same units and all its numbers; the store may have added others."""
-    return lines == parcel.lines and known.tracking_numbers >= set(parcel.tracking_numbers)
+    is_alike = _by_product(parcel, lines) == _by_product(parcel, parcel.lines)
+    return is_alike and known.tracking_numbers >= set(parcel.tracking_numbers)
+
+
+def _by_product(parcel: Parcel, lines: Mapping[str, int]) -> Mapping[str, int]:
+    """Units, those of lines that may stand for one another together."""
+    name_of = {line: min(line_ref, *others) for line_ref, others in parcel.instead.items() if others for line in others}
+    found: dict[str, int] = {}
+    for line, quantity in lines.items():
+        others = parcel.instead.get(line, ())
+        name = min(line, *others) if others else name_of.get(line, line)
+        found[name] = found.get(name, 0) + quantity
+    return found
 
 
 def has_part(parcel: Parcel, lines: Collection[str]) -> bool:
     """Whether a candidate with these lines holds some of this parcel's, and so is it with another content."""
-    return bool(parcel.tracking_numbers) and any(line in parcel.lines for line in lines)
+    ours = {*parcel.lines, *(other for others in parcel.instead.values() for other in others)}
+    return bool(parcel.tracking_numbers) and any(line in ours for line in lines)
 
 
 def picks_for(parcel: Parcel, plans: Sequence[Plan]) -> list[Pick]:
     """Take each line's units from the fulfilment orders of the parcel's location, by the order line's id.
 
-    Not by the item: two lines may have the same one, and a line may be split over two fulfilment orders. Raises
-    `NotSendable` where they do not have them all: all of a parcel is reported, or nothing.
+    Not by the item: two lines may have the same one, and a line may be split over two fulfilment orders. Of lines that
+    may stand for one another those are taken that the location has. Raises `NotSendable` where they do not have them
+    all: all of a parcel is reported, or nothing.
     """
-    picks: list[Pick] = []
+    here = [plan for plan in plans if plan.is_sendable and plan.location_ref == parcel.location_ref]
+    remaining = {line.plan_line_ref: line.remaining for plan in here for line in plan.lines}
+    taken: dict[tuple[str, str], int] = {}
     for line_ref, quantity in parcel.lines.items():
         left = quantity
-        for plan in plans:
-            for line in plan.lines:
-                taken = min(left, line.remaining) if line.line_ref == line_ref else 0
-                if taken > 0 and plan.is_sendable and plan.location_ref == parcel.location_ref:
-                    picks.append(Pick(plan.plan_ref, line.plan_line_ref, taken))
-                    left -= taken
+        for wanted in (line_ref, *parcel.instead.get(line_ref, ())):
+            for plan in here:
+                for line in plan.lines:
+                    units_here = min(left, remaining[line.plan_line_ref]) if line.line_ref == wanted else 0
+                    if units_here > 0:
+                        pick = (plan.plan_ref, line.plan_line_ref)
+                        taken[pick] = taken.get(pick, 0) + units_here
+                        remaining[line.plan_line_ref] -= units_here
+                        left -= units_here
         if left:
             raise _missing(parcel, line_ref, quantity - left, plans)
-    return picks
+    return [Pick(plan_ref, plan_line_ref, quantity) for (plan_ref, plan_line_ref), quantity in taken.items()]
 
 
 def _missing(parcel: Parcel, line_ref: str, found: int, plans: Sequence[Plan]) -> NotSendable:

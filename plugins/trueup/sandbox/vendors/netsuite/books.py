@@ -15,6 +15,8 @@ from trueup.sandbox.vendors.netsuite.amounts import ZERO, LineAmount
 from trueup.sandbox.vendors.netsuite.ledger import Heading, Ledger, Line, PostedLine
 from trueup.sandbox.vendors.netsuite.masters import separate_barcodes
 from trueup.sandbox.vendors.netsuite.order_books import OrderBooks
+from trueup.sandbox.vendors.netsuite.return_orders import Return, ReturnLine
+from trueup.sandbox.vendors.netsuite.sales_orders import SalesOrder
 from trueup.sandbox.world.books import LevelChange, OpeningLevel, StockBook
 from trueup.sandbox.world.catalogue import Catalogue
 from trueup.sandbox.world.entries import (
@@ -38,7 +40,7 @@ _KINDS: Final = {
 
 
 class NetSuiteBooks:
-    """Every call is under the world's lock."""
+    """Every call is under the world's lock. `returns`: return authorisations, by transaction."""
 
     def __init__(
         self, catalogue: Catalogue, layout: Layout, opening: Sequence[OpeningLevel], now: Callable[[], datetime]
@@ -47,6 +49,7 @@ class NetSuiteBooks:
         self._now = now
         self.ledger = Ledger(catalogue, layout, now)
         self.sales = OrderBooks(self.ledger, layout, self.write_level)
+        self.returns: dict[int, Return] = {}
         self.list_prices = {
             self.ledger.items[product.sku]: Decimal(product.price_minor).scaleb(-2)
             for product in catalogue.products.values()
@@ -182,6 +185,8 @@ class NetSuiteBooks:
 
     def _return_order(self, entry: OrderReturned, changes: Sequence[LevelChange]) -> int:
         order = self.sales.named(entry.channel_id, entry.order_name)
+        if entry.channel_id is not None and not self.sales.is_integrated:
+            return self._receive(entry, changes, order)
         heading = Heading(
             "CustCred",
             entry.reference,
@@ -198,6 +203,32 @@ class NetSuiteBooks:
                 amount, tax = line.amount_of(units, order.digits), line.tax_of(units, order.digits)
                 worth[line.sku or ""] = LineAmount(line.money.rate, amount, tax)
         return self._post_stock(entry, changes, heading, worth)
+
+    def _receive(self, entry: OrderReturned, changes: Sequence[LevelChange], order: SalesOrder | None) -> int:
+        """A clerk takes back what came: authorised and received at once, and credited by whoever credits."""
+        about = Heading("ItemRcpt", entry.reference, otherrefnum=entry.order_name, channel=entry.channel_id)
+        if order is None:
+            return self._post_stock(entry, changes, about)
+        kept = Return(0, order)
+        for number, (line, units) in enumerate(order.parts(entry.lines, entry.location_id, are_back=True), 1):
+            line.authorized += units
+            kept.lines.append(ReturnLine(line, number, units, received=units))
+        location = self.ledger.location_ids[entry.location_id]
+        heading = replace(
+            about, kind="RtnAuth", entity=order.entity, currency=order.currency, createdfrom=order.transaction_id
+        )
+        rows = [Line(each.line.item, "InvtPart", location, each.units, is_affecting=False) for each in kept.lines]
+        kept.transaction_id, _ = self.ledger.post(entry, heading, rows)
+        self.returns[kept.transaction_id] = kept
+        self.write_return(kept, entry.recorded_at)
+        receipt = replace(heading, kind="ItemRcpt", createdfrom=kept.transaction_id)
+        return self._post_stock(entry, changes, receipt)
+
+    def write_return(self, returned: Return, at: datetime) -> None:
+        """Bring the rows of a return authorisation up to what came of it and was credited."""
+        for line in returned.lines:
+            self.ledger.set_returned(returned.transaction_id, line.number, line.received, line.credited)
+        self.ledger.set_transaction(returned.transaction_id, at, status=returned.status)
 
     def write_level(self, sku: str, location_id: str) -> None:
         """Bring a level's row up to what the books now say."""

@@ -155,8 +155,8 @@ class Ledger:
     def _write_line(
         self, transaction_id: int, position: int, line: Line, memo: str | None, heading: Heading, at: str
     ) -> int:
-        key, is_ordered = next(self._keys), heading.kind == "SalesOrd" and not line.is_tax
-        is_committed = is_ordered and line.itemtype == "InvtPart"
+        key, is_ordered = next(self._keys), heading.kind in _NOT_POSTING and not line.is_tax
+        is_committed = heading.kind == "SalesOrd" and line.itemtype == "InvtPart"
         insert(
             self.connection,
             "transactionline",
@@ -242,6 +242,14 @@ class Ledger:
     def set_line(self, uniquekey: int, **values: object) -> None:
         """A line's columns as they now are; amounts as decimals."""
         self._set("transactionline", "uniquekey", uniquekey, values)
+
+    def set_returned(self, transaction_id: int, position: int, received: int, credited: int) -> None:
+        """How far a line of a return authorisation has come."""
+        self.connection.execute(
+            'UPDATE "transactionline" SET "quantityshiprecv" = ?, "quantitybilled" = ?'
+            ' WHERE "transaction" = ? AND "id" = ?',
+            (received, credited, transaction_id, position),
+        )
 
     def set_amount(self, uniquekey: int, amount: Decimal, exchange_rate: Decimal) -> None:
         """A line's amount, with NetSuite's sign, in the document's currency and in the base one."""

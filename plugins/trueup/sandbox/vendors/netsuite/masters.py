@@ -1,7 +1,7 @@
 """What NetSuite knows before the first transaction: items, locations, customers, currencies, accounting periods."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -13,7 +13,10 @@ from trueup.sandbox.world.products import gtin13
 
 FIRST_ITEM: Final = 1000
 FIRST_CHARGE: Final = 900_000  # items that are no products: postage, fees, samples
-CHARGES: Final = ("SHIPPING", "FEE", "TIP", "DUTY", "GIFT-CARD", "ROUNDING", "DISCOUNT", "TAX")
+CHARGES: Final = (
+    *("SHIPPING", "FEE", "TIP", "DUTY", "GIFT-CARD", "ROUNDING", "DISCOUNT", "TAX"),
+    *("REFUND", "GOODWILL", "EXCHANGE"),
+)
 """Codes of the charges that the account has from the beginning, numbered from `FIRST_CHARGE` + 1 on."""
 BASE_CURRENCY: Final = "GBP"
 # (symbol, name, decimals, one of it in the base currency): as the currency records of an account in pounds.
@@ -36,6 +39,14 @@ def insert(connection: sqlite3.Connection, table: str, **values: object) -> None
     columns = ", ".join(f'"{name}"' for name in values)
     marks = ", ".join("?" * len(values))
     connection.execute(f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', tuple(values.values()))  # noqa: S608
+
+
+def write_trackings(connection: sqlite3.Connection, transaction: int, numbers: Iterable[str]) -> None:
+    """Write the tracking numbers of a fulfilment's packages."""
+    for position, number in enumerate(numbers):
+        key = transaction * 100 + position
+        insert(connection, "trackingnumber", id=key, trackingnumber=number)
+        insert(connection, "trackingnumbermap", transaction=transaction, trackingnumber=key)
 
 
 def write_item(

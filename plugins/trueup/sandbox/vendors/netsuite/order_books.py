@@ -7,7 +7,7 @@ from typing import Final
 
 from trueup.sandbox.vendors.netsuite.amounts import charges, line_amounts
 from trueup.sandbox.vendors.netsuite.ledger import Heading, Ledger, Line
-from trueup.sandbox.vendors.netsuite.masters import CURRENCIES, customer_numbers
+from trueup.sandbox.vendors.netsuite.masters import CURRENCIES, customer_numbers, write_trackings
 from trueup.sandbox.vendors.netsuite.sales_orders import OrderLine, SalesOrder
 from trueup.sandbox.world.entries import Entry, Order, OrderCancelled, OrderShipped
 from trueup.sandbox.world.layout import Layout
@@ -149,7 +149,9 @@ class OrderBooks:
             entity=None if order is None else order.entity,
             currency=1 if order is None else order.currency,
         )
-        return self._ledger.post(entry, heading, lines)[0]
+        transaction_id = self._ledger.post(entry, heading, lines)[0]
+        write_trackings(self._ledger.connection, transaction_id, [entry.tracking_number])
+        return transaction_id
 
     def _take_shipped(self, order: SalesOrder, entry: OrderShipped) -> None:
         for line, units in order.parts(entry.lines, entry.location_id):

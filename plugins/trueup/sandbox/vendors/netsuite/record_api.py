@@ -84,6 +84,9 @@ class RecordApi:
             case "DELETE" if kind == "salesOrder":
                 self._orders.delete(view.number(kind, str(named)))
                 return Response(status_code=204)
+            case "DELETE" if kind == "creditMemo":
+                self._returns.delete_credit(view.number(kind, str(named)))
+                return Response(status_code=204)
         raise ApiError(405, "METHOD_NOT_ALLOWED", f"{request.method} is not allowed here.")
 
     def _listed(self, request: Request, view: Records, kind: str) -> Response:
@@ -107,7 +110,7 @@ class RecordApi:
 
     def _transform(self, view: Records, kind: str, named: str, request: Request, body: Body) -> int:
         number, target = view.number(kind, named), _target(request)
-        order, returned = self._books.sales.orders.get(number), self._returns.returns.get(number)
+        order, returned = self._books.sales.orders.get(number), self._books.returns.get(number)
         match kind, target:
             case "salesOrder", "itemFulfillment" if order is not None:
                 return self._transforms.fulfil(order, body)

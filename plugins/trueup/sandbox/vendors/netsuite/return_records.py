@@ -7,63 +7,33 @@ pending receipt at once; a credit memo made from it takes what was received and 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from trueup.sandbox.vendors.netsuite import bodies
 from trueup.sandbox.vendors.netsuite.amounts import ZERO, rounded
+from trueup.sandbox.vendors.netsuite.bodies import BodyLine
 from trueup.sandbox.vendors.netsuite.books import NetSuiteBooks
-from trueup.sandbox.vendors.netsuite.entry_rules import require_new_external_id, require_open_period
+from trueup.sandbox.vendors.netsuite.entry_rules import require_active, require_new_external_id, require_open_period
 from trueup.sandbox.vendors.netsuite.errors import invalid_value, missing, user_error
 from trueup.sandbox.vendors.netsuite.ledger import Heading, Line
 from trueup.sandbox.vendors.netsuite.masters import CURRENCIES
 from trueup.sandbox.vendors.netsuite.order_records import api_entry
-from trueup.sandbox.vendors.netsuite.sales_orders import OrderLine, SalesOrder
+from trueup.sandbox.vendors.netsuite.return_orders import Return, ReturnLine
+from trueup.sandbox.vendors.netsuite.sales_orders import SalesOrder
 from trueup.sandbox.vendors.netsuite.transforms import Taken, Transforms, taken_of
 
 
-@dataclass(slots=True)
-class ReturnLine:
-    """Units of an order's line that may come back, came back, and were credited."""
-
-    line: OrderLine
-    number: int
-    units: int
-    received: int = 0
-    credited: int = 0
-
-
-@dataclass(slots=True)
-class Return:
-    """One return authorisation."""
-
-    transaction_id: int
-    order: SalesOrder
-    lines: list[ReturnLine] = field(default_factory=list)
-
-    @property
-    def status(self) -> str:
-        """NetSuite's letter: B pending receipt, D and E partially received, F pending refund, G refunded."""
-        received = sum(line.received for line in self.lines)
-        if not received:
-            return "B"
-        is_credited = all(line.credited >= line.received for line in self.lines)
-        if any(line.received < line.units for line in self.lines):
-            return "D" if is_credited else "E"
-        return "G" if is_credited else "F"
-
-
 class ReturnRecords:
-    """Every call is under the world's lock, and changes nothing where it refuses. `returns` by transaction."""
+    """Every call is under the world's lock, and changes nothing where it refuses."""
 
     def __init__(self, books: NetSuiteBooks, transforms: Transforms, now: Callable[[], datetime]) -> None:
-        self.returns: dict[int, Return] = {}
         self._books = books
         self._transforms = transforms
         self._now = now
         self._paid_out: dict[int, Decimal] = {}
+        self._credited: dict[int, Sequence[tuple[ReturnLine, int]]] = {}
 
     def authorize(self, order: SalesOrder, body: Mapping[str, Any]) -> int:
         """Let shipped goods come back; the authorisation's id."""
@@ -72,7 +42,7 @@ class ReturnRecords:
         )
         rows = self._transforms.priced(order, taken, 1, lambda line: line.authorized)
         number = self._transforms.post(order, "RtnAuth", body, rows, status="B", is_posting=False)
-        kept = self.returns[number] = Return(number, order)
+        kept = self._books.returns[number] = Return(number, order)
         for position, each in enumerate(taken, 1):
             each.line.authorized += each.units
             kept.lines.append(ReturnLine(each.line, position, each.units))
@@ -104,19 +74,37 @@ class ReturnRecords:
         return number
 
     def credit(self, returned: Return, body: Mapping[str, Any]) -> int:
-        """Give the customer the worth of what was received; the credit memo's id."""
+        """Give the customer the worth of what was received; the credit memo's id.
+
+        Lines of the body that name no line of the return are added to the memo.
+        """
+        said = bodies.lines(body, key="orderLine")
+        of_return = {**body, "item": {"items": [line.content for line in said if line.number is not None]}}
         taken = self._of_return(
-            returned, body, lambda line: line.received - line.credited, "There are no items to credit."
+            returned, of_return, lambda line: line.received - line.credited, "There are no items to credit."
         )
         rows = self._transforms.priced(returned.order, [each for _, each in taken], 1, lambda line: line.credited)
+        rows += self._added([line for line in said if line.number is None], returned.order.currency)
         number = self._transforms.post(
             returned.order, "CustCred", body, rows, status="A", source=returned.transaction_id
         )
         for line, each in taken:
             line.credited += each.units
             each.line.credited += each.units
+        self._credited[number] = [(line, each.units) for line, each in taken]
         self._write(returned)
         return number
+
+    def delete_credit(self, number: int) -> None:
+        """Delete a credit memo of which nothing was paid out; what it credited of a return is open again."""
+        if number in self._paid_out:
+            raise user_error("This transaction cannot be deleted because it is linked to by other transactions.")
+        for line, units in self._credited.pop(number, ()):
+            line.credited -= units
+            line.line.credited -= units
+        self._books.ledger.delete(number)
+        for returned in self._books.returns.values():
+            self._write(returned)
 
     def credit_freely(self, body: Mapping[str, Any]) -> int:
         """A credit memo of its own, such as an apology: it names its customer, items and amounts."""
@@ -124,16 +112,43 @@ class ReturnRecords:
         currency = bodies.reference(body, "currency") or 1
         if currency > len(CURRENCIES):
             raise invalid_value(currency, "currency", "currency")
-        rows = []
-        for line in bodies.lines(body):
-            item, amount = bodies.required(line.reference("item"), "Item", line.path), line.amount("amount")
-            if amount is None:
-                raise missing("Amount", line.path)
-            worth = rounded(amount, CURRENCIES[currency - 1][2])
-            rows.append(Line(item, "OthCharge", None, line.units() or 1, is_affecting=False, rate=worth, amount=worth))
+        rows = self._added(bodies.lines(body), currency)
         if not rows:
             raise user_error("You must enter at least one line item for this transaction.", "item")
-        return self._post("CustCred", body, entity, currency, rows, status="A")
+        moves = [
+            (self._books.skus[row.item], self._books.location_of[row.location], row.quantity or 0)
+            for row in rows
+            if row.is_affecting and row.location is not None
+        ]
+        number = self._post("CustCred", body, entity, currency, rows, status="A")
+        self._books.move(api_entry(self._now()), moves)
+        return number
+
+    def _added(self, lines: Sequence[BodyLine], currency: int) -> list[Line]:
+        """Rows of items that the body names itself. A product comes back to a location by them, as in NetSuite."""
+        rows = []
+        for line in lines:
+            item, amount = bodies.required(line.reference("item"), "Item", line.path), line.amount("amount")
+            require_active(self._books, "item", item, f"{line.path}.item")
+            if amount is None:
+                raise missing("Amount", line.path)
+            units = line.units() or 1
+            worth = rounded(amount, CURRENCIES[currency - 1][2])
+            is_product = item in self._books.skus
+            location = bodies.required(line.reference("location"), "Location", line.path) if is_product else None
+            rows.append(
+                Line(
+                    item,
+                    "InvtPart" if is_product else "OthCharge",
+                    location,
+                    units,
+                    is_affecting=is_product,
+                    rate=worth / units,
+                    amount=worth,
+                    memo=bodies.text(line.content, "description") or "",
+                )
+            )
+        return rows
 
     def refund(self, body: Mapping[str, Any]) -> int:
         """Pay credit memos out, never more of one than is left of it; the refund's id."""
@@ -180,8 +195,10 @@ class ReturnRecords:
         heading = Heading(
             kind,
             external_id,
+            otherrefnum=bodies.text(body, "otherRefNum"),
             memo=bodies.text(body, "memo") or "",
             status=status,
+            channel=bodies.text(body, "custbody_channel"),
             entity=entity,
             currency=currency,
             exchange_rate=CURRENCIES[currency - 1][3],
@@ -201,4 +218,4 @@ class ReturnRecords:
         return [(by_line[id(each.line)], each) for each in taken]
 
     def _write(self, returned: Return) -> None:
-        self._books.ledger.set_transaction(returned.transaction_id, self._now(), status=returned.status)
+        self._books.write_return(returned, self._now())

@@ -47,8 +47,8 @@ class NetSuiteSimulator(Simulator):
     Set by `/world/tuning`: `concurrency` requests at once, each taking `latency_seconds`; `job_seconds` that an
     asynchronous request takes; `closed_through`, the day up to which accounting periods are closed (empty: none);
     `books_channel_orders`, whether an integration of the retailer's books the channels' orders here. Unless it is set,
-    one does where the tenant does not have Trueup book them. Otherwise only wholesale orders, shipments and returns are
-    entered, by people.
+    one does where the tenant does not have Trueup book them. Where none does, somebody else has to, and credit them
+    too: people enter wholesale orders, shipments, and goods that came back.
     """
 
     real_time_paths = (TOKEN_PATH,)

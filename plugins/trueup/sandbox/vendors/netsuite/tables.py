@@ -213,6 +213,7 @@ _INDEXES = (
     'CREATE INDEX transaction_modified ON "transaction" ("lastmodifieddate")',
     'CREATE INDEX transaction_created ON "transaction" ("createddate")',
     'CREATE UNIQUE INDEX item_code ON "item" ("itemid")',
+    'CREATE INDEX tracking_transaction ON "trackingnumbermap" ("transaction")',
 )
 
 

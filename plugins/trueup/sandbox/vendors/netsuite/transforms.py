@@ -19,7 +19,7 @@ from trueup.sandbox.vendors.netsuite.books import NetSuiteBooks
 from trueup.sandbox.vendors.netsuite.entry_rules import require_new_external_id, require_open_period
 from trueup.sandbox.vendors.netsuite.errors import invalid_value, user_error
 from trueup.sandbox.vendors.netsuite.ledger import Heading, Line
-from trueup.sandbox.vendors.netsuite.masters import CURRENCIES, insert
+from trueup.sandbox.vendors.netsuite.masters import CURRENCIES, write_trackings
 from trueup.sandbox.vendors.netsuite.order_records import api_entry
 from trueup.sandbox.vendors.netsuite.sales_orders import OrderLine, SalesOrder
 
@@ -149,13 +149,10 @@ class Transforms:
         return found
 
     def _track(self, number: int, body: Mapping[str, Any]) -> None:
-        for position, parcel in enumerate(bodies.lines(body, sublist="package")):
-            tracking = bodies.text(parcel.content, "packageTrackingNumber")
-            if tracking:
-                key = number * 100 + position
-                connection = self._books.connection
-                insert(connection, "trackingnumber", id=key, trackingnumber=tracking)
-                insert(connection, "trackingnumbermap", transaction=number, trackingnumber=key)
+        numbers = [
+            bodies.text(parcel.content, "packageTrackingNumber") for parcel in bodies.lines(body, sublist="package")
+        ]
+        write_trackings(self._books.connection, number, [tracking for tracking in numbers if tracking])
 
 
 def _billable(line: OrderLine) -> int:

@@ -134,6 +134,8 @@ def _rewrite(node: exp.Expr, sources: Mapping[str, str]) -> exp.Expr:
         return _builtin(node.expression, sources)
     if isinstance(node, exp.Anonymous):
         return node if isinstance(node.parent, exp.Dot) else _function(node)
+    if isinstance(node, exp.GroupConcat):
+        return _without_order(node)
     if isinstance(node, exp.DateStrToDate):
         return _call("ns_to_date", node.this, exp.Literal.string("YYYY-MM-DD"))
     if isinstance(node, exp.Add | exp.Sub):
@@ -144,6 +146,13 @@ def _rewrite(node: exp.Expr, sources: Mapping[str, str]) -> exp.Expr:
                 # Oracle would read the literal by the account's date format; a script that relies on it breaks.
                 raise SuiteQLError("Invalid or unsupported search: a date is compared with text; use TO_DATE")
     return node
+
+
+def _without_order(joined: exp.GroupConcat) -> exp.Expr:
+    """LISTAGG without its order: SQLite learnt it after the oldest release that Python may bring."""
+    if not isinstance(joined.this, exp.Order):
+        return joined
+    return exp.GroupConcat(this=joined.this.this.copy(), separator=joined.args.get("separator"))
 
 
 def _builtin(function: exp.Anonymous, sources: Mapping[str, str]) -> exp.Expr:

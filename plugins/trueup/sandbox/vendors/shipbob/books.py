@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from trueup.sandbox.vendors.shipbob.catalog import ShipBobCatalog, Stocked
 from trueup.sandbox.vendors.shipbob.identifiers import channel_ids, timestamp
-from trueup.sandbox.vendors.shipbob.order_content import OrderContent, tracking_number
+from trueup.sandbox.vendors.shipbob.order_content import OrderContent
 from trueup.sandbox.vendors.shipbob.orders import Kept, ShipBobOrders, Shipment
 from trueup.sandbox.vendors.shipbob.returns import ReturnLine, ReturnOrder, ShipBobReturns
 from trueup.sandbox.world.books import LevelChange, StockBook
@@ -242,7 +242,7 @@ class ShipBobBooks:
             entry.recorded_at,
             kept,
             shipment_number=sent[0].number if sent else None,
-            tracking_number=tracking_number(sent[0]) if sent else None,
+            tracking_number=sent[0].tracking_number if sent else None,
         )
 
     def _commit(self, kept: Kept, shipment: Shipment, sign: int) -> None:

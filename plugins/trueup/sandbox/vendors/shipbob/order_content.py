@@ -115,17 +115,12 @@ def _moment(at: datetime | None) -> str | None:
     return None if at is None else timestamp(at)
 
 
-def tracking_number(shipment: Shipment) -> str:
-    """The carrier's number of a parcel."""
-    return f"SB{shipment.number:010d}GB"
-
-
 def _tracking(shipment: Shipment) -> dict[str, Any]:
     """What there is to follow; nothing before a label is printed."""
     if shipment.left_at is None:
         return {}
     carrier, service = _CARRIERS[shipment.number % len(_CARRIERS)]
-    number = tracking_number(shipment)
+    number = shipment.tracking_number
     tracking = {
         "carrier": carrier,
         "carrier_service": service,

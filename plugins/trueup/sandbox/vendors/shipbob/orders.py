@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from trueup.sandbox.vendors.shipbob.catalog import ShipBobCatalog
-from trueup.sandbox.world.entries import Entry, LineQuantity, Order, OrderLine
+from trueup.sandbox.world.entries import Entry, LineQuantity, Order, OrderLine, OrderShipped
 
 _WAITING = frozenset({"Processing", "Exception", "OnHold"})
 _SHORTEST_JOURNEY = timedelta(hours=20)
@@ -17,7 +17,10 @@ _LONGEST_JOURNEY_HOURS = 76
 
 @dataclass(slots=True, eq=False)
 class Shipment:
-    """Units that travel together, by line. `problem`: why it waits, where it is on hold or an exception."""
+    """Units that travel together, by line. `problem`: why it waits, where it is on hold or an exception.
+
+    `tracking_number`: the carrier's, from the moment it leaves.
+    """
 
     number: int
     status: str
@@ -28,6 +31,7 @@ class Shipment:
     delivered_at: datetime | None = None
     problem: str | None = None
     held_until: datetime | None = None
+    tracking_number: str | None = None
 
     @property
     def is_waiting(self) -> bool:
@@ -103,11 +107,12 @@ class ShipBobOrders:
         self._by_reference[order.channel_id, reference_id] = kept
         return kept
 
-    def ship(self, entry: Entry, kept: Kept, lines: Iterable[LineQuantity]) -> Shipment | None:
+    def ship(self, entry: OrderShipped, kept: Kept, lines: Iterable[LineQuantity]) -> Shipment | None:
         """Let units leave; what stays behind becomes a shipment of its own. None where nothing was to leave."""
         shipment = self._split(entry, kept, lines, "Completed")
         if shipment is not None:
             shipment.left_at = entry.recorded_at
+            shipment.tracking_number = entry.tracking_number
             arrives_at = (
                 shipment.left_at + _SHORTEST_JOURNEY + timedelta(hours=shipment.number % _LONGEST_JOURNEY_HOURS)
             )

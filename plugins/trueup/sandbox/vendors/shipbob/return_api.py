@@ -21,7 +21,7 @@ def returns(books: ShipBobBooks, request: Request) -> Response:
     query = request.query_params
     page, size = number(query, "Cursor", 1, 1_000_000), number(query, "Limit", _DEFAULT, MAX_PAGE)
     found = [each for each in books.returns.by_number.values() if _matches(each, query)]
-    if query.get("SortOrder", "Newest") != "Oldest":
+    if query.get("SortOrder", "Desc") != "Asc":
         found.reverse()
     shown = found[(page - 1) * size : page * size]
     last = max(1, -(-len(found) // size))
@@ -126,6 +126,9 @@ def _matches(each: ReturnOrder, query: Mapping[str, str]) -> bool:
     if any(query.get(name) and value not in query[name].split(",") for name, value in wanted):
         return False
     start, end = moment(query.get("StartDate"), "StartDate"), moment(query.get("EndDate"), "EndDate")
+    done_since = moment(query.get("CompletedStartDate"), "CompletedStartDate")
+    if done_since is not None and (each.completed_at is None or each.completed_at < done_since):
+        return False
     return (start is None or each.inserted_at >= start) and (end is None or each.inserted_at <= end)
 
 

@@ -44,6 +44,11 @@ class ReturnOrder:
         """The newest."""
         return self.history[-1][0]
 
+    @property
+    def completed_at(self) -> datetime | None:
+        """When all that came was dealt with, None before."""
+        return next((at for name, at in self.history if name == COMPLETED), None)
+
     def reached_at(self, status: str) -> str | None:
         """When it came to a status, None where it never did."""
         return next((timestamp(at) for name, at in self.history if name == status), None)

@@ -17,6 +17,7 @@ SCOPES = frozenset(
         "read_locations",
         "read_orders",
         "read_products",
+        "read_returns",
         "write_inventory",
         "write_merchant_managed_fulfillment_orders",
         "write_orders",

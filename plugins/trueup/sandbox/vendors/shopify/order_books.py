@@ -107,7 +107,8 @@ class OrderBooks:
         picks: list[Pick] = []
         for part in entry.lines:
             picks += self.plans.pick(order, order.lines[part.line_id], part.quantity, location)
-        tracking = Tracking("Royal Mail", f"RM{entry.reference}", f"https://tracking.example.com/RM{entry.reference}")
+        number = entry.tracking_number
+        tracking = Tracking("Royal Mail", number, f"https://tracking.example.com/{number}")
         for each in dict.fromkeys(pick.plan.location.number for pick in picks):
             here = [pick for pick in picks if pick.plan.location.number == each]
             self.fulfil(order, here, [tracking], now, is_stamped=entry.moves_timestamp)

@@ -28,7 +28,7 @@ from trueup.sandbox.vendors.shopify.subscriptions import Subscriptions
 from trueup.sandbox.vendors.simulator import Connection, OrderDocument, Simulator, Storefront, opened
 from trueup.sandbox.vendors.subscribers import Subscribers
 from trueup.sandbox.webhooks import Courier
-from trueup.sandbox.world.entries import Entry
+from trueup.sandbox.world.entries import Entry, OrderShipped
 from trueup.sandbox.world.faults import FaultKind, Faults
 from trueup.sandbox.world.layout import Location
 from trueup.sandbox.world.world import World
@@ -43,6 +43,8 @@ class ShopifySimulator(Simulator):
     """A store. `/world/tuning` sets `points_per_second`, `bucket_size`, `concurrent_seconds`, `job_seconds`, `scopes`.
 
     `job_seconds`: how long a job takes, by the world's clock. `scopes`: the app's access scopes, separated by commas.
+    `reports_parcels`: whether an integration of the retailer's reports here what the locations sent; where it does not,
+    somebody else has to.
     """
 
     real_time_paths = (TOKEN_PATH,)
@@ -65,6 +67,7 @@ class ShopifySimulator(Simulator):
         )
         self._books: ShopBooks | None = None
         self._skus: dict[int, str] = {}
+        self._is_integrated = True
         self.calls = 0
         self._app = Starlette(
             routes=[
@@ -116,7 +119,8 @@ class ShopifySimulator(Simulator):
         return [self.world.layout.locations[name] for name in self._channel.served_by]
 
     def record(self, entry: Entry) -> None:
-        self.books.record(entry)
+        if self._is_integrated or not isinstance(entry, OrderShipped):
+            self.books.record(entry)
 
     def storefronts(self) -> Mapping[str, Storefront]:
         return {self._channel.channel_id: self}
@@ -161,6 +165,8 @@ class ShopifySimulator(Simulator):
                     self._ledger.concurrent_seconds = self._refund_ledger.concurrent_seconds = float(value)
                 case "job_seconds":
                     self._jobs.seconds = float(value)
+                case "reports_parcels":
+                    self._is_integrated = bool(value)
                 case "scopes":
                     self.authorization.scopes = frozenset(str(value).split(","))
                 case _:

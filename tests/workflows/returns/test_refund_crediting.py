@@ -1,0 +1,165 @@
+"""Refunds of shops are credited in the ERP by Trueup, and what came back is refunded: each once, whatever strikes.
+
+Nobody else books or credits: the retailer has no integration of its own.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.workflows.orders.test_order_booking import rows
+
+from trueup.corrections.engine.holds import decide_hold
+from trueup.dev.demo.engines import DirectEngine
+from trueup.dev.local_stack import LocalStack, run_local_stack
+from trueup.pipeline import steps
+
+PROJECT = Path(__file__).resolve().parents[3]
+SHOPS = ("shopify_main", "shopify_outlet")
+DAY = 24 * 3600
+ITEMS = {f"{kind}_item": str(900_009 + index) for index, kind in enumerate(("refund", "goodwill", "exchange"))}
+_STREAMS = {"netsuite": ["returns", "credits"], "shipbob": ["returns"], "shopify": ["returns"]}
+OPEN = (
+    "select difference_class, waits_for, cause, target_system, order_name, shown::text, desired::text, evidence::text"
+    " from reconciliation.return_differences order by 1, 5"
+)
+# By the records themselves, as they landed from each side: what went back of an order after it was booked, or of one
+# that was booked as it was placed, and what the ERP has credited of it.
+BOOKS = """
+    with shop_orders as (
+        select distinct on (source_key) payload from raw.shopify_main__orders order by source_key, record_id desc
+    ),
+    credits as (
+        select distinct on (source_key) payload from raw.netsuite__credits order by source_key, record_id desc
+    ),
+    booked as (
+        select
+            payload ->> 'otherrefnum' as name, min((payload ->> 'foreigntotal')::numeric) as total,
+            min(payload ->> 'createddate')::timestamp at time zone 'UTC' as booked_at
+        from (
+            select distinct on (source_key) payload from raw.netsuite__orders order by source_key, record_id desc
+        ) as newest
+        where payload ->> 'custbody_channel' = 'shopify_main' and payload ->> 'status' not in ('C', 'H')
+        group by 1
+    )
+    select
+        payload ->> 'name' as name,
+        coalesce((
+            select sum((each #>> '{totalRefundedSet,shopMoney,amount}')::numeric)
+            from jsonb_path_query(payload, '$.refunds[*]') as each
+            where (each ->> 'processedAt')::timestamptz > booked.booked_at
+                or booked.total = (payload #>> '{originalTotalPriceSet,shopMoney,amount}')::numeric
+        ), 0) as refunded,
+        coalesce((
+            select sum(-(credits.payload ->> 'foreigntotal')::numeric) from credits
+            where credits.payload ->> 'otherrefnum' = shop_orders.payload ->> 'name'
+                and credits.payload ->> 'custbody_channel' = 'shopify_main'
+        ), 0) as credited
+    from shop_orders
+    inner join booked on booked.name = payload ->> 'name'
+    where payload ->> 'cancelledAt' is null
+    order by 1
+"""
+pytestmark = pytest.mark.timeout(1200)
+
+
+def declare(tenant: Path) -> None:
+    """Have orders booked and refunds credited in the ERP, as the pages of both workflows say."""
+    orders = {"booked_in": "netsuite", "taken_by": list(SHOPS), "waits_for_payment": False}
+    returns = {"credited_in": "netsuite", "taken_by": list(SHOPS)}
+    (tenant / "orders.yml").write_text(yaml.safe_dump({"orders": orders}))
+    (tenant / "returns.yml").write_text(yaml.safe_dump({"returns": returns}))
+    owned = yaml.safe_load((tenant / "ownership.yml").read_text())
+    owned["ownership"] |= dict.fromkeys(("order.document", "order.status", "refund.document"), "origin")
+    (tenant / "ownership.yml").write_text(yaml.safe_dump(owned))
+    declared = yaml.safe_load((tenant / "systems.yml").read_text())
+    for system in declared["systems"].values():
+        system["streams"] += _STREAMS.get(system["connector"], [])
+    declared["systems"]["netsuite"]["options"] |= ITEMS
+    (tenant / "systems.yml").write_text(yaml.safe_dump(declared))
+
+
+@pytest.fixture(scope="module")
+def stack(reachable_folder: Path) -> Iterator[LocalStack]:
+    state = reachable_folder / "crediting"
+    tenants = state / "tenants"
+    shutil.copytree(PROJECT / "tenants" / "demo", tenants / "demo")
+    declare(tenants / "demo")
+    options: dict[str, str | int | float | Path | None] = {"seed": 5, "skus": 30, "order_incidents": 1.0}
+    with run_local_stack(PROJECT, state, options, tenants=tenants, is_durable=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def engine(stack: LocalStack) -> DirectEngine:
+    return DirectEngine(stack, 0, sweep_every_cycles=1_000_000)
+
+
+def unequal(stack: LocalStack) -> list[tuple[Any, ...]]:
+    """Orders of which the ERP has credited another amount than went back."""
+    return [row for row in rows(stack, BOOKS) if row[1] != row[2]]
+
+
+def agree(stack: LocalStack) -> int:
+    """Two people agree to everything that waits; how much that was."""
+    waiting = rows(stack, "select hold_id from outbox.holds where decision is null order by hold_id")
+    for (hold_id,) in waiting:
+        for person in ("anna", "ben"):
+            decide_hold(stack.tenant.warehouse, hold_id, "approved", person, "looked at")
+    return len(waiting)
+
+
+def come_to_rest(stack: LocalStack, engine: DirectEngine, cycles: int = 4) -> None:
+    """People go home; what is left is done, with two people's word where it is asked for."""
+    stack.sandbox.world.tell("/quiet", {"ship": False, "count": True})
+    for _ in range(cycles):
+        engine.cycle(is_sweep=True)
+        agree(stack)
+    left = [row for row in rows(stack, OPEN) if row[1] is None]
+    refused = "select detail, count(*) from outbox.receipts where outcome = 'rejected' group by 1"
+    assert left == [], (left, rows(stack, refused))
+    assert unequal(stack) == []
+
+
+def test_every_refund_of_some_days_has_one_credit_to_the_cent(stack: LocalStack, engine: DirectEngine) -> None:
+    """Returns, cancelled units, apologies and exchanges; a further cycle does nothing more."""
+    engine.cycle(is_sweep=True)
+    for _ in range(6):
+        stack.sandbox.world.tell("/step", {"seconds": DAY})
+        engine.cycle()
+    come_to_rest(stack, engine)
+    made = "select count(*), count(distinct record_ref) from outbox.changes where entity = 'refund'"
+    credited = rows(stack, f"{made} and target_system = 'netsuite' and status = 'verified'")
+    assert credited[0][0] == credited[0][1] > 5
+    assert sum(row[1] > 0 for row in rows(stack, BOOKS)) > 2
+    refunded = rows(stack, f"{made} and target_system <> 'netsuite' and status = 'verified'")
+    assert refunded[0][0] == refunded[0][1]
+
+    engine.cycle(is_sweep=True)
+
+    assert rows(stack, f"{made} and target_system = 'netsuite' and status = 'verified'") == credited
+    assert steps.propose(stack.tenant, run_id="again", actor="test").proposed_count == 0
+
+
+def test_an_answer_lost_while_crediting_credits_nothing_twice(stack: LocalStack, engine: DirectEngine) -> None:
+    """Half of all answers are lost after the ERP has credited, and after the shop has refunded."""
+    world = stack.sandbox.world
+    world.tell("/resume")
+    for _ in range(2):
+        world.tell("/step", {"seconds": DAY})
+        engine.cycle()
+    world.tell("/step", {"seconds": 3 * DAY})
+    rules = [
+        {"system": "netsuite", "kind": "lost_answer", "rate": 0.5, "path": "creditMemo"},
+        {"system": "shopify_main", "kind": "lost_answer", "rate": 0.5, "path": "graphql", "method": "POST"},
+    ]
+    world.put("/faults", {"rules": rules})
+    for _ in range(2):
+        engine.cycle()
+        agree(stack)
+    assert world.ask("/faults")["rules"][0]["struck"] > 0
+    world.put("/faults", {"rules": []})
+    come_to_rest(stack, engine)
