@@ -104,36 +104,11 @@ clamped as (
 
 -- What this table holds so far.
 decided as (
-    {%- if remembers([
-        "free_quantity", "unassigned_reserved_quantity", "buffer_quantity", "share", "cap_quantity", "target_quantity",
-        "facts_version",
-    ]) %}
-    select
-        sku,
-        channel,
-        free_quantity,
-        shortfall_quantity,
-        unassigned_reserved_quantity,
-        buffer_quantity,
-        share,
-        cap_quantity,
-        target_quantity,
-        facts_version
-    from {{ this }}
-    {%- else %}
-    select
-        null::text as sku,
-        null::text as channel,
-        null::numeric as free_quantity,
-        null::numeric as shortfall_quantity,
-        null::numeric as unassigned_reserved_quantity,
-        null::integer as buffer_quantity,
-        null::numeric as share,
-        null::integer as cap_quantity,
-        null::bigint as target_quantity,
-        null::text as facts_version
-    where false
-    {%- endif %}
+    {{ held_so_far({
+        "sku": "text", "channel": "text", "free_quantity": "numeric", "shortfall_quantity": "numeric",
+        "unassigned_reserved_quantity": "numeric", "buffer_quantity": "integer", "share": "numeric",
+        "cap_quantity": "integer", "target_quantity": "bigint", "facts_version": "text",
+    }) }}
 ),
 
 final as (

@@ -30,7 +30,7 @@ final as (
         ceil(differences.quantity)::bigint as size,
         differences.cause,
         -- By harm: the customer who has waited longest goes first.
-        least(999999, greatest(0, 999999 - extract(epoch from now() - differences.observed_at) / 60))::integer
+        {{ longest_wait_first("differences.observed_at") }}::integer
             as priority,
         differences.facts_version,
         differences.observed_at as facts_as_of,
@@ -45,19 +45,7 @@ final as (
         on differences.order_name = documents.order_name and differences.record_ref = documents.parcel_id
     left join stream_positions
         on differences.owner_system_id = stream_positions.system_id and stream_positions.stream = 'orders'
-    where
-        -- What was read before our last push, or before a push was refused, says nothing about the record now.
-        not exists (
-            select 1
-            from changes
-            where
-                changes.target_system = differences.target_system
-                and changes.record_ref = differences.record_ref
-                and changes.entity = differences.entity
-                and changes.status in ('applied', 'verified', 'conflicted')
-                and greatest(changes.applied_at, changes.resolved_at)
-                >= coalesce(stream_positions.last_read_started_at, '-infinity')
-        )
+    where {{ is_read_since_our_push("differences", "changes", "stream_positions.last_read_started_at") }}
 )
 
 select * from final

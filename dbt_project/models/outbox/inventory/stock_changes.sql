@@ -49,19 +49,7 @@ final as (
     from differences
     inner join channels on differences.target_system = channels.channel
     left join channel_reads on differences.target_system = channel_reads.channel
-    where
-        -- What was read before our last push, or before a push was refused, says nothing about the record now.
-        not exists (
-            select 1
-            from changes
-            where
-                changes.target_system = differences.target_system
-                and changes.record_ref = differences.record_ref
-                and changes.entity = differences.entity
-                and changes.status in ('applied', 'verified', 'conflicted')
-                and greatest(changes.applied_at, changes.resolved_at)
-                >= coalesce(channel_reads.last_read_started_at, '-infinity')
-        )
+    where {{ is_read_since_our_push("differences", "changes", "channel_reads.last_read_started_at") }}
 )
 
 select * from final

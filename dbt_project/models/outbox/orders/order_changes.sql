@@ -46,7 +46,7 @@ final as (
                 when wanted.operation = 'transition' then 0
                 else
                     1000000
-                    + least(999999, greatest(0, 999999 - extract(epoch from now() - wanted.observed_at) / 60))
+                    + {{ longest_wait_first("wanted.observed_at") }}
             end
         )::integer as priority,
         wanted.facts_version,
@@ -72,19 +72,7 @@ final as (
     ) as documents on true
     left join stream_positions
         on wanted.target_system = stream_positions.system_id and stream_positions.stream = 'orders'
-    where
-        -- What was read before our last push, or before a push was refused, says nothing about the record now.
-        not exists (
-            select 1
-            from changes
-            where
-                changes.target_system = wanted.target_system
-                and changes.record_ref = wanted.record_ref
-                and changes.entity = wanted.entity
-                and changes.status in ('applied', 'verified', 'conflicted')
-                and greatest(changes.applied_at, changes.resolved_at)
-                >= coalesce(stream_positions.last_read_started_at, '-infinity')
-        )
+    where {{ is_read_since_our_push("wanted", "changes", "stream_positions.last_read_started_at") }}
 )
 
 select * from final

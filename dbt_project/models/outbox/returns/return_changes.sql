@@ -69,7 +69,7 @@ final as (
         -- By harm: a customer waits for money; then the refund that has waited longest for its credit.
         (
             case when wanted.difference_class = 'received_not_refunded' then 0 else 1000000 end
-            + least(999999, greatest(0, 999999 - extract(epoch from now() - wanted.observed_at) / 60))
+            + {{ longest_wait_first("wanted.observed_at") }}
         )::integer as priority,
         wanted.facts_version,
         wanted.observed_at as facts_as_of,
@@ -89,19 +89,7 @@ final as (
     from wanted
     left join stream_positions
         on wanted.read_system = stream_positions.system_id and wanted.read_stream = stream_positions.stream
-    where
-        -- What was read before our last push, or before a push was refused, says nothing about the record now.
-        not exists (
-            select 1
-            from changes
-            where
-                changes.target_system = wanted.target_system
-                and changes.record_ref = wanted.record_ref
-                and changes.entity = wanted.entity
-                and changes.status in ('applied', 'verified', 'conflicted')
-                and greatest(changes.applied_at, changes.resolved_at)
-                >= coalesce(stream_positions.last_read_started_at, '-infinity')
-        )
+    where {{ is_read_since_our_push("wanted", "changes", "stream_positions.last_read_started_at") }}
 )
 
 select * from final

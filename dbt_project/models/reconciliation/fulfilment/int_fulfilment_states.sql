@@ -33,27 +33,10 @@ with causes as (
 
 -- What this table holds so far.
 open_difference as (
-    {%- if remembers([
-        "subject_key", "target_system", "difference_class", "detected_at", "age_build_seconds", "facts_version",
-    ]) %}
-    select
-        subject_key,
-        target_system,
-        difference_class,
-        detected_at,
-        age_build_seconds,
-        facts_version
-    from {{ this }}
-    {%- else %}
-    select
-        null::text as subject_key,
-        null::text as target_system,
-        null::text as difference_class,
-        null::timestamptz as detected_at,
-        null::double precision as age_build_seconds,
-        null::text as facts_version
-    where false
-    {%- endif %}
+    {{ held_so_far({
+        "subject_key": "text", "target_system": "text", "difference_class": "text", "detected_at": "timestamptz",
+        "age_build_seconds": "double precision", "facts_version": "text",
+    }) }}
 ),
 
 final as (
