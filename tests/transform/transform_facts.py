@@ -404,7 +404,7 @@ def shopify_order(
         for units, kind in ((line.removed, "CANCEL"), (line.returned, "RETURN")):
             if units:
                 refunds.append({"quantity": units, "restockType": kind, "lineItem": {"id": line_id}})
-    fulfilments = (
+    fulfilments: list[dict[str, Any]] = (
         [
             {
                 "id": f"gid://shopify/Fulfillment/{number}",

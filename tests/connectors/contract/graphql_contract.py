@@ -58,6 +58,8 @@ def _data_problems(schema: GraphQLSchema, line: Mapping[str, Any]) -> list[str]:
         # By what is answered of it: the others have the same fields.
         if abstract.name == "DiscountApplication":
             return "DiscountCodeApplication" if "code" in value else "AutomaticDiscountApplication"
+        if abstract.name == "ReturnLineItemType":
+            return "ReturnLineItem" if "fulfillmentLineItem" in value else "UnverifiedReturnLineItem"
         # The answer does not say what a node is; its id in the question does.
         ids = reported["variables"].get("ids") or [reported["variables"]["id"]]
         return str(ids[0].split("/")[3])

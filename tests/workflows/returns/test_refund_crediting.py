@@ -28,38 +28,40 @@ OPEN = (
 )
 # By the records themselves, as they landed from each side: what went back of an order after it was booked, or of one
 # that was booked as it was placed, and what the ERP has credited of it.
-BOOKS = """
-    with shop_orders as (
-        select distinct on (source_key) payload from raw.shopify_main__orders order by source_key, record_id desc
-    ),
-    credits as (
-        select distinct on (source_key) payload from raw.netsuite__credits order by source_key, record_id desc
+_NEWEST = "(select distinct on (source_key) payload from raw.{} order by source_key, record_id desc)"
+_TAKEN = " union all ".join(
+    f"select '{shop}' as channel, payload from {_NEWEST.format(shop + '__orders')} as taken" for shop in SHOPS
+)
+BOOKS = f"""
+    with shop_orders as ({_TAKEN}),
+    credited_of as (
+        select
+            payload ->> 'custbody_channel' as channel, payload ->> 'otherrefnum' as name,
+            sum(-(payload ->> 'foreigntotal')::numeric) as credited
+        from {_NEWEST.format("netsuite__credits")} as credits
+        group by 1, 2
     ),
     booked as (
         select
-            payload ->> 'otherrefnum' as name, min((payload ->> 'foreigntotal')::numeric) as total,
+            payload ->> 'custbody_channel' as channel, payload ->> 'otherrefnum' as name,
+            min((payload ->> 'foreigntotal')::numeric) as total,
             min(payload ->> 'createddate')::timestamp at time zone 'UTC' as booked_at
-        from (
-            select distinct on (source_key) payload from raw.netsuite__orders order by source_key, record_id desc
-        ) as newest
-        where payload ->> 'custbody_channel' = 'shopify_main' and payload ->> 'status' not in ('C', 'H')
-        group by 1
+        from {_NEWEST.format("netsuite__orders")} as newest
+        where payload ->> 'status' not in ('C', 'H')
+        group by 1, 2
     )
     select
-        payload ->> 'name' as name,
+        name,
         coalesce((
-            select sum((each #>> '{totalRefundedSet,shopMoney,amount}')::numeric)
+            select sum((each #>> '{{totalRefundedSet,shopMoney,amount}}')::numeric)
             from jsonb_path_query(payload, '$.refunds[*]') as each
-            where (each ->> 'processedAt')::timestamptz > booked.booked_at
-                or booked.total = (payload #>> '{originalTotalPriceSet,shopMoney,amount}')::numeric
+            where (each ->> 'processedAt')::timestamptz > booked_at
+                or total = (payload #>> '{{originalTotalPriceSet,shopMoney,amount}}')::numeric
         ), 0) as refunded,
-        coalesce((
-            select sum(-(credits.payload ->> 'foreigntotal')::numeric) from credits
-            where credits.payload ->> 'otherrefnum' = shop_orders.payload ->> 'name'
-                and credits.payload ->> 'custbody_channel' = 'shopify_main'
-        ), 0) as credited
-    from shop_orders
-    inner join booked on booked.name = payload ->> 'name'
+        coalesce(credited, 0) as credited
+    from (select channel, payload ->> 'name' as name, payload from shop_orders) as taken
+    inner join booked using (channel, name)
+    left join credited_of using (channel, name)
     where payload ->> 'cancelledAt' is null
     order by 1
 """
