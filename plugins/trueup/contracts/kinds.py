@@ -9,6 +9,7 @@ from typing import Self
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from trueup.contracts.yaml_text import read_yaml
 from trueup.domain.errors import Permanent
 from trueup.domain.records import StreamKind
 
@@ -89,7 +90,7 @@ def stream_kinds() -> tuple[str, ...]:
 def parse_kinds(text: str) -> Mapping[str, RecordKind]:
     """Read the file's text; `Permanent` names the key and what is wrong with it."""
     try:
-        declared = _Kinds.model_validate(yaml.safe_load(text))
+        declared = _Kinds.model_validate(read_yaml(text))
     except yaml.YAMLError as error:
         raise Permanent(f"contracts/streams.yml: not YAML: {error}") from error
     except ValidationError as error:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from trueup.contracts.check import Checker
 from trueup.contracts.declaration import ContractDeclaration, FieldDeclaration
 from trueup.contracts.kinds import record_kinds, stream_kinds
+from trueup.contracts.yaml_text import read_yaml
 from trueup.domain.errors import Permanent
 from trueup.domain.records import StreamKind
 
@@ -62,7 +63,7 @@ def parse_contract(text: str, connector: str, stream: str) -> StreamContract:
     """Read one contract's YAML; `Permanent` names the file, the key and the remedy of every mistake."""
     where = f"contracts/{connector}/{stream}.yml"
     try:
-        content = yaml.safe_load(text)
+        content = read_yaml(text)
     except yaml.YAMLError as error:
         raise Permanent(f"{where}: not YAML: {error}") from error
     try:

@@ -56,6 +56,10 @@ class Validator:
         self._source = self._context.data_sources.add_postgres(
             "warehouse", connection_string=_ADDRESS, kwargs={"creator": creator, "pool_size": 1, "max_overflow": 0}
         )
+        # One asset for all suites: with each new one Great Expectations writes all there are into its configuration, as
+        # YAML.
+        self._asset = self._source.add_query_asset(name="rows", query="select 1")
+        self._rows = self._asset.add_batch_definition_whole_table("rows")
         self._whole: set[str] = set()
         event.listen(
             self._source.get_execution_engine().engine, "before_cursor_execute", self._ask_names_only, retval=True
@@ -86,10 +90,8 @@ class Validator:
         self, suite: Suite, expectations: Sequence[Expectation], rows: str, parameters: Mapping[str, Any]
     ) -> list[Verdict]:
         self._whole.add(rows)
-        # With each asset Great Expectations writes all there are into its configuration, as YAML.
-        self._source.assets.clear()
-        asset = self._source.add_query_asset(name=suite.name, query=_COLON.sub(r"\:", rows))
-        batch = asset.add_batch_definition_whole_table("rows").get_batch()
+        self._asset.query = _COLON.sub(r"\:", rows)
+        batch = self._rows.get_batch()
         validated: dict[str, Verdict] = {}
         for format_name, chosen in _by_result_format(expectations):
             built = [_build(expectation) for expectation in chosen]

@@ -233,13 +233,13 @@ def _selection(connection: Warehouse, plan: Plan) -> list[str]:
     if plan.is_deployed:
         return []
     # The views are there and say the same as ever, and nothing is dropped: dbt need not know what hangs on what.
-    warm = ("--no-populate-cache", "--select")
+    warm = ("--no-populate-cache", "--exclude", "config.materialized:view")
     if plan.is_full or plan.is_marts_full:
-        return [*warm, "config.materialized:incremental"]
+        return [*warm]
     # Nothing else can have changed: a build that died is made good from the scope that it left.
-    reached = [f"{view}+,config.materialized:incremental" for view in changed_views(connection)]
+    reached = [f"{view}+" for view in changed_views(connection)]
     # What became of our own changes, and what the gates hold, no stream tells.
-    return [*warm, *reached, "path:models/reconciliation,config.materialized:incremental"]
+    return [*warm, "--select", *reached, "path:models/reconciliation"]
 
 
 def _finish(connection: Warehouse, findings: Sequence[Finding], plan: Plan, run_id: str) -> tuple[int, int]:

@@ -4,10 +4,13 @@ Redirects are not followed here or anywhere: a token would travel to whoever the
 """
 
 import logging
+import os
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -133,9 +136,17 @@ class Transport:
 class _BoundedTransport(httpx.HTTPTransport):
     def __init__(self, deadline: AnswerDeadline, proxy: str | None) -> None:
         # Shorter than servers keep an idle connection, so that a write never meets one just being closed.
-        super().__init__(limits=httpx.Limits(keepalive_expiry=3.0), proxy=proxy)
+        limits = httpx.Limits(keepalive_expiry=3.0)
+        certificates = _certificates(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        super().__init__(verify=certificates, limits=limits, proxy=proxy)
         # httpx has no argument for it.
         self._pool._network_backend = BoundedBackend(deadline)
+
+
+@cache
+def _certificates(file: str | None, folder: str | None) -> ssl.SSLContext:  # noqa: ARG001 - httpx reads them itself
+    """Whom to trust, read once for all that connect: reading it takes longer than many a request."""
+    return httpx.create_ssl_context()
 
 
 def _proxy(base_url: str) -> str | None:
