@@ -54,7 +54,7 @@ final as (
         -- A refund of units is known by the first of them: those are refunded once, however many more come back.
         case
             when goods.difference_class = 'received_not_refunded'
-                then 'trueup:' || goods.order_id || '|' || goods.sku || '|' || (goods.refunded_quantity + 1)
+                then 'trueup:' || goods.order_id || '|' || goods.sku || '|' || trim_scale(goods.refunded_quantity + 1)
             else goods.order_id || '|' || goods.sku
         end as record_ref,
         goods.field,
