@@ -14,6 +14,10 @@
             {"because": "What an order, a copy or a refund comes to",
              "from": "order_record", "to": "order_name", "through": "order_links",
              "at": ["row.system_id", "row.source_order_id"], "key": "row.order_name"},
+            {"because": "A product of which the ERP has an item now, or none any more",
+             "from": "sku", "to": "order_name", "through": "int_order_line_units", "at": "row.sku",
+             "key": "row.order_name", "beside": "this",
+             "on": "row.order_name = beside.order_name and beside.difference_class = 'missing'"},
             {"because": "What became of our own change of it",
              "from": "build", "to": "order_name", "through": "this", "key": "row.order_name",
              "beside": "outbox.changes",
@@ -23,6 +27,7 @@
 ) }}
 
 -- depends_on: {{ ref("order_links") }}
+-- depends_on: {{ ref("int_order_line_units") }}
 {%- set build = build_state() %}
 
 {%- set unequal = "select distinct order_name from " ~ ref("int_unequal_orders") %}
