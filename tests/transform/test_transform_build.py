@@ -1,13 +1,17 @@
 """From raw records to correction candidates, through a real dbt and a real PostgreSQL."""
 
+import random
 import threading
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from dbt.adapters.base.impl import BaseAdapter
 from dbt.adapters.cache import RelationsCache
 from tests.built_warehouse import fresh_facts
+from tests.transform.order_money import priced
 from tests.transform.transform_facts import (
+    Fact,
     Facts,
     Line,
     at,
@@ -28,6 +32,7 @@ from trueup.configuration.model import TenantConfiguration
 from trueup.dev.postgres import EmbeddedPostgres
 from trueup.domain.errors import Permanent
 from trueup.transform.build import BuildReport
+from trueup.warehouse.connection import connect
 
 
 @pytest.fixture
@@ -35,6 +40,10 @@ def shop(facts: Facts) -> Facts:
     """A warehouse with one product, on sale in the main store."""
     facts.land([netsuite_item("1001", "HV-00001"), shopify_variant("1", "HV-00001")])
     return facts
+
+
+def order_with_money(name: str, when: datetime) -> Fact:
+    return priced(shopify_order(name, [Line("1", 1)], when, ordered_at=at(10)), random.Random(name))[0]
 
 
 def test_a_changed_level_ends_as_a_candidate(shop: Facts) -> None:
@@ -166,6 +175,27 @@ def _models_of(shop: Facts, report: BuildReport) -> set[str]:
     )
     assert len(ran) == report.model_count
     return {str(row["model"]) for row in ran}
+
+
+def test_what_others_touch_meanwhile_takes_no_row_away(shop: Facts) -> None:
+    """A model selects and writes by the keys of one moment: another thread's model may touch keys in between."""
+    shop.land([order_with_money("#1", at(10)), order_with_money("#2", at(10))])
+    shop.build()
+    shop.land([order_with_money("#1", at(20))])
+    with connect(shop.details, None) as holder:
+        # It can select, and has to wait before it writes.
+        holder.execute("lock table staging.int_order_documents in exclusive mode")
+        building = threading.Thread(target=shop.build)
+        building.start()
+        waiting = "select from pg_locks where relation = 'staging.int_order_documents'::regclass and not granted"
+        while not shop.rows(waiting):
+            assert building.is_alive(), "the build did not wait for the table"
+        shop.execute(
+            "insert into staging.touched_keys (build_id, kind, key)"
+            " select max(build_id), 'order_record', 'shopify_main|gid://shopify/Order/2' from audit.builds"
+        )
+    building.join()
+    assert shop.row("select count(*) from staging.int_order_documents")["count"] == 2
 
 
 def test_rows_whose_content_is_the_same_keep_their_build(facts: Facts) -> None:

@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 _PASSWORD_VARIABLE = "DBT_ENV_SECRET_TRUEUP_PASSWORD"  # noqa: S105 -- a name, not a secret
 # Models read variables with this prefix without being parsed anew when the value is another (`dbt_metadata_envs`).
 _BUILD_VARIABLE = "DBT_ENV_CUSTOM_ENV_TRUEUP_BUILD"
+# A model selects its part of the table, and then writes and deletes, by keys that models of other threads add to: what
+# it did not select it must not take for gone.
+_OF_ONE_MOMENT = r"-c default_transaction_isolation=repeatable\ read"
 _THREADS = 4
 _MOST_PARSED = 4
 _PARSED: dict[str, Any] = {}
@@ -98,7 +101,7 @@ class DbtSession:
             _PASSWORD_VARIABLE: self._details.password or "",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             # dbt's profile has no place for these; libpq reads them.
-            "PGOPTIONS": OPTIONS,
+            "PGOPTIONS": f"{OPTIONS} {_OF_ONE_MOMENT}",
             _BUILD_VARIABLE: json.dumps(build or {}),
         }
         with (
