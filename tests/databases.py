@@ -62,10 +62,17 @@ def template(
             filled = new_database(postgres, "warehouse", of)
             try:
                 fill(filled)
+                _send_away(postgres, str(filled.schema))
                 postgres.create_database(name, template=filled.schema)
             finally:
                 postgres.drop_database(str(filled.schema))
     return name
+
+
+def _send_away(postgres: EmbeddedPostgres, database: str) -> None:
+    """End what is still connected: who watched a build that took long asks once more after it, and hinders a copy."""
+    with connect(postgres.details("postgres"), None, is_autocommit=True) as connection:
+        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (database,))
 
 
 def new_database(postgres: EmbeddedPostgres, prefix: str, template: str | None) -> ConnectionDetails:
