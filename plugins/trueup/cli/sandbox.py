@@ -24,6 +24,9 @@ def serve(
     order_incidents: Annotated[
         float, typer.Option(help="How often orders are edited, exchanged, apologised for; 1: as in a busy shop.")
     ] = 0.0,
+    returns_within_hours: Annotated[
+        float, typer.Option(help="So soon goods come back; 0: within days, as customers do.")
+    ] = 0.0,
     world: Annotated[
         Path | None, typer.Option(help="Real transactions to replay (UCI Online Retail II layout).")
     ] = None,
@@ -67,6 +70,7 @@ def serve(
             transactions=world,
             days=days,
             order_incidents=order_incidents,
+            returns_within_hours=returns_within_hours,
             layout=layout,
         )
         run_sandbox(

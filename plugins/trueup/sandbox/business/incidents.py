@@ -77,7 +77,7 @@ class Incidents:
             "hold": (_SOON, self._hold),
             "move": (_SOON, self._move),
             "split": (_SOON, self._split),
-            "apology": (_APOLOGY_AFTER, self._apologise),
+            "apology": (self._world.settings.soon(_APOLOGY_AFTER), self._apologise),
         }
         for name, (bounds, action) in plans.items():
             if self._strikes(accepted.key, name):
