@@ -4,7 +4,6 @@ By SuiteQL, whose amounts are exact texts. A memo is taken for the one that was 
 currency, its total and each line's item, units and amount are the same.
 """
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +13,12 @@ from typing import Any, Final
 
 from trueup.connectors.http.client import HttpClient
 from trueup.connectors.netsuite.account import SYSTEM, ask, rows_of
+from trueup.connectors.netsuite.booked_orders import LINES, is_field, literal
 from trueup.connectors.netsuite.credits import Credit
 from trueup.connectors.netsuite.queries import NOW
 from trueup.connectors.reading import as_of, started_at
 from trueup.domain.errors import Transient
 
-_FIELD = re.compile(r"[a-z][a-z0-9_]{0,60}")
-_LINES: Final = "transaction t JOIN transactionline tl ON tl.transaction = t.id"
 _BASE_PERIODS: Final = "isyear = 'F' AND isquarter = 'F' AND isadjust = 'F'"
 _RECEIVED: Final = "('E', 'F')"
 """Statuses of a return authorisation of which something was received and is to be credited."""
@@ -119,14 +117,14 @@ class BookedCredits:
 
     def __init__(self, client: HttpClient, channel_field: str, currency: str) -> None:
         self._client = client
-        self._channel = channel_field if channel_field and _FIELD.fullmatch(channel_field) else ""
+        self._channel = channel_field if is_field(channel_field) else ""
         self._symbol = f"'{currency}' AS symbol" if currency else "c.symbol AS symbol"
-        self._source = _LINES if currency else f"{_LINES} JOIN currency c ON c.id = t.currency"
+        self._source = LINES if currency else f"{LINES} JOIN currency c ON c.id = t.currency"
 
     def find(self, external_ids: Collection[str]) -> FoundCredits:
         """Every credit memo with one of the external ids."""
         at_the_least = started_at(self._client, lambda: ask(self._client, NOW, limit=1))
-        wanted = ", ".join(_literal(each) for each in sorted(external_ids))
+        wanted = ", ".join(literal(each) for each in sorted(external_ids))
         columns = (
             "tl.uniquekey AS uniquekey, t.id AS id, t.externalid AS externalid, t.otherrefnum AS otherrefnum,"
             f" t.tranid AS tranid, t.foreigntotal AS foreigntotal, {self._symbol}, tl.item AS item,"
@@ -142,11 +140,11 @@ class BookedCredits:
 
     def order(self, credit: Credit) -> BookedOrder | None:
         """The order that the channel calls so, not given up; None where none is booked, or several are."""
-        channel = f" AND t.{self._channel} = {_literal(credit.channel)}" if self._channel else ""
+        channel = f" AND t.{self._channel} = {literal(credit.channel)}" if self._channel else ""
         columns = f"tl.uniquekey AS uniquekey, t.id AS id, t.entity AS entity, {self._symbol}"
         condition = (
             f"t.type = 'SalesOrd' AND tl.mainline = 'T' AND t.status <> 'C'"
-            f" AND t.otherrefnum = {_literal(credit.order_name)}{channel}"
+            f" AND t.otherrefnum = {literal(credit.order_name)}{channel}"
         )
         rows = [row for _, row in self._rows(columns, condition)]
         if len(rows) != 1:
@@ -255,7 +253,3 @@ def _take_return(returns: dict[str, OpenReturn], row: Mapping[str, Any]) -> None
     if units:
         each.units[item] += units
         each.lines[item] = line
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -26,7 +26,7 @@ _COLUMNS = (
     " tl.taxline AS taxline, NVL(tl.quantity, 0) AS quantity, tl.quantityshiprecv AS quantityshiprecv,"
     " tl.isclosed AS isclosed, NVL(tl.foreignamount, 0) AS foreignamount"
 )
-_LINES = "transaction t JOIN transactionline tl ON tl.transaction = t.id"
+LINES: Final = "transaction t JOIN transactionline tl ON tl.transaction = t.id"
 _ENDED: Final[Mapping[str, str]] = {"C": "cancelled", "G": "billed", "H": "closed"}
 """What NetSuite calls the states in which an order is no longer open; the others tell how far it has come."""
 _GIVEN_UP: Final = frozenset({"C", "H"})
@@ -137,10 +137,9 @@ class BookedOrders:
 
     def __init__(self, client: HttpClient, channel_field: str, currency: str) -> None:
         self._client = client
-        is_field = channel_field and _FIELD.fullmatch(channel_field)
-        channel = f", t.{channel_field} AS channel" if is_field else ""
+        channel = f", t.{channel_field} AS channel" if is_field(channel_field) else ""
         symbol = f", '{currency}' AS symbol" if currency else ", c.symbol AS symbol"
-        self._source = _LINES if currency else f"{_LINES} JOIN currency c ON c.id = t.currency"
+        self._source = LINES if currency else f"{LINES} JOIN currency c ON c.id = t.currency"
         self._columns = f"{_COLUMNS}{channel}{symbol}"
 
     def find(self, external_ids: Collection[str], names: Collection[str]) -> Found:
@@ -150,7 +149,7 @@ class BookedOrders:
         """
         at_the_least = started_at(self._client, lambda: ask(self._client, NOW, limit=1))
         wanted = [
-            f"t.{column} IN ({', '.join(_literal(each) for each in sorted(values))})"
+            f"t.{column} IN ({', '.join(literal(each) for each in sorted(values))})"
             for column, values in (("externalid", external_ids), ("otherrefnum", names))
             if values
         ]
@@ -232,7 +231,13 @@ def _take(orders: dict[str, FoundOrder], row: object) -> int | None:
     return key
 
 
-def _literal(text: str) -> str:
+def is_field(name: str) -> bool:
+    """Whether a query may ask for a column of this name: it comes from a connection."""
+    return _FIELD.fullmatch(name) is not None
+
+
+def literal(text: str) -> str:
+    """The text as SuiteQL takes it."""
     return "'" + text.replace("'", "''") + "'"
 
 

@@ -12,26 +12,21 @@ as `credited_twice`. And a process that is killed between crediting and looking 
 looks it up and, where it is not as it should be, a person is told.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from trueup.configuration.model import SystemDeclaration
-from trueup.connectors.base import Observation
 from trueup.connectors.fence import CallReceipts
-from trueup.connectors.http.answers import Unconfirmed
-from trueup.connectors.http.client import HttpClient, Resend
+from trueup.connectors.http.client import HttpClient
 from trueup.connectors.netsuite.account import CREDITS, RETURNS, SYSTEM, channel_field, connect_client, zone
-from trueup.connectors.netsuite.booked_credits import BookedCredits, FoundCredit, FoundCredits
-from trueup.connectors.netsuite.booked_orders import currencies
-from trueup.connectors.netsuite.bookings import Currency, NotBookable
+from trueup.connectors.netsuite.booked_credits import BookedCredits, FoundCredits
 from trueup.connectors.netsuite.credits import Credit, body_of, credit_of, from_return
-from trueup.connectors.netsuite.refused_records import refusal_of
+from trueup.connectors.netsuite.writers.documents import DocumentWriter, Sent
 from trueup.connectors.state import SharedState
-from trueup.domain.changes import Change, Operation, Outcome, Receipt
+from trueup.domain.changes import Change, Outcome
 from trueup.domain.connections import ConnectionDetails
-from trueup.domain.errors import Permanent, Transient
-from trueup.domain.values import Document, Value
+from trueup.domain.errors import Transient
 
 
 def connect(details: ConnectionDetails, state: SharedState, declaration: SystemDeclaration) -> "CreditWriter":
@@ -45,25 +40,13 @@ def connect(details: ConnectionDetails, state: SharedState, declaration: SystemD
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """What one request came to. `is_ours`: the memo may have been made by it. `refused`: NetSuite's words."""
-
-    is_ours: bool
-    status: int | None = None
-    refused: str | None = None
-    is_passing: bool = False
-
-
-class CreditWriter:
-    """Writes credit memos, one after the other: a return is credited by one refund at a time.
-
-    `options`: of the system in systems.yml. `zone`: in which the account dates its documents. `channel_field`: the body
-    field that names the channel, empty where there is none. `currency`: that of an account that keeps no other, else
-    empty.
-    """
+class CreditWriter(DocumentWriter[Credit]):
+    """Writes credit memos, one after the other: a return is credited by one refund at a time."""
 
     batch_size = 50
+    noun = "refund"
+    done = "credited"
+    path = CREDITS
 
     def __init__(
         self,
@@ -74,59 +57,25 @@ class CreditWriter:
         channel_field: str = "custbody_channel",
         currency: str = "",
     ) -> None:
-        self._client = client
-        self._options = options
-        self._zone = zone
-        self._channel_field = channel_field
-        self._currency = currency
+        super().__init__(client, options, zone, channel_field, currency)
         self._books = BookedCredits(client, channel_field, currency)
-        self._currencies: Mapping[str, Currency] = {}
 
-    def close(self) -> None:
-        """Close the connections to the account."""
-        self._client.close()
+    def _wanted(self, change: Change) -> Credit:
+        document = self._document(change)
+        return credit_of(change.record_ref, document, self._options, self._currencies(), self._zone)
 
-    def apply(self, changes: Sequence[Change]) -> Sequence[Receipt]:
-        receipts = CallReceipts(changes)
-        seen: set[str] = set()
-        for change in receipts.open():
-            if change.record_ref.lower() in seen:
-                receipts.record(change, Outcome.RETRY, "another change of this refund went first")
-            seen.add(change.record_ref.lower())
-        try:
-            self._create(receipts)
-        except Transient as error:
-            receipts.record_open(Outcome.RETRY, f"not sent, it could not be looked up: {error}")
-        return receipts.in_order()
+    def _find(self, external_ids: Collection[str]) -> FoundCredits:
+        return self._books.find(external_ids)
 
-    def observe(self, changes: Sequence[Change]) -> Mapping[str, Observation]:
-        found = self._books.find({change.record_ref for change in changes})
-        if not found.is_whole:
-            return {}
-        return {
-            change.key: Observation(change.record_ref, self._shown(change, found.own(change.record_ref)), found.as_of)
-            for change in changes
-        }
-
-    # -- crediting -----------------------------------------------------------------------------------------------
-
-    def _create(self, receipts: CallReceipts) -> None:
-        wanted: dict[str, Credit] = {}
-        for change in receipts.open():
-            try:
-                wanted[change.key] = self._credit(change)
-            except NotBookable as error:
-                receipts.record(change, Outcome.REJECTED, str(error))
-        if not wanted:
-            return
-        before = self._books.find({credit.external_id for credit in wanted.values()})
+    def _make(self, receipts: CallReceipts, wanted: Mapping[str, Credit]) -> None:
+        before = self._find({credit.external_id for credit in wanted.values()})
         if not before.is_whole:
             receipts.record_open(Outcome.RETRY, "not sent, what is credited could not be read")
             return
         for change in receipts.open():
             own = before.own(change.record_ref)
             if own is not None:
-                _refuse_known(receipts, change, own, own.difference(wanted[change.key]))
+                self._refuse_known(receipts, change, own, wanted[change.key])
         for change in receipts.open():
             self._credit_one(receipts, change, wanted[change.key])
 
@@ -160,85 +109,15 @@ class CreditWriter:
         try:
             after = self._books.find({credit.external_id})
         except Transient as error:
-            _record_unseen(receipts, change, sent, f"it could not be looked up afterwards: {error}")
+            self._record_unseen(receipts, change, sent, f"it could not be looked up afterwards: {error}")
             return
         if not after.is_whole:
-            _record_unseen(receipts, change, sent, "what is credited could not be read afterwards")
+            self._record_unseen(receipts, change, sent, "what is credited could not be read afterwards")
             return
-        self._conclude(receipts, change, credit, sent, after)
-
-    def _credit(self, change: Change) -> Credit:
-        if change.operation is not Operation.CREATE or not isinstance(change.desired, Document):
-            raise NotBookable(f"{change.capability} carries {change.desired}, which is no refund")
-        if not self._currencies:
-            self._currencies = currencies(self._client, self._currency)
-        return credit_of(change.record_ref, change.desired.content, self._options, self._currencies, self._zone)
-
-    def _send(self, path: str, credit: Credit, entity: str) -> _Sent:
-        body = body_of(credit, entity, self._channel_field)
-        try:
-            answer = self._client.request("POST", path, json=body, operation="record", accept=(400,))
-        except Unconfirmed as error:
-            return _Sent(is_ours=True, refused=f"sent, no answer: {error}", is_passing=True)
-        except Transient as error:
-            return _Sent(is_ours=False, refused=f"not carried out: {error}", is_passing=True)
-        except Permanent as error:
-            return _Sent(is_ours=False, refused=str(error))
-        if answer.status == 400:
-            words = refusal_of(answer.body, [line.component for line in credit.lines])
-            return _Sent(is_ours=False, status=400, refused=self._client.redaction.clean(words))
-        return _Sent(is_ours=True, status=answer.status)
-
-    def _conclude(
-        self, receipts: CallReceipts, change: Change, credit: Credit, sent: _Sent, after: FoundCredits
-    ) -> None:
-        """Say what became of the memo, by what is there now; what is ours and wrong is taken back."""
         own = after.own(credit.external_id)
-        if own is None:
-            if sent.is_ours:
-                receipts.record(change, Outcome.UNKNOWN, sent.refused or "accepted, but not found yet", sent.status)
-            else:
-                outcome = Outcome.RETRY if sent.is_passing else Outcome.REJECTED
-                receipts.record(change, outcome, sent.refused or "refused", sent.status)
-            return
-        why = own.difference(credit)
-        if why is None:
-            outcome = Outcome.APPLIED if sent.is_ours else Outcome.ALREADY_APPLIED
-            receipts.record(change, outcome, f"credited as {own.title}", sent.status)
-        elif sent.is_ours:
-            receipts.record(change, Outcome.REJECTED, f"{why}; {self._withdrawn(own)}", sent.status)
-        else:
-            receipts.record(change, Outcome.REJECTED, f"{own.title} is there already: {why}", sent.status)
+        self._conclude(receipts, change, sent, own, None if own is None else own.difference(credit))
 
-    def _withdrawn(self, own: FoundCredit) -> str:
-        try:
-            self._client.request(
-                "DELETE", f"{CREDITS}/{own.number}", operation="record", resend=Resend.IDEMPOTENT, accept=(404,)
-            )
-        except (Transient, Permanent) as error:
-            return f"{own.title} could not be deleted again, delete it in {SYSTEM}: {error}"
-        return f"{own.title} was deleted again"
-
-    def _shown(self, change: Change, memo: FoundCredit | None) -> Value | None:
-        if memo is None:
-            return None
-        try:
-            is_same = memo.difference(self._credit(change)) is None
-        except NotBookable:
-            is_same = False
-        return change.desired if is_same else Document.of(memo.content())
-
-
-def _refuse_known(receipts: CallReceipts, change: Change, own: FoundCredit, why: str | None) -> None:
-    if why is None:
-        receipts.record(change, Outcome.ALREADY_APPLIED, f"credited as {own.title} already")
-    else:
-        receipts.record(change, Outcome.REJECTED, f"{own.title} is there already with another content: {why}")
-
-
-def _record_unseen(receipts: CallReceipts, change: Change, sent: _Sent, why: str) -> None:
-    if sent.is_ours or sent.status == 400:
-        receipts.record(change, Outcome.UNKNOWN, f"sent; {why}", sent.status)
-    else:
-        outcome = Outcome.RETRY if sent.is_passing else Outcome.REJECTED
-        receipts.record(change, outcome, sent.refused or why, sent.status)
+    def _send(self, path: str, credit: Credit, entity: str) -> Sent:
+        return self._post_to(
+            path, body_of(credit, entity, self._channel_field), [line.component for line in credit.lines]
+        )
