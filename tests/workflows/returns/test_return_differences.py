@@ -243,6 +243,15 @@ def test_r11_a_refund_of_an_amount_is_credited_without_items(facts: Facts) -> No
     )
 
 
+@pytest.mark.parametrize("table", ["return_lines", "refund_lines", "order_line_fulfilments"])
+def test_whatever_names_a_line_names_one_that_there_is(facts: Facts, table: str) -> None:
+    """By the same key in every table: who joins them finds the order's line."""
+    named = "where order_line_id is not null"
+    known = "order_line_id in (select order_line_id from canonical.order_lines)"
+    assert facts.rows(f"select from canonical.{table} {named}")
+    assert facts.rows(f"select * from canonical.{table} {named} and not {known}") == []
+
+
 def test_r17_a_refund_that_is_gone_takes_its_own_lines_with_it(facts: Facts) -> None:
     """The order's other refund stays, and what is decided of it; a build of what changed is what a rebuild makes."""
     lines = "select refund_id from canonical.refund_lines where order_id = 'shopify_main|#2'"

@@ -89,7 +89,7 @@ final as (
         linked.order_owner as owner_system_id,
         case
             when linked.system_id = linked.order_owner
-                then linked.order_owner || '|' || linked.order_name || '|' || linked.line_id
+                then linked.order_owner || '|' || linked.order_id || '|' || linked.line_id
         end as order_line_id,
         coalesce(linked.line_sku, item.sku) as sku,
         linked.system_id as source_system_id,
