@@ -144,3 +144,21 @@ less is left to ship. Before there is a shipment the order's products are all th
             )
         end
 {%- endmacro %}
+
+{#- The items of a ShipBob order's shipments, numbered: `shipment`, `product` and `item` have each its `content`. -#}
+{% macro shipbob_items(payload) -%}
+    jsonb_array_elements(
+                case jsonb_typeof({{ payload }} -> 'shipments') when 'array' then {{ payload }} -> 'shipments' end
+            ) with ordinality as shipment (content, number)
+        cross join
+            lateral jsonb_array_elements(
+                case jsonb_typeof(shipment.content -> 'products') when 'array' then shipment.content -> 'products' end
+            ) with ordinality as product (content, number)
+        cross join
+            lateral jsonb_array_elements(
+                case
+                jsonb_typeof(product.content -> 'inventory_items')
+                    when 'array' then product.content -> 'inventory_items'
+                end
+            ) with ordinality as item (content, number)
+{%- endmacro %}

@@ -15,40 +15,8 @@ order_lines as not materialized (
     select * from {{ ref("int_owned_order_lines") }}
 ),
 
--- Whose order it is: what the record says; else the only owner of an order of that name that its system has.
 owned as (
-    select
-        documents.*,
-        coalesce(hinted.system_id, known.owner_system_id) as owner_system_id
-    from documents
-    left join lateral (
-        select min(named.system_id) as system_id
-        from (
-            select systems.system_id
-            from systems
-            where systems.system_id = documents.origin_system_id
-            union all
-            select channels.system_id
-            from channels
-            where
-                channels.channel = documents.origin_system_id
-                and not exists (
-                    select 1 from systems
-                    where systems.system_id = documents.origin_system_id
-                )
-        ) as named
-    ) as hinted on true
-    left join lateral (
-        select
-            case
-                when count(distinct order_lines.owner_system_id) = 1 then min(order_lines.owner_system_id)
-            end as owner_system_id
-        from order_lines
-        where
-            order_lines.order_name = documents.origin_order_name
-            and order_lines.system_id = documents.system_id
-            and hinted.system_id is null
-    ) as known on true
+    {{ with_named_owner("documents") }}
 ),
 
 final as (

@@ -89,23 +89,7 @@ final as (
             when versioned.difference_class = 'shipped_not_told'
                 then
                     case
-                        when versioned.status = 'rejected' then 'downstream_rejection'
-                        when versioned.status = 'exhausted'
-                            then
-                                case
-                                    when versioned.receipt_outcome = 'rejected' then 'downstream_rejection'
-                                    else 'api_timeout'
-                                end
-                        when
-                            versioned.status in ('proposed', 'claimed', 'sent', 'pending')
-                            and versioned.receipt_outcome in ('unknown', 'retry')
-                            then 'api_timeout'
-                        when
-                            versioned.status in ('proposed', 'held')
-                            and versioned.proposed_at < now() - make_interval(secs => {{ var("backlog_seconds") }})
-                            then 'queue_backlog'
-                        when versioned.status in ('proposed', 'held', 'claimed', 'sent', 'pending', 'applied')
-                            then 'in_flight'
+                        {{ causes_of_change("versioned") }}
                         -- What we wrote was read back; the channel's own list of orders has not been read since.
                         when versioned.status = 'verified' and versioned.resolved_at >= versioned.channel_read_at
                             then 'in_flight'

@@ -90,15 +90,7 @@ final as (
         causes.received_at as observed_at,
         greatest(0, extract(epoch from causes.received_at - causes.happened_at))::double precision
             as age_source_seconds,
-        0::double precision as age_landing_seconds,
-        case
-            when open_difference.facts_version = causes.difference_version then open_difference.age_build_seconds
-            else greatest(0, extract(epoch from now() - causes.received_at))::double precision
-        end as age_build_seconds,
-        case
-            when causes.status in ('proposed', 'held', 'claimed', 'sent', 'pending', 'applied')
-                then extract(epoch from clock_timestamp() - causes.proposed_at)::double precision
-        end as age_queue_seconds,
+        {{ ages_of_difference("causes", "open_difference") }},
         causes.difference_version as facts_version,
         causes.correlation_id,
         {{ build.build_id }}::bigint as build_id,

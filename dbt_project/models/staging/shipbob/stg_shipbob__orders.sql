@@ -27,21 +27,7 @@ lines as (
             product.content as product,
             item.content as item,
             row_number() over (order by shipment.number, product.number, item.number) as line_number
-        from
-            jsonb_array_elements(
-                case jsonb_typeof(records.payload -> 'shipments') when 'array' then records.payload -> 'shipments' end
-            ) with ordinality as shipment (content, number)
-        cross join
-            lateral jsonb_array_elements(
-                case jsonb_typeof(shipment.content -> 'products') when 'array' then shipment.content -> 'products' end
-            ) with ordinality as product (content, number)
-        cross join
-            lateral jsonb_array_elements(
-                case
-                jsonb_typeof(product.content -> 'inventory_items')
-                    when 'array' then product.content -> 'inventory_items'
-                end
-            ) with ordinality as item (content, number)
+        from {{ shipbob_items("records.payload") }}
         union all
         select
             null as shipment,
