@@ -8,18 +8,15 @@ same tables, and both must name the same orders.
 """
 
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-import psycopg
+from benchmarks.server import bench_server
 
 from trueup.configuration.model import Branding, OrderBooking, SystemDeclaration, SystemRole, TenantConfiguration
-from trueup.dev.postgres import EmbeddedPostgres, run_postgres, start_postgres, stop_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import StreamKind
 from trueup.findings import FINDINGS
@@ -210,36 +207,21 @@ def run(orders: int = 1_000_000) -> dict[str, Any]:
 
 @contextmanager
 def _warehouse() -> Iterator[tuple[ConnectionDetails, Path]]:
-    """A durable server with an eighth of the machine's memory, and a tenant's empty warehouse in it, built once."""
-    with tempfile.TemporaryDirectory(prefix="trueup-bench-") as name:
-        folder = Path(name)
-        # PostgreSQL runs as another user when we are root.
-        folder.chmod(0o755)
-        with _server(folder / "data") as server:
-            server.create_database("bench")
-            details = server.details("bench")
-            migrate(details)
-            with connect(details, None) as connection:
-                apply_configuration(connection, CONFIGURATION, "bench")
-            streams = [
-                Stream(system_id, stream, StreamKind.STATE)
-                for system_id, system in CONFIGURATION.systems.items()
-                for stream in system.streams
-            ]
-            create_all_stream_tables(details, streams)
-            build(details, CONFIGURATION, FINDINGS, run_id="empty", state_folder=folder / "dbt")
-            yield details, folder
-
-
-@contextmanager
-def _server(data_folder: Path) -> Iterator[EmbeddedPostgres]:
-    started = start_postgres(data_folder)
-    megabytes = psutil.virtual_memory().total // 8 // 2**20
-    with psycopg.connect(started.url("postgres", driver="postgresql"), autocommit=True) as connection:
-        connection.execute(f"alter system set shared_buffers = '{megabytes}MB'".encode())
-    stop_postgres(data_folder)
-    with run_postgres(data_folder) as server:
-        yield server
+    """A tenant's empty warehouse, built once, and a folder beside it."""
+    with bench_server(0.125) as (server, folder):
+        server.create_database("bench")
+        details = server.details("bench")
+        migrate(details)
+        with connect(details, None) as connection:
+            apply_configuration(connection, CONFIGURATION, "bench")
+        streams = [
+            Stream(system_id, stream, StreamKind.STATE)
+            for system_id, system in CONFIGURATION.systems.items()
+            for stream in system.streams
+        ]
+        create_all_stream_tables(details, streams)
+        build(details, CONFIGURATION, FINDINGS, run_id="empty", state_folder=folder / "dbt")
+        yield details, folder
 
 
 def _fill(details: ConnectionDetails, session: DbtSession, orders: int) -> None:

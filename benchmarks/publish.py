@@ -6,17 +6,13 @@ PostgreSQL, started here. Between filling it and the first change it is vacuumed
 within a minute where a warehouse does not get its first two million records in the same breath as a change.
 """
 
-import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import psutil
-import psycopg
+from benchmarks.server import bench_server
 
 from trueup.configuration.model import (
     Branding,
@@ -30,7 +26,6 @@ from trueup.configuration.model import (
 )
 from trueup.corrections.engine.propose import propose
 from trueup.corrections.policies import POLICIES
-from trueup.dev.postgres import EmbeddedPostgres, run_postgres, start_postgres, stop_postgres
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import StreamKind
 from trueup.findings import FINDINGS
@@ -101,7 +96,7 @@ def run(keys: int = 1_000_000, channels: int = 5) -> dict[str, Any]:
     """Seconds of each publish over `keys` (SKU, location) pairs, and what the bars are about: their ratios."""
     skus = keys // LOCATIONS
     configuration = tenant(channels)
-    with _folder() as folder, _server(Path(folder) / "data") as server:
+    with bench_server() as (server, folder):
         server.create_database("bench")
         details = server.details("bench")
         migrate(details)
@@ -109,17 +104,17 @@ def run(keys: int = 1_000_000, channels: int = 5) -> dict[str, Any]:
             apply_configuration(connection, configuration, "bench")
         _land_everything(details, skus, channels)
         figures: dict[str, Any] = {"keys": keys, "channels": channels, "locations": LOCATIONS}
-        full = _publish(details, configuration, Path(folder), "full", is_full=True)
+        full = _publish(details, configuration, folder, "full", is_full=True)
         # The listings start as they should be: what a channel shows wrong is the exception, not the rule.
         _land_truth(details, channels)
-        _publish(details, configuration, Path(folder), "converge", is_full=False)
+        _publish(details, configuration, folder, "converge", is_full=False)
         with connect(details, None, is_autocommit=True) as connection:
             connection.execute("vacuum (analyze)")
         _land_changes(details, skus)
-        changed = _publish(details, configuration, Path(folder), "changed", is_full=False)
+        changed = _publish(details, configuration, folder, "changed", is_full=False)
         # What was just proposed is news to the differences: they are in flight now.
-        proposed = _publish(details, configuration, Path(folder), "proposed", is_full=False)
-        unchanged = _publish(details, configuration, Path(folder), "unchanged", is_full=False)
+        proposed = _publish(details, configuration, folder, "proposed", is_full=False)
+        unchanged = _publish(details, configuration, folder, "unchanged", is_full=False)
         for name, seconds in (("full", full), ("changed", changed), ("proposed", proposed), ("unchanged", unchanged)):
             figures |= {f"{name}_{step}_seconds": round(value, 3) for step, value in seconds.items()}
         figures["differences"] = _count(details, "reconciliation.stock_differences")
@@ -127,25 +122,6 @@ def run(keys: int = 1_000_000, channels: int = 5) -> dict[str, Any]:
         figures["proposed_to_full"] = round(proposed["publish"] / full["publish"], 4)
         figures["unchanged_to_full"] = round(unchanged["publish"] / full["publish"], 4)
     return figures
-
-
-@contextmanager
-def _server(data_folder: Path) -> Iterator[EmbeddedPostgres]:
-    """A server with the memory that PostgreSQL's manual recommends: a quarter of the machine's."""
-    started = start_postgres(data_folder)
-    megabytes = psutil.virtual_memory().total // 4 // 2**20
-    with psycopg.connect(started.url("postgres", driver="postgresql"), autocommit=True) as connection:
-        connection.execute(f"alter system set shared_buffers = '{megabytes}MB'".encode())
-    stop_postgres(data_folder)
-    with run_postgres(data_folder) as server:
-        yield server
-
-
-def _folder() -> AbstractContextManager[str]:
-    holder = tempfile.TemporaryDirectory(prefix="trueup-bench-")
-    # PostgreSQL runs as another user when we are root.
-    os.chmod(holder.name, 0o755)
-    return holder
 
 
 def _publish(

@@ -9,7 +9,6 @@ looked for in the ERP's books.
 
 import argparse
 import random
-import shutil
 import signal
 import tempfile
 import time
@@ -23,6 +22,7 @@ from typing import Any
 import yaml
 from tests.crash.killing import Death, all_at_once
 from tests.crash.plain_connector import PlainConnector
+from tests.stock_only import tenants_governing
 
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.local_stack import LocalStack, run_local_stack
@@ -99,8 +99,7 @@ class Report:
 @contextmanager
 def booking_stack(state: Path, seed: int = 8) -> Iterator[LocalStack]:
     """The demo tenant, whose main shop's orders are booked in the ERP by Trueup and by nobody else."""
-    tenants = state / "tenants"
-    shutil.copytree(PROJECT / "tenants" / "demo", tenants / "demo")
+    tenants = tenants_governing(state, "orders")
     files: dict[str, Callable[[dict[str, Any]], object]] = {
         "ownership.yml": lambda declared: declared["ownership"].update(
             {"order.document": "origin", "order.status": "origin"}

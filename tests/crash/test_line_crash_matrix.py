@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.crash.killing import in_a_fork
 from tests.scale import SCALE, scaled
+from tests.stock_only import tenants_governing
 
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.demo.verification import verify
@@ -31,8 +32,8 @@ pytestmark = [scaled, pytest.mark.timeout(600 + 300 * SCALE)]
 @pytest.fixture(scope="module")
 def stack(reachable_folder: Path) -> Iterator[LocalStack]:
     state = reachable_folder / "crash"
-    state.mkdir()
-    with run_local_stack(PROJECT, state, {"seed": 11, "skus": 40}, is_durable=False) as running:
+    tenants = tenants_governing(state, "orders")
+    with run_local_stack(PROJECT, state, {"seed": 11, "skus": 40}, tenants=tenants, is_durable=False) as running:
         yield running
 
 

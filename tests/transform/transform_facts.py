@@ -42,10 +42,9 @@ def spelt(moment: datetime) -> str:
 
 
 def demo_tenant(**changes: object) -> TenantConfiguration:
-    """The demo tenant, with some of its keys replaced."""
+    """The demo tenant without fulfilment and returns, whose models every build would wait for; some keys replaced."""
     content = load_tenant(REPOSITORY / "tenants", "demo").model_dump(mode="json")
-    content["sku_aliases"] = {}
-    content.update(changes)
+    content |= {"sku_aliases": {}, "fulfilment": None, "returns": None, **changes}
     return TenantConfiguration.model_validate(content)
 
 

@@ -119,6 +119,16 @@ def print_report(report: "DemoReport") -> None:
             f" {len(orders.unequal)} not to the cent, {len(orders.still_open)} cancelled and open;"
             f" {len(orders.waiting)} wait for a person"
         )
+    if report.parcels is not None:
+        parcels = report.parcels
+        console.print(
+            f"  parcels             {parcels.unit_count} units left;"
+            f" customers of {len(parcels.untold)} orders not told, of {len(parcels.told_too_much)} told of too much;"
+            f" {len(parcels.waiting)} orders wait"
+        )
+    for target, counts in report.returns.items():
+        made = ", ".join(f"{number} {status}" for status, number in counts.items())
+        console.print(f"  refunds, {target + ':':<12}{made}")
     failing = ", ".join(report.failing_rules) or "none"
     console.print(f"  rules failing       {failing}\n", highlight=False)
     print_rows(

@@ -1,5 +1,6 @@
 """Serve the vendors' APIs over one simulated world."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,12 @@ def serve(
     order_incidents: Annotated[
         float, typer.Option(help="How often orders are edited, exchanged, apologised for; 1: as in a busy shop.")
     ] = 0.0,
+    returns_within_hours: Annotated[
+        float, typer.Option(help="So soon goods come back; 0: within days, as customers do.")
+    ] = 0.0,
+    start: Annotated[
+        datetime | None, typer.Option(help="The world's first moment, UTC; stores open at 9.", show_default=False)
+    ] = None,
     world: Annotated[
         Path | None, typer.Option(help="Real transactions to replay (UCI Online Retail II layout).")
     ] = None,
@@ -43,6 +50,7 @@ def serve(
     """Serve until interrupted; prints base URLs and credentials once it answers."""
     from trueup.dev.secret_files import write_secret
     from trueup.sandbox.server import run_sandbox
+    from trueup.sandbox.world.clock import DEFAULT_START
     from trueup.sandbox.world.layout import Layout, demo_layout
     from trueup.sandbox.world.settings import WorldSettings
 
@@ -64,9 +72,11 @@ def serve(
             seed,
             skus,
             intensity,
+            start=DEFAULT_START if start is None else start.replace(tzinfo=UTC),
             transactions=world,
             days=days,
             order_incidents=order_incidents,
+            returns_within_hours=returns_within_hours,
             layout=layout,
         )
         run_sandbox(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trueup.explain.wording import evidence_text, moment_text, number_text
 
 if TYPE_CHECKING:
+    from trueup.explain.order_goods import OrderGoods, Return
     from trueup.explain.orders import OrderExplanation
 
 
@@ -29,10 +30,12 @@ def lines_of(it: "OrderExplanation") -> Iterator[str]:
             f"{copy.system_id} has it as {copy.source_order_id}{reference}: {status},"
             f" {_amount(copy.total_amount, copy.currency)}, from {copy.record}"
         )
+    yield from _goods_lines(it.goods)
     for wrong in it.wrong:
         yield ""
+        of = "" if wrong.subject_key == it.order_id else f", of {wrong.subject_key}"
         yield (
-            f"WRONG in {wrong.target}: {wrong.difference_class.replace('_', ' ')},"
+            f"WRONG in {wrong.target}: {wrong.difference_class.replace('_', ' ')}{of},"
             f" {wrong.difference.cause.replace('_', ' ')}, detected {moment_text(wrong.difference.detected_at)}"
         )
         if wrong.waits_for:
@@ -65,6 +68,57 @@ def _money_lines(it: "OrderExplanation") -> Iterator[str]:
         yield _row("refunded", it.refunded_amount)
     if it.record is not None:
         yield f"  from {it.record}"
+
+
+def _goods_lines(goods: "OrderGoods") -> Iterator[str]:
+    if goods.units:
+        yield ""
+    for each in goods.units:
+        became = {
+            "left": each.shipped_quantity, "cancelled": each.cancelled_quantity, "open": each.open_quantity,
+            "TOO MANY": each.excess_quantity,
+        }  # fmt: skip
+        told = ", ".join(f"{number_text(number)} {what}" for what, number in became.items() if number)
+        yield f"  {each.sku or 'no SKU'}: {number_text(each.ordered_quantity)} ordered = {told}"
+    for parcel in goods.parcels:
+        what = "told the customer of" if parcel.reported_as == "confirmed" else "sent"
+        numbers = ", ".join(parcel.tracking_numbers) or "no tracking number"
+        problem = f", {parcel.problem}" if parcel.problem else ""
+        yield (
+            f"{parcel.system_id} {what} parcel {parcel.parcel_id} of {number_text(parcel.quantity)} units"
+            f" from {parcel.location_id or 'no location of ours'}: {parcel.status.replace('_', ' ')},"
+            f" {moment_text(parcel.shipped_at)}, {parcel.carrier or 'no carrier'}, {numbers}{problem}"
+        )
+    for back in goods.returns:
+        yield (
+            f"{back.source_system_id} has return {back.return_id}, {back.return_status}: {_came_back(back)},"
+            f" announced {moment_text(back.announced_at)}, arrived {moment_text(back.arrived_at)}"
+        )
+    for restock in goods.restocks:
+        yield (
+            f"{restock.source_system_id} has {number_text(restock.quantity)} x {restock.sku or 'no SKU'} back on a"
+            f" shelf of {restock.location_id} since {moment_text(restock.restocked_at)}"
+        )
+    for refund in goods.refunds:
+        of = " for no items" if refund.is_amount_only else ""
+        yield (
+            f"{refund.source_system_id} refunded {_amount(refund.refund_amount, refund.currency)}{of}"
+            f" ({refund.refund_id}, {refund.refund_status}), {moment_text(refund.refunded_at)}"
+        )
+    for credit in goods.credits:
+        of = f" for {credit.refund_id}" if credit.refund_id else ", naming no refund"
+        yield (
+            f"{credit.source_system_id} credited {_amount(credit.credited_amount, credit.currency)}{of}"
+            f" by {credit.credit_name or credit.credit_id}, dated {credit.booked_on or 'unknown'}"
+        )
+
+
+def _came_back(back: "Return") -> str:
+    told = {
+        "announced": back.announced_quantity, "came": back.received_quantity, "restocked": back.restocked_quantity,
+        "given instead": back.exchanged_quantity,
+    }  # fmt: skip
+    return ", ".join(f"{number_text(number)} {what}" for what, number in told.items() if number is not None)
 
 
 def _row(name: str, amount: Decimal | None) -> str:

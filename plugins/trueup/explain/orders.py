@@ -1,6 +1,6 @@
-"""Why an order comes to what it does, where else it is booked, what stands wrong of it, and what was done about that.
+"""Why an order comes to what it does, where else it is booked, what became of its goods, and what stands wrong of it.
 
-Read as the operator, who sees every schema; nothing is written.
+What was done about that stands below it. Read as the operator, who sees every schema; nothing is written.
 """
 
 from dataclasses import dataclass, field
@@ -8,10 +8,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from psycopg import sql
+
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.explain.differences import find_difference
 from trueup.explain.explanation import Difference
+from trueup.explain.order_goods import OrderGoods, goods_of
 from trueup.explain.order_text import lines_of
 from trueup.explain.record_history import RecordHistory, history_of
 from trueup.explain.rows import all_rows, one_row
@@ -19,6 +22,12 @@ from trueup.warehouse.connection import Role, Warehouse, connect
 from trueup.warehouse.failures import translated
 
 _NAMES_SHOWN = 5
+# The tables in which an order can stand wrong, by the column that names it. A tenant has those of its workflows.
+_DIFFERENCES = {
+    "order_differences": "subject_key",
+    "fulfilment_differences": "order_id",
+    "return_differences": "order_id",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +72,13 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """What stands wrong of the order in one system. `waits_for`: what keeps Trueup from putting it right."""
+    """What stands wrong of the order in one system. `waits_for`: what keeps Trueup from putting it right.
+
+    `subject_key`: the order itself, one of its parcels or refunds, or a product of it that came back.
+    """
 
     target: str
+    subject_key: str
     difference_class: str
     waits_for: str | None
     difference: Difference
@@ -94,6 +107,7 @@ class OrderExplanation:
     order_lines: tuple[OrderLine, ...]
     adjustments: tuple[Adjustment, ...]
     copies: tuple[Copy, ...]
+    goods: OrderGoods
     wrong: tuple[Wrong, ...]
     histories: tuple[RecordHistory, ...]
     unexplained_amount: Decimal | None = field(init=False)
@@ -114,12 +128,14 @@ def explain_order(details: ConnectionDetails, order: str) -> OrderExplanation:
         connection.execute("set transaction isolation level repeatable read, read only")
         row = _order(connection, order)
         order_id = str(row["order_id"])
+        goods = goods_of(connection, order_id, row["order_name"])
         refs = connection.execute(
-            "select target_system, record_ref from outbox.changes where entity = 'order' and subject_key = %s"
-            " group by 1, 2 order by min(change_id)",
-            (order_id,),
+            "select target_system, record_ref from outbox.changes where entity in ('order', 'fulfilment', 'refund')"
+            " and subject_key = any(%s) group by 1, 2 order by min(change_id)",
+            (goods.subject_keys(order_id),),
         ).fetchall()
         values: dict[str, Any] = {
+            "goods": goods,
             "order_lines": _lines(connection, order_id, row["order_name"]),
             "adjustments": _adjustments(connection, order_id),
             "copies": _copies(connection, order_id, row["order_name"]),
@@ -194,20 +210,23 @@ def _copies(connection: Warehouse, order_id: str, order_name: str) -> tuple[Copy
 
 
 def _wrong(connection: Warehouse, order_id: str) -> tuple[Wrong, ...]:
-    if one_row(connection, "select where to_regclass('reconciliation.order_differences') is not null", ()) is None:
-        return ()
-    rows = all_rows(
-        connection,
-        "select target_system, difference_class, waits_for from reconciliation.order_differences"
-        " where subject_key = %s order by target_system",
-        (order_id,),
-    )
-    found = ((row, find_difference(connection, "order", order_id, row["target_system"])) for row in rows)
-    return tuple(
-        Wrong(row["target_system"], row["difference_class"], row["waits_for"], difference)
-        for row, difference in found
-        if difference is not None
-    )
+    found: list[Wrong] = []
+    for table, column in _DIFFERENCES.items():
+        if one_row(connection, "select where to_regclass(%s) is not null", (f"reconciliation.{table}",)) is None:
+            continue
+        for row in all_rows(
+            connection,
+            sql.SQL(
+                "select target_system, entity, subject_key, difference_class, waits_for from {}"
+                " where {} = %s order by target_system, subject_key"
+            ).format(sql.Identifier("reconciliation", table), sql.Identifier(column)),
+            (order_id,),
+        ):
+            target, subject_key = row["target_system"], row["subject_key"]
+            difference = find_difference(connection, row["entity"], subject_key, target)
+            if difference is not None:
+                found.append(Wrong(target, subject_key, row["difference_class"], row["waits_for"], difference))
+    return tuple(found)
 
 
 def _unexplained(it: OrderExplanation) -> Decimal | None:

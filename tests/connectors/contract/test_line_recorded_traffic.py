@@ -8,7 +8,6 @@ Headers are not recorded; those that a vendor asks for are asked for by its simu
 import inspect
 import json
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from graphql import build_schema, parse, validate
 from sqlglot import exp
 from tests.connectors.contract.graphql_contract import GRAPHQL_PATH, validate_graphql_line
 from tests.connectors.contract.openapi import SPECS, load_spec, validate_line
-from tests.workflows.returns.test_refund_crediting import declare
 
 from trueup.connectors.netsuite import queries as netsuite_queries
 from trueup.connectors.netsuite.queries import Statement, statements
@@ -125,12 +123,9 @@ def recording(reachable_folder: Path, shared_folder: Path) -> Path:
     state.mkdir()
     folder = state / "recording"
     options: SandboxOptions = {"seed": 5, "skus": 40, "intensity": 3, "faults": "typical", "recording": folder}
-    tenants = state / "tenants"
-    shutil.copytree(PROJECT / "tenants" / "demo", tenants / "demo")
-    declare(tenants / "demo")
     with (
         pytest.MonkeyPatch.context() as patch,
-        run_local_stack(PROJECT, state, options, tenants=tenants, is_durable=False) as stack,
+        run_local_stack(PROJECT, state, options, is_durable=False) as stack,
     ):
         small_pages(patch)
         run_line(stack)

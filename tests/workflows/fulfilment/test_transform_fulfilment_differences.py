@@ -141,7 +141,7 @@ STUCK = "stuck shipping"
         (
             "#4",
             [
-                ("shopify_main|#4", STUCK, None, "unexplained"),
+                ("shopify_main|#4", STUCK, None, "source_delay"),
                 ("shopify_main|gid://shopify/Fulfillment/4", "told_not_shipped", None, "unexplained"),
             ],
         ),
@@ -154,7 +154,7 @@ STUCK = "stuck shipping"
             ],
         ),
         ("#7", [("shopify_main|#7", STUCK, None, "source_delay")]),
-        ("#8", [("shipbob|8080|101", "stuck delivering", None, "unexplained")]),
+        ("#8", [("shipbob|8080|101", "stuck delivering", None, "source_delay")]),
         ("#13", []),
         ("#14", [(f"{ERP}90142|1", "shipped_not_told", NO_LABEL, "source_delay")]),
         ("#15", [(f"{ERP}90152|1", "shipped_not_told", NO_ROOM, "source_delay")]),
@@ -162,7 +162,7 @@ STUCK = "stuck shipping"
             "#16",
             [
                 ("shipbob|8160|101", "shipped_not_told", "an unknown SKU", "source_delay"),
-                ("shopify_main|#16", STUCK, None, "unexplained"),
+                ("shopify_main|#16", STUCK, None, "source_delay"),
             ],
         ),
         ("#17", [(f"{ERP}90172|1", "shipped_not_told", None, "not_synced_yet")]),

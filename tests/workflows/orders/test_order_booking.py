@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.stock_only import tenants_governing
 
 from trueup.dev.demo.engines import DirectEngine
 from trueup.dev.local_stack import LocalStack, run_local_stack
@@ -51,7 +52,8 @@ pytestmark = pytest.mark.timeout(600)
 def stack(reachable_folder: Path) -> Iterator[LocalStack]:
     state = reachable_folder / "booking"
     options: dict[str, str | int | float | Path | None] = {"seed": 5, "skus": 30}
-    with run_local_stack(PROJECT, state, options, is_durable=False) as running:
+    tenants = tenants_governing(state, "orders")
+    with run_local_stack(PROJECT, state, options, tenants=tenants, is_durable=False) as running:
         yield running
 
 

@@ -5,7 +5,6 @@ tables and the ERP's own records. The ERP has only what Trueup has booked in it.
 """
 
 import contextlib
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from tests.stock_only import tenants_governing
 from tests.workflows.orders.test_order_booking import OPEN
 from tests.workflows.orders.test_order_money import UNBALANCED, minor
 
@@ -92,8 +92,7 @@ def replayed(request: pytest.FixtureRequest, shared_folder: Path, reachable_fold
     """Days of trade in a storm, then quiet until nothing is left to do."""
     days: int = request.param
     state = reachable_folder / f"orders-replay-{days}"
-    tenants = state / "tenants"
-    shutil.copytree(PROJECT / "tenants" / "demo", tenants / "demo")
+    tenants = tenants_governing(state, "orders")
     orders = {"booked_in": "netsuite", "taken_by": list(SHOPS), "waits_for_payment": False}
     (tenants / "demo" / "orders.yml").write_text(yaml.safe_dump({"orders": orders}))
     _widen_guards(tenants / "demo")

@@ -22,7 +22,6 @@ from trueup.configuration.model import TenantConfiguration
 
 Json = dict[str, Any]
 _RETURNS = {"credited_in": "netsuite", "taken_by": ["shopify_main", "shopify_outlet"]}
-_FURTHER = {"netsuite": ("returns", "credits"), "shipbob": ("returns",), "shopify": ("returns",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +42,8 @@ class Refund:
 
 
 def handling_tenant(**changes: object) -> TenantConfiguration:
-    """The demo tenant with returns handled, and every stream that tells of them."""
-    content = demo_tenant().model_dump(mode="json")
-    for system in content["systems"].values():
-        system["streams"] = [*system["streams"], *_FURTHER.get(system["connector"], ())]
-    return demo_tenant(systems=content["systems"], returns={**_RETURNS, **changes})
+    """The demo tenant with returns handled."""
+    return demo_tenant(returns={**_RETURNS, **changes})
 
 
 def bag(amount: Decimal | str) -> Json:

@@ -3,13 +3,12 @@
 Nobody else books or credits: the retailer has no integration of its own.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from tests.stock_only import tenants_governing
 from tests.workflows.orders.test_order_booking import rows
 
 from trueup.corrections.engine.holds import decide_hold
@@ -20,8 +19,6 @@ from trueup.pipeline import steps
 PROJECT = Path(__file__).resolve().parents[3]
 SHOPS = ("shopify_main", "shopify_outlet")
 DAY = 24 * 3600
-ITEMS = {f"{kind}_item": str(900_009 + index) for index, kind in enumerate(("refund", "goodwill", "exchange"))}
-_STREAMS = {"netsuite": ["returns", "credits"], "shipbob": ["returns"], "shopify": ["returns"]}
 OPEN = (
     "select difference_class, waits_for, cause, target_system, order_name, shown::text, desired::text, evidence::text"
     " from reconciliation.return_differences order by 1, 5"
@@ -68,28 +65,10 @@ BOOKS = f"""
 pytestmark = pytest.mark.timeout(1200)
 
 
-def declare(tenant: Path) -> None:
-    """Have orders booked and refunds credited in the ERP, as the pages of both workflows say."""
-    orders = {"booked_in": "netsuite", "taken_by": list(SHOPS), "waits_for_payment": False}
-    returns = {"credited_in": "netsuite", "taken_by": list(SHOPS)}
-    (tenant / "orders.yml").write_text(yaml.safe_dump({"orders": orders}))
-    (tenant / "returns.yml").write_text(yaml.safe_dump({"returns": returns}))
-    owned = yaml.safe_load((tenant / "ownership.yml").read_text())
-    owned["ownership"] |= dict.fromkeys(("order.document", "order.status", "refund.document"), "origin")
-    (tenant / "ownership.yml").write_text(yaml.safe_dump(owned))
-    declared = yaml.safe_load((tenant / "systems.yml").read_text())
-    for system in declared["systems"].values():
-        system["streams"] += _STREAMS.get(system["connector"], [])
-    declared["systems"]["netsuite"]["options"] |= ITEMS
-    (tenant / "systems.yml").write_text(yaml.safe_dump(declared))
-
-
 @pytest.fixture(scope="module")
 def stack(reachable_folder: Path) -> Iterator[LocalStack]:
     state = reachable_folder / "crediting"
-    tenants = state / "tenants"
-    shutil.copytree(PROJECT / "tenants" / "demo", tenants / "demo")
-    declare(tenants / "demo")
+    tenants = tenants_governing(state, "orders", "returns")
     options: dict[str, str | int | float | Path | None] = {"seed": 5, "skus": 30, "order_incidents": 1.0}
     with run_local_stack(PROJECT, state, options, tenants=tenants, is_durable=False) as running:
         yield running

@@ -105,7 +105,8 @@ final as (
                 then 'edited'
             -- The channel may have been told before the location's own record has landed.
             when versioned.difference_class = 'told_not_shipped' and versioned.due_at > now() then 'source_delay'
-            when versioned.problem is not null then 'source_delay'
+            -- What should have happened has not: the evidence's hop says whose turn it is.
+            when versioned.problem is not null or versioned.difference_class = 'stuck' then 'source_delay'
             else 'unexplained'
         end as cause
     from versioned

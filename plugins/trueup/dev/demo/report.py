@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from trueup.dev.demo.verification import OrderVerification
+from trueup.dev.demo.verification import OrderVerification, ParcelVerification
 from trueup.explain.freshness import freshness
 from trueup.gates.status import read_gate_status
 from trueup.pipeline.tenant import Tenant
@@ -26,9 +26,14 @@ class Oversale:
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """`is_converged`: every listing shows what the rules say, and the ERP has every order, by the world's own books.
+    """What the demo came to.
 
-    `orders`: what the shops took, compared with the ERP's books; None where no orders are booked.
+    `is_converged`: by the world's own books every listing shows what the rules say, the ERP has every order and every
+    credit, and the shops' customers know what left.
+
+    `orders`: what the shops took and gave back, compared with the ERP's books; None where no orders are booked.
+    `parcels`: what left, compared with what the shops' customers were told; None where no channel is told.
+    `returns`: changes of credits and refunds, by target and how each stands.
 
     `failing_rules`: rules of the gates whose newest verdict, over everything, is a failure.
     Units unless a name says otherwise; freshness in seconds, from landing to the verified read-back.
@@ -47,6 +52,8 @@ class DemoReport:
     overstated_at_start: int
     wrong_at_end: int
     orders: OrderVerification | None
+    parcels: ParcelVerification | None
+    returns: Mapping[str, Mapping[str, int]]
     oversold_units: int
     lost_units: int
     naive_oversold_units: int
@@ -77,16 +84,21 @@ def count_facts(tenant: Tenant) -> dict[str, Any]:
             return {str(name): int(number) for name, number in connection.execute(query.encode()).fetchall()}
 
         pushed: dict[str, dict[str, int]] = {}
-        for channel, status, number in connection.execute(
-            "select target_system, status, count(*) from outbox.changes group by 1, 2 order by 1, 2"
+        returns: dict[str, dict[str, int]] = {}
+        for target, status, entity, number in connection.execute(
+            "select target_system, status, entity, count(*) from outbox.changes group by 1, 2, 3 order by 1, 2, 3"
         ).fetchall():
-            pushed.setdefault(channel, {})[status] = int(number)
+            counted = pushed.setdefault(target, {})
+            counted[status] = counted.get(status, 0) + int(number)
+            if entity == "refund":
+                returns.setdefault(target, {})[status] = int(number)
         hold_reasons = counts(
             "select target_system || ': ' || reason || ' (' || coalesce(decision, 'open') || ')', sum(correction_count)"
             " from outbox.holds group by 1 order by 2 desc"
         )
         facts = {
             "pushed": pushed,
+            "returns": returns,
             "causes": counts("select cause, count(*) from outbox.changes group by cause order by 2 desc"),
             "on_hold": sum(hold_reasons.values()),
             "hold_reasons": hold_reasons,

@@ -64,8 +64,9 @@ def verify(truth: Mapping[str, Any], configuration: TenantConfiguration) -> Veri
 class OrderVerification:
     """The orders that the ERP shall have, each compared with what its books have; names of those that are wrong.
 
-    An order that was edited or partly given back after it was booked is not compared by its total: its booking stays.
-    `waiting`: not booked, since something of it is missing that a person has to declare.
+    Where refunds are credited, what was paid less what went back is compared with the booking less its credits. An
+    order that was edited or exchanged is not compared by its money, nor one of which something was given back where
+    nobody credits: its booking stays. `waiting`: not booked, since something of it is missing that a person declares.
     """
 
     order_count: int
@@ -108,9 +109,67 @@ def verify_orders(
             found["waiting" if (order["channel_id"], order["name"]) in waiting else "missing"].append(name)
         elif len(bookings) > 1:
             found["booked_twice"].append(name)
-        elif not order["is_changed"] and _money(bookings[0]) != _money(order):
+        elif not _is_equal(order, bookings[0], is_credited=configuration.returns is not None):
             found["unequal"].append(name)
     return OrderVerification(order_count, **{kind: tuple(names) for kind, names in found.items()})
+
+
+def _is_equal(order: Mapping[str, Any], booking: Mapping[str, Any], *, is_credited: bool) -> bool:
+    if is_credited and order["kept_amount"] is not None:
+        kept = Decimal(str(order["kept_amount"])), order["currency"]
+        return kept == (Decimal(str(booking["kept_amount"])), booking["currency"])
+    return order["is_changed"] or _money(booking) == _money(order)
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelVerification:
+    """The units that left for each order, compared with what its customer was told; names of orders that are wrong.
+
+    `waiting`: of these the line says that something is missing.
+    """
+
+    unit_count: int
+    waiting: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
+    told_too_much: tuple[str, ...] = ()
+
+    @property
+    def wrong_count(self) -> int:
+        """Orders whose customers were told something else than what left."""
+        return len(self.untold) + len(self.told_too_much)
+
+
+def verify_parcels(
+    truth: Mapping[str, Any],
+    documents: Mapping[str, Iterable[Mapping[str, Any]]],
+    configuration: TenantConfiguration,
+    waiting: Collection[tuple[str, str]],
+) -> ParcelVerification | None:
+    """Compare `/world/truth` with the shops' `/world/documents`; None where the tenant has no channel told of parcels.
+
+    `waiting`: channel and name of the orders of which the line says what a parcel waits for.
+    """
+    if configuration.fulfilment is None:
+        return None
+    channels = configuration.fulfilment.channels
+    told = {
+        (document["channel_id"], document["name"]): document["told_units"]
+        for channel in channels
+        for document in documents[configuration.channels[channel].system]
+    }
+    found: dict[str, list[str]] = defaultdict(list)
+    unit_count = 0
+    for each in truth["shipped"]:
+        key = each["channel_id"], each["order"]
+        if each["channel_id"] not in channels:
+            continue
+        unit_count += each["units"]
+        units = told.get(key, 0)
+        if units > each["units"]:
+            found["told_too_much"].append(" ".join(key))
+        elif units < each["units"]:
+            found["waiting" if key in waiting else "untold"].append(" ".join(key))
+    return ParcelVerification(unit_count, **{kind: tuple(names) for kind, names in found.items()})
 
 
 def _money(document: Mapping[str, Any]) -> tuple[Decimal, str]:

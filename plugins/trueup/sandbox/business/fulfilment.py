@@ -199,7 +199,7 @@ class Fulfilment:
             key = (accepted.key, "returned", location_id, line.line_id)
             if self._world.dice(*key, "at all").random() < _RETURN_CHANCE:
                 back = partial(self._return, accepted, location_id, line)
-                self._after(_RETURN_AFTER, key, Kind.DEMAND, back)
+                self._after(self._world.settings.soon(_RETURN_AFTER), key, Kind.DEMAND, back)
 
     def _return(self, accepted: OpenOrder, location_id: str, line: LineQuantity) -> None:
         self.bring_back(accepted, location_id, (line,))

@@ -77,7 +77,7 @@ class Incidents:
             "hold": (_SOON, self._hold),
             "move": (_SOON, self._move),
             "split": (_SOON, self._split),
-            "apology": (_APOLOGY_AFTER, self._apologise),
+            "apology": (self._world.settings.soon(_APOLOGY_AFTER), self._apologise),
         }
         for name, (bounds, action) in plans.items():
             if self._strikes(accepted.key, name):
@@ -142,8 +142,14 @@ class Incidents:
         self._world.note("edited", order=order.name, channel_id=order.channel_id)
 
     def _free_goods(self, accepted: OpenOrder) -> str | None:
-        """A product that lies free at a location of the order's channel, None where nothing does."""
+        """A product that lies free at a location of the order's channel, None where nothing does.
+
+        None too where no integration of the retailer's tells the channel of parcels: those who ship know the goods as
+        an order of their own, and only that integration knows which order of the channel it is part of.
+        """
         channel = self._world.layout.channels[accepted.order.channel_id or ""]
+        if channel.channel_id in self._world.layout.untold_channels:
+            return None
         front = self._world.storefront(channel.channel_id)
         dice = self._world.dice("incidents", accepted.key, "goods", len(self._supplements(accepted)))
         listed = sorted(product.sku for product in self._world.catalogue.carried(channel.system_id))

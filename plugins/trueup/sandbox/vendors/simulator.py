@@ -85,6 +85,8 @@ class OrderDocument:
     """A channel's order as one vendor's books have it, whether the channel's own document or a booking of it.
 
     `total` is in whole `currency`. `is_changed`: lines were edited, or something was given back, since it was placed.
+    `kept_amount`: what the customer has paid, less all that went back; None where it was edited, or exchanged for
+    something else. `told_units`: that the customer was told are under way; None of a booking.
     """
 
     channel_id: str
@@ -93,6 +95,8 @@ class OrderDocument:
     total: Decimal
     is_cancelled: bool
     is_changed: bool = False
+    kept_amount: Decimal | None = None
+    told_units: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,8 @@ def _fits(rule: Mapping[str, Any], product: Product) -> bool:
 class Layout:
     """One retailer. `vendors`: the vendor of each system. `roles`: what each system is to the retailer.
 
-    `is_integrated`: an integration of the retailer's own books the channels' orders in the ERP.
+    `is_integrated`: an integration of the retailer's own books the channels' orders in the ERP. `untold_channels`:
+    those that no such integration tells of parcels.
     """
 
     vendors: Mapping[str, str]
@@ -77,12 +78,17 @@ class Layout:
     locations: Mapping[str, Location]
     channels: Mapping[str, SalesChannel]
     is_integrated: bool = True
+    untold_channels: frozenset[str] = frozenset()
 
     @classmethod
     def of(
-        cls, systems: Mapping[str, Any], channels: Mapping[str, Any], orders: Mapping[str, Any] | None = None
+        cls,
+        systems: Mapping[str, Any],
+        channels: Mapping[str, Any],
+        orders: Mapping[str, Any] | None = None,
+        fulfilment: Mapping[str, Any] | None = None,
     ) -> "Layout":
-        """Make it from the content of systems.yml, channels.yml and, where there is one, orders.yml."""
+        """Make it from the content of systems.yml, channels.yml and, where it has them, orders.yml, fulfilment.yml."""
         declared = systems["systems"]
         default = channels.get("default_rule") or {}
         return cls(
@@ -110,17 +116,16 @@ class Layout:
                 for channel_id, channel in channels["channels"].items()
             },
             orders is None or orders["orders"].get("booked_by", "trueup") != "trueup",
+            frozenset()
+            if fulfilment is None or fulfilment["fulfilment"].get("confirmed_by", "trueup") != "trueup"
+            else frozenset(fulfilment["fulfilment"]["channels"]),
         )
 
     @classmethod
     def read(cls, folder: Path) -> "Layout":
         """Read it from a tenant's folder."""
-        systems, channels, orders = (folder / f"{name}.yml" for name in ("systems", "channels", "orders"))
-        return cls.of(
-            yaml.safe_load(systems.read_text("utf-8")),
-            yaml.safe_load(channels.read_text("utf-8")),
-            yaml.safe_load(orders.read_text("utf-8")) if orders.exists() else None,
-        )
+        files = [folder / f"{name}.yml" for name in ("systems", "channels", "orders", "fulfilment")]
+        return cls.of(*(yaml.safe_load(file.read_text("utf-8")) if file.exists() else None for file in files))
 
     @cached_property
     def erp(self) -> str:

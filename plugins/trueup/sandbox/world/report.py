@@ -1,5 +1,6 @@
 """The truth as JSON: what `/world/truth` tells and reports print."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ def tell_truth(
     `shelves`: one row a (SKU, location): physical, promised, the books' figure and what is still unrecorded.
     `channels`: per channel sold, oversold and lost units, lines refused for whatever reason;
     `listings` what it shows by SKU.
-    `open_orders`: every order not fully shipped or cancelled, by location.
+    `open_orders`: every order not fully shipped or cancelled, by location. `shipped`: units that have left, by order.
     `products`: what the rules of a channel may ask of a SKU.
     `counts`: what was sold and given back, in lines and units by kind, as `transactions.LineKind` has them.
     `oversold`, `lost`: each case, the oversold with the facts behind it.
@@ -60,9 +61,23 @@ def tell_truth(
             for order in trade.fulfilment.orders.values()
             if order.is_open
         ]
+        content["shipped"] = [
+            {"channel_id": channel_id, "order": name, "units": units}
+            for (channel_id, name), units in _shipped(trade).items()
+        ]
         content["oversold"] = [case for case in truth.oversold if skus is None or case.sku in skus]
         content["lost"] = [case for case in truth.lost if skus is None or case.sku in skus]
     return content
+
+
+def _shipped(trade: "Trade") -> Mapping[tuple[str, str], int]:
+    """By channel and order, as the channel calls it: what an edit added is part of its order."""
+    shipped: dict[tuple[str, str], int] = defaultdict(int)
+    for each in trade.fulfilment.orders.values():
+        if each.order.channel_id is not None:
+            name = each.order.supplements or each.order.name
+            shipped[each.order.channel_id, name] += sum(part.shipped for part in each.parts)
+    return shipped
 
 
 def _shelves(world: World, skus: frozenset[str] | None) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from trueup.sandbox.world.clock import DEFAULT_START
+from trueup.sandbox.world.clock import DEFAULT_START, HOUR, MINUTE
 from trueup.sandbox.world.layout import Layout, demo_layout
 
 _ROLLED_TOGETHER = frozenset(
@@ -35,7 +35,7 @@ class WorldSettings:
     days of it. `layout`: the retailer, by its tenant's declaration. `order_incidents`: how often something happens to
     an order besides being shipped, cancelled or sent back (1: as often as in a busy shop): edits, holds, moves,
     apologies, exchanges, tips, gift cards sold. At 0 a channel knows one location of its own, else those that serve it
-    too.
+    too. `returns_within_hours`: so soon goods come back and apologies are made; 0: within days, as customers do.
     """
 
     seed: int = 1
@@ -46,6 +46,7 @@ class WorldSettings:
     transactions: Path | None = None
     days: int | None = None
     order_incidents: float = 0.0
+    returns_within_hours: float = 0.0
     layout: Layout = field(default_factory=demo_layout)
 
     def dice(self, *key: object) -> random.Random:
@@ -65,6 +66,10 @@ class WorldSettings:
         for name in found:
             if name not in _ROLLED_TOGETHER:
                 yield [name], self.dice(*key, name)
+
+    def soon(self, bounds: tuple[int, int]) -> tuple[int, int]:
+        """The bounds of what customers take days for, in seconds: those of days, or `returns_within_hours`."""
+        return (15 * MINUTE, round(self.returns_within_hours * HOUR)) if self.returns_within_hours else bounds
 
     @property
     def begins_at(self) -> datetime:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -133,10 +134,18 @@ class NetSuiteSimulator(Simulator):
         self._authorization.tokens.end_all()
 
     def order_documents(self) -> Sequence[OrderDocument]:
+        credited = {
+            (channel_id, name): -Decimal(str(total))
+            for channel_id, name, total in self.books.connection.execute(
+                'SELECT "custbody_channel", "otherrefnum", SUM("foreigntotal") FROM "transaction"'
+                " WHERE \"type\" = 'CustCred' GROUP BY 1, 2"
+            )
+        }
         return [
             OrderDocument(
                 channel_id, name, CURRENCIES[order.currency - 1][0], order.total,
                 is_cancelled=order.status in {"C", "H"} and not order.is_shipped,
+                kept_amount=order.total - credited.get((channel_id, name), Decimal(0)),
             )
             for order in self.books.sales.orders.values()
             for channel_id, name in (order.key,)

@@ -124,7 +124,14 @@ class ShopOrder(Record):
             Decimal(self.totals.current_total_price_set.shop) / 100,
             is_cancelled=self.cancelled_at is not None,
             is_changed=self.edited or bool(self.refund_list) or bool(self.return_list),
+            kept_amount=self._kept_amount(),
+            told_units=sum(parcel.total_quantity for parcel in self.fulfillment_list if parcel.status == "SUCCESS"),
         )
+
+    def _kept_amount(self) -> Decimal | None:
+        if self.edited or any(each.exchanges for each in self.return_list):
+            return None
+        return Decimal(self.totals.original_total_price_set.shop - self.totals.total_refunded_set.shop) / 100
 
     @property
     def currencies(self) -> Currencies:

@@ -43,8 +43,8 @@ class ShopifySimulator(Simulator):
     """A store. `/world/tuning` sets `points_per_second`, `bucket_size`, `concurrent_seconds`, `job_seconds`, `scopes`.
 
     `job_seconds`: how long a job takes, by the world's clock. `scopes`: the app's access scopes, separated by commas.
-    `reports_parcels`: whether an integration of the retailer's reports here what the locations sent; where it does not,
-    somebody else has to.
+    `reports_parcels`: whether an integration of the retailer's reports here what the locations sent, whatever the
+    tenant declares; where it does not, somebody else has to.
     """
 
     real_time_paths = (TOKEN_PATH,)
@@ -67,7 +67,7 @@ class ShopifySimulator(Simulator):
         )
         self._books: ShopBooks | None = None
         self._skus: dict[int, str] = {}
-        self._is_integrated = True
+        self._is_integrated = self._channel.channel_id not in world.layout.untold_channels
         self.calls = 0
         self._app = Starlette(
             routes=[
@@ -113,8 +113,8 @@ class ShopifySimulator(Simulator):
         self._skus = {variant.inventory_item.number: sku for sku, variant in self._books.variants.items()}
 
     def _serving(self) -> Sequence[Location]:
-        """The retailer's locations that the store knows: none where nothing happens that needs them."""
-        if not self.world.settings.order_incidents:
+        """The retailer's locations that the store knows: none where nothing happens there that needs them."""
+        if not self.world.settings.order_incidents and self._is_integrated:
             return ()
         return [self.world.layout.locations[name] for name in self._channel.served_by]
 
