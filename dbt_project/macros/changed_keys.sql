@@ -34,7 +34,7 @@ A test holds the graph closed: tests/transform/test_dbt_graph.py.
     {%- set steps = paths | map(attribute="to") | reject("equalto", own) | unique | list -%}
     {%- if paths -%}
     -- Before: what was touched a moment ago is in no statistics yet. After: for the same reason.
-    analyze staging.touched_keys;
+    {{ analyze_touched_keys() }}
 
     insert into staging.touched_keys (build_id, kind, key)
     {%- for step in steps %}
@@ -51,9 +51,21 @@ A test holds the graph closed: tests/transform/test_dbt_graph.py.
     ) as found
     where found.key is not null;
 
-    analyze staging.touched_keys;
+    {{ analyze_touched_keys() }}
     {%- endif -%}
 {% endmacro %}
+
+{#-
+Only where there are many: an analysis locks the table against any other until its transaction ends, so models that could
+be made at the same time would wait for each other (docs/decisions/0042). Of few keys the size of the file says enough.
+-#}
+{% macro analyze_touched_keys() -%}
+    do $$ begin
+        if pg_relation_size('staging.touched_keys') > 262144 then
+            analyze staging.touched_keys;
+        end if;
+    end $$;
+{%- endmacro %}
 
 {#- The keys of one kind that the paths lead to. A path of a kind of which nothing was touched reads no table. -#}
 {% macro keys_of_paths(paths, to, steps, swept, since) %}
