@@ -48,7 +48,7 @@ def test_the_direct_demo_converges_and_leaves_no_process(reachable_folder: Path)
     assert report["orders"]["order_count"] > 0
     assert not any(report["orders"][kind] for kind in ("missing", "booked_twice", "unequal", "still_open"))
     assert report["parcels"]["unit_count"] > 0
-    assert not any(report["parcels"][kind] for kind in ("untold", "told_too_much"))
+    assert not any(report["parcels"][kind] for kind in ("unreported", "overreported"))
     assert report["returns"]["netsuite"]["verified"] > 0
     assert report["location_count"] == 5
     assert report["channel_count"] == 3

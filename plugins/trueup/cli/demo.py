@@ -123,7 +123,7 @@ def print_report(report: "DemoReport") -> None:
         parcels = report.parcels
         console.print(
             f"  parcels             {parcels.unit_count} units left;"
-            f" customers of {len(parcels.untold)} orders not told, of {len(parcels.told_too_much)} told of too much;"
+            f" customers of {len(parcels.unreported)} orders not told, of {len(parcels.overreported)} told of too much;"
             f" {len(parcels.waiting)} orders wait"
         )
     for target, counts in report.returns.items():

@@ -78,8 +78,8 @@ def _goods_lines(goods: "OrderGoods") -> Iterator[str]:
             "left": each.shipped_quantity, "cancelled": each.cancelled_quantity, "open": each.open_quantity,
             "TOO MANY": each.excess_quantity,
         }  # fmt: skip
-        told = ", ".join(f"{number_text(number)} {what}" for what, number in became.items() if number)
-        yield f"  {each.sku or 'no SKU'}: {number_text(each.ordered_quantity)} ordered = {told}"
+        shares = ", ".join(f"{number_text(number)} {what}" for what, number in became.items() if number)
+        yield f"  {each.sku or 'no SKU'}: {number_text(each.ordered_quantity)} ordered = {shares}"
     for parcel in goods.parcels:
         what = "told the customer of" if parcel.reported_as == "confirmed" else "sent"
         numbers = ", ".join(parcel.tracking_numbers) or "no tracking number"
@@ -114,11 +114,11 @@ def _goods_lines(goods: "OrderGoods") -> Iterator[str]:
 
 
 def _came_back(back: "Return") -> str:
-    told = {
+    known = {
         "announced": back.announced_quantity, "came": back.received_quantity, "restocked": back.restocked_quantity,
         "given instead": back.exchanged_quantity,
     }  # fmt: skip
-    return ", ".join(f"{number_text(number)} {what}" for what, number in told.items() if number is not None)
+    return ", ".join(f"{number_text(number)} {what}" for what, number in known.items() if number is not None)
 
 
 def _row(name: str, amount: Decimal | None) -> str:

@@ -130,13 +130,13 @@ class ParcelVerification:
 
     unit_count: int
     waiting: tuple[str, ...] = ()
-    untold: tuple[str, ...] = ()
-    told_too_much: tuple[str, ...] = ()
+    unreported: tuple[str, ...] = ()
+    overreported: tuple[str, ...] = ()
 
     @property
     def wrong_count(self) -> int:
         """Orders whose customers were told something else than what left."""
-        return len(self.untold) + len(self.told_too_much)
+        return len(self.unreported) + len(self.overreported)
 
 
 def verify_parcels(
@@ -152,8 +152,8 @@ def verify_parcels(
     if configuration.fulfilment is None:
         return None
     channels = configuration.fulfilment.channels
-    told = {
-        (document["channel_id"], document["name"]): document["told_units"]
+    reported = {
+        (document["channel_id"], document["name"]): document["reported_units"]
         for channel in channels
         for document in documents[configuration.channels[channel].system]
     }
@@ -164,11 +164,11 @@ def verify_parcels(
         if each["channel_id"] not in channels:
             continue
         unit_count += each["units"]
-        units = told.get(key, 0)
+        units = reported.get(key, 0)
         if units > each["units"]:
-            found["told_too_much"].append(" ".join(key))
+            found["overreported"].append(" ".join(key))
         elif units < each["units"]:
-            found["waiting" if key in waiting else "untold"].append(" ".join(key))
+            found["waiting" if key in waiting else "unreported"].append(" ".join(key))
     return ParcelVerification(unit_count, **{kind: tuple(names) for kind, names in found.items()})
 
 

@@ -86,7 +86,7 @@ class OrderDocument:
 
     `total` is in whole `currency`. `is_changed`: lines were edited, or something was given back, since it was placed.
     `kept_amount`: what the customer has paid, less all that went back; None where it was edited, or exchanged for
-    something else. `told_units`: that the customer was told are under way; None of a booking.
+    something else. `reported_units`: that the customer was told are under way; None of a booking.
     """
 
     channel_id: str
@@ -96,7 +96,7 @@ class OrderDocument:
     is_cancelled: bool
     is_changed: bool = False
     kept_amount: Decimal | None = None
-    told_units: int | None = None
+    reported_units: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ class ShopOrder(Record):
             is_cancelled=self.cancelled_at is not None,
             is_changed=self.edited or bool(self.refund_list) or bool(self.return_list),
             kept_amount=self._kept_amount(),
-            told_units=sum(parcel.total_quantity for parcel in self.fulfillment_list if parcel.status == "SUCCESS"),
+            reported_units=sum(parcel.total_quantity for parcel in self.fulfillment_list if parcel.status == "SUCCESS"),
         )
 
     def _kept_amount(self) -> Decimal | None:
