@@ -124,8 +124,14 @@ class Layout:
     @classmethod
     def read(cls, folder: Path) -> "Layout":
         """Read it from a tenant's folder."""
-        files = [folder / f"{name}.yml" for name in ("systems", "channels", "orders", "fulfilment")]
-        return cls.of(*(yaml.safe_load(file.read_text("utf-8")) if file.exists() else None for file in files))
+
+        def content(name: str) -> Any:  # noqa: ANN401 - YAML
+            return yaml.safe_load((folder / f"{name}.yml").read_text("utf-8"))
+
+        orders, fulfilment = (
+            content(name) if (folder / f"{name}.yml").exists() else None for name in ("orders", "fulfilment")
+        )
+        return cls.of(content("systems"), content("channels"), orders, fulfilment)
 
     @cached_property
     def erp(self) -> str:
