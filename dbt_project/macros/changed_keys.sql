@@ -55,6 +55,20 @@ A test holds the graph closed: tests/transform/test_dbt_graph.py.
     {%- endif -%}
 {% endmacro %}
 
+{#- Whether anything is made anew of a model that only makes part of its rows anew; to know it, what is reached is written. -#}
+{% macro is_reached() %}
+    {%- set part = model.config.meta.recomputed_by -%}
+    {%- if build_state().is_full or not execute -%}
+        {{- return(true) -}}
+    {%- endif -%}
+    {%- set is_certain = recomputes_all() or part.kind == "landed" -%}
+    {%- call statement("reached", fetch_result=true) -%}
+        {{ expand_changed_keys() }}
+        select {{ "true" if is_certain else "exists (" ~ touched(part.kind, build_state().since) ~ ")" }}
+    {%- endcall -%}
+    {{- return(load_result("reached").table.rows[0][0]) -}}
+{% endmacro %}
+
 {#-
 Only where there are many: an analysis locks the table against any other until its transaction ends, so models that could
 be made at the same time would wait for each other (docs/decisions/0042). Of few keys the size of the file says enough.

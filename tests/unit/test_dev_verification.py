@@ -69,7 +69,7 @@ def test_where_nobody_credits_a_refund_leaves_the_booking_as_it_was() -> None:
     assert found(taken, booked, DEMO.model_copy(update={"returns": None})).wrong_count == 0
 
 
-def test_a_parcel_is_compared_by_what_its_customer_was_told() -> None:
+def test_a_parcel_is_compared_by_what_was_reported_to_its_customer() -> None:
     """Only of channels that Trueup tells; what the line says is missing is no fault of it."""
     units = {"#right": (2, 2), "#late": (3, 1), "#waits": (1, 0), "#twice": (1, 2)}
     truth = {
