@@ -64,7 +64,8 @@ class Store:
 
     def call(self, method: str, path: str, body: object = None, expect: int = 200) -> Any:  # noqa: ANN401 - JSON
         """One exchange that keeps the contract."""
-        headers = {"X-Auth-Token": self.simulator.token, "Accept": "application/json"}
+        headers = dict.fromkeys(("Accept", "Content-Type"), "application/json")
+        headers["X-Auth-Token"] = self.simulator.token
         answer = self.client.request(method, path, json=body, headers=headers)
         assert answer.status_code == expect, answer.text
         content = answer.json() if answer.content else None

@@ -1,5 +1,6 @@
 """A BigCommerce store is told of parcels, refunds and cancellations once each, whatever is lost on the way."""
 
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.connectors.bigcommerce_store import FIRST_ADDRESS, SETTINGS, SYSTEM, Store, details, paying, read_specs
-from tests.connectors.conformance.systems import TENANT
+from tests.connectors.conformance.systems import TENANT, recorded
+from tests.connectors.conformance.vendor_contract import vendor_contract
 from tests.connectors.connectors_sandbox import no_faults
 from tests.connectors.connectors_state import LastingState
 from tests.connectors.contract.openapi import Spec
@@ -183,7 +185,7 @@ class TestParcels:
         assert "2 units of line" in detail
         assert "1 are open" in detail
 
-    def test_what_changes_between_reading_and_sending_is_told_from_a_refusal(
+    def test_what_changes_between_reading_and_sending_is_no_refusal(
         self, store: Store, parcels: Writer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """BigCommerce's own refusal: the units are gone by the time the call comes."""
@@ -226,7 +228,7 @@ class TestParcels:
         outcome, detail = send(parcels, parcel(store, store.enter(), 1, **changed))
         assert (outcome, problem in detail, perils.count) == (Outcome.REJECTED, True, 0), detail
 
-    def test_a_carrier_that_is_not_followed_is_told_by_its_name(self, store: Store, parcels: Writer) -> None:
+    def test_a_carrier_that_is_not_followed_has_its_name(self, store: Store, parcels: Writer) -> None:
         name = store.enter()
         link = "https://follow.example.com/RM1"
         send(parcels, parcel(store, name, 1, carrier="Bicycle", tracking_urls=[link]))
@@ -453,3 +455,44 @@ def test_a_promise_is_no_payment(store: Store, refunds: Writer) -> None:
     name = store.enter(paying(3_292, PaymentKind.AUTHORIZATION))
     outcome, detail = send(refunds, refund(store, name, "1", "5.00"))
     assert (outcome, "is none that came in" in detail) == (Outcome.REJECTED, True)
+
+
+def test_every_call_of_reader_and_writers_keeps_the_contract(
+    specs: list[Spec], shared_folder: Path, tmp_path: Path
+) -> None:
+    """What is asked and what is answered, refusals too."""
+    with serve(SETTINGS, tenant=TENANT, recording=tmp_path) as served:
+        store = Store(served, specs)
+        perils = Perils(served, SYSTEM, WRITES)
+        name, other = store.enter(), store.enter()
+        shipping: dict[str, Any] = {"shipping_amount": "3.95"}
+        back = [refund(store, name, "1", "3.95", **shipping), refund(store, name, "2", "9.66", 1)]
+        back += [refund(store, name, "3", "5.00"), refund(store, name, "4", "3.95", **shipping)]
+        left = [parcel(store, name, 2), parcel(store, name, 1, "RM2", order_ref="9999")]
+        cancelled = [transition("order", number, "open", "cancelled") for number in (other, "9")]
+        for clerk, changes in ((FulfilmentClerk, left), (RefundClerk, back), (CancelClerk, cancelled)):
+            writer = builder(served, perils, clerk)()
+            for change in changes:
+                send(writer, change)
+            writer.close()
+        reader = connect(details(served), LastingState())
+        assert list(reader.read("orders", ReadMode.SWEEP, None))
+        reader.close()
+        store.client.close()
+    lines = [line for line in recorded(tmp_path, SYSTEM) if "orders" in line["path"]]
+    contract = vendor_contract(SYSTEM, shared_folder)
+    assert [problem for problem in contract.problems(lines) if not problem.startswith("nothing meets the gap")] == []
+    asked = {(line["method"], re.sub(r"\d{2,}", "ID", line["path"])) for line in lines}
+    assert asked >= {
+        ("GET", "/v2/orders"),
+        ("GET", "/v2/orders/ID"),
+        ("PUT", "/v2/orders/ID"),
+        ("GET", "/v2/orders/ID/products"),
+        ("GET", "/v2/orders/ID/shipments"),
+        ("POST", "/v2/orders/ID/shipments"),
+        ("GET", "/v3/orders/ID/transactions"),
+        ("GET", "/v3/orders/payment_actions/refunds"),
+        ("POST", "/v3/orders/ID/payment_actions/refund_quotes"),
+        ("POST", "/v3/orders/ID/payment_actions/refunds"),
+    }
+    assert {line["status"] for line in lines} >= {200, 201, 204, 404, 422}

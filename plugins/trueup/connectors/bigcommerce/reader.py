@@ -61,7 +61,8 @@ def connect_client(details: ConnectionDetails, state: SharedState) -> HttpClient
         SYSTEM,
         details,
         authenticator=StaticHeader("X-Auth-Token", details.password or ""),
-        headers={"Accept": "application/json"},
+        # The published contract wants the second one of some reads too.
+        headers={"Accept": "application/json", "Content-Type": "application/json"},
         budget=ByOperation(window, one_at_a_time),
         reported_wait=wait_header("X-Rate-Limit-Time-Reset-Ms", 0.001),
         our_time=state.now,
