@@ -162,3 +162,68 @@ less is left to ship. Before there is a shipment the order's products are all th
                 end
             ) with ordinality as item (content, number)
 {%- endmacro %}
+
+{#- Whether a BigCommerce order is one no more: a cart left at the checkout, cancelled, declined, or archived. -#}
+{% macro is_bigcommerce_cancelled(payload) -%}
+    (
+            coalesce(({{ payload }} ->> 'status_id')::integer in (0, 5, 6), false)
+            or coalesce(({{ payload }} ->> 'is_deleted')::boolean, false)
+        )
+{%- endmacro %}
+
+{#- How much later a version of a BigCommerce order is than another one that was observed in the same second. -#}
+{% macro bigcommerce_order_rank(payload) -%}
+    case
+            when {{ payload }} is null then 9223372036854775807
+            -- An order only goes on: less is left to leave, and more payments, refunds and parcels stand in it.
+            else
+                coalesce(jsonb_array_length({{ payload }} -> 'transactions'), 0)
+                + coalesce(jsonb_array_length({{ payload }} -> 'refunds'), 0)
+                + coalesce(jsonb_array_length({{ payload }} -> 'shipments'), 0)
+                - 1000000 * case
+                    when {{ is_bigcommerce_cancelled(payload) }} then 0
+                    else (
+                        select
+                            coalesce(
+                                sum(
+                                    greatest(
+                                        {{ quantity("ranked.content ->> 'quantity'") }}
+                                        - coalesce({{ quantity("ranked.content ->> 'quantity_refunded'") }}, 0),
+                                        {{ quantity("ranked.content ->> 'quantity_shipped'") }}
+                                    )
+                                ),
+                                0
+                            )
+                        from jsonb_array_elements({{ payload }} -> 'lines') as ranked (content)
+                    )
+                end
+        end
+{%- endmacro %}
+
+{#- One of BigCommerce's amounts, with its tax where prices have it in them and without it where they do not. -#}
+{% macro bigcommerce_money(object, name, payload) -%}
+    {{ money(
+            "case when (" ~ payload ~ " ->> 'is_tax_inclusive_pricing')::boolean then " ~ object ~ " ->> '" ~ name
+            ~ "_inc_tax' else " ~ object ~ " ->> '" ~ name ~ "_ex_tax' end"
+        ) }}
+{%- endmacro %}
+
+{#- The currency that a BigCommerce order is paid in; its amounts are in that. -#}
+{% macro bigcommerce_currency(payload) -%}
+    coalesce(nullif({{ payload }} ->> 'default_currency_code', ''), {{ payload }} ->> 'currency_code')
+{%- endmacro %}
+
+{#- Whether a BigCommerce transaction settles a payment that counts already: a purchase or a capture. -#}
+{% macro is_settled_before(step, payload) -%}
+    (
+            {{ step }} ->> 'event' = 'settled'
+            and exists (
+                select 1
+                from {{ items_of(payload, "transactions") }} as former (content)
+                where
+                    former.content ->> 'id' = {{ step }} ->> 'reference_transaction_id'
+                    and former.content ->> 'event' in ('purchase', 'capture')
+                    and former.content ->> 'status' = 'ok'
+            )
+        )
+{%- endmacro %}

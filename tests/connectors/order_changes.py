@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 from tests.connectors.connectors_sandbox import fault, no_faults
 
 from trueup.connectors.base import Writer
+from trueup.connectors.http.client import HttpClient
 from trueup.connectors.http.graphql import Document as GraphDocument
 from trueup.domain.changes import Cause, Change, Operation, Outcome, change_key
 from trueup.domain.values import Document, State, Value
@@ -97,6 +99,17 @@ class Perils:
             return answer
 
         return asked
+
+    def around_requests(self, client: HttpClient) -> HttpClient:
+        """Put them between a client and its writes, which are named by method and the end of their path."""
+        send = client.request
+
+        def request(method: str, path: str, **named: Any) -> Any:  # noqa: ANN401
+            asked = SimpleNamespace(name=f"{method} {path.rpartition('/')[2]}")
+            return self.around(lambda _: send(method, path, **named))(asked)
+
+        client.request = request  # type: ignore[method-assign]  # a line that can break
+        return client
 
 
 def push(build: Callable[[], Writer], change: Change, attempts: int = 8) -> Outcome | None:

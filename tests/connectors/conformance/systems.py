@@ -126,6 +126,9 @@ def world(recording: Path | None = None, skus: int = 60) -> Iterator[Sandbox]:
         for simulator in sandbox.simulators.values():
             if type(simulator).__name__ == "ShopifySimulator":
                 simulator.tuning({"points_per_second": 20_000})
+            elif type(simulator).__name__ == "BigCommerceSimulator":
+                # An order costs a call or two of its own: a quota as of a store would only be waited for.
+                simulator.tuning({"requests_per_30_seconds": 20_000})
         sandbox.world.step(9 * 3600)
         yield sandbox
 

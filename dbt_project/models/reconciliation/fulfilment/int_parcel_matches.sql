@@ -70,19 +70,17 @@ by_number as (
     where shipped.reported_as = 'shipped' and confirmed.reported_as = 'confirmed'
 ),
 
--- What shares no number is known by what is in it: equal parcels of one location are taken in the order of time.
-in_turn as (
+-- What shares no number is known by what is in it. Of a channel whose parcels name no location it may be of any.
+unnumbered as (
     select
         concerned.*,
-        row_number() over (
-            partition by
-                concerned.order_name,
-                concerned.order_id,
-                concerned.reported_as,
-                concerned.channel_location_id,
-                concerned.units
-            order by concerned.created_at, concerned.parcel_id
-        ) as turn
+        case
+            when
+                bool_or(concerned.reported_as = 'confirmed' and concerned.channel_location_id is null)
+                    over (partition by concerned.order_name, concerned.order_id)
+                then ''
+            else concerned.channel_location_id
+        end as compared_location_id
     from concerned
     where
         not exists (
@@ -92,6 +90,22 @@ in_turn as (
                 by_number.order_name = concerned.order_name
                 and concerned.parcel_id in (by_number.parcel_id, by_number.confirmation_id)
         )
+),
+
+-- Equal parcels of one location are taken in the order of time.
+in_turn as (
+    select
+        unnumbered.*,
+        row_number() over (
+            partition by
+                unnumbered.order_name,
+                unnumbered.order_id,
+                unnumbered.reported_as,
+                unnumbered.compared_location_id,
+                unnumbered.units
+            order by unnumbered.created_at, unnumbered.parcel_id
+        ) as turn
+    from unnumbered
 ),
 
 pairs as (
@@ -108,7 +122,7 @@ pairs as (
         on
             shipped.order_name = confirmed.order_name
             and shipped.order_id = confirmed.order_id
-            and shipped.channel_location_id = confirmed.channel_location_id
+            and shipped.compared_location_id = confirmed.compared_location_id
             and shipped.units = confirmed.units
             and shipped.turn = confirmed.turn
     where shipped.reported_as = 'shipped' and confirmed.reported_as = 'confirmed'

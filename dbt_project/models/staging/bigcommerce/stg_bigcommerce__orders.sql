@@ -7,19 +7,26 @@ lines as (
     select
         {{ record_columns() }},
         records.payload ->> 'id' as order_id,
-        -- 0 is a cart that was left at the checkout, 5 cancelled, 6 declined; an archived order is gone from the store.
-        coalesce((records.payload ->> 'status_id')::integer in (0, 5, 6), false)
-        or coalesce((records.payload ->> 'is_deleted')::boolean, false) as is_cancelled,
+        version.tie_rank,
+        {{ is_bigcommerce_cancelled("records.payload") }} as is_cancelled,
         {{ moment("records.payload ->> 'date_created'") }} as ordered_at,
         line.content as line,
         coalesce({{ quantity("line.content ->> 'quantity'") }}, 0) as ordered_quantity,
         coalesce({{ quantity("line.content ->> 'quantity_shipped'") }}, 0) as reported_shipped_quantity,
         coalesce({{ quantity("line.content ->> 'quantity_refunded'") }}, 0) as refunded_quantity
     from records
+    -- Once a record, not once a row that is made of it.
+    cross join
+        lateral (
+            select {{ bigcommerce_order_rank("records.payload") }}::numeric as tie_rank
+            from (values (1)) as once (number)
+            order by once.number
+            offset 0
+        ) as version
     left join lateral jsonb_array_elements(records.payload -> 'lines') as line (content) on true
 ),
 
-typed as (
+final as (
     select
         lines.system_id,
         lines.record_id,
@@ -29,6 +36,7 @@ typed as (
         lines.correlation_id,
         lines.payload_hash,
         lines.is_deleted,
+        lines.tie_rank,
 
         ---------- ids
         lines.order_id,
@@ -54,15 +62,6 @@ typed as (
         ---------- timestamps
         lines.ordered_at
     from lines
-),
-
-final as (
-    select
-        typed.*,
-        -- An order only goes on: of two answers of one second the one that still holds less is the later.
-        -sum(case when typed.is_cancelled then 0 else typed.committed_quantity end)
-            over (partition by typed.system_id, typed.record_id) as tie_rank
-    from typed
 )
 
 select * from final

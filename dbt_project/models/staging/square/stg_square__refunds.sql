@@ -13,6 +13,7 @@ parts as (
         back.number as back_number,
         line.content as line,
         line.number as line_number,
+        line.unit_number,
         line.content ->> 'source_line_item_uid' is not null
         or line.content ->> 'catalog_object_id' is not null as is_item,
         (
@@ -38,15 +39,42 @@ parts as (
             offset 0
         ) as version
     left join lateral {{ items_of("records.payload", "returns") }} with ordinality as back (content, number) on true
-    left join lateral {{ items_of("back.content", "return_line_items") }} with ordinality as line (content, number)
-        on true
+    -- A refund that Trueup made is of a payment; its reason names the units. What they got stands on the first of them.
+    left join lateral (
+        select
+            item.content,
+            item.number,
+            null::bigint as unit_number
+        from {{ items_of("back.content", "return_line_items") }} with ordinality as item (content, number)
+        where records.payload #> '{refunds,0,refunded_units,0}' is null
+        union all
+        select
+            jsonb_build_object(
+                'source_line_item_uid', unit.content ->> 'line_item_uid', 'quantity', unit.content ->> 'quantity'
+            ) as content,
+            unit.number,
+            unit.number as unit_number
+        from
+            {{ items_of("records.payload #> '{refunds,0}'", "refunded_units") }} with ordinality
+                as unit (content, number)
+    ) as line on true
 ),
 
 paid as (
     select
         parts.*,
         given_back.refund_amount,
-        given_back.refund_status
+        given_back.refund_status,
+        case
+            when parts.unit_number = 1 then given_back.refund_amount
+            when parts.unit_number > 1 then 0
+            when parts.is_item
+                then
+                    {{ square_money("parts.line", "total_money") }} - case
+                        when parts.is_tax_added then {{ square_money("parts.line", "total_tax_money") }}
+                        else 0
+                    end
+        end as line_amount
     from parts
     cross join lateral (
         select
@@ -90,16 +118,10 @@ final as (
         ---------- numerics
         case when paid.is_item then {{ quantity("paid.line ->> 'quantity'") }} end as quantity,
         paid.back #>> '{return_amounts,total_money,currency}' as currency,
-        case when paid.is_item then {{ square_money("paid.line", "total_money") }} - case
-            when paid.is_tax_added then {{ square_money("paid.line", "total_tax_money") }}
-            else 0
-        end end as line_amount,
+        paid.line_amount,
         case when paid.is_item then {{ square_money("paid.line", "total_tax_money") }} end as line_tax_amount,
         paid.back #>> '{return_amounts,total_money,currency}' as presentment_currency,
-        case when paid.is_item then {{ square_money("paid.line", "total_money") }} - case
-            when paid.is_tax_added then {{ square_money("paid.line", "total_tax_money") }}
-            else 0
-        end end as presentment_line_amount,
+        paid.line_amount as presentment_line_amount,
         paid.refund_amount,
         paid.refund_amount as presentment_refund_amount,
         null::numeric as shipping_amount,

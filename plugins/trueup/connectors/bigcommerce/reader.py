@@ -1,16 +1,16 @@
-"""BigCommerce: locations, products, stock by location and orders in, available quantities out (writers/inventory.py).
+"""BigCommerce: locations, products, stock by location and orders with their money, refunds and parcels.
 
 Stock tells no time and no filter by one, so every poll reads it whole (1,000 items a call). Orders and products are
 polled by their own `date_modified` with an overlap, and paged by id, so that nothing slips past what changes meanwhile.
-Prices, customers and payments are left out; who ordered is marked as personal in the contract of orders.
+Prices and customers are left out; of an order who ordered and where it goes.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from trueup.connectors.bigcommerce.orders import SYSTEM, data_of, order_record, total_of, with_money
 from trueup.connectors.forms import number_in
 from trueup.connectors.http.addresses import base_url
 from trueup.connectors.http.answers import Answer, wait_header
@@ -20,7 +20,6 @@ from trueup.connectors.http.paging import PageRead, by_cursor, by_number
 from trueup.connectors.http.quotas import ByOperation, ConcurrencyGate, Together, WindowBudget
 from trueup.connectors.reading import (
     ids_of,
-    items_of,
     key_of,
     only,
     resume_after,
@@ -36,8 +35,8 @@ from trueup.domain.records import Record
 
 Params = Mapping[str, str | int]
 
-SYSTEM = "BigCommerce"
 ADJUST = "adjust"
+REFUND = "refund"
 ITEMS = "/v3/inventory/items"
 _PAGE = 250
 _ITEMS_A_PAGE = 1000
@@ -45,8 +44,6 @@ _PRODUCT = (
     "id", "name", "sku", "type", "upc", "gtin", "is_visible", "availability", "inventory_tracking", "date_modified",
 )  # fmt: skip
 _VARIANT = ("id", "sku", "upc", "gtin", "purchasing_disabled")
-_ORDER = ("id", "status_id", "date_created", "date_modified", "is_deleted", "currency_code", "external_order_id")
-_LINE = ("id", "product_id", "variant_id", "name", "sku", "quantity", "quantity_shipped", "quantity_refunded", "type")
 
 
 def connect(details: ConnectionDetails, state: SharedState) -> ListReader:
@@ -55,16 +52,18 @@ def connect(details: ConnectionDetails, state: SharedState) -> ListReader:
 
 
 def connect_client(details: ConnectionDetails, state: SharedState) -> HttpClient:
-    """Build what speaks to the store. All apps of a store share its quota, and one adjustment runs at a time."""
+    """Build what speaks to the store. Its apps share its quota; adjustments and refunds run one at a time."""
     owner = f"bigcommerce:{base_url(SYSTEM, details)}"
     limit = number_in(details, "requests_per_30_seconds", 150, "enter what the store's plan grants, or nothing")
     window = WindowBudget(owner, limit, 30.0, state, remaining_header="x-rate-limit-requests-left")
+    one_at_a_time = {name: Together(ConcurrencyGate(f"{owner}:{name}", 1, state), window) for name in (ADJUST, REFUND)}
     return HttpClient(
         SYSTEM,
         details,
         authenticator=StaticHeader("X-Auth-Token", details.password or ""),
-        headers={"Accept": "application/json"},
-        budget=ByOperation(window, {ADJUST: Together(ConcurrencyGate(f"{owner}:{ADJUST}", 1, state), window)}),
+        # The published contract wants the second one of some reads too.
+        headers={"Accept": "application/json", "Content-Type": "application/json"},
+        budget=ByOperation(window, one_at_a_time),
         reported_wait=wait_header("X-Rate-Limit-Time-Reset-Ms", 0.001),
         our_time=state.now,
     )
@@ -90,12 +89,12 @@ class BigCommerceStore:
             "locations": StreamList(lambda _: self._locations(), _location),
             "products": StreamList(self._products, _product),
             "listings": StreamList(lambda _: self._stock(), _listing),
-            "orders": StreamList(self._orders, _order),
+            "orders": StreamList(self._orders, order_record),
         }
 
     def _locations(self) -> Iterator[PageRead]:
         return by_number(
-            f"{SYSTEM}, locations", lambda number: ask_locations(self.client, number), data_of, total=_total
+            f"{SYSTEM}, locations", lambda number: ask_locations(self.client, number), data_of, total=total_of
         )
 
     def _products(self, since: datetime | None) -> Iterator[PageRead]:
@@ -112,33 +111,25 @@ class BigCommerceStore:
         def ask(number: int) -> Answer:
             return self.client.request("GET", ITEMS, params={"limit": _ITEMS_A_PAGE, "page": number})
 
-        for read in by_number(f"{SYSTEM}, stock", ask, data_of, total=_total):
+        for read in by_number(f"{SYSTEM}, stock", ask, data_of, total=total_of):
             yield replace(read, items=[each for item in read.items for each in _by_location(item)])
 
     def _orders(self, since: datetime | None) -> Iterator[PageRead]:
-        asked: Params = {"include": "consignments.line_items", "consignment_structure": "object", "limit": _PAGE}
+        include = "consignments.line_items,fees"
+        asked: Params = {"include": include, "consignment_structure": "object", "limit": _PAGE}
         changed = {} if since is None else {"min_date_modified": rfc3339(since)}
 
         def ask(first: str | None) -> Answer:
             params: Params = {**asked, **changed, **({} if first is None else {"min_id": first})}
             return self.client.request("GET", "/v2/orders", params=params)
 
-        return by_cursor(f"{SYSTEM}, orders", ask, data_of, lambda answer: _last_id(data_of(answer), 1))
+        for read in by_cursor(f"{SYSTEM}, orders", ask, data_of, lambda answer: _last_id(data_of(answer), 1)):
+            yield with_money(self.client, read)
 
 
 def ask_locations(client: HttpClient, number: int) -> Answer:
     """Ask for a page of the store's locations."""
     return client.request("GET", "/v3/inventory/locations", params={"limit": _PAGE, "page": number})
-
-
-def data_of(answer: Answer) -> Any:  # noqa: ANN401 - a list of whatever came
-    """Return the items: under `data` in v3, the answer itself in v2, where 204 is an empty list."""
-    return items_of(answer, "data", SYSTEM)
-
-
-def _total(answer: Answer) -> int | None:
-    reported = within(answer.body, "meta", "pagination", "total")
-    return reported if isinstance(reported, int) else None
 
 
 def _last_id(items: list[Any], further: int) -> str | None:
@@ -177,23 +168,3 @@ def _listing(item: Mapping[str, Any]) -> Record:
         "location": only(item["location"], *names),
     }
     return Record(source_key=key_of(item["identity"]["variant_id"], item["location"]["location_id"]), payload=payload)
-
-
-def _order(item: Mapping[str, Any]) -> Record:
-    consignments = [*item["consignments"]["shipping"], *item["consignments"]["pickups"]]
-    lines = [only(line, *_LINE) for each in consignments for line in each["line_items"]]
-    payload = {
-        **only(item, *_ORDER),
-        # Told in RFC 2822, which no model reads.
-        "date_created": _written(item.get("date_created")),
-        "date_modified": _written(item.get("date_modified")),
-        "lines": sorted(lines, key=lambda line: str(line.get("id"))),
-    }
-    return Record(source_key=key_of(item["id"]), payload=payload, source_version=text_or_none(payload["date_modified"]))
-
-
-def _written(reported: Any) -> Any:  # noqa: ANN401 - a time, or what the contract will refuse
-    try:
-        return rfc3339(parsedate_to_datetime(reported).astimezone(UTC))
-    except (ValueError, TypeError, OverflowError, AttributeError):
-        return reported

@@ -2,7 +2,15 @@
 
 from trueup.configuration.model import QuantityMeaning
 from trueup.connectors.forms import extra_field, host_field, secret_field
-from trueup.connectors.spec import SELDOM_SECONDS, STOCK_SET, ConnectorSpec, Polling
+from trueup.connectors.spec import (
+    FULFILMENT_CREATE,
+    ORDER_TRANSITION,
+    REFUND_CREATE,
+    SELDOM_SECONDS,
+    STOCK_SET,
+    ConnectorSpec,
+    Polling,
+)
 
 SPEC = ConnectorSpec(
     name="bigcommerce",
@@ -13,7 +21,12 @@ SPEC = ConnectorSpec(
         "locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS),
         "listings": Polling(is_whole=True),
     },
-    writes={STOCK_SET: "writers.inventory:connect"},
+    writes={
+        STOCK_SET: "writers.inventory:connect",
+        FULFILMENT_CREATE: "writers.fulfilment:connect",
+        ORDER_TRANSITION: "writers.transitions:connect_orders",
+        REFUND_CREATE: "writers.refund:connect",
+    },
     shows=frozenset({QuantityMeaning.AVAILABLE}),
     signed_in="webhook-signature",
     form=(

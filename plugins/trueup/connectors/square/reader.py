@@ -28,7 +28,9 @@ from trueup.connectors.reading import (
     text_or_none,
     texts_of,
     windowed,
+    within,
 )
+from trueup.connectors.square.marks import units_in
 from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient
@@ -252,6 +254,15 @@ def _change(item: Mapping[str, Any]) -> Record:
 def _order(item: Mapping[str, Any]) -> Record:
     return Record(
         source_key=key_of(item["id"]),
-        payload=item,
+        payload=_with_marks(item),
         source_version=text_or_none(item.get("version")),
     )
+
+
+def _with_marks(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the order with what Trueup wrote into texts that do not land: the units of its refunds."""
+    refunds = item.get("refunds")
+    if not isinstance(refunds, list) or not any(units_in(within(refund, "reason")) for refund in refunds):
+        return item
+    marked = [{**refund, "refunded_units": units_in(within(refund, "reason"))} for refund in refunds]
+    return {**item, "refunds": marked}

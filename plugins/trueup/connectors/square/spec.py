@@ -2,7 +2,7 @@
 
 from trueup.configuration.model import QuantityMeaning
 from trueup.connectors.forms import extra_field, host_field, login_field, secret_field
-from trueup.connectors.spec import SELDOM_SECONDS, STOCK_SET, ConnectorSpec, Polling
+from trueup.connectors.spec import REFUND_CREATE, SELDOM_SECONDS, STOCK_SET, ConnectorSpec, Polling
 
 SPEC = ConnectorSpec(
     name="square",
@@ -10,7 +10,7 @@ SPEC = ConnectorSpec(
     # Counts before orders, for the reason that listings come before them at Shopify.
     streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
     polling={"locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS)},
-    writes={STOCK_SET: "writers.inventory:connect"},
+    writes={STOCK_SET: "writers.inventory:connect", REFUND_CREATE: "writers.refund:connect"},
     shows=frozenset({QuantityMeaning.AVAILABLE}),
     signed_in="x-square-hmacsha256-signature",
     form=(

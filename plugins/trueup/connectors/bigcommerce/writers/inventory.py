@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from trueup.configuration.model import ChannelDeclaration
-from trueup.connectors.bigcommerce.reader import ADJUST, ITEMS, SYSTEM, Params, ask_locations, connect_client, data_of
+from trueup.connectors.bigcommerce.orders import SYSTEM, data_of
+from trueup.connectors.bigcommerce.reader import ADJUST, ITEMS, Params, ask_locations, connect_client
 from trueup.connectors.fence import desired_units, quantity
 from trueup.connectors.fenced_writer import FencedWriter, Level, Sent
 from trueup.connectors.http.client import HttpClient

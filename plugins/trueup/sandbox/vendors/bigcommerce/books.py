@@ -4,11 +4,11 @@ What is reported over the API is not counted again when the world tells of the s
 """
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
+from trueup.sandbox.vendors.bigcommerce.accounts import Account, Parcel, Refund, RefundItem, RefundPayment, Transaction
 from trueup.sandbox.vendors.bigcommerce.money import Bill
 from trueup.sandbox.vendors.shop_books import ShopBooks, ShopOrder
 from trueup.sandbox.world.catalogue import Product
@@ -21,113 +21,9 @@ from trueup.sandbox.world.world import World
 _FIRST_TRANSACTION = 900_001
 _FIRST_REFUND = 70_001
 _FIRST_SHIPMENT = 40_001
-
-
-@dataclass(slots=True)
-class Transaction:
-    """One step of a payment, in minor units. `parent`: the payment that is captured, released or given back."""
-
-    number: int
-    event: str
-    gateway: Gateway
-    amount: int
-    at: datetime
-    is_ok: bool = True
-    parent: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RefundItem:
-    """What goes back. `line_id`: of units of a product; None: an amount of the order, its shipping or a fee."""
-
-    kind: str
-    item_id: int
-    quantity: int
-    amount: int
-    tax: int = 0
-    line_id: str | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RefundPayment:
-    """How it goes back. `transaction` None: outside the store."""
-
-    provider: str
-    amount: int
-    is_offline: bool
-    transaction: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refund:
-    """One refund."""
-
-    number: int
-    at: datetime
-    items: tuple[RefundItem, ...]
-    payments: tuple[RefundPayment, ...]
-    reason: str = ""
-    is_overridden: bool = False
-
-    @property
-    def amount(self) -> int:
-        return sum(item.amount for item in self.items)
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """One shipment. `units`: by the line's id."""
-
-    number: int
-    at: datetime
-    units: dict[str, int]
-    tracking_number: str
-    carrier: str
-    method: str
-    link: str
-
-
-@dataclass(slots=True)
-class Account:
-    """What an order costs and what became of its money and goods.
-
-    `reported`, `given_back`: units that the API reported and the world did not yet. `never_owed`: of what was promised,
-    for units that were taken off before they were paid.
-    """
-
-    bill: Bill
-    transactions: list[Transaction] = field(default_factory=list)
-    refunds: list[Refund] = field(default_factory=list)
-    parcels: list[Parcel] = field(default_factory=list)
-    reported: Counter[str] = field(default_factory=Counter)
-    given_back: Counter[str] = field(default_factory=Counter)
-    never_owed: int = 0
-
-    def left(self, payment: Transaction) -> int:
-        """What of a payment can still go back."""
-        if not payment.is_ok or payment.event not in ("purchase", "capture"):
-            return 0
-        back = [each for each in self.transactions if each.parent == payment.number and each.event == "refund"]
-        return payment.amount - sum(each.amount for each in back)
-
-    @property
-    def refunded(self) -> int:
-        """All that went back, outside the store too."""
-        return sum(refund.amount for refund in self.refunds)
-
-    @property
-    def paid(self) -> int:
-        """All that came in."""
-        return sum(each.amount for each in self.transactions if each.is_ok and each.event in ("purchase", "capture"))
-
-    def refunded_units(self, line_id: str) -> int:
-        """Units of a line whose money went back."""
-        return sum(item.quantity for refund in self.refunds for item in refund.items if item.line_id == line_id)
-
-    def refunded_of(self, kind: str) -> int:
-        """What went back of the shipping, or of the order as such."""
-        return sum(item.amount for refund in self.refunds for item in refund.items if item.kind == kind)
+_FIRST_ADDRESS = 700_000
+CANCELLED = 5
+"""The status of an order that is cancelled."""
 
 
 class BigCommerceBooks(ShopBooks):
@@ -186,6 +82,7 @@ class BigCommerceBooks(ShopBooks):
             link = f"https://tracking.example.com/{number}"
             parcel = Parcel(next(self._parcels), entry.recorded_at, fresh, number, "royalmail", "Standard", link)
             account.parcels.append(parcel)
+        account.status_id = None
         self._complete(account, "capture", entry)
 
     def _complete(self, account: Account, event: str, entry: Entry) -> None:
@@ -204,7 +101,9 @@ class BigCommerceBooks(ShopBooks):
             account.given_back[part.line_id] -= known
             if part.quantity > known:
                 refunded.append((part.line_id, part.quantity - known))
+        self._forget_released(account, entry)
         super().record(entry)
+        account.status_id = None
         for part in entry.lines:
             line = order.lines[part.line_id]
             line.given_back = min(line.given_back, line.ordered.quantity)
@@ -225,6 +124,29 @@ class BigCommerceBooks(ShopBooks):
             amount = sum(item.amount for item in kept)
             self.give_back(order, kept, self.payments_for(account, amount), entry.recorded_at)
 
+    def _forget_released(self, account: Account, entry: OrderCancelled | OrderReturned) -> None:
+        """Units that the API put back on the shelf are not put there again."""
+        if not isinstance(entry, OrderCancelled) or not entry.is_restocked:
+            return
+        for part in entry.lines:
+            stocked = self.orders[entry.order_name].lines[part.line_id].stocked
+            known = min(part.quantity, account.released[part.line_id])
+            account.released[part.line_id] -= known
+            if stocked is not None:
+                stocked.on_hand -= known
+
+    def set_status(self, order: ShopOrder, status_id: int, at: datetime) -> None:
+        """Set an order's status over the API. What is cancelled is for sale again; no money moves."""
+        account = self.accounts[order.name]
+        account.status_id = status_id
+        if status_id == CANCELLED and not order.is_cancelled:
+            for line_id, line in order.lines.items():
+                if line.stocked is not None and line.open:
+                    account.released[line_id] += line.open
+                    line.stocked.on_hand += line.open
+        order.is_cancelled = status_id == CANCELLED
+        order.modified_at = at
+
     def product_item(self, order: ShopOrder, line_id: str, units: int, reason: str = "") -> RefundItem:
         """What so many units of a line were paid, after those that were refunded before."""
         account = self.accounts[order.name]
@@ -238,7 +160,8 @@ class BigCommerceBooks(ShopBooks):
         for payment in reversed(account.transactions):
             part = min(missing, account.left(payment))
             if part > 0:
-                found.append(RefundPayment(PROVIDERS[payment.gateway], part, False, payment.number))
+                is_offline = payment.gateway in _BY_HAND
+                found.append(RefundPayment(PROVIDERS[payment.gateway], part, is_offline, payment.number))
                 missing -= part
         if missing > 0:
             found.append(RefundPayment("custom", missing, True))
@@ -267,6 +190,17 @@ class BigCommerceBooks(ShopBooks):
         order.modified_at = max(order.modified_at, at)
         return made
 
+    def decline(self, name: str) -> None:
+        """The bank does not carry out an order's last refund: it stands, its payments are declined, no money moves."""
+        account = self.accounts[name]
+        made = account.refunds[-1]
+        payments = tuple(replace(payment, is_declined=True) for payment in made.payments)
+        account.refunds[-1] = replace(made, payments=payments)
+        gone = {payment.transaction for payment in payments}
+        for each in account.transactions:
+            if each.event == "refund" and each.parent in gone and each.at == made.at:
+                each.is_ok = False
+
     def refund_units(self, order: ShopOrder, items: Sequence[RefundItem]) -> None:
         """Count units that were refunded over the API."""
         account = self.accounts[order.name]
@@ -283,6 +217,7 @@ class BigCommerceBooks(ShopBooks):
         for line_id, count in units.items():
             order.lines[line_id].shipped += count
             account.reported[line_id] += count
+        account.status_id = None
         order.modified_at = at
         return made
 
@@ -295,9 +230,16 @@ PROVIDERS = {
     Gateway.CASH: "cod",
 }
 """The store's name for who takes the money."""
+_BY_HAND = frozenset((Gateway.BANK, Gateway.CASH))
+"""What is given back by hand: the store notes the refund, and moves no money."""
 _LINES_AN_ORDER = 20
 
 
 def line_number(order: ShopOrder, line_id: str) -> int:
     """The id of a line at the store."""
     return int(order.name) * _LINES_AN_ORDER + order.lines[line_id].number
+
+
+def address_number(order: ShopOrder) -> int:
+    """The id of the address that an order goes to, and of its consignment: it has one."""
+    return _FIRST_ADDRESS + int(order.name)

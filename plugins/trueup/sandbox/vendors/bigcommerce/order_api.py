@@ -1,4 +1,4 @@
-"""Calls about one order: its products, payments, refunds and parcels."""
+"""Calls of the third version about an order's payments and refunds."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,12 +9,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from trueup.sandbox.vendors.bigcommerce import order_objects
-from trueup.sandbox.vendors.bigcommerce.books import BigCommerceBooks, RefundItem, RefundPayment, line_number
+from trueup.sandbox.vendors.bigcommerce.accounts import RefundItem, RefundPayment
+from trueup.sandbox.vendors.bigcommerce.books import BigCommerceBooks, address_number, line_number
 from trueup.sandbox.vendors.bigcommerce.money import number
 from trueup.sandbox.vendors.bigcommerce.problems import Problem
 from trueup.sandbox.vendors.shop_books import ShopOrder
+from trueup.sandbox.vendors.vendor_api import Paged
 
 _AMOUNTS: Final = ("SHIPPING", "HANDLING", "ORDER", "FEE")
+_LONGEST_REASON: Final = 1000
 _GUEST: Final = "Unable to provide store credit for a guest customer."
 
 
@@ -24,56 +27,6 @@ def order_in(books: BigCommerceBooks, request: Request) -> ShopOrder:
     if found is None:
         raise Problem(404, "The requested resource was not found.")
     return found
-
-
-def one(books: BigCommerceBooks, request: Request) -> Response:
-    """GET /v2/orders/{id}."""
-    kept = order_in(books, request)
-    return JSONResponse(order_objects.order(kept, books.accounts[kept.name]))
-
-
-def products(books: BigCommerceBooks, request: Request) -> Response:
-    """GET /v2/orders/{id}/products."""
-    kept = order_in(books, request)
-    account = books.accounts[kept.name]
-    return JSONResponse([order_objects.line_of(kept, account, line) for line in kept.lines.values()])
-
-
-def shipments(books: BigCommerceBooks, request: Request) -> Response:
-    """GET /v2/orders/{id}/shipments."""
-    kept = order_in(books, request)
-    found = [order_objects.shipment(kept, parcel) for parcel in books.accounts[kept.name].parcels]
-    return JSONResponse(found) if found else Response(status_code=204)
-
-
-def ship(books: BigCommerceBooks, request: Request, body: Mapping[str, Any], now: datetime) -> Response:
-    """POST /v2/orders/{id}/shipments."""
-    kept = order_in(books, request)
-    if body.get("order_address_id") != int(kept.name):
-        raise Problem(400, "The field 'order_address_id' is invalid.")
-    by_number = {str(line_number(kept, line_id)): line_id for line_id in kept.lines}
-    units: dict[str, int] = {}
-    asked = body.get("items")
-    for each in asked if isinstance(asked, list) else ():
-        line_id = by_number.get(str(each.get("order_product_id"))) if isinstance(each, Mapping) else None
-        quantity = each.get("quantity") if isinstance(each, Mapping) else None
-        if line_id is None or type(quantity) is not int or quantity < 1:
-            raise Problem(400, "The field 'items' is invalid.")
-        units[line_id] = units.get(line_id, 0) + quantity
-        if units[line_id] > kept.lines[line_id].open:
-            raise Problem(400, "The quantity of an item is more than is left to ship.")
-    if not units:
-        raise Problem(400, "The field 'items' is invalid.")
-    parcel = books.report(
-        kept,
-        units,
-        now,
-        tracking_number=str(body.get("tracking_number") or ""),
-        carrier=str(body.get("tracking_carrier") or ""),
-        method=str(body.get("shipping_method") or ""),
-        link=str(body.get("tracking_link") or ""),
-    )
-    return JSONResponse(order_objects.shipment(kept, parcel), status_code=201)
 
 
 def transactions(books: BigCommerceBooks, request: Request) -> Response:
@@ -86,6 +39,19 @@ def refunds(books: BigCommerceBooks, request: Request) -> Response:
     """GET /v3/orders/{id}/payment_actions/refunds."""
     kept = order_in(books, request)
     return _data([order_objects.refund(kept, each) for each in books.accounts[kept.name].refunds])
+
+
+def all_refunds(books: BigCommerceBooks, request: Request) -> Response:
+    """GET /v3/orders/payment_actions/refunds: of many orders, by refund id."""
+    wanted = request.query_params.get("order_id:in")
+    found = [
+        (made.number, kept, made)
+        for kept in books.orders.values()
+        if wanted is None or kept.name in wanted.split(",")
+        for made in books.accounts[kept.name].refunds
+    ]
+    page = Paged.of(request, 250, 50, Problem(422, "page and limit are numbers from 1 on")).cut(sorted(found))
+    return _data([order_objects.refund(kept, made) for _, kept, made in page])
 
 
 def quote(books: BigCommerceBooks, request: Request, body: Mapping[str, Any]) -> Response:
@@ -138,21 +104,13 @@ def _items(books: BigCommerceBooks, kept: ShopOrder, body: Mapping[str, Any]) ->
     if not isinstance(asked, list) or not asked:
         raise _refused("items are required")
     account, items = books.accounts[kept.name], list[RefundItem]()
-    by_number = {str(line_number(kept, line_id)): line_id for line_id in kept.lines}
     for each in asked:
-        kind = each.get("item_type") if isinstance(each, Mapping) else None
-        if kind == "PRODUCT":
-            line_id, units = by_number.get(str(each.get("item_id"))), each.get("quantity")
-            if line_id is None or type(units) is not int or units < 1:
-                raise _refused("an item is no product of the order, or has no quantity")
-            if any(item.line_id == line_id for item in items):
-                raise _refused("an item is named twice")
-            if account.refunded_units(line_id) + units > kept.lines[line_id].ordered.quantity:
-                raise _refused("the quantity is more than is left of the item")
-            items.append(books.product_item(kept, line_id, units, str(each.get("reason") or "")))
-        elif kind in _AMOUNTS:
-            amount = _minor(each.get("amount"))
-            items.append(RefundItem(str(kind), int(kept.name), 0, amount, reason=str(each.get("reason") or "")))
+        if not isinstance(each, Mapping) or len(str(each.get("reason") or "")) > _LONGEST_REASON:
+            raise _refused("an item is none, or its reason is too long")
+        if each.get("item_type") == "PRODUCT":
+            items.append(_product(books, kept, each, items))
+        elif each.get("item_type") in _AMOUNTS:
+            items.append(_amount(kept, each))
         else:
             raise _refused("item_type is none that can be refunded")
     shipping = sum(item.amount for item in items if item.kind == "SHIPPING")
@@ -161,6 +119,29 @@ def _items(books: BigCommerceBooks, kept: ShopOrder, body: Mapping[str, Any]) ->
     if account.refunded + sum(item.amount for item in items) > account.bill.total.inc_tax:
         raise _refused("the amount is more than is left of the order")
     return items
+
+
+def _product(
+    books: BigCommerceBooks, kept: ShopOrder, asked: Mapping[str, Any], before: Sequence[RefundItem]
+) -> RefundItem:
+    by_number = {str(line_number(kept, line_id)): line_id for line_id in kept.lines}
+    line_id, units = by_number.get(str(asked.get("item_id"))), asked.get("quantity")
+    if line_id is None or type(units) is not int or units < 1:
+        raise _refused("an item is no product of the order, or has no quantity")
+    if any(item.line_id == line_id for item in before):
+        raise _refused("an item is named twice")
+    if books.accounts[kept.name].refunded_units(line_id) + units > kept.lines[line_id].ordered.quantity:
+        raise _refused("the quantity is more than is left of the item")
+    return books.product_item(kept, line_id, units, str(asked.get("reason") or ""))
+
+
+def _amount(kept: ShopOrder, asked: Mapping[str, Any]) -> RefundItem:
+    kind = str(asked["item_type"])
+    # By the address of the order where it is of a consignment, by the order's own id where it is not.
+    item_id = address_number(kept) if kind in ("SHIPPING", "HANDLING") else int(kept.name)
+    if asked.get("item_id") != item_id:
+        raise _refused("item_id is none of the order")
+    return RefundItem(kind, item_id, 0, _minor(asked.get("amount")), reason=str(asked.get("reason") or ""))
 
 
 def _payments(books: BigCommerceBooks, kept: ShopOrder, body: Mapping[str, Any], amount: int) -> list[RefundPayment]:

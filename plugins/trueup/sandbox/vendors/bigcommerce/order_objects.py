@@ -3,22 +3,31 @@
 from email.utils import format_datetime
 from typing import Any, Final
 
-from trueup.sandbox.vendors.bigcommerce.books import (
-    PROVIDERS,
-    Account,
-    Parcel,
-    Refund,
-    RefundItem,
-    RefundPayment,
-    Transaction,
-    line_number,
-)
+from trueup.sandbox.vendors.bigcommerce.accounts import Account, Parcel, Refund, RefundItem, RefundPayment, Transaction
+from trueup.sandbox.vendors.bigcommerce.books import PROVIDERS, address_number, line_number
 from trueup.sandbox.vendors.bigcommerce.money import Part, number, text
 from trueup.sandbox.vendors.bigcommerce.objects import product_id, variant_id
 from trueup.sandbox.vendors.shop_books import ShopLine, ShopOrder
 from trueup.sandbox.world.order_money import DiscountKind, DiscountTarget, Gateway, LineKind
 
-_STATUSES: Final = {2: "Shipped", 3: "Partially Shipped", 4: "Refunded", 5: "Cancelled", 11: "Awaiting Fulfillment"}
+STATUSES: Final = {
+    0: "Incomplete",
+    1: "Pending",
+    2: "Shipped",
+    3: "Partially Shipped",
+    4: "Refunded",
+    5: "Cancelled",
+    6: "Declined",
+    7: "Awaiting Payment",
+    8: "Awaiting Pickup",
+    9: "Awaiting Shipment",
+    10: "Completed",
+    11: "Awaiting Fulfillment",
+    12: "Manual Verification Required",
+    13: "Disputed",
+    14: "Partially Refunded",
+}
+"""BigCommerce's order statuses, by id."""
 _BUYER: Final = {"first_name": "Robin", "last_name": "Example", "zip": "EX1 1EX"}
 _METHODS: Final = {
     Gateway.CARD: "credit_card",
@@ -41,15 +50,15 @@ def order(kept: ShopOrder, account: Account) -> dict[str, Any]:
     bill = account.bill
     goods = [line for line in kept.lines.values() if line.stocked is not None]
     lines = [line_of(kept, account, line) for line in kept.lines.values()]
-    shipping = {**_BUYER, "id": int(kept.name), "country_iso2": kept.country[:2].upper(), "line_items": lines}
-    status = _status(kept)
+    shipping = {**_BUYER, "id": address_number(kept), "country_iso2": kept.country[:2].upper(), "line_items": lines}
+    status = _status(kept) if account.status_id is None else account.status_id
     paid = account.transactions
     by_gift = sum(each.amount for each in paid if each.gateway is Gateway.GIFT_CARD and each.event == "purchase")
     return {
         "id": int(kept.name),
         "customer_id": 0,
         "status_id": status,
-        "status": _STATUSES[status],
+        "status": STATUSES[status],
         "date_created": format_datetime(kept.created_at),
         "date_modified": format_datetime(kept.modified_at),
         "date_shipped": format_datetime(account.parcels[-1].at) if account.parcels else "",
@@ -91,6 +100,7 @@ def line_of(kept: ShopOrder, account: Account, line: ShopLine) -> dict[str, Any]
     return {
         "id": line_number(kept, line_id),
         "order_id": int(kept.name),
+        "order_address_id": address_number(kept),
         "product_id": 0 if line.stocked is None else product_id(line.stocked),
         "variant_id": 0 if line.stocked is None else variant_id(line.stocked),
         "name": line.ordered.title or line.ordered.code,
@@ -185,8 +195,8 @@ def refund(kept: ShopOrder, made: Refund) -> dict[str, Any]:
                 "provider_id": payment.provider,
                 "amount": number(payment.amount),
                 "offline": payment.is_offline,
-                "is_declined": False,
-                "declined_message": "",
+                "is_declined": payment.is_declined,
+                "declined_message": "The bank declined it." if payment.is_declined else "",
                 "transaction_id": "" if payment.transaction is None else str(payment.transaction),
             }
             for index, payment in enumerate(made.payments)
@@ -229,15 +239,15 @@ def shipment(kept: ShopOrder, parcel: Parcel) -> dict[str, Any]:
         "id": parcel.number,
         "order_id": int(kept.name),
         "customer_id": 0,
-        "order_address_id": int(kept.name),
+        "order_address_id": address_number(kept),
         "date_created": format_datetime(parcel.at),
         "tracking_number": parcel.tracking_number,
         "tracking_carrier": parcel.carrier,
         "tracking_link": parcel.link,
         "shipping_method": parcel.method,
-        "shipping_provider": "",
+        "shipping_provider": parcel.provider,
         "merchant_shipping_cost": text(0),
-        "comments": "",
+        "comments": parcel.comments,
         "billing_address": _BUYER,
         "shipping_address": _BUYER,
         "items": items,

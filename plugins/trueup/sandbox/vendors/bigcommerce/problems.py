@@ -16,3 +16,14 @@ class Problem(Refusal):
 
     def response(self) -> Response:
         return JSONResponse(self.content, status_code=self.status)
+
+
+class V2Problem(Refusal):
+    """How the second version of the API says no: a list of messages, without a type."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+    def response(self) -> Response:
+        return JSONResponse([{"status": self.status, "message": str(self)}], status_code=self.status)

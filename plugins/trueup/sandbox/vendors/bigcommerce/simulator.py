@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from trueup.sandbox.vendors.bigcommerce import objects, order_api, order_objects
+from trueup.sandbox.vendors.bigcommerce import objects, order_api, order_objects, parcel_api
 from trueup.sandbox.vendors.bigcommerce.books import BigCommerceBooks
 from trueup.sandbox.vendors.bigcommerce.problems import Problem
 from trueup.sandbox.vendors.shop_books import ShopBooks
@@ -39,11 +39,13 @@ class BigCommerceSimulator(ShopApi):
                 self.route("GET", "/v3/inventory/items", self._items),
                 self.route("PUT", "/v3/inventory/adjustments/absolute", self._adjust),
                 self.route("GET", "/v2/orders", self._orders),
-                self.route("GET", _ORDER, self._over(order_api.one)),
-                self.route("GET", f"{_ORDER}/products", self._over(order_api.products)),
-                self.route("GET", f"{_ORDER}/shipments", self._over(order_api.shipments)),
+                self.route("GET", _ORDER, self._over(parcel_api.one)),
+                self.route("PUT", _ORDER, self._set_status),
+                self.route("GET", f"{_ORDER}/products", self._over(parcel_api.products)),
+                self.route("GET", f"{_ORDER}/shipments", self._over(parcel_api.shipments)),
                 self.route("POST", f"{_ORDER}/shipments", self._ship),
                 self.route("GET", "/v3/orders/{order_id}/transactions", self._over(order_api.transactions)),
+                self.route("GET", "/v3/orders/payment_actions/refunds", self._over(order_api.all_refunds)),
                 self.route("GET", f"{_ACTIONS}/refunds", self._over(order_api.refunds)),
                 self.route("POST", f"{_ACTIONS}/refund_quotes", self._quote),
                 self.route("POST", f"{_ACTIONS}/refunds", self._refund),
@@ -66,7 +68,12 @@ class BigCommerceSimulator(ShopApi):
         return self._app
 
     def connection(self, base_url: str) -> Connection:
-        return Connection("bigcommerce", base_url, password=self.token)
+        return Connection(
+            "bigcommerce",
+            base_url,
+            password=self.token,
+            extra={"requests_per_30_seconds": str(self.window.limit)},
+        )
 
     def fault_response(self, kind: FaultKind, retry_after_seconds: int) -> Response:
         is_limited = kind is FaultKind.RATE_LIMITED
@@ -162,7 +169,10 @@ class BigCommerceSimulator(ShopApi):
         return lambda request, _: answer(self.ledger, request)
 
     def _ship(self, request: Request, body: dict[str, Any]) -> Response:
-        return order_api.ship(self.ledger, request, body, self.world.now())
+        return parcel_api.ship(self.ledger, request, body, self.world.now())
+
+    def _set_status(self, request: Request, body: dict[str, Any]) -> Response:
+        return parcel_api.set_status(self.ledger, request, body, self.world.now())
 
     def _quote(self, request: Request, body: dict[str, Any]) -> Response:
         return order_api.quote(self.ledger, request, body)

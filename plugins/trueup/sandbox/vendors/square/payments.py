@@ -140,6 +140,15 @@ class SquarePayments:
         self._changed.append(("refund.updated", refund))
         self._mark(self.by_id[refund["payment_id"]], "payment.updated", timestamp(at))
 
+    def reject(self, refund: Json, at: datetime) -> None:
+        """A refund did not go through: its payment has the room again."""
+        refund |= {"status": "REJECTED", "updated_at": timestamp(at)}
+        payment = self.by_id[refund["payment_id"]]
+        left = pence(payment, "refunded_money") - pence(refund, "amount_money")
+        payment["refunded_money"] = money(left)
+        self._changed.append(("refund.updated", refund))
+        self._mark(payment, "payment.updated", timestamp(at))
+
     def _mark(self, payment: Json, event: str, moment: str) -> None:
         payment["updated_at"] = moment
         payment["version_token"] = _digest(f"{payment['id']} {moment} {len(payment.get('refund_ids', ()))}")

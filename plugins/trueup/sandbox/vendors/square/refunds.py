@@ -82,6 +82,17 @@ class SquareRefunds:
         self._changed.append(("order.created", order))
         return refund
 
+    def reject(self, refund_id: str, at: datetime) -> None:
+        """The bank refuses a refund: it stays, and gives nothing back."""
+        refund = self._payments.refunds[refund_id]
+        self._payments.reject(refund, at)
+        order = self._orders[refund["order_id"]]
+        for part in order["refunds"]:
+            if part["id"] == refund_id:
+                part["status"] = "REJECTED"
+        order |= {"version": order["version"] + 1, "updated_at": timestamp(at)}
+        self._changed.append(("order.updated", order))
+
     def _refund_cancelled(self, source: Kept, parts: Sequence[Back], at: datetime, *, is_whole: bool) -> None:
         kept = {name: source.content[name] for name in ("location_id", "source", "reference_id")}
         order = self.take_back({"id": self._next(), **kept}, source, parts, _CANCELLED, at, is_whole=is_whole)
@@ -125,6 +136,8 @@ class SquareRefunds:
         return refund
 
     def _approve(self, order: Json, part: Json, refund: Json, at: datetime) -> None:
+        if refund["status"] != "PENDING":
+            return
         self._payments.approve(refund, at)
         part["status"] = "APPROVED"
         order |= {"version": order["version"] + 1, "updated_at": timestamp(at)}
