@@ -15,9 +15,9 @@ from tests.connectors.shopify_calls import QUIET, Placed, fresh_shop, fulfil, go
 from tests.connectors.shopify_orders import check_order
 
 from trueup.connectors.base import Writer
+from trueup.connectors.one_by_one import OneByOneWriter
 from trueup.connectors.shopify.api import shopify_api
 from trueup.connectors.shopify.writers.fulfilment import FulfilmentClerk
-from trueup.connectors.shopify.writers.one_by_one import OneByOneWriter
 from trueup.domain.changes import Change, Outcome
 from trueup.sandbox.server import Sandbox, serve
 from trueup.sandbox.world.entries import OrderLine, PlanChange, PlanChanged

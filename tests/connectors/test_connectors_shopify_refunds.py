@@ -15,8 +15,8 @@ from tests.connectors.shopify_calls import POUNDS, QUIET, Placed, fresh_shop, go
 from tests.connectors.shopify_orders import both, check_order
 
 from trueup.connectors.base import Writer
+from trueup.connectors.one_by_one import OneByOneWriter
 from trueup.connectors.shopify.api import shopify_api
-from trueup.connectors.shopify.writers.one_by_one import OneByOneWriter
 from trueup.connectors.shopify.writers.refund import RefundClerk
 from trueup.domain.changes import Change, Outcome
 from trueup.sandbox.server import Sandbox, serve

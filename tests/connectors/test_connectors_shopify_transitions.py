@@ -12,8 +12,8 @@ from tests.connectors.shopify_calls import POUNDS, QUIET, Placed, fresh_shop, go
 from tests.connectors.shopify_orders import both, check_order
 
 from trueup.connectors.base import Ticket, TicketWriter
+from trueup.connectors.one_by_one import OneByOneWriter
 from trueup.connectors.shopify.api import shopify_api
-from trueup.connectors.shopify.writers.one_by_one import OneByOneWriter
 from trueup.connectors.shopify.writers.transitions import CancelClerk, CancellingWriter, ReturnClerk
 from trueup.domain.changes import Outcome
 from trueup.domain.values import State

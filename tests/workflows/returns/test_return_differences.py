@@ -32,7 +32,7 @@ from tests.workflows.returns.return_facts import (
 
 from trueup.connectors.netsuite.bookings import Currency
 from trueup.connectors.netsuite.credits import credit_of
-from trueup.connectors.shopify.writers.refund_documents import refund_of
+from trueup.connectors.refund_documents import refund_of
 from trueup.dev.postgres import EmbeddedPostgres
 
 pytestmark = pytest.mark.timeout(900)

@@ -15,27 +15,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trueup.configuration.model import ChannelDeclaration
+from trueup.connectors.document_fields import BadDocument
 from trueup.connectors.http.client import Unconfirmed
+from trueup.connectors.one_by_one import Found, OneByOneWriter
+from trueup.connectors.parcel_documents import KnownParcel, Parcel, candidates, has_part, is_same
 from trueup.connectors.reading import as_of, moment_or_none
 from trueup.connectors.shopify import documents
 from trueup.connectors.shopify.api import ShopifyApi, shopify_api
 from trueup.connectors.shopify.writers import order_documents
-from trueup.connectors.shopify.writers.fields import BadDocument, answered, ref_of
-from trueup.connectors.shopify.writers.one_by_one import Found, OneByOneWriter
+from trueup.connectors.shopify.writers.fields import answered, ref_of
 from trueup.connectors.shopify.writers.order_reading import Missing, all_nodes, order_of, whole_list
-from trueup.connectors.shopify.writers.parcels import (
-    KnownParcel,
-    NotSendable,
-    Parcel,
-    Pick,
-    Plan,
-    PlanLine,
-    candidates,
-    has_part,
-    is_same,
-    parcel_of,
-    picks_for,
-)
+from trueup.connectors.shopify.writers.parcels import NotSendable, Pick, Plan, PlanLine, parcel_of, picks_for
 from trueup.connectors.state import SharedState
 from trueup.domain.changes import Change, Outcome, Receipt
 from trueup.domain.connections import ConnectionDetails

@@ -19,14 +19,15 @@ from decimal import Decimal
 from typing import Any, Final
 
 from trueup.configuration.model import ChannelDeclaration
+from trueup.connectors.document_fields import BadDocument
 from trueup.connectors.http.client import Resend, Unconfirmed
+from trueup.connectors.one_by_one import Found, OneByOneWriter
 from trueup.connectors.reading import as_of
+from trueup.connectors.refund_documents import MadeRefund, WantedRefund, is_same, note_of, refund_of
 from trueup.connectors.shopify.api import ShopifyApi, shopify_api
 from trueup.connectors.shopify.writers import order_documents
-from trueup.connectors.shopify.writers.fields import BadDocument, answered, presented, ref_of
-from trueup.connectors.shopify.writers.one_by_one import Found, OneByOneWriter
+from trueup.connectors.shopify.writers.fields import answered, presented, ref_of
 from trueup.connectors.shopify.writers.order_reading import all_nodes, order_of, whole_list
-from trueup.connectors.shopify.writers.refund_documents import MadeRefund, WantedRefund, is_same, note_of, refund_of
 from trueup.connectors.state import SharedState
 from trueup.domain.changes import Change, Outcome, Receipt
 from trueup.domain.connections import ConnectionDetails

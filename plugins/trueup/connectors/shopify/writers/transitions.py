@@ -16,12 +16,13 @@ from typing import Any, Final
 
 from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.base import Ticket
+from trueup.connectors.document_fields import BadDocument
 from trueup.connectors.http.client import Unconfirmed
+from trueup.connectors.one_by_one import Found, OneByOneWriter
 from trueup.connectors.reading import as_of
 from trueup.connectors.shopify.api import ShopifyApi, shopify_api
 from trueup.connectors.shopify.writers import order_documents
-from trueup.connectors.shopify.writers.fields import BadDocument, answered, ref_of
-from trueup.connectors.shopify.writers.one_by_one import Found, OneByOneWriter
+from trueup.connectors.shopify.writers.fields import answered, ref_of
 from trueup.connectors.shopify.writers.order_reading import all_nodes
 from trueup.connectors.state import SharedState
 from trueup.domain.changes import Change, Outcome, Receipt

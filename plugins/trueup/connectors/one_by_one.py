@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from trueup.connectors.base import Observation
+from trueup.connectors.document_fields import BadDocument
 from trueup.connectors.http.answers import Unconfirmed
-from trueup.connectors.shopify.writers.fields import BadDocument
 from trueup.domain.changes import Change, Operation, Outcome, Receipt
 from trueup.domain.errors import Permanent, Transient
 from trueup.domain.values import Document, Value
@@ -62,7 +62,7 @@ class OneByOneWriter:
         return _CHANGES_A_CALL
 
     def close(self) -> None:
-        """Close the connections to the store."""
+        """Close the connections to the channel."""
         self._clerk.close()
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Receipt]:

@@ -1,11 +1,11 @@
-"""What a refund's document asks for, and whether a refund of the store is the one that it means: pure rules."""
+"""What a refund's document asks for, and whether a refund of the channel is the one that it means: pure rules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from trueup.connectors.shopify.writers.fields import BadDocument, amount, rows, text, text_or_none, units
+from trueup.connectors.document_fields import BadDocument, amount, rows, text, text_or_none, units
 from trueup.domain.currencies import minor_unit
 from trueup.domain.values import Document
 
@@ -51,7 +51,7 @@ class WantedRefund:
 
 @dataclass(frozen=True, slots=True)
 class MadeRefund:
-    """A refund of the store. `paid`: by payment, without what failed. `lines`: by line, restock and location."""
+    """A refund of the channel. `paid`: by payment, without what failed. `lines`: by line, restock and location."""
 
     refund_ref: str
     paid: Mapping[str, Decimal]
@@ -106,7 +106,7 @@ def note_of(note: str | None, record_ref: str) -> str:
 
 
 def is_same(wanted: WantedRefund, made: MadeRefund) -> bool:
-    """Whether the store's refund is what the document asks for.
+    """Whether the channel's refund is what the document asks for.
 
     The last refund of a payment may have given the odd cents less that were not left of it.
     """
