@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.connectors.connectors_sandbox import contract_breaks, payloads
+from tests.connectors.connectors_state import LastingState
 from tests.connectors.vendure_orders import (
     AT,
     LATER,
@@ -18,12 +20,19 @@ from tests.connectors.vendure_orders import (
     postage,
     refund,
 )
+from tests.connectors.vendure_shop import shop_details
 from tests.transform.transform_facts import NOON, Fact, Facts
 from tests.workflows.orders.test_order_money import UNBALANCED
 
 from trueup.configuration.tenants import load_tenant
+from trueup.connectors.vendure import reader
 from trueup.contracts.loader import load_contract
 from trueup.dev.postgres import EmbeddedPostgres
+from trueup.domain.records import ReadMode
+from trueup.sandbox.server import serve
+from trueup.sandbox.world.clock import HOUR
+from trueup.sandbox.world.layout import Layout
+from trueup.sandbox.world.settings import WorldSettings
 
 TENANTS = Path(__file__).resolve().parents[1] / "peers" / "tenants"
 
@@ -382,6 +391,33 @@ def test_parcels_have_their_units_and_numbers(built: Facts) -> None:
         "93": ("confirmed", "waiting", 1, "UPS", ["1Z3"]),
         "94": ("confirmed", "cancelled", 1, "UPS", ["1Z3"]),
     }
+
+
+@pytest.mark.timeout(300)
+def test_what_the_simulated_shop_tells_adds_up(facts: Facts, state: LastingState) -> None:
+    """A day of trade with discounts, taxes, postage and gift cards, some of it sent."""
+    settings = WorldSettings(skus=30, layout=Layout.read(TENANTS / "peers"), intensity=4.0, order_incidents=2.0)
+    with serve(settings, tenant="peers") as sandbox:
+        sandbox.world.step(24 * HOUR)
+        connector = reader.connect(shop_details(sandbox), state)
+        pages = list(connector.read("orders", ReadMode.SWEEP, None))
+        connector.close()
+    assert contract_breaks("vendure", "orders", pages) == []
+    found = payloads(pages)
+    facts.declare(load_tenant(TENANTS, "peers"))
+    facts.land([Fact("vendure", "orders", key, order, NOON) for key, order in found.items()])
+    facts.build()
+
+    assert facts.rows(UNBALANCED) == []
+    assert facts.rows("select * from canonical.order_adjustments where kind in ('difference', 'rounding')") == []
+    kinds = {row["kind"] for row in facts.rows("select distinct kind from canonical.order_adjustments")}
+    assert kinds >= {"discount", "tax", "shipping"}
+    sums = facts.row(
+        "select count(*) as orders, count(*) filter (where refunded_amount > paid_amount) as overpaid"
+        " from canonical.orders"
+    )
+    assert (sums["orders"], sums["overpaid"]) == (len(found), 0)
+    assert facts.rows("select 1 from canonical.parcels where status = 'shipped' limit 1") != []
 
 
 def test_of_two_versions_of_one_second_the_later_one_counts(facts: Facts) -> None:

@@ -40,7 +40,8 @@ final as (
         end as delivered_at,
 
         ---------- tracking
-        nullif(regexp_replace(part.parcel ->> 'method', '\s*\[[^\]]*\]$', ''), '') as carrier,
+        -- Without the id that a parcel of ours bears where no number tells it (writers/parcels.py).
+        nullif(regexp_replace(part.parcel ->> 'method', '\s*\[[^\]|]+\|[^\]]*\]$', ''), '') as carrier,
         coalesce(tracking.numbers, '{}') as tracking_numbers,
         null::text[] as tracking_urls
     from records

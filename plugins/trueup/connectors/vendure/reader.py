@@ -72,6 +72,7 @@ query Listings($options: ProductVariantListOptions) {
 """,
 )
 
+
 def connect(details: ConnectionDetails, state: SharedState) -> "VendureConnector":
     """Build the connector; no I/O."""
     return VendureConnector(connect_api(details, state))

@@ -203,8 +203,8 @@ class VendureBooks(ShopBooks):
                 fresh[part.line_id] = part.quantity - known
         if isinstance(entry, OrderCancelled):
             known_lines = {line_id: fresh.get(line_id, 0) for line_id in account.bill.lines}
-            left = [replace(part, quantity=known_lines.get(part.line_id, part.quantity)) for part in entry.lines]
-            entry = replace(entry, lines=tuple(left))
+            rest = [replace(part, quantity=known_lines.get(part.line_id, part.quantity)) for part in entry.lines]
+            entry = replace(entry, lines=tuple(rest))
         super().record(entry)
         amount = sum(self.worth(account, line_id, units) for line_id, units in fresh.items())
         shipping = 0
