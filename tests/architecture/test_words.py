@@ -70,6 +70,8 @@ EXCEPTIONS = {
     "force_warn_or_error_handling": "dbt's own argument",
     "settlement_currency": "a field of Shopify's transactions",
     "settlement_currency_rate": "a field of Shopify's transactions",
+    "settleRefund": "a mutation of Vendure's",
+    "isSettled": "a field of Vendure's",
 }
 _PARTS_OF_A_NAME = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.connectors.vendure_orders import line as order_line
+from tests.connectors.vendure_orders import order_fact, order_payload
 from tests.transform.transform_facts import NOON, Fact, Facts, at
 
 from trueup.configuration.tenants import load_tenant
@@ -105,18 +107,7 @@ def shipped(number: int, units: float, state: str = "done", unit: Mapping[str, A
 
 
 def order(number: int, of: int, units: int, placed: int, state: str = "PaymentSettled") -> Fact:
-    payload = {
-        "id": str(number), "code": f"CODE{number}", "state": state, "active": False,
-        "orderPlacedAt": "2026-06-01T09:00:00Z", "createdAt": "2026-06-01T08:00:00Z",
-        "updatedAt": "2026-06-01T08:00:00Z",
-        "lines": [
-            {
-                "id": str(number), "quantity": units, "orderPlacedQuantity": placed, "fulfillmentLines": [],
-                "productVariant": {"id": str(of), "sku": f"SKU-{of:03}"},
-            }
-        ],
-    }  # fmt: skip
-    return Fact("vendure", "orders", str(number), payload, NOON)
+    return order_fact(order_payload(number, [order_line(number, of, 1000, placed, units)], state=state))
 
 
 def listing(number: int, *levels: tuple[int, int], **changes: Any) -> list[Fact]:  # noqa: ANN401 - JSON

@@ -230,16 +230,42 @@ class Vendure:
         (found,) = self.admin(query, o={"filter": {"code": {"eq": code}}})["orders"]["items"]
         return dict(found)
 
-    def order(self, sku: str, units: int) -> str:
+    def coupon(self, code: str, off: int) -> None:
+        """Somebody of the shop's staff gives so much off every order with this code, in cents."""
+        action = {"code": "order_fixed_discount", "arguments": [{"name": "discount", "value": str(off)}]}
+        promotion = {
+            "enabled": True,
+            "couponCode": code,
+            "translations": [{"languageCode": "en", "name": f"{code} off"}],
+            "conditions": [],
+            "actions": [action],
+        }
+        query = "mutation($i:CreatePromotionInput!){createPromotion(input:$i){__typename ... on Promotion{id}}}"
+        made = self.admin(query, i=promotion)["createPromotion"]
+        if "id" not in made:
+            raise AssertionError(f"no promotion was made: {made}")
+
+    def whole_order(self, code: str) -> dict[str, Any]:
+        """An order with its money, its parcels and its refunds, as the shop itself tells them."""
+        query = """query($o:OrderListOptions){orders(options:$o){items{
+            id code state currencyCode total totalWithTax updatedAt
+            lines{id quantity proratedLinePriceWithTax proratedUnitPriceWithTax unitPriceWithTax productVariant{sku}}
+            payments{id method amount state refunds{id total state reason transactionId lines{orderLineId quantity}}}
+            fulfillments{id state method trackingCode lines{orderLineId quantity}}
+        }}}"""
+        (found,) = self.admin(query, o={"filter": {"code": {"eq": code}}})["orders"]["items"]
+        return dict(found)
+
+    def order(self, sku: str, units: int, *more: tuple[str, int], coupon: str | None = None) -> str:
         """A customer buys and pays; the order's code."""
         url, token = f"{self.url}/shop-api", None
         answer: Any = None
         address = {"fullName": "Ann", "streetLine1": "1 Main st", "city": "T", "postalCode": "1", "countryCode": "US"}
+        add = "mutation($v:ID!,$q:Int!){addItemToOrder(productVariantId:$v,quantity:$q){__typename}}"
+        redeem = "mutation($c:String!){applyCouponCode(couponCode:$c){__typename}}"
         steps: list[tuple[str, dict[str, Any]]] = [
-            (
-                "mutation($v:ID!,$q:Int!){addItemToOrder(productVariantId:$v,quantity:$q){__typename}}",
-                {"v": self.variant(sku), "q": units},
-            ),
+            *((add, {"v": self.variant(each), "q": quantity}) for each, quantity in ((sku, units), *more)),
+            *([(redeem, {"c": coupon})] if coupon else []),
             (
                 "mutation($i:CreateCustomerInput!){setCustomerForOrder(input:$i){__typename}}",
                 {"i": {"firstName": "A", "lastName": "B", "emailAddress": f"{sku.lower()}@example.com"}},

@@ -248,14 +248,18 @@ def _shop(rows: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Callable[[str
         query = body["query"]
         options = body["variables"].get("options", {})
         first = options.get("skip", 0)
+        channel = {
+            "activeChannel": {"id": "1", "code": "default", "pricesIncludeTax": False},
+            "globalSettings": {"serverConfig": {"moneyStrategyPrecision": 2}},
+        }
         if "stockLocations(" in query:
             places = [{"id": "1", "name": "East"}, {"id": "2", "name": "West"}]
             return {"data": {"stockLocations": {"items": places}}}
         for name, stream in (("orders", "orders"), ("productVariants", "products")):
             if f"{name}(" in query:
                 stream = "listings" if "stockLevels" in query else stream
-                return {"data": {name: {"items": rows["vendure", stream][first : first + options["take"]]}}}
-        return {"data": {"activeChannel": {"id": "1", "code": "default"}}}
+                return {"data": {**channel, name: {"items": rows["vendure", stream][first : first + options["take"]]}}}
+        return {"data": channel}
 
     return answer
 

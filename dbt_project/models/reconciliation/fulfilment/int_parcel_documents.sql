@@ -42,7 +42,7 @@ confirmed as (
         order_line_id,
         sum(quantity) as quantity
     from parcel_lines
-    where reported_as = 'confirmed' and status <> 'cancelled' and order_line_id is not null
+    where reported_as = 'confirmed' and status not in ('cancelled', 'waiting') and order_line_id is not null
     group by order_name, order_line_id
 ),
 

@@ -29,7 +29,8 @@ with parcels as not materialized (
         correlation_id,
         build_id
     from {{ ref("parcels") }}
-    where status <> 'cancelled'
+    -- A parcel that a channel only plans is no word of it: the customer has not been told.
+    where status <> 'cancelled' and not (reported_as = 'confirmed' and status = 'waiting')
 ),
 
 -- Parcels of orders whose channel is told of them: what left a location, and what the channel was told.

@@ -3,9 +3,10 @@ with records as (
 ),
 
 -- Left join, so that a deleted order and one without lines still leave a row of their key.
-typed as (
+final as (
     select
         {{ record_columns() }},
+        version.tie_rank,
 
         ---------- ids
         records.payload ->> 'id' as order_id,
@@ -33,16 +34,15 @@ typed as (
         {{ moment("coalesce(records.payload ->> 'orderPlacedAt', records.payload ->> 'createdAt')") }}
             as ordered_at
     from records
+    -- Once a record, not once a row that is made of it.
+    cross join
+        lateral (
+            select {{ vendure_order_rank("records.payload") }}::numeric as tie_rank
+            from (values (1)) as once (number)
+            order by once.number
+            offset 0
+        ) as version
     left join lateral jsonb_array_elements(records.payload -> 'lines') as line (content) on true
-),
-
-final as (
-    select
-        typed.*,
-        -- An order only goes on: of two answers of one second the one that still holds less is the later.
-        -sum(case when typed.is_cancelled then 0 else typed.committed_quantity end)
-            over (partition by typed.system_id, typed.record_id) as tie_rank
-    from typed
 )
 
 select * from final

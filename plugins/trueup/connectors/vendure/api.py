@@ -5,6 +5,7 @@ missing permission, are both `FORBIDDEN`; an internal error may carry SQL, so no
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from trueup.connectors.http.client import HttpClient
 from trueup.connectors.http.graphql import Document, ErrorMeaning, GraphQL, GraphQLError, errors_of
 from trueup.connectors.http.paging import PageRead, by_offset
 from trueup.connectors.http.redaction import Redaction
+from trueup.connectors.reading import started_at
 from trueup.connectors.state import SharedState
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent, Transient, TrueupError
@@ -23,8 +25,11 @@ from trueup.domain.errors import Permanent, Transient, TrueupError
 _SYSTEM = "Vendure"
 _TOKEN_HEADER = "vendure-auth-token"  # noqa: S105 - the header's name, no token
 INTERNAL_ERROR = "INTERNAL_SERVER_ERROR"
-_PERMISSIONS = "give the connection's user the permissions ReadCatalog, ReadOrder and, to write, UpdateCatalog"
+_PERMISSIONS = (
+    "give the connection's user the permissions ReadCatalog, ReadOrder and, to write, UpdateCatalog and UpdateOrder"
+)
 ERRORS = ErrorMeaning(unauthorized={"FORBIDDEN": _PERMISSIONS, "UNAUTHORIZED": _PERMISSIONS})
+_CLOCK = Document("clock", "query Clock { activeChannel { id } }")
 _LOGIN = """
 mutation LogIn($login: String!, $password: String!) {
     login(username: $login, password: $password) {
@@ -40,6 +45,10 @@ class AdminApi(GraphQL):
 
     def __init__(self, client: HttpClient, url: str) -> None:
         super().__init__(client, url, _refusal)
+
+    def started_at(self) -> datetime:
+        """Return what the shop's clock shows at the least."""
+        return started_at(self.client, lambda: self.ask(_CLOCK))
 
     def field(self, document: Document, answer: Answer, name: str) -> Any:  # noqa: ANN401 - whatever the field holds
         """Return the field of the answer's data."""

@@ -1,12 +1,12 @@
-"""Vendure (shop): what its sales channel lists, shows and has sold. What is written is in vendure_writer.py.
+"""Vendure (shop): what its sales channel lists, shows and has sold. What is written is in `writers`.
 
 Vendure shows gross on-hand and subtracts its own allocations, over all stock locations of the sales channel: every
 listing of a variant tells them all, and is keyed by the location at which a correction would be written. Who bought
 is not asked for. Carts are no orders and are left out.
 
-`updatedAt` is not to be trusted: an order allocates without moving its variants', and neither being placed nor being
-fulfilled moves an order's own. So a poll asks, besides what says it changed, for every open order, for those that were
-open when last read, and for the variants of all of these; the sweep reads everything.
+`updatedAt` is not to be trusted: an order allocates without moving its variants', and neither being placed, sent nor
+paid back moves an order's own. So a poll asks, besides what says it changed, for every open order, for those that were
+open or had a refund under way when last read, and for the variants of all of these; the sweep reads everything.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +27,7 @@ from trueup.connectors.reading import (
 )
 from trueup.connectors.state import SharedState
 from trueup.connectors.vendure.api import AdminApi, connect_api
+from trueup.connectors.vendure.orders import CLOSED_STATES, ORDERED, ORDERS, by_id, is_open, is_watched, order_record
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, ReadMode, Record
@@ -34,9 +35,8 @@ from trueup.domain.records import Cursor, Page, ReadMode, Record
 _SYSTEM = "Vendure"
 _OVERLAP = timedelta(minutes=5)
 _PAGE = 500
-_ORDERS_A_PAGE = 200
+_ORDERS_A_PAGE = 100
 _IDS_A_QUESTION = 500
-_CLOSED_STATES = ("Delivered", "Cancelled")
 
 _CLOCK = Document("clock", "query Clock { activeChannel { id code } }")
 _LOCATIONS = Document(
@@ -68,31 +68,6 @@ query Listings($options: ProductVariantListOptions) {
             stockLevels { id stockOnHand stockAllocated updatedAt stockLocation { id name } }
         }
     }
-}
-""",
-)
-_ORDERS = Document(
-    "orders",
-    """
-query Orders($options: OrderListOptions) {
-    orders(options: $options) {
-        items {
-            id code state active orderPlacedAt createdAt updatedAt
-            lines {
-                id quantity orderPlacedQuantity
-                productVariant { id sku }
-                fulfillmentLines { quantity fulfillment { id state } }
-            }
-        }
-    }
-}
-""",
-)
-_ORDERED = Document(
-    "ordered",
-    """
-query Ordered($options: OrderListOptions) {
-    orders(options: $options) { items { id state lines { productVariant { id } } } }
 }
 """,
 )
@@ -147,7 +122,7 @@ class VendureConnector:
         locations, is_whole = texts_of(self._api.all(_LOCATIONS, "stockLocations", {}))
         # The orders first: one placed after this is in the next poll's.
         asked = {"filter": _open_orders() if since is None else _touched_orders(since, known)}
-        orders = self._api.all(_ORDERED, "orders", asked, _ORDERS_A_PAGE)
+        orders = self._api.all(ORDERED, "orders", asked, _IDS_A_QUESTION)
         still_open = _open_ids(orders)
         end = position(clock.start, open=still_open)
         if since is None:
@@ -164,25 +139,26 @@ class VendureConnector:
 
     def _read_orders(self, clock: ReadClock, since: datetime | None, known: Sequence[str]) -> Iterator[Page]:
         options = {"filter": {"orderPlacedAt": {"isNull": False}} if since is None else _touched_orders(since, known)}
-        open_ones: list[str] = []
-        for read in self._api.pages(_ORDERS, "orders", options, _ORDERS_A_PAGE):
-            open_ones += _open_ids(read.items)
-            end = position(clock.start, open=open_ones)
-            yield page(read.items, _state, clock.at(read.answer), is_last=read.is_last, cursor=end)
+        watched: list[str] = []
+        for read in self._api.pages(ORDERS, "orders", options, _ORDERS_A_PAGE):
+            data = self._api.data(ORDERS, read.answer)
+            watched += texts_of([order for order in read.items if is_watched(order)])[0]
+            end = position(clock.start, open=watched)
+            items = [order_record(order, data) for order in read.items]
+            yield page(items, _state, clock.at(read.answer), is_last=read.is_last, cursor=end)
 
 
 def _listing(item: Mapping[str, Any]) -> Record:
     location = item["listedAt"]
     payload = {name: value for name, value in item.items() if name != "listedAt"}
-    payload["stockLevels"] = _by_id(item.get("stockLevels"))
+    payload["stockLevels"] = by_id(item.get("stockLevels"))
     return Record(
         source_key=key_of(item["id"], location), payload=payload, source_version=text_or_none(item.get("updatedAt"))
     )
 
 
 def _state(item: Mapping[str, Any]) -> Record:
-    payload = {**item, "lines": _by_id(item["lines"])} if "lines" in item else item
-    return Record(source_key=key_of(item["id"]), payload=payload, source_version=text_or_none(item.get("updatedAt")))
+    return Record(source_key=key_of(item["id"]), payload=item, source_version=text_or_none(item.get("updatedAt")))
 
 
 def _listed_at(item: object, location: str) -> Any:  # noqa: ANN401 - whatever came
@@ -190,8 +166,7 @@ def _listed_at(item: object, location: str) -> Any:  # noqa: ANN401 - whatever c
 
 
 def _open_ids(orders: Sequence[object]) -> list[str]:
-    found = [order for order in orders if isinstance(order, Mapping) and order.get("state") not in _CLOSED_STATES]
-    return texts_of(found)[0]
+    return texts_of([order for order in orders if is_open(order)])[0]
 
 
 def _variants(orders: Sequence[Mapping[str, Any]]) -> Iterator[object]:
@@ -199,14 +174,6 @@ def _variants(orders: Sequence[Mapping[str, Any]]) -> Iterator[object]:
         lines = order.get("lines")
         for line in lines if isinstance(lines, list) else ():
             yield line.get("productVariant") if isinstance(line, Mapping) else None
-
-
-def _by_id(items: Any) -> Any:  # noqa: ANN401 - a list of objects, or what the contract will refuse
-    # The database gives lists in any order, and a record that only changed its order has not changed.
-    def order(item: object) -> str:
-        return str(item.get("id") if isinstance(item, Mapping) else item)
-
-    return sorted(items, key=order) if isinstance(items, list) else items
 
 
 def _open_before(cursor: Cursor | None) -> Sequence[str]:
@@ -218,12 +185,12 @@ def _after(name: str, since: datetime) -> dict[str, Any]:
 
 
 def _open_orders() -> dict[str, Any]:
-    return {"orderPlacedAt": {"isNull": False}, "state": {"notIn": list(_CLOSED_STATES)}}
+    return {"orderPlacedAt": {"isNull": False}, "state": {"notIn": list(CLOSED_STATES)}}
 
 
 def _touched_orders(since: datetime, known: Sequence[str]) -> dict[str, Any]:
     """Placed orders that are open, say they changed, were placed since, or were open when last read."""
-    any_of = [{"state": {"notIn": list(_CLOSED_STATES)}}, _after("updatedAt", since), _after("orderPlacedAt", since)]
+    any_of = [{"state": {"notIn": list(CLOSED_STATES)}}, _after("updatedAt", since), _after("orderPlacedAt", since)]
     if known:
         any_of.append({"id": {"in": list(known)}})
     return {"_and": [{"orderPlacedAt": {"isNull": False}}, {"_or": any_of}]}

@@ -18,7 +18,7 @@ from trueup.configuration.model import ChannelDeclaration
 from trueup.connectors.fence import desired_units, quantity
 from trueup.connectors.fenced_writer import FencedWriter, Level, Sent
 from trueup.connectors.http.graphql import Document
-from trueup.connectors.reading import as_of, started_at
+from trueup.connectors.reading import as_of
 from trueup.connectors.state import SharedState
 from trueup.connectors.vendure.api import INTERNAL_ERROR, AdminApi, connect_api, failed
 from trueup.connectors.vendure.reader import LISTINGS
@@ -36,7 +36,6 @@ mutation SetStock($input: [UpdateProductVariantInput!]!) {
 }
 """,
 )
-_CLOCK = Document("clock", "query Clock { activeChannel { id } }")
 
 Levels = Mapping[str, int]
 """Units on hand by stock location."""
@@ -71,7 +70,7 @@ class VendureShelf:
         return None
 
     def levels(self, record_refs: Collection[str]) -> Mapping[str, Level]:
-        start = started_at(self._api.client, lambda: self._api.ask(_CLOCK))
+        start = self._api.started_at()
         found: dict[str, Levels] = {}
         moment: datetime | None = None
         wanted = sorted({_variant(record_ref) for record_ref in record_refs})

@@ -1,8 +1,10 @@
-"""One Vendure shop over HTTP: logging in, asking and setting stock. An order allocates; a fulfilment takes it away."""
+"""One Vendure shop over HTTP: logging in, asking, setting stock and what becomes of orders.
+
+An order allocates; a fulfilment takes it away.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from graphql import GraphQLError, execute_sync, parse, validate
@@ -13,22 +15,18 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from trueup.sandbox.vendors.credentials import AccessTokens, bearer_of
-from trueup.sandbox.vendors.shop_books import ShopLine, ShopOrder, Stocked
+from trueup.sandbox.vendors.shop_books import ShopBooks
 from trueup.sandbox.vendors.simulator import Connection
 from trueup.sandbox.vendors.vendor_api import ShopStorefront
+from trueup.sandbox.vendors.vendure import objects
+from trueup.sandbox.vendors.vendure.books import VendureBooks
+from trueup.sandbox.vendors.vendure.mutations import Mutations
 from trueup.sandbox.vendors.vendure.schema import ADMIN, listed
 from trueup.sandbox.webhooks import Courier
 from trueup.sandbox.world.faults import FaultKind, Faults
 from trueup.sandbox.world.world import World
 
 _USER: Final = "superadmin"
-_OPENED: Final = "2025-01-01T00:00:00.000Z"
-_LOCATION: Final = {
-    "name": "Online stock",
-    "description": "",
-    "createdAt": _OPENED,
-    "updatedAt": _OPENED,
-}
 
 
 class VendureSimulator(ShopStorefront):
@@ -81,6 +79,16 @@ class VendureSimulator(ShopStorefront):
 
     # -- what the root answers -----------------------------------------------------------------------------------
 
+    @property
+    def books(self) -> VendureBooks:
+        books = super().books
+        if not isinstance(books, VendureBooks):
+            raise TypeError("the books are another vendor's")
+        return books
+
+    def open_books(self) -> ShopBooks:
+        return VendureBooks(self.world, self.world.layout.channel_of(self.system_id), self.safety_of)
+
     def log_in(self, login: str, password: str) -> str | None:
         """A new session's token, None where the credentials are wrong."""
         if login != _USER or password != self._password:
@@ -91,86 +99,44 @@ class VendureSimulator(ShopStorefront):
 
     def location(self) -> dict[str, Any]:
         """The one stock location."""
-        return {"id": self._location_id, **_LOCATION}
+        return objects.location(self._location_id)
+
+    def are_taxes_included(self) -> bool:
+        """Whether the channel's prices have their taxes."""
+        accounts = self.books.accounts.values()
+        return all(account.bill.are_taxes_included for account in accounts)
 
     def variants(self) -> list[dict[str, Any]]:
-        """Every variant with its stock: what is on hand is what may be sold and what open orders hold."""
-        held = self._held()
-        return [self._variant(stocked, held.get(stocked.product.sku, 0)) for stocked in self.books.stock.values()]
+        """Every variant with its stock."""
+        held = self.books.held()
+        return [
+            objects.variant(stocked, held.get(stocked.product.sku, 0), self._location_id)
+            for stocked in self.books.stock.values()
+        ]
 
     def orders(self) -> list[dict[str, Any]]:
         """Every order that was placed."""
-        return [self._order(order) for order in self.books.orders.values()]
+        return [
+            objects.order(order, self.books.accounts[order.name], self._location_id)
+            for order in self.books.orders.values()
+        ]
+
+    def writes(self) -> Mutations:
+        """What is changed of orders."""
+        return Mutations(self.books, self._location_id, self.world.now)
 
     def set_stock(self, changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Set what is on hand, all of it or none."""
-        by_id = {_variant_id(stocked): stocked for stocked in self.books.stock.values()}
+        by_id = {objects.variant_id(stocked): stocked for stocked in self.books.stock.values()}
         levels = [(change, level) for change in changes for level in change.get("stockLevels") or ()]
         for change, level in levels:
             if change["id"] not in by_id or level["stockLocationId"] != self._location_id:
                 raise GraphQLError("No such entity", extensions={"code": "ENTITY_NOT_FOUND"})
-        held = self._held()
+        held = self.books.held()
         for change, level in levels:
             stocked = by_id[change["id"]]
             self.write(stocked, level["stockOnHand"] - held.get(stocked.product.sku, 0))
         return [each for each in self.variants() if each["id"] in {change["id"] for change in changes}]
-
-    def _held(self) -> dict[str, int]:
-        held: dict[str, int] = {}
-        for order in self.books.orders.values():
-            for line in order.lines.values():
-                if line.stocked is not None:
-                    held[line.stocked.product.sku] = held.get(line.stocked.product.sku, 0) + line.open
-        return held
-
-    def _variant(self, stocked: Stocked, held: int) -> dict[str, Any]:
-        changed, title = _written(stocked.changed_at), stocked.product.title
-        level = {
-            "id": _variant_id(stocked),
-            "stockOnHand": stocked.on_hand + held,
-            "stockAllocated": held,
-            "updatedAt": changed,
-            "stockLocation": self.location(),
-        }
-        return {
-            "id": _variant_id(stocked),
-            "sku": stocked.code,
-            "name": title,
-            "enabled": True,
-            "trackInventory": "TRUE",
-            "updatedAt": changed,
-            "product": {"id": _variant_id(stocked), "name": title, "enabled": True, "updatedAt": changed},
-            "stockLevels": [level],
-        }
-
-    def _order(self, order: ShopOrder) -> dict[str, Any]:
-        goods = [line for line in order.lines.values() if line.stocked is not None]
-        is_sent = any(line.shipped for line in goods)
-        state = "PartiallyShipped" if is_sent else "PaymentSettled"
-        if not any(line.open for line in goods):
-            state = "Shipped" if is_sent else "Cancelled"
-        return {
-            "id": order.name,
-            "code": order.name,
-            "state": "Cancelled" if order.is_cancelled else state,
-            "active": False,
-            "orderPlacedAt": _written(order.created_at),
-            "createdAt": _written(order.created_at),
-            # Neither being placed nor being sent moves it: only a change of the lines does.
-            "updatedAt": _written(order.modified_at),
-            "lines": [self._line(order, line, line.stocked) for line in goods if line.stocked is not None],
-        }
-
-    def _line(self, order: ShopOrder, line: ShopLine, stocked: Stocked) -> dict[str, Any]:
-        number = f"{order.name}{line.number}"
-        sent = [{"quantity": line.shipped, "fulfillment": {"id": number, "state": "Shipped"}}]
-        return {
-            "id": number,
-            "quantity": max(line.shipped, line.ordered.quantity - line.given_back),
-            "orderPlacedQuantity": line.ordered.quantity,
-            "productVariant": self._variant(stocked, 0),
-            "fulfillmentLines": sent if line.shipped else [],
-        }
 
 
 class _Root:
@@ -190,13 +156,27 @@ class _Root:
         if token is None:
             words = "The provided credentials are invalid"
             kind = "InvalidCredentialsError"
-            return {"__typename": kind, "errorCode": "INVALID_CREDENTIALS_ERROR", "message": words}
+            code = "INVALID_CREDENTIALS_ERROR"
+            return {"__typename": kind, "errorCode": code, "message": words, "authenticationError": ""}
         self._granted.append(token)
         return {"__typename": "CurrentUser", "id": "1", "identifier": _USER}
 
     def activeChannel(self, _info: object) -> Mapping[str, Any]:  # noqa: N802 - the schema's name
         self._check()
-        return {"id": "1", "code": "__default_channel__"}
+        return {
+            "id": "1",
+            "code": "__default_channel__",
+            "defaultCurrencyCode": "GBP",
+            "pricesIncludeTax": self._shop.are_taxes_included(),
+        }
+
+    def globalSettings(self, _info: object) -> Mapping[str, Any]:  # noqa: N802
+        self._check()
+        return {"id": "1", "serverConfig": {"moneyStrategyPrecision": 2}}
+
+    def order(self, _info: object, id: str) -> Mapping[str, Any] | None:  # noqa: A002
+        self._check()
+        return next((each for each in self._shop.orders() if each["id"] == id), None)
 
     def stockLocations(self, _info: object, options: Any = None) -> Mapping[str, Any]:  # noqa: N802, ANN401
         self._check()
@@ -214,13 +194,25 @@ class _Root:
         self._check()
         return self._shop.set_stock(input)
 
+    def addFulfillmentToOrder(self, _info: object, input: Any) -> Mapping[str, Any]:  # noqa: N802, A002, ANN401
+        self._check()
+        return self._shop.writes().add_fulfilment(input)
 
-def _variant_id(stocked: Stocked) -> str:
-    return str(stocked.product.number)
+    def transitionFulfillmentToState(self, _info: object, id: str, state: str) -> Mapping[str, Any]:  # noqa: N802, A002
+        self._check()
+        return self._shop.writes().move_fulfilment(id, state)
 
+    def cancelOrder(self, _info: object, input: Any) -> Mapping[str, Any]:  # noqa: N802, A002, ANN401
+        self._check()
+        return self._shop.writes().cancel(input)
 
-def _written(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    def refundOrder(self, _info: object, input: Any) -> Mapping[str, Any]:  # noqa: N802, A002, ANN401
+        self._check()
+        return self._shop.writes().refund(input)
+
+    def settleRefund(self, _info: object, input: Any) -> Mapping[str, Any]:  # noqa: N802, A002, ANN401
+        self._check()
+        return self._shop.writes().pay_out(input)
 
 
 SIMULATOR: Final = VendureSimulator
