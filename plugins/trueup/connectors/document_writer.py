@@ -26,8 +26,11 @@ _Compared = TypeVar("_Compared", contravariant=True)
 class Made(Protocol[_Compared]):
     """A document as it is."""
 
-    number: str
-    title: str
+    @property
+    def number(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
 
     def difference(self, wanted: _Compared, /) -> str | None:
         """What is otherwise than it was wanted; None where nothing is."""

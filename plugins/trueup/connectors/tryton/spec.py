@@ -6,7 +6,7 @@ from trueup.connectors.spec import SELDOM_SECONDS, ConnectorSpec, Polling
 SPEC = ConnectorSpec(
     name="tryton",
     title="Tryton",
-    streams=("locations", "products", "stock_levels", "stock_movements", "orders"),
+    streams=("locations", "products", "stock_levels", "stock_movements", "orders", "returns", "credits"),
     polling={"locations": Polling(is_whole=True, every_seconds=SELDOM_SECONDS)},
     form=(
         host_field("https://erp.example.com"),
