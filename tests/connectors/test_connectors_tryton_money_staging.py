@@ -172,7 +172,7 @@ def built(postgres: EmbeddedPostgres) -> Iterator[Facts]:
 
 
 def test_a_total_is_the_sum_of_its_parts_each_of_its_kind(built: Facts) -> None:
-    """Charges are told by the products that the options name; a service that they do not name is a fee."""
+    """Charges are known by the products that the options name; a service that they do not name is a fee."""
     rows = built.rows(
         "select kind, amount, quantity, unit_price_amount, line_id is null as is_of_order"
         " from staging.stg_tryton__order_amounts where order_id = '1' order by amount_id"
@@ -202,7 +202,7 @@ def test_a_total_is_the_sum_of_its_parts_each_of_its_kind(built: Facts) -> None:
     assert findings == []
 
 
-def test_a_tax_of_trytons_own_is_told_of_the_whole_sale(built: Facts) -> None:
+def test_a_tax_of_trytons_own_is_one_of_the_whole_sale(built: Facts) -> None:
     row = built.row(
         "select amount, kind from staging.stg_tryton__order_amounts where order_id = '2' and line_id is null"
     )
@@ -260,8 +260,8 @@ def test_goods_that_come_back_are_announced_received_and_put_on_a_shelf(built: F
         "select return_id, announced_quantity, received_quantity, restocked_quantity, disposition, return_status,"
         " order_id, origin_order_name, origin_system_id from staging.stg_tryton__returns order by return_part_id"
     )
-    told = [tuple(row.values())[:6] for row in rows]
-    assert told == [
+    found = [tuple(row.values())[:6] for row in rows]
+    assert found == [
         ("7", 1, 1, 1, "restocked", "closed"),
         ("7", 2, 2, 1, "mixed", "closed"),
         ("8", 1, 0, 0, None, "open"),
