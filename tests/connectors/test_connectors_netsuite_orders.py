@@ -16,7 +16,8 @@ from tests.connectors.netsuite_order_documents import OPTIONS, creation, documen
 from tests.connectors.sandbox_netsuite_calls import RECORDS, made, order_body, query
 
 from trueup.configuration.model import SystemDeclaration, SystemRole
-from trueup.connectors.netsuite.bookings import Booking, body_of
+from trueup.connectors.bookings import Booking
+from trueup.connectors.netsuite.bookings import body_of
 from trueup.connectors.netsuite.reader import connect as connect_reader
 from trueup.connectors.netsuite.writers.order_states import OrderStateWriter
 from trueup.connectors.netsuite.writers.order_states import connect as connect_states

@@ -17,7 +17,7 @@ from tests.connectors.netsuite_order_documents import OPTIONS
 from tests.connectors.sandbox_netsuite_calls import RECORDS, made, order_body, query
 
 from trueup.configuration.model import SystemDeclaration, SystemRole
-from trueup.connectors.netsuite.credits import Credit
+from trueup.connectors.credits import Credit
 from trueup.connectors.netsuite.writers.refunds import CreditWriter, connect
 from trueup.domain.changes import Cause, Change, Operation, Outcome, Receipt
 from trueup.domain.values import Document

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.connectors.netsuite_order_documents import OPTIONS, document, line
 
-from trueup.connectors.netsuite.bookings import Booking, Currency, NotBookable, body_of, booking_of
+from trueup.connectors.bookings import Booking, Currency, NotBookable, booking_of
+from trueup.connectors.netsuite.bookings import LEDGER, body_of
 from trueup.connectors.netsuite.refused_records import refusal_of
 
 CURRENCIES = {"GBP": Currency("1", 2), "JPY": Currency("4", 0), "KWD": Currency("5", 3)}
@@ -17,7 +18,7 @@ KINDS = ("shipping", "fee", "tip", "duty", "gift_card", "rounding", "discount", 
 
 
 def booked(content: dict[str, Any], zone: str = "UTC", **options: str) -> Booking:
-    return booking_of("trueup:1", content, {**OPTIONS, **options}, CURRENCIES, ZoneInfo(zone))
+    return booking_of("trueup:1", content, {**OPTIONS, **options}, CURRENCIES, ZoneInfo(zone), LEDGER)
 
 
 @st.composite
@@ -138,7 +139,7 @@ def test_o20_an_order_without_a_customer_needs_the_tenants_own() -> None:
     """O20: a named state, not an error of the ERP's."""
     without = {name: value for name, value in OPTIONS.items() if name != "customer"}
     with pytest.raises(NotBookable, match="the order has no customer; name the one"):
-        booking_of("x", document(), without, CURRENCIES, ZoneInfo("UTC"))
+        booking_of("x", document(), without, CURRENCIES, ZoneInfo("UTC"), LEDGER)
     assert booked(document(customer_ref="77")).customer == "77"
 
 

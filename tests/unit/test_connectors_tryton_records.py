@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from trueup.connectors.tryton import rest as rest
-from trueup.connectors.tryton.reader import Tree
+from trueup.connectors.tryton.locations import Tree
 
 LOCATIONS: list[dict[str, Any]] = [
     {"id": 1, "parent": 5, "type": "storage"},

@@ -31,7 +31,12 @@ CANONICAL: Final[Mapping[str, str]] = {
         "canonical.orders where owner_system_id = %(system)s or %(system)s = any(string_to_array(copied_to, ','))"
     ),
     "listings": "canonical.channel_listings where source_system_id = %(system)s",
-    "order_totals": "canonical.orders where owner_system_id = %(system)s and total_amount is not null",
+    # An ERP that ships for others has copies of their orders alone.
+    "order_totals": (
+        "(select owner_system_id as system_id, total_amount from canonical.orders"
+        " union all select system_id, total_amount from canonical.order_copies) as totals"
+        " where system_id = %(system)s and total_amount is not null"
+    ),
     # A shop's are told by what is no goods, an ERP's by what its copies of orders come to.
     "order_amounts": (
         "(select owner_system_id as system_id from canonical.order_adjustments"

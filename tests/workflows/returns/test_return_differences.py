@@ -30,8 +30,9 @@ from tests.workflows.returns.return_facts import (
     warehouse_return,
 )
 
-from trueup.connectors.netsuite.bookings import Currency
-from trueup.connectors.netsuite.credits import credit_of
+from trueup.connectors.bookings import Currency
+from trueup.connectors.credits import credit_of
+from trueup.connectors.netsuite.bookings import LEDGER
 from trueup.connectors.refund_documents import refund_of
 from trueup.dev.postgres import EmbeddedPostgres
 
@@ -204,7 +205,7 @@ def test_what_is_to_be_written_is_what_the_writers_read(facts: Facts) -> None:
     for record_ref, row in wanted(facts).items():
         document = row["desired"]["document"]
         if row["target_system"] == "netsuite":
-            credit_made = credit_of(record_ref, document, options, {"GBP": Currency("1", 2)}, ZoneInfo("UTC"))
+            credit_made = credit_of(record_ref, document, options, {"GBP": Currency("1", 2)}, ZoneInfo("UTC"), LEDGER)
             assert credit_made.total == Decimal(document["total"])
         else:
             assert sum(part.amount for part in refund_of(document).payments) == row["size"]

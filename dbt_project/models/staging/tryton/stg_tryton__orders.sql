@@ -2,10 +2,12 @@ with records as (
     {{ raw_records("tryton", "orders") }}
 ),
 
--- Left join, so that a deleted sale and one without lines still leave a row of their key.
+-- Left join, so that a deleted sale and one without lines still leave a row of their key. A service is a charge.
 lines as (
     select
         {{ record_columns() }},
+        {{ tryton_order_rank("records.payload") }} as tie_rank,
+        {{ tryton_is_cancelled("records.payload") }} as is_cancelled,
         records.payload ->> 'id' as order_id,
         coalesce(nullif(records.payload ->> 'number', ''), 'sale.sale,' || (records.payload ->> 'id'))
             as own_order_name,
@@ -30,7 +32,11 @@ lines as (
         / coalesce(nullif((line.content #>> '{product,default_uom,factor}')::staging.quantity, 0), 1) as units_each
     from records
     left join lateral jsonb_array_elements(records.payload -> 'lines') as line (content)
-        on line.content ->> 'type' = 'line' and line.content #>> '{product,id}' is not null
+        on
+            line.content ->> 'type' = 'line'
+            and line.content #>> '{product,id}' is not null
+            and coalesce(line.content #>> '{product,template,type}', '') <> 'service'
+            and not {{ tryton_is_no_order("records.payload") }}
 ),
 
 -- Done moves have left; an ignored one is a shipment that somebody decided never to make.
@@ -40,13 +46,7 @@ moved as (
         coalesce(
             (
                 select
-                    sum(
-                        {{ quantity(
-                            "(move.content ->> 'quantity')::staging.quantity"
-                            ~ " * coalesce((move.content #>> '{unit,factor}')::staging.quantity, 1)"
-                            ~ " / coalesce(nullif((lines.line #>> '{product,default_uom,factor}')::staging.quantity, 0), 1)"
-                        ) }}
-                    )
+                    sum({{ tryton_units("move.content", "(lines.line -> 'product')") }})
                 from jsonb_array_elements(lines.line -> 'moves') as move (content)
                 where move.content ->> 'state' = 'done'
             ),
@@ -55,13 +55,7 @@ moved as (
         coalesce(
             (
                 select
-                    sum(
-                        {{ quantity(
-                            "(move.content ->> 'quantity')::staging.quantity"
-                            ~ " * coalesce((move.content #>> '{unit,factor}')::staging.quantity, 1)"
-                            ~ " / coalesce(nullif((lines.line #>> '{product,default_uom,factor}')::staging.quantity, 0), 1)"
-                        ) }}
-                    )
+                    sum({{ tryton_units("move.content", "(lines.line -> 'product')") }})
                 from jsonb_array_elements(lines.line -> 'moves') as move (content)
                 where lines.line -> 'moves_ignored' @> (move.content -> 'id')
             ),
@@ -80,6 +74,7 @@ typed as (
         moved.correlation_id,
         moved.payload_hash,
         moved.is_deleted,
+        moved.tie_rank,
 
         ---------- ids
         moved.order_id,
@@ -99,7 +94,7 @@ typed as (
         moved.ignored_quantity,
 
         ---------- booleans
-        coalesce(moved.state = 'cancelled', false) as is_cancelled,
+        moved.is_cancelled,
         coalesce(moved.state in ('confirmed', 'processing'), false) as is_holding,
         coalesce(moved.state = 'done', false) as is_done,
 
@@ -130,6 +125,7 @@ final as (
         committed.correlation_id,
         committed.payload_hash,
         committed.is_deleted,
+        committed.tie_rank,
         committed.order_id,
         committed.own_order_name,
         committed.origin_order_name,
@@ -142,10 +138,7 @@ final as (
         committed.committed_quantity,
         committed.shipped_quantity,
         committed.is_cancelled,
-        committed.ordered_at,
-        -- An order only goes on: of two answers of one second the one with less to ship is the later.
-        sum(case when committed.is_cancelled then 0 else committed.shipped_quantity - committed.ordered_quantity end)
-            over (partition by committed.system_id, committed.record_id) as tie_rank
+        committed.ordered_at
     from committed
 )
 

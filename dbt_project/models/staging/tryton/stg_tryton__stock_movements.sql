@@ -6,8 +6,12 @@ moves as (
     select
         {{ record_columns() }},
         records.payload #>> '{product,id}' as source_item_id,
-        nullif(records.payload #>> '{sale,reference}', '') as source_reference,
-        records.payload #>> '{sale,id}' as source_order_id,
+        -- Goods that come back are moved for a sale of their own, which was made from the one that they were sold by.
+        coalesce(
+            nullif(records.payload #>> '{original_sales,0,reference}', ''),
+            nullif(records.payload #>> '{sale,reference}', '')
+        ) as source_reference,
+        coalesce(records.payload #>> '{original_sales,0,id}', records.payload #>> '{sale,id}') as source_order_id,
         records.payload #>> '{from_location,type}' as from_type,
         records.payload #>> '{to_location,type}' as to_type,
         records.payload #>> '{from_location,warehouse}' as from_warehouse,

@@ -11,10 +11,10 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from trueup.connectors.credits import Credit
 from trueup.connectors.http.client import HttpClient
 from trueup.connectors.netsuite.account import SYSTEM, ask, rows_of
 from trueup.connectors.netsuite.booked_orders import LINES, is_field, literal
-from trueup.connectors.netsuite.credits import Credit
 from trueup.connectors.netsuite.queries import NOW
 from trueup.connectors.reading import as_of, started_at
 from trueup.domain.errors import Transient

@@ -12,9 +12,9 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from trueup.connectors.bookings import Booking, Currency
 from trueup.connectors.http.client import HttpClient
 from trueup.connectors.netsuite.account import SYSTEM, ask, rows_of
-from trueup.connectors.netsuite.bookings import Booking, Currency
 from trueup.connectors.netsuite.queries import NOW
 from trueup.connectors.reading import as_of, started_at
 from trueup.domain.currencies import digits_of

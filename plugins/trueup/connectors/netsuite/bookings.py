@@ -1,130 +1,18 @@
-"""What an order's document comes to as a sales order: lines, each with an amount, and the total that they must have.
+"""A booking as NetSuite takes it: the body of a sales order whose lines have explicit amounts.
 
-The document (JSON, amounts as decimal texts):
-
-    {"order_name", "channel", "ordered_at", "currency", "is_tax_included", "customer_ref": null | text,
-     "lines": [{"line_ref", "item_ref", "sku", "quantity", "unit_price", "discount", "tax", "location_ref"}],
-     "adjustments": [{"kind", "amount", "label"}], "total"}
-
-Its total is the sum of unit price times quantity less discount, of the lines' taxes where prices do not include them,
-and of the adjustments with their signs. Everything is booked as lines with explicit amounts, so that NetSuite has
-nothing to reckon: goods net of tax, each discount on a line behind its goods, taxes and adjustments on items that the
-tenant names. Taxes are no tax of NetSuite's own: REST web services know those of SuiteTax only (docs.oracle.com,
-ns-online-help, section_159665260887), and what a channel has charged is a fact, not to be computed again.
+Taxes are no tax of NetSuite's own: REST web services know those of SuiteTax only (docs.oracle.com, ns-online-help,
+section_159665260887).
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
-_DECIMAL = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?")
-_ID = re.compile(r"[1-9][0-9]{0,17}")
-_RATE_DIGITS: Final = 8
-_MOST_UNITS: Final = 1_000_000_000
-_LONGEST_NAME: Final = 45
-"""Of `otherRefNum`: NetSuite's PO/cheque number takes no more."""
-_LONGEST_MEMO: Final = 200
+from trueup.connectors.bookings import BookedLine, Booking, Ledger, rounded
 
-
-class NotBookable(ValueError):
-    """The document cannot be booked as it is; the message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Currency:
-    """One of the account's: its internal id, empty where the account keeps no other, and its decimals."""
-
-    number: str
-    digits: int
-
-
-@dataclass(frozen=True, slots=True)
-class BookedLine:
-    """One line to book. `component`: what of the order it is. `amount` without tax, with the order's sign."""
-
-    component: str
-    item: str
-    quantity: int
-    amount: Decimal
-    location: str | None
-    memo: str
-
-    @property
-    def rate(self) -> Decimal:
-        """The price of a unit, with as many decimals as NetSuite keeps."""
-        return rounded(self.amount / self.quantity, _RATE_DIGITS)
-
-
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """One sales order to book. `dated`: the day in the account's time zone on which it was ordered, ISO 8601."""
-
-    external_id: str
-    order_name: str
-    channel: str
-    dated: str
-    currency: Currency
-    symbol: str
-    customer: str
-    lines: tuple[BookedLine, ...]
-    total: Decimal
-
-
-def rounded(amount: Decimal, digits: int) -> Decimal:
-    """The amount with so many decimals, half away from zero."""
-    return amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-
-
-def booking_of(
-    external_id: str,
-    document: Mapping[str, Any],
-    options: Mapping[str, str],
-    currencies: Mapping[str, Currency],
-    zone: ZoneInfo,
-) -> Booking:
-    """Make the booking of a document; raises `NotBookable` where it cannot be booked.
-
-    `options`: of the system in systems.yml. `currencies`: the account's, by their symbol.
-    """
-    symbol = text_of(document, "currency", 3)
-    currency = currencies.get(symbol)
-    if currency is None:
-        raise NotBookable(f"NetSuite has no active currency {symbol}; add it to the account's currencies")
-    lines: list[BookedLine] = []
-    taxes = Decimal(0)
-    for each in objects_of(document, "lines"):
-        lines += _line(each, options, currency.digits, is_tax_included=document.get("is_tax_included") is True)
-        taxes += amount_of(each, "tax", currency.digits)
-    if taxes:
-        lines.append(charge_on("tax", taxes, "Tax", options))
-    for each in objects_of(document, "adjustments"):
-        amount = amount_of(each, "amount", currency.digits)
-        kind = text_of(each, "kind", 40)
-        if amount:
-            lines.append(charge_on(kind, amount, str(each.get("label") or kind), options))
-    if not lines:
-        raise NotBookable("the order has no lines; there is nothing to book")
-    total = amount_of(document, "total", currency.digits)
-    parts = sum((line.amount for line in lines), Decimal(0))
-    if parts != total:
-        raise NotBookable(
-            f"the order's parts come to {parts} {symbol}, its total says {total}; give the difference a name (rounding)"
-        )
-    return Booking(
-        external_id,
-        text_of(document, "order_name", _LONGEST_NAME),
-        text_of(document, "channel", 255),
-        day_of(document, "ordered_at", zone),
-        currency,
-        symbol,
-        _customer(document, options),
-        tuple(lines),
-        total,
-    )
+LEDGER: Final = Ledger(system="NetSuite", item="item", item_id="internal id", longest_name=45)
+"""`otherRefNum`, NetSuite's PO/cheque number, takes no more than 45 letters."""
+RATE_DIGITS: Final = 8
+"""Decimals that NetSuite keeps of the price of a unit."""
 
 
 def body_of(booking: Booking, channel_field: str) -> dict[str, Any]:
@@ -150,7 +38,7 @@ def _item(line: BookedLine) -> dict[str, Any]:
         "quantity": line.quantity,
         # Custom: with a price level, NetSuite would put the item's own price in the place of ours.
         "price": {"id": "-1"},
-        "rate": number_of(line.rate),
+        "rate": number_of(rounded(line.amount / line.quantity, RATE_DIGITS)),
         "amount": number_of(line.amount),
         "description": line.memo,
     }
@@ -162,90 +50,3 @@ def _item(line: BookedLine) -> dict[str, Any]:
 def number_of(amount: Decimal) -> float:
     """JSON knows numbers only; up to 15 digits they are written as the decimal is, and more are refused before."""
     return float(amount)
-
-
-def _line(
-    line: Mapping[str, Any],
-    options: Mapping[str, str],
-    digits: int,
-    *,
-    is_tax_included: bool,
-) -> Iterable[BookedLine]:
-    sku = text_of(line, "sku", 255)
-    quantity = line.get("quantity")
-    if type(quantity) is not int or not 0 < quantity <= _MOST_UNITS:
-        raise NotBookable(f"line {sku}: '{quantity}' is no number of units above 0; correct the order")
-    gross = amount_of(line, "unit_price", 6) * quantity
-    discount, tax = amount_of(line, "discount", digits), amount_of(line, "tax", digits)
-    if rounded(gross, digits) != gross:
-        raise NotBookable(f"line {sku}: {quantity} units at their price are no whole amount; give the rest a name")
-    gross = rounded(gross, digits)
-    left = gross - discount
-    net = left - tax if is_tax_included else left
-    # Of a price with tax the discount has its share of the tax: on its net share the two lines add up exactly.
-    taken = rounded(discount * net / left, digits) if is_tax_included and left else discount
-    location = line.get("location_ref") or options.get("location")
-    if location is not None and not _ID.fullmatch(str(location)):
-        raise NotBookable(f"line {sku}: location '{location}' is no id of NetSuite; correct the location's id")
-    item = line.get("item_ref")
-    if not isinstance(item, str) or not _ID.fullmatch(item):
-        raise NotBookable(f"line {sku}: no item of NetSuite is known for it; give it an item there, or an alias")
-    yield BookedLine(f"line {sku}", item, quantity, net + taken, location, sku)
-    if taken:
-        yield charge_on("discount", -taken, f"Discount on {sku}", options)
-
-
-def charge_on(kind: str, amount: Decimal, label: str, options: Mapping[str, str]) -> BookedLine:
-    """The line of what is no product, on the item that the options name for its kind; raises `NotBookable`."""
-    item = options.get(f"{kind}_item")
-    if item is None or not _ID.fullmatch(item):
-        raise NotBookable(
-            f"no item is named for {kind}; add the internal id of the item that it is booked on to the system's options"
-            f" in systems.yml: {kind}_item"
-        )
-    return BookedLine(kind, item, 1, amount, None, label[:_LONGEST_MEMO])
-
-
-def _customer(document: Mapping[str, Any], options: Mapping[str, str]) -> str:
-    given = document.get("customer_ref") or options.get("customer")
-    if not isinstance(given, str) or not _ID.fullmatch(given):
-        raise NotBookable("the order has no customer; name the one to book it on as 'customer' in the system's options")
-    return given
-
-
-def day_of(document: Mapping[str, Any], name: str, zone: ZoneInfo) -> str:
-    """The day of a moment of the document in the account's time zone, ISO 8601; raises `NotBookable`."""
-    try:
-        moment = datetime.fromisoformat(str(document.get(name)))
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise NotBookable(f"{name} '{document.get(name)}' is no time with its zone; correct it where it comes from")
-    return moment.astimezone(zone).date().isoformat()
-
-
-def amount_of(content: Mapping[str, Any], name: str, digits: int) -> Decimal:
-    """An amount of the document with the decimals of its currency, and no more; raises `NotBookable`."""
-    given = content.get(name)
-    if not isinstance(given, str) or not _DECIMAL.fullmatch(given):
-        raise NotBookable(f"{name} '{given}' is no decimal amount; correct the order")
-    amount = Decimal(given)
-    if rounded(amount, digits) != amount:
-        raise NotBookable(f"{name} {given} has more than the {digits} decimals of its currency; correct the order")
-    return rounded(amount, digits)
-
-
-def text_of(content: Mapping[str, Any], name: str, longest: int) -> str:
-    """A text of the document that is there and no longer than NetSuite takes; raises `NotBookable`."""
-    given = content.get(name)
-    if not isinstance(given, str) or not 0 < len(given) <= longest:
-        raise NotBookable(f"{name} is missing, or longer than the {longest} letters that NetSuite takes")
-    return given
-
-
-def objects_of(content: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
-    """A list of objects of the document; raises `NotBookable`."""
-    given = content.get(name)
-    if not isinstance(given, Sequence) or not all(isinstance(each, Mapping) for each in given):
-        raise NotBookable(f"{name} is no list of objects; correct the order")
-    return given

@@ -1,10 +1,10 @@
-"""Tryton (ERP): products, warehouses, their stock, every done move and the sales, over its REST interface.
+"""Tryton (ERP): products, warehouses and their stock, done moves, sales, returns and credits, over its REST interface.
 
-Nothing is written: stock is Tryton's own word here. No timestamp of Tryton's can be trusted alone: `write_date` is
-null until a record is first changed, and neither a product's nor a sale's moves when its stock or its shipment does.
-So a poll asks for more than what says it changed (the levels of every product that a move touched, every open sale),
-and the sweep reads everything. Levels tell no time: what moved in the second of its reading is read again, see
-undated_levels.py.
+Stock is Tryton's own word here; what is written stands in writers. No timestamp of Tryton's can be trusted alone:
+`write_date` is null until a record is first changed, and neither a product's nor a sale's moves when its stock or its
+shipment does. So a poll asks for more than what says it changed (the levels of every product that a move touched,
+every open sale), and the sweep reads everything. Levels tell no time: what moved in the second of its reading is read
+again, see undated_levels.py.
 
 Quantities are those of the warehouse, whole; what has been received but not yet put away is told apart as
 `input_quantity`. Productions, drop shipments and supply requests are left out: they hold nothing that is sold from.
@@ -13,10 +13,9 @@ Quantities are those of the warehouse, whole; what has been received but not yet
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from trueup.connectors.http.answers import Answer
-from trueup.connectors.http.client import HttpClient
 from trueup.connectors.reading import (
     ReadClock,
     ids_of,
@@ -28,13 +27,17 @@ from trueup.connectors.reading import (
     windowed,
 )
 from trueup.connectors.state import SharedState
+from trueup.connectors.tryton import fields as fields_of
 from trueup.connectors.tryton import rest
+from trueup.connectors.tryton.company import SYSTEM as _SYSTEM
+from trueup.connectors.tryton.company import Company, company_number, connect_models
+from trueup.connectors.tryton.locations import Tree
+from trueup.connectors.tryton.related import with_original_sales, with_shipments
 from trueup.connectors.undated_levels import Read, read_undated
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.errors import Permanent
 from trueup.domain.records import Cursor, Page, ReadMode, Record
 
-_SYSTEM = "Tryton"
 # write_date is when a transaction began; it is seen when that has ended.
 _OVERLAP = timedelta(minutes=15)
 _PAGE = 500
@@ -43,39 +46,17 @@ _IDS_A_QUESTION = 500
 _OPEN_STATES = ("confirmed", "processing")
 _GOODS: rest.Domain = [["template.type", "=", "goods"]]
 
-_LOCATION_FIELDS = (
-    "name", "code", "type", "active", "parent", "input_location", "output_location", "storage_location",
-)  # fmt: skip
-_PRODUCT_FIELDS = (
-    "code", "active", "write_date", "identifiers.type", "identifiers.code", "template.name", "template.type",
-    "template.active", "template.write_date", "template.categories.name",
-)  # fmt: skip
-_MOVE_FIELDS = (
-    "state", "quantity", "internal_quantity", "product.code", "from_location.type", "to_location.type",
-    "effective_date", "planned_date", "create_date", "write_date", "origin", "shipment",
-)  # fmt: skip
-_ORDER_FIELDS = (
-    "number", "reference", "state", "shipment_state", "warehouse", "sale_date", "create_date", "write_date",
-    "shipments.state", "lines.type", "lines.quantity", "lines.warehouse", "lines.moves_ignored", "lines.unit.factor",
-    "lines.product.code", "lines.product.default_uom.factor", "lines.moves.state", "lines.moves.quantity",
-    "lines.moves.unit.factor",
-)  # fmt: skip
+_COUNTED: rest.Domain = ["posted", "paid", "cancelled"]
+"""States of an invoice that is in the books, or was."""
 
 _Describe = Callable[[Mapping[str, Any]], Record]
+_Complete = Callable[[rest.Models, rest.Context, Sequence[Any]], Sequence[Any]]
 
 
 def connect(details: ConnectionDetails, state: SharedState) -> "TrytonConnector":
     """Build the connector; no I/O."""
-    company = details.extra.get("company")
-    if company not in (None, "") and not str(company).isdigit():
-        raise Permanent(f"connection '{details.conn_id}': company is no number; enter the company's id, or nothing")
-    client = HttpClient(
-        _SYSTEM, details, authenticator=rest.application_key(details.password or ""), our_time=state.now
-    )
-    return TrytonConnector(
-        rest.Models(client, str(details.extra.get("database") or "")),
-        company=int(str(company)) if company not in (None, "") else None,
-    )
+    number = company_number(details)
+    return TrytonConnector(connect_models(details, state), company=number)
 
 
 class TrytonConnector:
@@ -85,7 +66,7 @@ class TrytonConnector:
         self, models: rest.Models, company: int | None = None, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._models = models
-        self._company = company
+        self._company = Company(models, company)
         self._sleep = sleep
 
     def close(self) -> None:
@@ -93,52 +74,36 @@ class TrytonConnector:
         self._models.client.close()
 
     def check(self) -> str:
-        companies = {each.get("id"): each["party"]["name"] for each in self._companies()}
-        company = self._company_id()
+        companies = {each.get("id"): each["party"]["name"] for each in self._company.rows()}
+        company = self._company.number
         warehouses = self._models.all("stock.location", ("name",), [["type", "=", "warehouse"]], {})
         names = ", ".join(str(each.get("name")) for each in warehouses)
         return f"{_SYSTEM}: company {companies.get(company, company)}, {len(warehouses)} warehouses ({names})"
 
     def read(self, stream: str, mode: ReadMode, cursor: Cursor | None) -> Iterator[Page]:
-        clock = ReadClock(self._models.client, self._ask_companies)
+        clock = ReadClock(self._models.client, self._company.ask)
         since = polled_since(cursor, _OVERLAP) if mode is ReadMode.POLL else None
         match stream:
             case "locations":
-                return self._read_records("stock.location", _LOCATION_FIELDS, [], _state, clock)
+                return self._read_records("stock.location", fields_of.LOCATION, [], _state, clock)
             case "products":
-                domain = _GOODS if since is None else [*_GOODS, rest.touched_since(since, "", "template.")]
-                return self._read_records("product.product", _PRODUCT_FIELDS, domain, _state, clock)
+                # Services too: what a shop sells as one is known by its code, though it lies on no shelf.
+                domain = [] if since is None else [rest.touched_since(since, "", "template.")]
+                return self._read_records("product.product", fields_of.PRODUCT, domain, _state, clock)
             case "stock_levels":
                 return self._read_levels(clock, since)
             case "stock_movements":
                 return self._read_moves(clock, mode, since)
             case "orders":
                 return self._read_orders(clock, since, cursor)
+            case "returns":
+                return self._read_returns(clock, since)
+            case "credits":
+                return self._read_credits(clock, since)
         raise Permanent(
             f"{_SYSTEM} has no stream '{stream}'; declare some of locations, products, stock_levels, stock_movements,"
-            " orders"
+            " orders, returns, credits"
         )
-
-    def _ask_companies(self) -> Answer:
-        return self._models.ask("company.company", ("party.name",), [], {}, limit=_PAGE)
-
-    def _companies(self) -> Sequence[Mapping[str, Any]]:
-        return self._models.rows(self._ask_companies())
-
-    def _company_id(self) -> int:
-        # Without it in the context Tryton answers 200 with nulls where a company's figures should stand.
-        if self._company is None:
-            found, _ = ids_of(self._companies())
-            if len(found) != 1:
-                raise Permanent(
-                    f"{_SYSTEM} (connection '{self._models.client.conn_id}') has {len(found)} companies; enter the"
-                    " id of the one to read in the connection's company"
-                )
-            self._company = found[0]
-        return self._company
-
-    def _context(self, **rest_of_it: object) -> rest.Context:
-        return {"company": self._company_id(), "active_test": False, **rest_of_it}
 
     def _read_records(
         self,
@@ -149,9 +114,13 @@ class TrytonConnector:
         clock: ReadClock,
         *,
         size: int = _PAGE,
+        complete: _Complete | None = None,
     ) -> Iterator[Page]:
-        for answer, rows, is_last in self._models.pages(model, fields, domain, self._context(), size):
-            yield page(rows, describe, clock.at(answer), is_last=is_last, cursor=position(clock.start))
+        """`complete`: adds to a page's rows what a second question tells of them."""
+        for answer, rows, is_last in self._models.pages(model, fields, domain, self._company.context(), size):
+            moment = clock.at(answer)
+            whole = rows if complete is None else complete(self._models, self._company.context(), rows)
+            yield page(whole, describe, moment, is_last=is_last, cursor=position(clock.start))
 
     def _read_levels(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
         warehouses = self._models.all(
@@ -174,7 +143,7 @@ class TrytonConnector:
 
     def _read_warehouse(self, warehouse: Mapping[str, Any], domain: rest.Domain, clock: ReadClock) -> Iterator[Read]:
         model, fields = "product.product", ("code", "quantity")
-        context = self._context(locations=[warehouse["id"]])
+        context = self._company.context(locations=[warehouse["id"]])
         for answer, rows, _ in self._models.pages(model, fields, domain, context, _PAGE):
             moment = clock.at(answer)
             waiting = self._input_quantities(warehouse.get("input_location"), ids_of(rows)[0])
@@ -184,7 +153,7 @@ class TrytonConnector:
         """What waits at the location of each product; what is not in it could not be read."""
         if location is None or not products:
             return dict.fromkeys(products, 0.0)
-        context = self._context(locations=[location])
+        context = self._company.context(locations=[location])
         rows = self._models.all("product.product", ("quantity",), [["id", "in", list(products)]], context)
         return {row["id"]: row.get("quantity") for row in rows if ids_of([row])[1]}
 
@@ -192,7 +161,7 @@ class TrytonConnector:
         """When each product that a move touched since was last touched."""
         fields = ("product", "write_date", "create_date")
         newest: dict[int, datetime] = {}
-        for move in self._models.all("stock.move", fields, [rest.touched_since(moment, "")], self._context()):
+        for move in self._models.all("stock.move", fields, [rest.touched_since(moment, "")], self._company.context()):
             moved_at = rest.moment(move.get("write_date")) or rest.moment(move.get("create_date")) or moment
             for product in ids_of([move], "product")[0]:
                 newest[product] = max(moved_at, newest.get(product, moved_at))
@@ -200,35 +169,78 @@ class TrytonConnector:
 
     def _read_moves(self, clock: ReadClock, mode: ReadMode, since: datetime | None) -> Iterator[Page]:
         swept = swept_since(clock.start) if mode is ReadMode.SWEEP else None
-        pages = self._read_moves_since(clock, since or swept)
-        return pages if swept is None else windowed(pages, swept)
+        if swept is not None:
+            return windowed(self._read_moves_of(clock, rest.touched_since(swept, "")), swept)
+        # Who types a tracking number into a shipment that has left changes the shipment alone.
+        parcels = [] if since is None else [rest.shipment_touched_since(since)]
+        return self._read_moves_of(clock, None if since is None else [*rest.touched_since(since, ""), *parcels])
 
-    def _read_moves_since(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
+    def _read_moves_of(self, clock: ReadClock, touched: rest.Domain | None) -> Iterator[Page]:
         # Cancelled ones too: one that was done is taken back by its cancellation.
-        domain: rest.Domain = [["state", "in", ["done", "cancelled"]], ["company", "=", self._company_id()]]
-        if since is not None:
-            domain = [*domain, rest.touched_since(since, "")]
-        fields: tuple[str, ...] = _MOVE_FIELDS
+        domain: rest.Domain = [["state", "in", ["done", "cancelled"]], ["company", "=", self._company.number]]
+        if touched is not None:
+            domain = [*domain, touched]
+        fields: tuple[str, ...] = fields_of.MOVE
         if self._models.has("stock.move", "sale"):
-            fields = (*fields, "sale.number", "sale.reference", *self._channel_fields("sale."))
+            fields = (*fields, "sale.number", "sale.origin", *self._sale_fields("sale."))
         tree = Tree(self._models.all("stock.location", ("parent", "type"), [], {"active_test": False}))
-        yield from self._read_records("stock.move", fields, domain, lambda row: _move(row, tree), clock)
+        yield from self._read_records(
+            "stock.move", fields, domain, lambda row: _move(row, tree), clock, complete=self._with_documents
+        )
 
     def _read_orders(self, clock: ReadClock, since: datetime | None, cursor: Cursor | None) -> Iterator[Page]:
         if not self._models.has("sale.sale", "shipments"):
             raise Permanent(f"{_SYSTEM} has no sales; activate its module 'sale', or take orders out of systems.yml")
-        domain: rest.Domain = [["company", "=", self._company_id()]]
+        domain: rest.Domain = [["company", "=", self._company.number]]
         if since is not None:
             # What was open when last read may have been closed by its shipment, which leaves the sale's dates alone.
             known = [each for each in (cursor or {}).get("open", []) if isinstance(each, int)]
             is_open = [["state", "in", list(_OPEN_STATES)], ["id", "in", known]]
             domain = [*domain, ["OR", *is_open, rest.touched_since(since, "")]]
-        fields = (*_ORDER_FIELDS, *self._channel_fields(""))
+        fields = (*fields_of.ORDER, *self._channel_fields(""))
         open_ones: list[int] = []
-        for answer, rows, is_last in self._models.pages("sale.sale", fields, domain, self._context(), _ORDERS_A_PAGE):
+        for answer, rows, is_last in self._models.pages(
+            "sale.sale", fields, domain, self._company.context(), _ORDERS_A_PAGE
+        ):
             open_ones += ids_of(row for row in rows if isinstance(row, Mapping) and row.get("state") in _OPEN_STATES)[0]
             end = position(clock.start, open=open_ones)
             yield page(rows, _state, clock.at(answer), is_last=is_last, cursor=end)
+
+    def _read_returns(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
+        if not self._models.has("sale.sale", "shipment_returns"):
+            raise Permanent(f"{_SYSTEM} has no returns; activate its module 'sale', or take returns out of systems.yml")
+        domain: rest.Domain = [["company", "=", self._company.number]]
+        if since is not None:
+            domain = [*domain, rest.touched_since(since, "", "moves.")]
+        fields = (*fields_of.RETURN, "incoming_moves.sale.origin", *self._sale_fields("incoming_moves.sale."))
+        yield from self._read_records(
+            "stock.shipment.out.return", fields, domain, _state, clock, complete=self._with_originals
+        )
+
+    def _read_credits(self, clock: ReadClock, since: datetime | None) -> Iterator[Page]:
+        if not self._models.has("account.invoice", "total_amount"):
+            raise Permanent(
+                f"{_SYSTEM} has no invoices; activate its module 'account_invoice', or take credits out of systems.yml"
+            )
+        domain: rest.Domain = [
+            ["company", "=", self._company.number], ["type", "=", "out"], ["state", "in", _COUNTED],
+            ["total_amount", "<", rest.decimal(Decimal(0))],
+        ]  # fmt: skip
+        if since is not None:
+            domain = [*domain, rest.touched_since(since, "")]
+        fields: tuple[str, ...] = fields_of.CREDIT
+        if self._models.has("account.invoice", "sales"):
+            fields = (*fields, "sales.origin", *self._sale_fields("sales."))
+        yield from self._read_records("account.invoice", fields, domain, _state, clock, complete=self._with_originals)
+
+    def _with_documents(self, models: rest.Models, context: rest.Context, rows: Sequence[Any]) -> Sequence[Any]:
+        return self._with_originals(models, context, with_shipments(models, context, rows))
+
+    def _with_originals(self, models: rest.Models, context: rest.Context, rows: Sequence[Any]) -> Sequence[Any]:
+        return with_original_sales(models, context, rows, ("number", *self._sale_fields("")))
+
+    def _sale_fields(self, prefix: str) -> tuple[str, ...]:
+        return (f"{prefix}reference", *self._channel_fields(prefix))
 
     def _channel_fields(self, prefix: str) -> tuple[str, ...]:
         """The fields that say which channel a sale came from; they exist where the module web_shop does."""
@@ -274,38 +286,3 @@ def _move(row: Mapping[str, Any], tree: "Tree") -> Record:
         payload={**row, **ends},
         occurred_at=done_at,
     )
-
-
-class Tree:
-    """Which warehouse each location lies in. A move tells locations only, and stock is kept by warehouse."""
-
-    def __init__(self, locations: Sequence[Mapping[str, Any]]) -> None:
-        known = [location for location in locations if ids_of([location])[1]]
-        self._parents = {location["id"]: location.get("parent") for location in known}
-        self._warehouses = frozenset(location["id"] for location in known if location.get("type") == "warehouse")
-
-    def warehouse_of(self, location: object) -> int | None:
-        """Return the id of the nearest warehouse, None for a location outside of any."""
-        passed: set[object] = set()
-        while isinstance(location, int) and location not in passed:
-            if location in self._warehouses:
-                return location
-            passed.add(location)
-            location = self._parents.get(location)
-        return None
-
-    def placed(self, end: object) -> object:
-        """Return a move's location with its warehouse added, where that is known: the contract refuses one without."""
-        if not isinstance(end, Mapping):
-            return end
-        location = end.get("id")
-        warehouse = self.warehouse_of(location)
-        return {**end, "warehouse": warehouse} if warehouse is not None or self._leads_out(location) else end
-
-    def _leads_out(self, location: object) -> bool:
-        """Whether the way up is known to its end: behind a broken parent a warehouse may stand."""
-        passed: set[object] = set()
-        while isinstance(location, int) and location in self._parents and location not in passed:
-            passed.add(location)
-            location = self._parents[location]
-        return location is None and bool(passed)

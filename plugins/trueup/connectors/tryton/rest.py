@@ -6,7 +6,8 @@ behind the end is a 416, so pages go on from the last id instead of a count; boo
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,7 +15,7 @@ import orjson
 
 from trueup.connectors.http.answers import Answer
 from trueup.connectors.http.auth import StaticHeader
-from trueup.connectors.http.client import HttpClient
+from trueup.connectors.http.client import HttpClient, Resend
 from trueup.connectors.reading import ids_of, resume_after
 from trueup.domain.errors import Permanent, Transient
 
@@ -39,14 +40,40 @@ class Models:
         self._database = database
         self._known_fields: dict[tuple[str, str], bool] = {}
 
-    def ask(self, model: str, fields: Sequence[str], domain: Domain, context: Context, *, limit: int) -> Answer:
-        """Ask for the first `limit` records that meet the domain, by id."""
+    def ask(
+        self,
+        model: str,
+        fields: Sequence[str],
+        domain: Domain,
+        context: Context,
+        *,
+        limit: int,
+        order: Sequence[Sequence[str]] = (("id", "ASC"),),
+    ) -> Answer:
+        """Ask for the first `limit` records that meet the domain, in that order."""
         query: list[tuple[str, str]] = [("f", field) for field in fields]
-        query += [("d", _encoded(domain)), ("o", _encoded([["id", "ASC"]])), ("s", str(limit))]
+        query += [("d", _encoded(domain)), ("o", _encoded(order)), ("s", str(limit))]
         return self.client.request(
             "GET",
             f"/{quote(self._database)}/rest/model/{model}?{urlencode(query)}",
             headers={"x-tryton-context": _encoded(context)},
+        )
+
+    def send(
+        self, method: str, place: str, body: object, context: Context, *, resend: Resend = Resend.UNSAFE
+    ) -> Answer:
+        """Send what changes something; a 400, Tryton's refusal, comes back like a success, as does a 404 to a DELETE.
+
+        `place`: a model, a model and a record, or these and an action, such as `sale.sale/7/quote`. The answer has the
+        record's id and nothing else of it: a field that is not there would take the whole change back.
+        """
+        return self.client.request(
+            method,
+            f"/{quote(self._database)}/rest/model/{place}?f=id",
+            json=body,
+            headers={"x-tryton-context": _encoded(context)},
+            resend=resend,
+            accept=(400, 404) if method == "DELETE" else (400,),
         )
 
     def rows(self, answer: Answer) -> Sequence[Mapping[str, Any]]:
@@ -92,21 +119,27 @@ class Models:
         return known
 
 
+def require_whole(rows: Sequence[Mapping[str, Any]], what: str) -> Sequence[Mapping[str, Any]]:
+    """The rows where each has an id; raises `Transient` where one could not be read."""
+    if not ids_of(rows)[1]:
+        raise Transient(f"Tryton: {what} could not be read; ask again")
+    return rows
+
+
 def touched_since(since: datetime, *prefixes: str) -> list[Any]:
     """Return the clause for records written or made since; `prefixes` lead to the records asked about."""
-    moment = since.astimezone(UTC)
-    earliest = {
-        "__class__": "datetime",
-        "year": moment.year,
-        "month": moment.month,
-        "day": moment.day,
-        "hour": moment.hour,
-        "minute": moment.minute,
-        "second": moment.second,
-        "microsecond": moment.microsecond,
-    }
     names = [f"{prefix}{name}" for prefix in prefixes for name in ("write_date", "create_date")]
-    return ["OR", *([name, ">=", earliest] for name in names)]
+    return ["OR", *([name, ">=", _written(since)] for name in names)]
+
+
+def shipment_touched_since(since: datetime) -> list[Any]:
+    """Return the clause for moves whose shipment to a customer was written since."""
+    return ["shipment.write_date", ">=", _written(since), "stock.shipment.out"]
+
+
+def _written(at: datetime) -> dict[str, object]:
+    names = ("year", "month", "day", "hour", "minute", "second", "microsecond")
+    return {"__class__": "datetime", **{name: getattr(at.astimezone(UTC), name) for name in names}}
 
 
 def moment(reported: object) -> datetime | None:
@@ -121,12 +154,54 @@ def moment(reported: object) -> datetime | None:
     return found if 1970 <= found.year <= 2200 else None
 
 
+def day_of(reported: object) -> date | None:
+    """Return Tryton's date object, None where it is none."""
+    if not isinstance(reported, Mapping) or reported.get("__class__") != "date":
+        return None
+    try:
+        return date(*(int(reported[name]) for name in ("year", "month", "day")))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def dated(day: date) -> dict[str, object]:
+    """A day as Tryton takes it."""
+    return {"__class__": "date", "year": day.year, "month": day.month, "day": day.day}
+
+
+def amount_of(reported: object) -> Decimal | None:
+    """Return Tryton's decimal object, None where it is none."""
+    if not isinstance(reported, Mapping) or reported.get("__class__") != "Decimal":
+        return None
+    try:
+        amount = Decimal(str(reported.get("decimal")))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None
+
+
+def decimal(amount: Decimal) -> dict[str, str]:
+    """An amount as Tryton takes it: as a JSON number it would only pass where it is exact in binary."""
+    return {"__class__": "Decimal", "decimal": f"{amount:f}"}
+
+
+def refusal_of(answer: Answer) -> str:
+    """Why Tryton refused, in its own words (trytond/protocols: a JSON object with `message` and `description`)."""
+    body = answer.body if isinstance(answer.body, Mapping) else {}
+    words = str(body.get("message") or "no reason was given").rstrip(".")
+    return f"Tryton: {words}; correct it there or in the order, then replay it"
+
+
 def normalized(value: Any) -> Any:  # noqa: ANN401 - JSON
     """Return the JSON in the one form that equal records share.
 
-    Flags come as 1 or true, depending on the database; lists of related records come in any order.
+    Flags come as 1 or true, depending on the database; lists of related records come in any order; a decimal may come
+    with an exponent.
     """
     if isinstance(value, Mapping):
+        amount = amount_of(value)
+        if amount is not None:
+            return decimal(amount)
         return {
             name: bool(each) if name in _BOOLEANS and isinstance(each, int) else normalized(each)
             for name, each in value.items()

@@ -5,7 +5,8 @@ integration's, is never written over: it is made by POST, which NetSuite refuses
 (external ids are unique by record type, docs.oracle.com, ns-online-help, section_N3532463), and not by the upsert of
 PUT, which would change what somebody has edited. What was made is looked up again: the order must come to the
 document's total with each line as it was sent, and must be the only one of its name, or it is deleted again and the
-receipt says why. After an answer that was lost it is looked up, not sent again. Amounts are made in bookings.py.
+receipt says why. After an answer that was lost it is looked up, not sent again. Amounts are
+made in connectors/bookings.py.
 
 What remains open: another integration that books the same order after our last look-up, some tenths of a second after
 our own booking; the next reading shows both. And a process that is killed between booking and looking up leaves what it
@@ -17,12 +18,14 @@ from concurrent.futures import ThreadPoolExecutor
 from zoneinfo import ZoneInfo
 
 from trueup.configuration.model import SystemDeclaration
+from trueup.connectors.bookings import Booking, booking_of
+from trueup.connectors.document_writer import Sent
 from trueup.connectors.fence import CallReceipts
 from trueup.connectors.http.client import HttpClient
 from trueup.connectors.netsuite.account import ORDERS, channel_field, concurrency, connect_client, zone
 from trueup.connectors.netsuite.booked_orders import BookedOrders, Found
-from trueup.connectors.netsuite.bookings import Booking, body_of, booking_of
-from trueup.connectors.netsuite.writers.documents import DocumentWriter, Sent
+from trueup.connectors.netsuite.bookings import LEDGER, body_of
+from trueup.connectors.netsuite.writers.documents import RecordWriter
 from trueup.connectors.state import SharedState
 from trueup.domain.changes import Change, Outcome
 from trueup.domain.connections import ConnectionDetails
@@ -41,7 +44,7 @@ def connect(details: ConnectionDetails, state: SharedState, declaration: SystemD
     )
 
 
-class OrderWriter(DocumentWriter[Booking]):
+class OrderWriter(RecordWriter[Booking]):
     """Writes sales orders. `at_once`: requests that are sent at the same time."""
 
     batch_size = 200
@@ -65,7 +68,7 @@ class OrderWriter(DocumentWriter[Booking]):
 
     def _wanted(self, change: Change) -> Booking:
         document = self._document(change)
-        return booking_of(change.record_ref, document, self._options, self._currencies(), self._zone)
+        return booking_of(change.record_ref, document, self._options, self._currencies(), self._zone, LEDGER)
 
     def _find(self, external_ids: Collection[str]) -> Found:
         return self._orders.find(external_ids, ())

@@ -17,12 +17,15 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from trueup.configuration.model import SystemDeclaration
+from trueup.connectors.credits import Credit, credit_of
+from trueup.connectors.document_writer import Sent
 from trueup.connectors.fence import CallReceipts
 from trueup.connectors.http.client import HttpClient
 from trueup.connectors.netsuite.account import CREDITS, RETURNS, SYSTEM, channel_field, connect_client, zone
 from trueup.connectors.netsuite.booked_credits import BookedCredits, FoundCredits
-from trueup.connectors.netsuite.credits import Credit, body_of, credit_of, from_return
-from trueup.connectors.netsuite.writers.documents import DocumentWriter, Sent
+from trueup.connectors.netsuite.bookings import LEDGER
+from trueup.connectors.netsuite.credits import body_of, from_return
+from trueup.connectors.netsuite.writers.documents import RecordWriter
 from trueup.connectors.state import SharedState
 from trueup.domain.changes import Change, Outcome
 from trueup.domain.connections import ConnectionDetails
@@ -40,7 +43,7 @@ def connect(details: ConnectionDetails, state: SharedState, declaration: SystemD
     )
 
 
-class CreditWriter(DocumentWriter[Credit]):
+class CreditWriter(RecordWriter[Credit]):
     """Writes credit memos, one after the other: a return is credited by one refund at a time."""
 
     batch_size = 50
@@ -62,7 +65,7 @@ class CreditWriter(DocumentWriter[Credit]):
 
     def _wanted(self, change: Change) -> Credit:
         document = self._document(change)
-        return credit_of(change.record_ref, document, self._options, self._currencies(), self._zone)
+        return credit_of(change.record_ref, document, self._options, self._currencies(), self._zone, LEDGER)
 
     def _find(self, external_ids: Collection[str]) -> FoundCredits:
         return self._books.find(external_ids)

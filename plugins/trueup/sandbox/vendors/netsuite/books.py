@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from trueup.sandbox.vendors.netsuite.amounts import ZERO, LineAmount
+from trueup.sandbox.vendors.booked_amounts import ZERO, LineAmount
 from trueup.sandbox.vendors.netsuite.ledger import Heading, Ledger, Line, PostedLine
 from trueup.sandbox.vendors.netsuite.masters import separate_barcodes
 from trueup.sandbox.vendors.netsuite.order_books import OrderBooks

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from trueup.sandbox.vendors.booked_amounts import rounded
 from trueup.sandbox.vendors.netsuite import suiteql
-from trueup.sandbox.vendors.netsuite.amounts import rounded
 from trueup.sandbox.vendors.netsuite.dates import start_of_day, stored
 from trueup.sandbox.vendors.netsuite.masters import CHARGES, FIRST_CHARGE, FIRST_ITEM, insert, write_item, write_masters
 from trueup.sandbox.vendors.netsuite.tables import ABBREVIATIONS, create_tables

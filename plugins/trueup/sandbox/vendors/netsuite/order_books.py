@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from trueup.sandbox.vendors.netsuite.amounts import charges, line_amounts
+from trueup.sandbox.vendors.booked_amounts import charges, line_amounts
 from trueup.sandbox.vendors.netsuite.ledger import Heading, Ledger, Line
 from trueup.sandbox.vendors.netsuite.masters import CURRENCIES, customer_numbers, write_trackings
 from trueup.sandbox.vendors.netsuite.sales_orders import OrderLine, SalesOrder

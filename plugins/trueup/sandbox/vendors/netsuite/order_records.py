@@ -12,8 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from trueup.sandbox.vendors.booked_amounts import ZERO, LineAmount, rate_of, rounded
 from trueup.sandbox.vendors.netsuite import bodies
-from trueup.sandbox.vendors.netsuite.amounts import ZERO, LineAmount, rate_of, rounded
 from trueup.sandbox.vendors.netsuite.bodies import BodyLine
 from trueup.sandbox.vendors.netsuite.books import NetSuiteBooks
 from trueup.sandbox.vendors.netsuite.entry_rules import require_active, require_new_external_id

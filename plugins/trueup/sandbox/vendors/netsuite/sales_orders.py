@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from trueup.sandbox.vendors.netsuite.amounts import ZERO, LineAmount, part_of
+from trueup.sandbox.vendors.booked_amounts import ZERO, LineAmount, part_of
 from trueup.sandbox.world.entries import LineQuantity
 
 

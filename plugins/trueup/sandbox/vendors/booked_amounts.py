@@ -1,7 +1,6 @@
-"""Amounts of documents: exact decimals, rounded to what the currency has, half away from zero.
+"""What an integration of the retailer's books for an order: exact decimals, rounded half away from zero.
 
-Rows keep amounts with the sign of NetSuite's ledgers: what is sold is negative on its line and positive as a total; a
-credit is the other way round.
+`line_amounts` and `charges` are what ERPs make of it, each with its own signs.
 """
 
 from collections.abc import Mapping
@@ -41,7 +40,7 @@ def rounded(amount: Decimal, digits: int) -> Decimal:
 
 
 def rate_of(amount: Decimal, quantity: int) -> Decimal:
-    """The price of a unit that an amount comes to, with as many decimals as NetSuite keeps of a rate."""
+    """The price of a unit that an amount comes to, with eight decimals."""
     return rounded(amount / quantity, _RATE_DIGITS) if quantity else amount
 
 

@@ -1,0 +1,1 @@
+"""What writes to Tryton, one module a workflow."""
