@@ -17,49 +17,76 @@ wanted as not materialized (
     where difference_class = 'received_not_refunded'
 ),
 
+refund_lines as not materialized (
+    select
+        refund_lines.order_line_id,
+        refunds.order_name,
+        refund_lines.quantity
+    from {{ ref("refunds") }} as refunds
+    inner join {{ ref("refund_lines") }} as refund_lines on refunds.refund_id = refund_lines.refund_id
+    where refunds.refund_status <> 'failed'
+),
+
+-- What is left of each line. Some channels take what was refunded off its quantity, others keep it as sold.
+lines_left as not materialized (
+    select
+        wanted.subject_key,
+        wanted.unit_quantity,
+        wanted.order_id,
+        line.source_line_id,
+        line.current_quantity,
+        line.currency,
+        line.gross_amount - line.discount_amount
+        + case when orders.is_tax_included then 0 else line.tax_amount end as worth,
+        least(
+            line.current_quantity,
+            line.ordered_quantity - coalesce(
+                (
+                    select sum(refund_lines.quantity)
+                    from refund_lines
+                    where
+                        refund_lines.order_name = line.order_name
+                        and refund_lines.order_line_id = line.order_line_id
+                ),
+                0
+            )
+        ) as left_quantity
+    from wanted
+    inner join order_lines as line
+        on wanted.order_name = line.order_name and wanted.order_id = line.order_id and wanted.sku = line.sku
+    inner join orders on line.order_id = orders.order_id and line.order_name = orders.order_name
+),
+
 -- Units that came back, off the first lines of the product that have any left, at what these units are worth now.
 taken as not materialized (
     select
-        wanted.subject_key,
-        wanted.order_id,
-        priced.source_line_id,
-        priced.quantity,
-        round(priced.worth * priced.quantity / priced.current_quantity / {{ minor_unit("priced.currency") }})
-        * {{ minor_unit("priced.currency") }} as amount
-    from wanted
-    cross join
-        lateral (
-            select
-                line.source_line_id,
-                line.current_quantity,
-                line.currency,
-                line.gross_amount - line.discount_amount
-                + case when orders.is_tax_included then 0 else line.tax_amount end as worth,
-                least(
-                    line.current_quantity,
-                    wanted.unit_quantity - coalesce(
-                        sum(line.current_quantity) over (
-                            order by line.source_line_id rows between unbounded preceding and 1 preceding
-                        ),
-                        0
-                    )
-                ) as quantity
-            from order_lines as line
-            inner join orders on line.order_id = orders.order_id and line.order_name = orders.order_name
-            where
-                line.order_name = wanted.order_name
-                and line.order_id = wanted.order_id
-                and line.sku = wanted.sku
-                and line.current_quantity > 0
-        ) as priced
-    where priced.quantity > 0
+        subject_key,
+        order_id,
+        source_line_id,
+        currency,
+        current_quantity,
+        worth,
+        least(
+            left_quantity,
+            unit_quantity - coalesce(
+                sum(left_quantity) over (
+                    partition by subject_key, order_id
+                    order by source_line_id rows between unbounded preceding and 1 preceding
+                ),
+                0
+            )
+        ) as quantity
+    from lines_left
+    where left_quantity > 0
 ),
 
 summed as not materialized (
     select
         subject_key,
         order_id,
-        sum(amount) as amount,
+        sum(
+            round(worth * quantity / current_quantity / {{ minor_unit("currency") }}) * {{ minor_unit("currency") }}
+        ) as amount,
         jsonb_agg(
             jsonb_build_object(
                 'line_ref', source_line_id,
@@ -71,6 +98,7 @@ summed as not materialized (
             order by source_line_id
         ) as lines
     from taken
+    where quantity > 0
     group by subject_key, order_id
 ),
 
