@@ -90,7 +90,7 @@ def test_one_wrong_credential_is_one_sentence(
     assert answer.exit_code == 1
     message = json.loads(answer.stdout)["error"]
     assert message.count("renew the token or key") == 1
-    assert message.startswith("5 of 5 streams of shipbob failed to poll")
+    assert message.startswith("6 of 6 streams of shipbob failed to poll")
 
 
 def test_a_used_port_is_named_with_the_remedy() -> None:

@@ -11,13 +11,13 @@ from trueup.contracts.loader import load_contract
 from trueup.domain.connections import ConnectionDetails
 from trueup.domain.records import Page
 from trueup.sandbox.server import Sandbox, serve
-from trueup.sandbox.world.layout import demo_layout
+from trueup.sandbox.world.layout import demo_layout, self_reporting
 from trueup.sandbox.world.settings import WorldSettings
 
 
 def integrated_world(skus: int) -> WorldSettings:
-    """The demo retailer's world, with an integration of its own that books the channels' orders in the ERP."""
-    return WorldSettings(skus=skus, layout=replace(demo_layout(), is_integrated=True))
+    """The demo retailer's world, with an integration of its own that books orders and tells of parcels."""
+    return WorldSettings(skus=skus, layout=replace(self_reporting(demo_layout()), is_integrated=True))
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def sandbox(world: Sandbox) -> Iterator[Sandbox]:
 @pytest.fixture
 def configuration() -> TenantConfiguration:
     """The demo's own configuration, without its orders."""
-    return load_tenant(TENANTS, "demo").model_copy(update={"orders": None})
+    return load_tenant(TENANTS, "demo").model_copy(update=dict.fromkeys(("orders", "fulfilment", "returns")))
 
 
 @pytest.fixture

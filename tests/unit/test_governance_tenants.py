@@ -212,6 +212,9 @@ def test_a_mistake_in_who_books_orders_is_named(tenants: Path, orders: str, mist
     ],
 )
 def test_a_mistake_in_who_handles_returns_is_named(tenants: Path, returns: str, mistake: str) -> None:
+    systems = tenants / "demo" / "systems.yml"
+    if "credits of netsuite" in mistake:
+        systems.write_text(systems.read_text().replace("orders, returns, credits]", "orders, returns]"))
     (tenants / "demo" / "returns.yml").write_text(f"returns: {returns}\n")
     with pytest.raises(Permanent, match=re.escape(mistake)) as caught:
         load_tenant(tenants, "demo")

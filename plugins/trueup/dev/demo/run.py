@@ -33,6 +33,7 @@ from trueup.gates.docs import site_index
 from trueup.pipeline.reports import plain
 from trueup.pipeline.steps import document, reconcile
 from trueup.sandbox.naive import BaselineReport, run_baseline
+from trueup.sandbox.world.layout import demo_layout
 from trueup.sandbox.world.settings import WorldSettings
 from trueup.warehouse.connection import Role, connect
 
@@ -46,7 +47,12 @@ _REPLAY_LARGEST_JUMP = 50_000
 def baseline(options: DemoOptions, world_seconds: int) -> BaselineReport:
     """The same world and seed with the naive sync."""
     settings = WorldSettings(
-        seed=options.seed, skus=options.skus, transactions=options.world_file, days=options.days, **_day(options)
+        seed=options.seed,
+        skus=options.skus,
+        transactions=options.world_file,
+        days=options.days,
+        layout=demo_layout(),
+        **_day(options),
     )
     return run_baseline(settings, seconds=world_seconds, poll_minutes=options.naive_poll_minutes)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trueup.sandbox.world.clock import DEFAULT_START, HOUR, MINUTE
-from trueup.sandbox.world.layout import Layout, demo_layout
+from trueup.sandbox.world.layout import Layout, demo_layout, self_reporting
 
 _ROLLED_TOGETHER = frozenset(
     [
@@ -32,7 +32,8 @@ class WorldSettings:
     """`intensity` multiplies the demand. `wrong_share`: listings that are wrong when the world begins.
 
     `transactions`: a file of real transactions to replay instead of generated demand, `days` how many trading
-    days of it. `layout`: the retailer, by its tenant's declaration. `order_incidents`: how often something happens to
+    days of it. `layout`: the retailer, by its tenant's declaration; without one the demo tenant's, with an integration
+    that tells of parcels. `order_incidents`: how often something happens to
     an order besides being shipped, cancelled or sent back (1: as often as in a busy shop): edits, holds, moves,
     apologies, exchanges, tips, gift cards sold. At 0 a channel knows one location of its own, else those that serve it
     too. `returns_within_hours`: so soon goods come back and apologies are made; 0: within days, as customers do.
@@ -47,7 +48,7 @@ class WorldSettings:
     days: int | None = None
     order_incidents: float = 0.0
     returns_within_hours: float = 0.0
-    layout: Layout = field(default_factory=demo_layout)
+    layout: Layout = field(default_factory=lambda: self_reporting(demo_layout()))
 
     def dice(self, *key: object) -> random.Random:
         """A generator of its own for each key, such as a channel: what one draws never depends on what others drew."""
