@@ -126,12 +126,12 @@ def trade(
     tenant_folder.mkdir(parents=True)
     for file in (Path(__file__).parent / "tenants" / "trade").iterdir():
         (tenant_folder / file.name).write_text(file.read_text())
-    places = {
-        place: {
+    locations = {
+        location_id: {
             "name": name, "system_of_record": "tryton",
             "source_location_id": str(tryton_money.find("stock.location", [["code", "=", code]], "id")[0]["id"]),
         }
-        for place, name, code in (("WH-EAST", "Warehouse East", "WHE"), ("WH-WEST", "Warehouse West", "WHW"))
+        for location_id, name, code in (("WH-EAST", "Warehouse East", "WHE"), ("WH-WEST", "Warehouse West", "WHW"))
     }  # fmt: skip
     systems = {
         "tryton": {
@@ -144,7 +144,7 @@ def trade(
             "streams": ["locations", "products", "listings", "orders"],
         },
     }  # fmt: skip
-    (tenant_folder / "systems.yml").write_text(yaml.safe_dump({"systems": systems, "locations": places}))
+    (tenant_folder / "systems.yml").write_text(yaml.safe_dump({"systems": systems, "locations": locations}))
     postgres.create_database(WAREHOUSE)
     connections = {
         "trueup_trade": warehouse_connection(postgres, WAREHOUSE),
@@ -177,10 +177,10 @@ def eventually(look: Callable[[], Any], what: str) -> Any:  # noqa: ANN401 - wha
 def ship(tryton: Tryton, sale: dict[str, Any]) -> None:
     """The warehouse picks and packs what the sale wants, and writes the carrier's number on it."""
     for shipment in sale["shipments"]:
-        place = f"stock.shipment.out/{shipment['id']}"
+        path = f"stock.shipment.out/{shipment['id']}"
         for step in ("assign_try", "pick", "pack", "do"):
-            tryton.post(f"{place}/{step}", None, {"_skip_warnings": True})
-        tryton.put(place, {"reference": NUMBER})
+            tryton.post(f"{path}/{step}", None, {"_skip_warnings": True})
+        tryton.put(path, {"reference": NUMBER})
 
 
 def take_back(tryton: Tryton, sale: dict[str, Any], units: int) -> None:
@@ -214,7 +214,7 @@ def take_back(tryton: Tryton, sale: dict[str, Any], units: int) -> None:
             tryton.post(f"stock.shipment.out.return/{shipment['id']}/{step}", None, {"_skip_warnings": True})
 
 
-def test_an_order_is_booked_shipped_told_returned_refunded_and_credited_once(trade: Trade) -> None:
+def test_an_order_is_booked_shipped_reported_returned_refunded_and_credited_once(trade: Trade) -> None:
     """Each fact once on each side, the money to the cent; a further run does nothing."""
     tryton, vendure = trade.tryton, trade.vendure
     code = vendure.order(SKU, UNITS)
