@@ -186,14 +186,12 @@ def ship(tryton: Tryton, sale: dict[str, Any]) -> None:
 def take_back(tryton: Tryton, sale: dict[str, Any], units: int) -> None:
     """A clerk approves a complaint, and the warehouse takes the goods in."""
     (line,) = [each for each in sale["lines"] if each["product"]["code"] == SKU]
-    kinds = tryton.find("sale.complaint.type", [["origin.model", "=", "sale.sale"]], "id") or tryton.find(
-        "sale.complaint.type", [["name", "=", "sale.sale"]], "id"
-    )
+    (kind,) = tryton.find("sale.complaint.type", [["name", "=", "sale.sale"]], "id")
     returned = {"action": "sale_return", "sale_lines": [["create", [{"line": line["id"], "quantity": float(units)}]]]}
     complaint = tryton.post(
         "sale.complaint",
         {
-            "customer": sale["party"], "type": kinds[0]["id"], "origin": f"sale.sale,{sale['id']}",
+            "customer": sale["party"], "type": kind["id"], "origin": f"sale.sale,{sale['id']}",
             "actions": [["create", [returned]]],
         },
     )["id"]  # fmt: skip
