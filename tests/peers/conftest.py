@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.peers.real_servers import Tryton, Vendure, run_tryton, run_vendure
+from tests.peers.real_servers import Tryton, Vendure, run_tryton, run_tryton_money, run_vendure
 
 from trueup.dev.postgres import EmbeddedPostgres
 
@@ -30,6 +30,16 @@ def scripts(shared_folder: Path) -> Path:
 def tryton(scripts: Path) -> Iterator[Tryton]:
     """A real ERP, freshly seeded: 2 warehouses, 20 products, sales in several states."""
     with run_tryton(scripts) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def tryton_money(shared_folder: Path, postgres: EmbeddedPostgres) -> Iterator[Tryton]:
+    """A real ERP with its modules of money on PostgreSQL, freshly seeded; its past months are closed."""
+    # Whatever another run left in it would be taken for the seed.
+    postgres.drop_database("erp")
+    postgres.create_database("erp")
+    with run_tryton_money(shared_folder / "peers", postgres.socket_folder) as running:
         yield running
 
 

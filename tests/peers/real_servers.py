@@ -53,6 +53,24 @@ def run_tryton(scripts: Path) -> Iterator["Tryton"]:
 
 
 @contextmanager
+def run_tryton_money(scripts: Path, database_host: str) -> Iterator["Tryton"]:
+    """Start a Tryton with its modules of money on the empty database `erp` and seed it; stopped when the block ends.
+
+    `database_host`: of a PostgreSQL server, as libpq calls it, such as its socket's folder.
+    """
+    home = peer_home() / "tryton_money"
+    # The key is made with the seed: where there is one, the script takes the database for seeded.
+    (home / "rest.key").unlink(missing_ok=True)
+    port = _free_port()
+    try:
+        database = {"TRYTON_DB": "postgresql:///", "PGHOST": database_host, "PGUSER": "postgres"}
+        _start(scripts / "tryton_money" / "start.sh", port, database)
+        yield Tryton(f"http://127.0.0.1:{port}", (home / "rest.key").read_text(encoding="utf-8").strip())
+    finally:
+        _stop(home / "trytond.pid")
+
+
+@contextmanager
 def run_vendure(scripts: Path, database_url: str) -> Iterator["Vendure"]:
     """Start Vendure on an empty database and seed it; stopped when the block ends."""
     port = _free_port()
@@ -75,8 +93,17 @@ class Tryton:
     def get(self, path: str, context: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
         return self._send("GET", path, None, {"company": 1, **(context or {})})
 
-    def post(self, path: str, body: Any = None) -> Any:  # noqa: ANN401 - JSON
-        return self._send("POST", path, {} if body is None else body, {"company": 1})
+    def post(self, path: str, body: Any = None, context: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+        return self._send("POST", path, {} if body is None else body, {"company": 1, **(context or {})})
+
+    def put(self, path: str, body: Any) -> Any:  # noqa: ANN401 - JSON
+        return self._send("PUT", path, body, {"company": 1})
+
+    def find(self, model: str, domain: Any, *fields: str) -> list[dict[str, Any]]:  # noqa: ANN401 - JSON
+        """The records that meet the domain, by id."""
+        query = "&".join([*(f"f={name}" for name in fields), f"d={_encoded(domain)}", f"o={_encoded([['id', 'ASC']])}"])
+        found: list[dict[str, Any]] = self.get(f"{model}?{query}")
+        return found
 
     def on_hand(self, warehouse: int) -> dict[str, int]:
         """Units by SKU in one warehouse."""
@@ -158,7 +185,7 @@ class Tryton:
     def _send(self, method: str, path: str, body: Any, context: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
         headers = {
             "Authorization": f"bearer {self.key}",
-            "X-Tryton-Context": base64.urlsafe_b64encode(json.dumps(context).encode()).decode(),
+            "X-Tryton-Context": _encoded(context),
             "Content-Type": "application/json",
         }
         return _json(f"{self.url}/erp/rest/model/{path}", method, body, headers)[0]
@@ -263,6 +290,10 @@ class Vendure:
         if paid.get("state") != "PaymentSettled":
             raise AssertionError(f"the order was not paid: {paid}")
         return str(paid["code"])
+
+
+def _encoded(content: Any) -> str:  # noqa: ANN401 - JSON
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
 
 
 def _graphql(url: str, query: str, variables: dict[str, Any], token: str | None) -> tuple[Any, str | None]:
