@@ -150,6 +150,7 @@ def built(postgres: EmbeddedPostgres) -> Iterator[Facts]:
         sale(5, "done", [line(51, 3, -1.0, "8.32", "-8.32")], web_shop=None, web_id=None, reference=None,
              origin="sale.sale,1"),
         sale(6, "processing", [line(61, 3, 2.0, "120.00", "240.00", unit=DOZEN)]),
+        sale(7, "processing", [line(71, SHIPPING, 1.0, "4.74", "4.74")]),
         parcel(1, 3, 2.0, "1Z999, 1Z998"),
         parcel(2, 4, 1.0, None, "cancelled"),
         back(7, "done", [1.0, 2.0], [2.0]),
@@ -179,9 +180,9 @@ def test_a_total_is_the_sum_of_its_parts_each_of_its_kind(built: Facts) -> None:
     )
     assert [(row["kind"], row["amount"], row["is_of_order"]) for row in rows] == [
         ("goods", Decimal("24.97"), False),
-        ("tax", Decimal(5), True),
-        ("shipping", Decimal("3.5"), True),
-        ("fee", Decimal(1), True),
+        ("tax", Decimal(5), False),
+        ("shipping", Decimal("3.5"), False),
+        ("fee", Decimal(1), False),
     ]
     assert (rows[0]["quantity"], rows[0]["unit_price_amount"]) == (3, Decimal("8.3233"))
     total = built.row(
@@ -200,6 +201,14 @@ def test_a_total_is_the_sum_of_its_parts_each_of_its_kind(built: Facts) -> None:
         " where part.order_id = total.order_id)"
     )
     assert findings == []
+
+
+def test_a_sale_of_charges_alone_is_an_order_too(built: Facts) -> None:
+    """Of an order whose goods were given back before it was booked shipping is left: it would be missing for ever."""
+    rows = built.rows("select line_id, is_cancelled from staging.stg_tryton__orders where order_id = '7'")
+    assert rows == [{"line_id": "71", "is_cancelled": False}]
+    copies = built.rows("select total_amount, external_ref from canonical.order_copies where source_order_id = '7'")
+    assert copies == [{"total_amount": Decimal("4.74"), "external_ref": "trueup:vendure|7"}]
 
 
 def test_a_tax_of_trytons_own_is_one_of_the_whole_sale(built: Facts) -> None:
@@ -224,7 +233,7 @@ def test_a_sale_that_was_amended_down_to_nothing_is_cancelled(built: Facts) -> N
     row = built.row("select order_status, total_amount from staging.stg_tryton__order_totals where order_id = '4'")
     assert row == {"order_status": "cancelled", "total_amount": 0}
     rows = built.rows("select is_cancelled, committed_quantity from staging.stg_tryton__orders where order_id = '4'")
-    assert rows == [{"is_cancelled": True, "committed_quantity": 0}]
+    assert rows == [{"is_cancelled": True, "committed_quantity": 0}] * 2
 
 
 def test_all_kinds_of_one_record_have_one_rank_and_units_are_the_products_own(built: Facts) -> None:

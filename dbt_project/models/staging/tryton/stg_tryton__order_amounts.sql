@@ -50,10 +50,7 @@ final as (
             when parts.amount is null then ''
             else coalesce(parts.line ->> 'id', 'tax')
         end as amount_id,
-        case
-            when charge.kind is null and coalesce(parts.line #>> '{product,template,type}', '') <> 'service'
-                then parts.line ->> 'id'
-        end as line_id,
+        parts.line ->> 'id' as line_id,
         null::text as label,
 
         ---------- states

@@ -2,7 +2,7 @@ with records as (
     {{ raw_records("tryton", "orders") }}
 ),
 
--- Left join, so that a deleted sale and one without lines still leave a row of their key. A service is a charge.
+-- Left join, so that a deleted sale and one without lines still leave a row of their key.
 lines as (
     select
         {{ record_columns() }},
@@ -35,7 +35,6 @@ lines as (
         on
             line.content ->> 'type' = 'line'
             and line.content #>> '{product,id}' is not null
-            and coalesce(line.content #>> '{product,template,type}', '') <> 'service'
             and not {{ tryton_is_no_order("records.payload") }}
 ),
 

@@ -87,7 +87,8 @@ class TrytonConnector:
             case "locations":
                 return self._read_records("stock.location", fields_of.LOCATION, [], _state, clock)
             case "products":
-                domain = _GOODS if since is None else [*_GOODS, rest.touched_since(since, "", "template.")]
+                # Services too: lines of sales name them, and they lie on no shelf.
+                domain = [] if since is None else [rest.touched_since(since, "", "template.")]
                 return self._read_records("product.product", fields_of.PRODUCT, domain, _state, clock)
             case "stock_levels":
                 return self._read_levels(clock, since)
